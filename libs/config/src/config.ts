@@ -1,0 +1,135 @@
+import type { NanoUsd, Secret } from '#libs/kernel';
+
+/** One entry of `model_list`, resolved (secrets looked up, credential merged) but not yet interpreted by routing. */
+export interface ModelEntry {
+  readonly modelName: string;
+  /** `litellm_params` with `os.environ/` resolved. String values under secret-like names are `Secret`. */
+  readonly params: Readonly<Record<string, unknown>>;
+  readonly info: Readonly<Record<string, unknown>>;
+  /** `model_list.3`, for messages. */
+  readonly path: string;
+}
+
+export interface ConfigNotice {
+  /** Dotted path in the file: `litellm_settings.guardrails`. */
+  readonly path: string;
+  readonly level: 'unsupported' | 'unknown' | 'notice';
+  readonly message: string;
+}
+
+/** What the operator asked for: flags, environment, `.env` and proxy_config.yaml, merged, validated and frozen. The DI token and the value at once. */
+export class Config {
+  constructor(tree: ConfigTree) {
+    Object.assign(this, tree);
+    Object.freeze(this);
+  }
+}
+// eslint-disable-next-line -- the class and its tree are one thing
+export interface Config extends ConfigTree {}
+
+export interface ConfigTree {
+  readonly server: {
+    readonly host: string;
+    readonly port: number;
+    readonly dataDir: string;
+    readonly configFile?: string;
+    readonly production: boolean;
+    /** `SERVER_ROOT_PATH`, without trailing slash; empty at the root. */
+    readonly rootPath: string;
+    readonly maxRequestBytes: number;
+    readonly bodyTimeoutMs: number;
+    readonly corsOrigins: readonly string[];
+    readonly disableAdminEndpoints: boolean;
+    readonly disableLlmEndpoints: boolean;
+  };
+  readonly network: {
+    /** CIDRs or addresses; absent: everybody. */
+    readonly allowedIps?: readonly string[];
+    readonly trustedProxyRanges: readonly string[];
+  };
+  readonly auth: {
+    /** Absent until `boot` makes one on first start. */
+    readonly masterKey?: Secret;
+    readonly masterKeySource: 'environment' | 'file' | 'generated' | 'none';
+    /** `litellm_key_header_name`, lower-case. */
+    readonly keyHeaderName?: string;
+    readonly keyCacheTtlMs: number;
+    readonly keyCacheSize: number;
+    readonly adminOnlyRoutes: readonly string[];
+    readonly allowedRoutes?: readonly string[];
+  };
+  readonly stores: {
+    /** Absent: embedded PostgreSQL in the data directory. */
+    readonly databaseUrl?: Secret;
+    /** Direct primary connection for LISTEN and session locks; default `databaseUrl`. */
+    readonly databaseDirectUrl?: Secret;
+    readonly databasePoolSize: number;
+    readonly redisUrl?: Secret;
+    /** `sqlite:///F`: requests are mirrored into this file. */
+    readonly sqliteMirror?: string;
+  };
+  readonly models: readonly ModelEntry[];
+  readonly router: {
+    readonly numRetries: number;
+    readonly timeoutMs: number;
+    readonly streamTimeoutMs?: number;
+    readonly cooldownMs: number;
+    readonly allowedFails: number;
+    readonly disableCooldowns: boolean;
+    readonly strategy: string;
+    readonly modelGroupAlias: Readonly<Record<string, { readonly model: string; readonly hidden: boolean }>>;
+    readonly fallbacks: Readonly<Record<string, readonly string[]>>;
+    readonly defaultFallbacks: readonly string[];
+    readonly contextWindowFallbacks: Readonly<Record<string, readonly string[]>>;
+    readonly maxFallbacks: number;
+    readonly enableTagFiltering: boolean;
+  };
+  readonly calls: {
+    /** `litellm_settings.drop_params`. */
+    readonly dropParams: boolean;
+    /** `litellm_settings.max_tokens`: lowers a larger cap and sets a missing one. */
+    readonly maxTokens?: number;
+    readonly forwardClientHeaders: boolean;
+    readonly forwardOpenAiOrganization: boolean;
+    readonly allowClientCredentials: boolean;
+    readonly enforceUserParam: boolean;
+    readonly rejectClientTags: boolean;
+    readonly userHeaderName?: string;
+    readonly storePrompts: boolean;
+  };
+  readonly limits: {
+    /** `litellm_settings.rpm/tpm`. */
+    readonly requestsPerMinute?: number;
+    readonly tokensPerMinute?: number;
+    /** `global_max_parallel_requests`. */
+    readonly parallelRequests?: number;
+    readonly windowMs: number;
+    readonly tokenMeasure: 'total' | 'input' | 'output';
+  };
+  readonly budgets: {
+    readonly proxyCapNanoUsd?: NanoUsd;
+    readonly proxyDuration?: string;
+    readonly timezone: string;
+    /** `HH:MM[:SS]`, default `00:00`. */
+    readonly resetTime: string;
+    readonly exceededStatus: number;
+    readonly applyUserBudgetToTeamKeys: boolean;
+    readonly blockUnpricedModels: boolean;
+    readonly maxWaitMs: number;
+  };
+  readonly logging: {
+    readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error';
+    readonly json: boolean;
+    /** `LOG_FILE`: also written here. */
+    readonly file?: string;
+    readonly anonymize: boolean;
+  };
+  readonly metrics: { readonly requireAuth: boolean };
+  readonly keys: {
+    readonly generatedLength: number;
+    readonly minimumCustomLength: number;
+    readonly allowCustom: boolean;
+  };
+  /** Everything in the file that does nothing yet or is not known, for the start-up log and `tollgate config check`. */
+  readonly notices: readonly ConfigNotice[];
+}

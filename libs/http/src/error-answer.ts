@@ -1,0 +1,85 @@
+import { ERROR_CODES, GatewayError } from '#libs/kernel';
+
+/** OpenAI's error object everywhere; Anthropic's on `/v1/messages`. */
+export type ErrorShape = 'openai' | 'anthropic';
+
+export interface ErrorAnswer {
+  readonly status: number;
+  /** Extra headers, lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: object;
+}
+
+/** Anything thrown, as the error a client may see: what is not a GatewayError says nothing about itself. */
+export function toGatewayError(thrown: unknown): GatewayError {
+  if (thrown instanceof GatewayError) return thrown;
+  return new GatewayError('internal.unexpected', 'Internal server error', { cause: thrown });
+}
+
+/**
+ * The one rendering of a failure (design.md "Compatibility": `code` is the status as a string; our own 429s carry the
+ * number 429 and the limit's details, as the seed guide shows).
+ */
+export function errorAnswer(error: GatewayError, shape: ErrorShape): ErrorAnswer {
+  if (shape === 'anthropic') {
+    const body = {
+      type: 'error',
+      error: { type: anthropicType(error.status), message: error.publicMessage, ...limitMember(error) },
+    };
+    return { status: error.status, headers: error.headers, body };
+  }
+  const body: Record<string, unknown> = {
+    error: {
+      message: error.publicMessage,
+      type: error.type,
+      param: error.param,
+      code: isOwnRateLimit(error) ? error.status : String(error.status),
+      ...limitMember(error),
+    },
+  };
+  if (error.detail !== undefined) body['detail'] = error.detail;
+  return { status: error.status, headers: error.headers, body };
+}
+
+function isOwnRateLimit(error: GatewayError): boolean {
+  return error.status === 429 && ERROR_CODES[error.code].type === 'rate_limit_error';
+}
+
+function limitMember(error: GatewayError): { limit?: object } {
+  const denial = error.denial;
+  if (!denial || denial.limit === undefined) return {};
+  return {
+    limit: {
+      reason: denial.code,
+      scope: denial.scope?.type ?? null,
+      id: denial.scope?.id ?? null,
+      dimension: denial.dimension ?? null,
+      limit: denial.limit,
+      current: denial.current ?? null,
+      resets_at: denial.resetsAtMs === undefined ? null : new Date(denial.resetsAtMs).toISOString(),
+    },
+  };
+}
+
+/** Anthropic's error types by status (their API reference, "Errors"). */
+function anthropicType(status: number): string {
+  switch (status) {
+    case 401:
+      return 'authentication_error';
+    case 403:
+      return 'permission_error';
+    case 404:
+      return 'not_found_error';
+    case 413:
+      return 'request_too_large';
+    case 422:
+      return 'billing_error';
+    case 429:
+      return 'rate_limit_error';
+    case 503:
+    case 529:
+      return 'overloaded_error';
+    default:
+      return status < 500 ? 'invalid_request_error' : 'api_error';
+  }
+}

@@ -1,0 +1,49 @@
+import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
+import type { Request, Response } from 'express';
+import { GatewayError } from '#libs/kernel';
+import { Logger } from '#libs/telemetry';
+import { errorAnswer, toGatewayError } from './error-answer.js';
+
+/** Everything thrown on a Nest route becomes the one error shape; unexpected ones are logged with their cause, never shown. */
+@Catch()
+export class GatewayErrorFilter implements ExceptionFilter {
+  constructor(private readonly logger: Logger) {}
+
+  catch(thrown: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    const response = http.getResponse<Response>();
+    const request = http.getRequest<Request>();
+    const error = fromNest(thrown, request) ?? toGatewayError(thrown);
+    if (error.status >= 500) {
+      this.logger.error({ code: error.code, path: request.path, err: error.cause ?? error }, error.message);
+    }
+    if (response.headersSent) {
+      response.destroy();
+      return;
+    }
+    const answer = errorAnswer(error, request.path.startsWith('/v1/messages') ? 'anthropic' : 'openai');
+    response.status(answer.status).set(answer.headers).json(answer.body);
+  }
+}
+
+/** Nest's own refusals: an unknown path, a wrong method. Bodies as contract/admin-api 0.2 E5, beside our `error` object. */
+function fromNest(thrown: unknown, request: Request): GatewayError | undefined {
+  if (!(thrown instanceof HttpException)) return undefined;
+  if (thrown.getStatus() === 404) {
+    return new GatewayError('request.not_found', `There is no route ${request.method} ${printable(request.path)}.`, {
+      detail: 'Not Found',
+      cause: thrown,
+    });
+  }
+  if (thrown.getStatus() === 405) {
+    return new GatewayError('request.method_not_allowed', 'Method not allowed', { detail: 'Method Not Allowed' });
+  }
+  return new GatewayError(thrown.getStatus() >= 500 ? 'internal.unexpected' : 'request.invalid', thrown.message, {
+    status: thrown.getStatus(),
+    cause: thrown,
+  });
+}
+
+function printable(path: string): string {
+  return path.slice(0, 200).replace(/[^\x20-\x7e]/g, '?');
+}

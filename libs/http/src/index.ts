@@ -1,0 +1,5 @@
+export { type ErrorAnswer, errorAnswer, type ErrorShape, toGatewayError } from './error-answer.js';
+export { FastExpressAdapter, type Lane } from './fast-express.adapter.js';
+export { GatewayErrorFilter } from './gateway-error.filter.js';
+export { readBody } from './read-body.js';
+export { SECURITY_HEADERS } from './security-headers.js';

@@ -1,0 +1,17 @@
+export type { CallFacts, Endpoint } from './call.js';
+export { Clock, ManualClock, SystemClock } from './clock.js';
+export type { Denial } from './denial.js';
+export { ERROR_CODES, type ErrorCode, GatewayError, type GatewayErrorOptions } from './errors.js';
+export { type IdPrefix, newId } from './ids.js';
+export { formatUsd, type NanoUsd, parseUsd, usdNumber } from './money.js';
+export {
+  type CredentialKind,
+  type Principal,
+  type Role,
+  ROLES,
+  type ScopeBudget,
+  type ScopeLimit,
+} from './principal.js';
+export { PROXY_SCOPE, type Scope, SCOPE_TYPES, type ScopeType } from './scope.js';
+export { Secret } from './secret.js';
+export { NO_USAGE, type Usage } from './usage.js';

@@ -1,0 +1,83 @@
+import type { NanoUsd } from './money.js';
+import type { Scope } from './scope.js';
+
+export const ROLES = [
+  'proxy_admin',
+  'proxy_admin_viewer',
+  'org_admin',
+  'internal_user',
+  'internal_user_viewer',
+  'team',
+  'customer',
+] as const;
+export type Role = (typeof ROLES)[number];
+
+export type CredentialKind =
+  | 'master_key'
+  | 'virtual_key'
+  | 'jwt'
+  | 'oauth2'
+  | 'proxy_headers'
+  | 'session'
+  | 'custom';
+
+/** Requests and tokens per minute and requests at once that one scope allows; an absent member is no limit, 0 blocks. */
+export interface ScopeLimit {
+  readonly scope: Scope;
+  readonly requestsPerMinute?: number;
+  readonly tokensPerMinute?: number;
+  readonly parallelRequests?: number;
+}
+
+/** Money one scope may spend per period. */
+export interface ScopeBudget {
+  readonly scope: Scope;
+  /** Distinguishes several budgets of one scope (`main`, or the duration of a window). */
+  readonly name: string;
+  readonly capNanoUsd: NanoUsd;
+  /** `30d`, `1mo`, ...; absent: the budget never resets. */
+  readonly duration?: string;
+  /** When the budget was made: the anchor of periods that are not calendar-aligned. */
+  readonly anchorMs: number;
+  /** Reaching it alerts, never refuses. */
+  readonly softCapNanoUsd?: NanoUsd;
+}
+
+/** Who is calling, after authentication: one immutable object, the same shape whatever the credential was. */
+export interface Principal {
+  readonly credential: CredentialKind;
+  readonly role: Role;
+  /** What logs and spend rows call the caller: a key id, or a name for callers without a key. Never a secret or its hash. */
+  readonly displayName: string;
+  readonly key?: {
+    readonly id: string;
+    /** sha256 hex of the raw key: what spend rows carry as `api_key`; shown to admins and owners only. */
+    readonly hash: string;
+    readonly alias?: string;
+    /** `sk-...abcd`. */
+    readonly maskedName: string;
+    /** Absent: all routes. Exact paths, prefixes ending in `*`, or route group names. */
+    readonly allowedRoutes?: readonly string[];
+  };
+  readonly user?: { readonly id: string; readonly email?: string };
+  readonly team?: { readonly id: string; readonly alias?: string; readonly role?: 'admin' | 'user' };
+  readonly organizationId?: string;
+  readonly projectId?: string;
+  /** Set when the credential pins its customer; request headers and body then cannot choose another. */
+  readonly customerId?: string;
+  /** Model grants of each scope that restricts them; every entry must allow the model. An empty list means all. */
+  readonly modelGrants: readonly { readonly scope: Scope; readonly models: readonly string[] }[];
+  /** Key's and team's public name -> real model name, applied before routing. */
+  readonly modelAliases: Readonly<Record<string, string>>;
+  /** Every limit and budget of the scopes above, resolved once when the principal is compiled. */
+  readonly limits: readonly ScopeLimit[];
+  readonly budgets: readonly ScopeBudget[];
+  /** Every scope that this caller's spend counts towards, budgeted or not. */
+  readonly spendScopes: readonly Scope[];
+  readonly tags: readonly string[];
+  readonly metadata: Readonly<Record<string, unknown>>;
+  /** Milliseconds since the epoch; checked on every request, because a cached principal outlives its expiry. */
+  readonly expiresAtMs?: number;
+  /** False once a change notification dropped this compiled object; checked again after the last await before the upstream call. */
+  isCurrent(): boolean;
+}

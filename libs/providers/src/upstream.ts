@@ -1,0 +1,73 @@
+import type { Endpoint, GatewayError, Usage } from '#libs/kernel';
+import type { Deployment } from '#libs/routing';
+
+/** The caller's body: the bytes as they came, what they say, and where its top-level members are (for splicing). */
+export interface RequestBody {
+  readonly bytes: Buffer;
+  readonly json: Readonly<Record<string, unknown>>;
+  readonly members: ReadonlyMap<string, { readonly keyStart: number; readonly valueStart: number; readonly valueEnd: number }>;
+}
+
+export interface UpstreamRequest {
+  readonly deployment: Deployment;
+  readonly endpoint: Endpoint;
+  readonly body: RequestBody;
+  readonly stream: boolean;
+  /** The real model name for this deployment (wildcards substituted). */
+  readonly upstreamModel: string;
+  /** Output cap to send, when governance lowers or sets one; undefined leaves the caller's. */
+  readonly maxOutputTokens?: number;
+  readonly dropParams: boolean;
+  /** Headers to forward besides those the wire needs. */
+  readonly forwardedHeaders: readonly (readonly [string, string])[];
+  readonly timeoutMs: number;
+  /** Longest silence between two reads. */
+  readonly idleTimeoutMs: number;
+}
+
+/** What happens upstream, as it happens. Exactly one of onEnd and onError is called, last. */
+export interface UpstreamSink {
+  /** Response head. Bodies of error statuses do not come through onData: they end in onError, mapped. */
+  onHead(status: number, headers: readonly string[]): void;
+  /** Bytes the client may see now. Returning false asks the upstream to pause until `resume()`. */
+  onData(chunk: Buffer): boolean;
+  /** The answer is whole. `tail` is what must not reach the client before the spend is durable: a JSON body, or the stream's last frame. */
+  onEnd(result: UpstreamResult): void;
+  onError(failure: UpstreamFailure): void;
+}
+
+export interface UpstreamResult {
+  readonly tail: Buffer;
+  /** Undefined when the provider reported none. */
+  readonly usage: Usage | undefined;
+  /** Output text length in bytes that went by, for an estimate when usage is missing. */
+  readonly outputBytes: number;
+  readonly responseId: string | null;
+}
+
+export interface UpstreamFailure {
+  readonly error: GatewayError;
+  /** Upstream's status; 0 when there was no answer. */
+  readonly status: number;
+  readonly retryAfterMs?: number;
+  /** True once a byte of a good answer was handed to onData: it cannot be retried any more. */
+  readonly started: boolean;
+  /** Nothing was sent, so nothing was spent (refused connection, DNS). */
+  readonly neverSent: boolean;
+  /** Usage seen before it broke. */
+  readonly usage: Usage | undefined;
+  readonly outputBytes: number;
+}
+
+export interface UpstreamHandle {
+  resume(): void;
+  /** The client is gone, or the time is up: ends the upstream request. The sink hears nothing more; usage so far is returned. */
+  abort(): { usage: Usage | undefined; outputBytes: number };
+}
+
+/** Calls deployments. One pool per origin, no pipelining; never re-serialises a body. */
+export abstract class Upstream {
+  abstract open(request: UpstreamRequest, sink: UpstreamSink): UpstreamHandle;
+  /** Ends all pools; for draining. */
+  abstract close(): Promise<void>;
+}

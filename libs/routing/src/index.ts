@@ -1,0 +1,1 @@
+export type { Deployment, PriceOverrides, WireFormat } from './deployment.js';
