@@ -1,6 +1,7 @@
 import { createServer, IncomingMessage, type Server, ServerResponse, type ServerOptions } from 'node:http';
 import type { NestApplicationOptions } from '@nestjs/common';
 import { ExpressAdapter } from '@nestjs/platform-express';
+import express from 'express';
 import { answerClientError } from './client-error.js';
 
 /** Takes a request before Express sees it; false leaves it to Express. */
@@ -10,8 +11,6 @@ interface ExpressApplication {
   (request: IncomingMessage, response: ServerResponse): void;
   readonly request: object;
   readonly response: object;
-  set(name: string, value: unknown): void;
-  disable(name: string): void;
 }
 
 /** Slow heads must not hold a socket: the whole head within this time (slowloris). */
@@ -36,13 +35,7 @@ export class FastExpressAdapter extends ExpressAdapter {
   #lane: Lane = () => false;
 
   constructor(private readonly limits: { rootPath: string; requestTimeoutMs: number }) {
-    super();
-    const app = this.getInstance<ExpressApplication>();
-    app.set('case sensitive routing', true);
-    app.set('strict routing', true);
-    app.set('etag', false);
-    app.set('query parser', 'simple');
-    app.disable('x-powered-by');
+    super(strictExpress());
   }
 
   /** Must be called before listening; completion routes go through it. */
@@ -57,7 +50,7 @@ export class FastExpressAdapter extends ExpressAdapter {
       ServerResponse: withPrototype<typeof ServerResponse>(ServerResponse, app.response),
       noDelay: true,
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-      headersTimeout: HEADERS_TIMEOUT_MS,
+      headersTimeout: Math.min(HEADERS_TIMEOUT_MS, this.limits.requestTimeoutMs),
       requestTimeout: this.limits.requestTimeoutMs,
       connectionsCheckingInterval: TIMEOUT_CHECK_MS,
       maxHeaderSize: MAX_HEADER_BYTES,
@@ -71,6 +64,17 @@ export class FastExpressAdapter extends ExpressAdapter {
     server.maxHeadersCount = MAX_HEADERS;
     this.setHttpServer(server);
   }
+}
+
+/** Set before the first `use`, which fixes the router's options. */
+function strictExpress(): ReturnType<typeof express> {
+  const app = express();
+  app.set('case sensitive routing', true);
+  app.set('strict routing', true);
+  app.set('etag', false);
+  app.set('query parser', 'simple');
+  app.disable('x-powered-by');
+  return app;
 }
 
 /** A subclass of Node's class whose prototype is the one Express would set later. */

@@ -3,3 +3,5 @@ export { FastExpressAdapter, type Lane } from './fast-express.adapter.js';
 export { GatewayErrorFilter } from './gateway-error.filter.js';
 export { readBody } from './read-body.js';
 export { SECURITY_HEADERS } from './security-headers.js';
+export { Cors } from './cors.js';
+export { Draining } from './draining.js';
