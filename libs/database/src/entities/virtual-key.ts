@@ -1,0 +1,120 @@
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { countColumn, nanoUsdColumn } from '../columns.js';
+
+/** A credential we issued. `id` never changes, so that spend, budgets and limits survive a rotation; only `tokenHash` does. */
+@Entity('virtual_keys')
+export class VirtualKey {
+  @PrimaryColumn({ type: 'text' })
+  id!: string;
+
+  /** sha256 hex of the raw key. The raw key itself is nowhere. */
+  @Column({ type: 'text' })
+  tokenHash!: string;
+
+  /** `sk-...abcd`. */
+  @Column({ type: 'text' })
+  maskedName!: string;
+
+  /** Unique where present. */
+  @Column({ type: 'text', nullable: true })
+  alias!: string | null;
+
+  /** A name that several keys may share; shown where a key has no alias. */
+  @Column({ type: 'text', nullable: true })
+  label!: string | null;
+
+  @Column({ type: 'text', nullable: true })
+  userId!: string | null;
+
+  @Column({ type: 'text', nullable: true })
+  teamId!: string | null;
+
+  @Column({ type: 'text', nullable: true })
+  organizationId!: string | null;
+
+  @Column({ type: 'text', nullable: true })
+  projectId!: string | null;
+
+  /** The end user every call of this key counts for; set, no request can name another. */
+  @Column({ type: 'text', nullable: true })
+  customerId!: string | null;
+
+  /** Empty: no restriction of its own. */
+  @Column({ type: 'text', array: true, default: () => "'{}'" })
+  models!: string[];
+
+  /** Public model name -> real one. */
+  @Column({ type: 'jsonb', default: () => "'{}'" })
+  aliases!: Record<string, string>;
+
+  /** Empty: all routes. */
+  @Column({ type: 'text', array: true, default: () => "'{}'" })
+  allowedRoutes!: string[];
+
+  @Column({ type: 'bigint', nullable: true, transformer: nanoUsdColumn })
+  maxBudgetNano!: bigint | null;
+
+  @Column({ type: 'bigint', nullable: true, transformer: nanoUsdColumn })
+  softBudgetNano!: bigint | null;
+
+  @Column({ type: 'text', nullable: true })
+  budgetDuration!: string | null;
+
+  /** Where periods that do not follow the calendar start from. */
+  @Column({ type: 'timestamptz', nullable: true })
+  budgetAnchorAt!: Date | null;
+
+  /** Shown to people; the counters never read it. */
+  @Column({ type: 'timestamptz', nullable: true })
+  budgetResetAt!: Date | null;
+
+  @Column({ type: 'integer', nullable: true })
+  rpmLimit!: number | null;
+
+  @Column({ type: 'bigint', nullable: true, transformer: countColumn })
+  tpmLimit!: number | null;
+
+  @Column({ type: 'integer', nullable: true })
+  maxParallelRequests!: number | null;
+
+  @Column({ type: 'text', array: true, default: () => "'{}'" })
+  tags!: string[];
+
+  @Column({ type: 'jsonb', default: () => "'{}'" })
+  metadata!: Record<string, unknown>;
+
+  @Column({ type: 'boolean', default: false })
+  blocked!: boolean;
+
+  @Column({ type: 'timestamptz', nullable: true })
+  expiresAt!: Date | null;
+
+  /** `default`, `llm_api`, `management` or `read_only`: the preset that `allowedRoutes` came from. */
+  @Column({ type: 'text', nullable: true })
+  keyType!: string | null;
+
+  @Column({ type: 'integer', default: 0 })
+  rotationCount!: number;
+
+  @Column({ type: 'timestamptz', nullable: true })
+  lastRotationAt!: Date | null;
+
+  @Column({ type: 'text', nullable: true })
+  createdBy!: string | null;
+
+  @Column({ type: 'text', nullable: true })
+  updatedBy!: string | null;
+
+  @Column({ type: 'timestamptz', default: () => 'now()' })
+  createdAt!: Date;
+
+  @Column({ type: 'timestamptz', default: () => 'now()' })
+  updatedAt!: Date;
+
+  /** Moves only when somebody changed a setting, not when money was spent. */
+  @Column({ type: 'timestamptz', nullable: true })
+  settingsUpdatedAt!: Date | null;
+
+  @Column({ type: 'timestamptz', nullable: true })
+  lastActiveAt!: Date | null;
+}
