@@ -1,0 +1,1 @@
+export function findOrInstall(name: 'redis' | 'nginx' | 'wrk'): string;
