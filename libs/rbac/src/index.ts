@@ -1,4 +1,17 @@
+export { assertEveryRouteDeclared } from './declared-routes.boot.js';
+export { DeclaredRoutes } from './declared-routes.js';
 export { Caller, Handles, principalOf, routesOf } from './handles.js';
+export {
+  assertModelAllowed,
+  decideModelAccess,
+  type GrantableDeployment,
+  matchesGlob,
+  mayUseDeployment,
+  type ModelDecision,
+  type RequestedModel,
+} from './model-access.js';
+export { assertNetworkAllowed, Network, type NetworkDecision } from './network.js';
+export { GateGuard, PolicyGuard } from './policy.guard.js';
 export {
   type OwnershipRule,
   POLICY,
@@ -10,3 +23,7 @@ export {
   type RoutePolicy,
   routerPathOf,
 } from './policy.js';
+export { RbacModule } from './rbac.module.js';
+export { assertRouteAllowed, RouteAccess, type RouteDecision, type RouteRefusal } from './route-access.js';
+export { assertSafeBody } from './safe-body.js';
+export { type CatalogueEntry, fallbackNamesOf, visibleModels } from './visible-models.js';

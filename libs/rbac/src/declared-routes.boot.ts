@@ -1,0 +1,79 @@
+import type { INestApplication } from '@nestjs/common';
+import { METHOD_METADATA } from '@nestjs/common/constants.js';
+import { ModulesContainer } from '@nestjs/core';
+import { routesOf } from './handles.js';
+import { POLICY, type RouteId, routerPathOf } from './policy.js';
+
+/** What this walk reads of Express's router: its layers, routed or mounted. */
+interface RouterLayer {
+  readonly name: string;
+  readonly slash: boolean;
+  readonly rawPath?: unknown;
+  readonly handle: { readonly stack?: readonly RouterLayer[] };
+  readonly route?: { readonly path: unknown; readonly methods: Readonly<Record<string, boolean | undefined>> };
+}
+
+/**
+ * Throws, naming each, while the started application answers a path or holds a handler that the policy table does not
+ * know: controllers, raw `app.get(...)` routes, mounted routers and static files alike. Call it after `app.init()`.
+ * `mounts` are the paths of middleware that is meant to be mounted below the root; `prefix` is the global prefix, if any.
+ */
+export function assertEveryRouteDeclared(
+  app: INestApplication,
+  { mounts = [], prefix = '' }: { mounts?: readonly string[]; prefix?: string } = {},
+): void {
+  const undeclared = [...undeclaredHandlers(app), ...undeclaredPaths(stackOf(app), mounts, prefix)];
+  if (undeclared.length > 0) {
+    throw new Error(`Routes without a declared access: ${undeclared.join(', ')}. Add them to the policy table and bind them with @Handles.`);
+  }
+}
+
+function stackOf(app: INestApplication): readonly RouterLayer[] {
+  const express = app.getHttpAdapter().getInstance() as { router?: { stack?: readonly RouterLayer[] } };
+  const stack = express.router?.stack;
+  // An unknown router must not pass for an empty one.
+  if (!Array.isArray(stack)) throw new Error('The HTTP adapter has no router stack to check.');
+  return stack as readonly RouterLayer[];
+}
+
+function undeclaredPaths(stack: readonly RouterLayer[], mounts: readonly string[], prefix: string): string[] {
+  const declared = new Set<string>();
+  for (const route of Object.keys(POLICY) as RouteId[]) {
+    const { method, path } = routerPathOf(route);
+    declared.add(`${method} ${prefix}${path}`);
+    declared.add(`${method} ${prefix}${path === '/' && prefix !== '' ? '' : path}`);
+  }
+  const found: string[] = [];
+  for (const layer of stack) {
+    if (layer.route) {
+      const paths = [layer.route.path].flat();
+      for (const method of Object.keys(layer.route.methods)) {
+        for (const path of paths) {
+          const name = `${method === '_all' ? 'ALL' : method.toUpperCase()} ${String(path)}`;
+          if (!declared.has(name)) found.push(name);
+        }
+      }
+    } else if (Array.isArray(layer.handle.stack)) {
+      found.push(`(router mounted at ${String(layer.rawPath ?? '?')})`);
+    } else if (!layer.slash && !mounts.includes(String(layer.rawPath))) {
+      found.push(`(${layer.name} mounted at ${String(layer.rawPath ?? '?')})`);
+    }
+  }
+  return found;
+}
+
+function undeclaredHandlers(app: INestApplication): string[] {
+  const found: string[] = [];
+  for (const module of app.get(ModulesContainer).values()) {
+    for (const { metatype } of module.controllers.values()) {
+      if (typeof metatype !== 'function') continue;
+      const prototype = metatype.prototype as Record<string, unknown>;
+      for (const name of Object.getOwnPropertyNames(prototype)) {
+        const handler = Object.getOwnPropertyDescriptor(prototype, name)?.value as unknown;
+        if (typeof handler !== 'function' || !Reflect.hasMetadata(METHOD_METADATA, handler)) continue;
+        if (routesOf(handler) === undefined) found.push(`${metatype.name}.${name}`);
+      }
+    }
+  }
+  return found;
+}

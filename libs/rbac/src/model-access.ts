@@ -1,0 +1,143 @@
+import { type Denial, type ErrorCode, GatewayError, type Principal, type Scope } from '#libs/kernel';
+
+/** What model access needs to know of one deployment; routing's Deployment fits. */
+export interface GrantableDeployment {
+  readonly provider: string;
+  readonly upstreamModel: string;
+  /** Aliases or hashes of the keys it is reserved for; absent: everybody the grants admit. */
+  readonly allowedKeys?: readonly string[];
+}
+
+export interface RequestedModel {
+  /** As the caller wrote it. */
+  readonly requestedModel: string;
+  /** The model group it leads to, after the key's, the team's and the router's aliases. */
+  readonly resolvedGroup: string;
+  /** Access groups (`model_info.access_groups`) the model group belongs to. */
+  readonly accessGroups: readonly string[];
+  /** The group's deployments; empty for a model nobody serves (then only the grants decide, and routing says it is unknown). */
+  readonly deployments: readonly GrantableDeployment[];
+}
+
+export type ModelDecision =
+  | { readonly allowed: true }
+  | {
+      readonly allowed: false;
+      readonly code: ErrorCode;
+      /** Which list said no; absent when every deployment is reserved for other keys. */
+      readonly scope?: Scope;
+      readonly model: string;
+      /** The wire type when the code's own does not name the scope. */
+      readonly type?: string;
+    };
+
+const ALLOWED: ModelDecision = { allowed: true };
+
+/** Words of model lists that are not models. Asking for a model of that name never matches them. */
+const MAGIC_WORDS: ReadonlySet<string> = new Set(['all-team-models', 'all-proxy-models', 'no-default-models']);
+
+/**
+ * Whether every scope that restricts models allows this one, and at least one deployment is open to the key. A key's or
+ * team's alias counts as its target: listing the alias grants nothing. A router's alias is allowed by its own name or its target's.
+ */
+export function decideModelAccess(principal: Principal, requested: RequestedModel): ModelDecision {
+  const { requestedModel } = requested;
+  const name = Object.hasOwn(principal.modelAliases, requestedModel)
+    ? (principal.modelAliases[requestedModel] ?? requestedModel)
+    : requestedModel;
+  for (const { scope, models } of principal.modelGrants) {
+    if (!listAllows(models, name, requested)) return denied(scope, models, requestedModel);
+  }
+  if (requested.deployments.length > 0 && !requested.deployments.some((one) => mayUseDeployment(principal, one.allowedKeys))) {
+    return { allowed: false, code: 'rbac.deployment_denied', model: requestedModel };
+  }
+  return ALLOWED;
+}
+
+/** Whether `litellm_params.allowed_keys` admits this caller. The master key may use everything; a caller without a key nothing reserved. */
+export function mayUseDeployment(principal: Principal, allowedKeys: readonly string[] | undefined): boolean {
+  if (allowedKeys === undefined || principal.credential === 'master_key') return true;
+  const { key } = principal;
+  if (key === undefined) return false;
+  return allowedKeys.includes(key.hash) || (key.alias !== undefined && allowedKeys.includes(key.alias));
+}
+
+function listAllows(models: readonly string[], name: string, requested: RequestedModel): boolean {
+  if (models.length === 0) return true;
+  const group = requested.resolvedGroup;
+  for (const entry of models) {
+    if (entry === '*' || entry === 'all-proxy-models') return true;
+    if (MAGIC_WORDS.has(entry)) continue;
+    if (entry === name || entry === group || requested.accessGroups.includes(entry)) return true;
+    if (!entry.includes('*')) continue;
+    if (matchesGlob(entry, name) || matchesGlob(entry, group)) return true;
+    if (entry.endsWith('/*') && isCatalogued(entry.slice(0, -2), name, requested)) return true;
+  }
+  return false;
+}
+
+/** `openai/*` also grants the bare `gpt-4o` when a deployment says that OpenAI serves it under that very name. */
+function isCatalogued(provider: string, name: string, requested: RequestedModel): boolean {
+  return requested.deployments.some((one) => one.provider === provider && one.upstreamModel === name);
+}
+
+/** Anchored at both ends; `*` stands for any characters, also none and also `/`. Linear: lists are written by users, so no backtracking regular expression. */
+export function matchesGlob(pattern: string, text: string): boolean {
+  let p = 0;
+  let t = 0;
+  let star = -1;
+  let resume = 0;
+  while (t < text.length) {
+    if (pattern[p] === '*') {
+      star = p;
+      p += 1;
+      resume = t;
+    } else if (p < pattern.length && pattern[p] === text[t]) {
+      p += 1;
+      t += 1;
+    } else if (star >= 0) {
+      p = star + 1;
+      resume += 1;
+      t = resume;
+    } else {
+      return false;
+    }
+  }
+  while (pattern[p] === '*') p += 1;
+  return p === pattern.length;
+}
+
+function denied(scope: Scope, models: readonly string[], model: string): ModelDecision {
+  const base = { allowed: false as const, scope, model };
+  switch (scope.type) {
+    case 'key':
+      return { ...base, code: 'rbac.key_model_denied' };
+    case 'team':
+    case 'team_member':
+      return { ...base, code: 'rbac.team_model_denied' };
+    case 'user':
+      // A user without models of its own is told so as a key's limit: that is how clients know it (contract 2.2).
+      return { ...base, code: models.includes('no-default-models') ? 'rbac.key_model_denied' : 'rbac.user_model_denied' };
+    case 'organization':
+      return { ...base, code: 'rbac.organization_model_denied' };
+    default:
+      return { ...base, code: 'rbac.key_model_denied', type: `${scope.type}_model_access_denied` };
+  }
+}
+
+/** Throws the refusal of a denied model. The text never lists what would be allowed: that is for the log and for administrators. */
+export function assertModelAllowed(decision: ModelDecision): void {
+  if (decision.allowed) return;
+  const { code, scope, model } = decision;
+  const owner = scope === undefined ? 'key' : scope.type.replace('_', ' ');
+  const denial: Denial = {
+    code,
+    ...(scope === undefined ? {} : { scope }),
+    wouldAllow: scope === undefined ? 'Use a key the model is reserved for.' : `Add the model to the models of this ${owner}.`,
+  };
+  throw new GatewayError(code, `${owner} not allowed to access model: "${model.slice(0, 256)}" is not available here.`, {
+    param: 'model',
+    denial,
+    ...(decision.type === undefined ? {} : { type: decision.type }),
+  });
+}

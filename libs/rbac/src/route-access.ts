@@ -1,0 +1,130 @@
+import { Injectable } from '@nestjs/common';
+import { Config } from '#libs/config';
+import { GatewayError, type Principal } from '#libs/kernel';
+import { findMatch, pathOf } from './allowed-routes.js';
+import { POLICY, policyOf, type RouteId, type RoutePolicy } from './policy.js';
+
+export type RouteDecision =
+  | { readonly allowed: true; readonly via: 'public' | 'any_caller' | 'role' | 'key_route_grant' }
+  | { readonly allowed: false; readonly reason: RouteRefusal; readonly route: RouteId };
+
+export type RouteRefusal =
+  /** `general_settings.allowed_routes` does not list it. */
+  | 'proxy_route_closed'
+  /** DISABLE_ADMIN_ENDPOINTS or DISABLE_LLM_API_ENDPOINTS. */
+  | 'endpoints_disabled'
+  /** `general_settings.admin_only_routes`. */
+  | 'reserved_for_admins'
+  /** The key's own `allowed_routes`. */
+  | 'key_route_denied'
+  /** A role that only reads. */
+  | 'read_only_role'
+  | 'role_denied';
+
+const PUBLIC: RouteDecision = { allowed: true, via: 'public' };
+const ANY_CALLER: RouteDecision = { allowed: true, via: 'any_caller' };
+const BY_ROLE: RouteDecision = { allowed: true, via: 'role' };
+const BY_KEY: RouteDecision = { allowed: true, via: 'key_route_grant' };
+
+/** Decides which routes a caller may reach. Pure per (route, principal); everything that depends on configuration is prepared once. */
+@Injectable()
+export class RouteAccess {
+  readonly #closed = new Map<RouteId, RouteDecision>();
+  readonly #disabled = new Map<RouteId, RouteDecision>();
+  readonly #reserved: ReadonlySet<string>;
+  readonly #metricsOpen: boolean;
+
+  constructor(config: Config) {
+    const open = config.auth.allowedRoutes === undefined ? undefined : new Set(config.auth.allowedRoutes);
+    for (const route of Object.keys(POLICY) as RouteId[]) {
+      const policy = policyOf(route);
+      if (open && !open.has(pathOf(route)) && policy.access !== 'public') {
+        this.#closed.set(route, { allowed: false, reason: 'proxy_route_closed', route });
+      }
+      const isOff = config.server.disableLlmEndpoints ? policy.reachesProvider : false;
+      const isAdminOff = config.server.disableAdminEndpoints ? isAdminRoute(policy) : false;
+      if (isOff || isAdminOff) this.#disabled.set(route, { allowed: false, reason: 'endpoints_disabled', route });
+    }
+    this.#reserved = new Set(config.auth.adminOnlyRoutes);
+    this.#metricsOpen = !config.metrics.requireAuth;
+  }
+
+  /** Whether the route is answered without a credential. */
+  isPublic(route: RouteId): boolean {
+    const { access } = policyOf(route);
+    return access === 'public' || (access === 'metrics' && this.#metricsOpen);
+  }
+
+  /** What no caller can change, so it is asked before the credential is looked at. It binds the master key too. */
+  decideProxyWide(route: RouteId): RouteDecision {
+    return this.#closed.get(route) ?? PUBLIC;
+  }
+
+  /** Whether this caller may reach the route's handler; what the handler owns (whose rows) is its own to check. */
+  decide(route: RouteId, principal: Principal): RouteDecision {
+    const off = this.#closed.get(route) ?? this.#disabled.get(route);
+    if (off) return off;
+    if (this.isPublic(route)) return PUBLIC;
+    const isAdmin = principal.role === 'proxy_admin';
+    if (!isAdmin && this.#reserved.size > 0 && this.#reserved.has(pathOf(route))) {
+      return { allowed: false, reason: 'reserved_for_admins', route };
+    }
+    const entries = principal.key?.allowedRoutes;
+    const match = entries === undefined || entries.length === 0 ? undefined : findMatch(entries, route);
+    if (entries !== undefined && entries.length > 0 && match === undefined) {
+      return { allowed: false, reason: 'key_route_denied', route };
+    }
+    const { access } = policyOf(route);
+    if (access === 'any_caller' || access === 'metrics') return ANY_CALLER;
+    if (isAdmin || (access !== 'public' && access.includes(principal.role))) return BY_ROLE;
+    // Only an administrator can put a path on a key, so a path there is a grant (SCIM keys live from this).
+    if (match === 'path') return BY_KEY;
+    return { allowed: false, reason: principal.role === 'proxy_admin_viewer' ? 'read_only_role' : 'role_denied', route };
+  }
+}
+
+function isAdminRoute(policy: RoutePolicy): boolean {
+  const isLlm = policy.reachesProvider || policy.ownership === 'visible_models';
+  return !isLlm && policy.access !== 'public' && policy.access !== 'metrics';
+}
+
+/** Throws the error a refused caller sees; does nothing when the decision allows. */
+export function assertRouteAllowed(decision: RouteDecision, principal?: Principal): void {
+  if (decision.allowed) return;
+  throw routeRefusal(decision.reason, decision.route, principal);
+}
+
+function routeRefusal(reason: RouteRefusal, route: RouteId, principal: Principal | undefined): GatewayError {
+  const path = pathOf(route);
+  const role = principal?.role ?? 'unknown';
+  switch (reason) {
+    case 'proxy_route_closed':
+      return new GatewayError('rbac.route_denied', `Access forbidden: this proxy does not serve ${path}.`, { param: 'None' });
+    case 'endpoints_disabled': {
+      const message = `${path} is switched off on this instance.`;
+      return new GatewayError('rbac.route_denied', message, { param: 'None', detail: message });
+    }
+    case 'reserved_for_admins':
+      return new GatewayError('rbac.route_denied', `Access forbidden: ${path} is reserved for proxy administrators.`, { param: 'None' });
+    case 'key_route_denied': {
+      const allowed = principal?.key?.allowedRoutes?.join(', ') ?? '';
+      const message = `Virtual key is not allowed to call this route. Allowed: [${allowed}]. Asked for: ${path}`;
+      return new GatewayError('rbac.route_denied', message, { param: 'None', detail: message });
+    }
+    case 'read_only_role':
+      return new GatewayError('rbac.forbidden', `user not allowed to access this route, role=${role}. Route=${path}`, { param: 'None' });
+    case 'role_denied':
+      return new GatewayError(
+        'rbac.admin_only',
+        `Authentication Error, Only proxy admin can be used to generate or change this. Route=${path}, role=${role}, user_id=${maskedUser(principal)}`,
+        { param: 'None' },
+      );
+  }
+}
+
+/** First six and last two characters: enough for the caller to know which account it used, too little for others. */
+function maskedUser(principal: Principal | undefined): string {
+  const id = principal?.user?.id;
+  if (id === undefined) return 'unknown';
+  return id.length <= 8 ? '*'.repeat(id.length) : `${id.slice(0, 6)}${'*'.repeat(Math.min(id.length - 8, 8))}${id.slice(-2)}`;
+}
