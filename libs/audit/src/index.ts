@@ -1,0 +1,1 @@
+export { type Actor, auditCopy, type ChangeAction, recordChange } from './record-change.js';
