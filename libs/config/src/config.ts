@@ -132,4 +132,6 @@ export interface ConfigTree {
   };
   /** Everything in the file that does nothing yet or is not known, for the start-up log and `tollgate config check`. */
   readonly notices: readonly ConfigNotice[];
+  /** Looks a variable up where `os.environ/NAME` does (process, `.env`, `environment_variables`): for the providers' customary key and base variables. */
+  readonly environment?: (name: string) => string | undefined;
 }

@@ -1,0 +1,9 @@
+export {
+  type RequestBody,
+  Upstream,
+  type UpstreamFailure,
+  type UpstreamHandle,
+  type UpstreamRequest,
+  type UpstreamResult,
+  type UpstreamSink,
+} from './upstream.js';

@@ -1,0 +1,30 @@
+import type { Deployment } from './deployment.js';
+import { substitute } from './model-pattern.js';
+
+/** What one model name means: the group it fell into and the deployments that serve it. Immutable and shared between requests. */
+export class Resolution {
+  /** Names of which a model grant has to hold at least one: what was asked, and the group it stands for. A deployment id thus needs its group granted. */
+  readonly grantNames: readonly string[];
+
+  constructor(
+    /** As the caller wrote it. */
+    readonly name: string,
+    /** The configured group; holds `*` when a wildcard matched. */
+    readonly group: string,
+    /** May be empty when every deployment of the group needs a provider that is not there yet. */
+    readonly deployments: readonly Deployment[],
+    readonly captures: readonly string[] = [],
+    readonly unsupportedProviders: readonly string[] = [],
+  ) {
+    this.grantNames = name === group ? [name] : [name, group];
+  }
+
+  /** The model name to send to this deployment, wildcards filled in. */
+  upstreamModel(deployment: Deployment): string {
+    if (this.captures.length === 0 || !deployment.upstreamModel.includes('*')) return deployment.upstreamModel;
+    const model = substitute(deployment.upstreamModel, this.captures);
+    // `*` -> `openai/*` asked for as `openai/gpt-4o`: the provider is not part of the name upstream.
+    const prefix = `${deployment.provider}/`;
+    return deployment.upstreamModel === '*' && model.startsWith(prefix) ? model.slice(prefix.length) : model;
+  }
+}
