@@ -15,6 +15,8 @@ export interface ConfigNotice {
   readonly path: string;
   readonly level: 'unsupported' | 'unknown' | 'notice';
   readonly message: string;
+  /** True where going on without the setting would weaken security; `loadConfig` then refuses. */
+  readonly refusesStart?: boolean;
 }
 
 /** What the operator asked for: flags, environment, `.env` and proxy_config.yaml, merged, validated and frozen. The DI token and the value at once. */
@@ -38,7 +40,9 @@ export interface ConfigTree {
     readonly rootPath: string;
     readonly maxRequestBytes: number;
     readonly bodyTimeoutMs: number;
+    /** Origins a browser may call from; `*` for all. Default `*`, as in LiteLLM, without credentials. */
     readonly corsOrigins: readonly string[];
+    readonly corsAllowCredentials: boolean;
     readonly disableAdminEndpoints: boolean;
     readonly disableLlmEndpoints: boolean;
   };
@@ -50,7 +54,12 @@ export interface ConfigTree {
   readonly auth: {
     /** Absent until `boot` makes one on first start. */
     readonly masterKey?: Secret;
+    /** `file`: written out in the file; a file that names a variable for it counts as `environment`. */
     readonly masterKeySource: 'environment' | 'file' | 'generated' | 'none';
+    /** Why the master key is weak, as the end of a sentence; absent when it is strong or there is none yet. */
+    readonly masterKeyWeakness?: string;
+    /** The operator has said that a weak or missing master key is meant. */
+    readonly permitWeakMasterKey: boolean;
     /** `litellm_key_header_name`, lower-case. */
     readonly keyHeaderName?: string;
     readonly keyCacheTtlMs: number;

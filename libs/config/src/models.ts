@@ -1,0 +1,172 @@
+import type { ModelEntry } from './config.js';
+import { findNearestName } from './nearest-name.js';
+import type { Findings } from './problems.js';
+import { applyProviderDefaults, providerOf } from './provider-defaults.js';
+import { hideSecrets, isPlainObject } from './secret-values.js';
+import {
+  GUARDING_INFO,
+  GUARDING_PARAMS,
+  isPriceName,
+  modelInfo,
+  modelParams,
+  price,
+  UNBUILT_INFO,
+  UNBUILT_PARAMS,
+  UNBUILT_PROVIDERS,
+} from './sections/model-list.schemas.js';
+import { check, isOff, typeName } from './sections/section.js';
+
+type LookUp = (name: string) => string | undefined;
+
+/**
+ * `model_list`, with named credentials merged in, provider keys of the environment filled in and secrets wrapped. An
+ * entry without a model is left out with a notice, as in LiteLLM; a wrong type is an error.
+ */
+export function readModels(raw: unknown, credentials: unknown, lookUp: LookUp, findings: Findings): ModelEntry[] {
+  if (raw === undefined || raw === null) return [];
+  if (!Array.isArray(raw)) {
+    findings.error('model_list', `expected a list of models, got ${typeName(raw)}`);
+    return [];
+  }
+  const named = readCredentials(credentials, findings);
+  return raw.flatMap((entry: unknown, index) => readModel(entry, `model_list.${index}`, named, lookUp, findings) ?? []);
+}
+
+function readModel(
+  raw: unknown,
+  path: string,
+  credentials: ReadonlyMap<string, Record<string, unknown>>,
+  lookUp: LookUp,
+  findings: Findings,
+): ModelEntry | undefined {
+  if (!isPlainObject(raw)) {
+    findings.error(path, `expected a mapping with model_name and litellm_params, got ${typeName(raw)}`);
+    return undefined;
+  }
+  const { model_name: name, litellm_params: params, model_info: info, ...rest } = raw;
+  if (typeof name !== 'string' || name === '') {
+    findings.error(`${path}.model_name`, `expected string, got ${typeName(name)}`);
+    return undefined;
+  }
+  if (params === undefined || params === null || (isPlainObject(params) && isOff(params['model']))) {
+    findings.notice(`${path}.litellm_params`, `the model ${name} has no litellm_params.model and is left out`);
+    return undefined;
+  }
+  if (!isPlainObject(params)) {
+    findings.error(`${path}.litellm_params`, `expected a mapping, got ${typeName(params)}`);
+    return undefined;
+  }
+  const { rpm, tpm, ...strangers } = rest;
+  for (const stranger of Object.keys(strangers)) {
+    const nearest = findNearestName(stranger, ['model_name', 'litellm_params', 'model_info', 'rpm', 'tpm']);
+    findings.unknown(`${path}.${stranger}`, `This setting is not known and does nothing.${nearest ? ` Did you mean \`${nearest}\`?` : ''}`);
+  }
+  const merged = { ...present({ rpm, tpm }), ...present(withCredential(params, path, credentials, findings)) };
+  return finish(name, merged, isPlainObject(info) ? present(info) : {}, path, lookUp, findings);
+}
+
+function finish(
+  modelName: string,
+  rawParams: Record<string, unknown>,
+  rawInfo: Record<string, unknown>,
+  path: string,
+  lookUp: LookUp,
+  findings: Findings,
+): ModelEntry | undefined {
+  const params = check(modelParams, rawParams, `${path}.litellm_params`, findings);
+  const info = check(modelInfo, rawInfo, `${path}.model_info`, findings);
+  checkPrices(rawParams, `${path}.litellm_params`, findings);
+  checkPrices(rawInfo, `${path}.model_info`, findings);
+  reportUnbuilt(rawParams, `${path}.litellm_params`, UNBUILT_PARAMS, GUARDING_PARAMS, findings);
+  reportUnbuilt(rawInfo, `${path}.model_info`, UNBUILT_INFO, GUARDING_INFO, findings);
+  reportMisspelt(rawParams, `${path}.litellm_params`, findings);
+  if (!params || !info) return undefined;
+  const provider = providerOf(params);
+  if (UNBUILT_PROVIDERS.has(provider)) {
+    findings.unsupported(`${path}.litellm_params.model`, `The provider ${provider} is not there yet; calls to ${modelName} are refused.`);
+  }
+  const complete = applyProviderDefaults(params, provider, `${path}.litellm_params`, lookUp, findings);
+  return {
+    modelName,
+    params: Object.freeze(hideSecrets(complete) as Record<string, unknown>),
+    info: Object.freeze(hideSecrets(info) as Record<string, unknown>),
+    path,
+  };
+}
+
+function withCredential(
+  params: Record<string, unknown>,
+  path: string,
+  credentials: ReadonlyMap<string, Record<string, unknown>>,
+  findings: Findings,
+): Record<string, unknown> {
+  const { litellm_credential_name: name, ...own } = params;
+  if (typeof name !== 'string') return params;
+  const values = credentials.get(name);
+  if (!values) findings.error(`${path}.litellm_params.litellm_credential_name`, 'no entry of credential_list has this name');
+  return { ...values, ...own };
+}
+
+function readCredentials(raw: unknown, findings: Findings): Map<string, Record<string, unknown>> {
+  const named = new Map<string, Record<string, unknown>>();
+  if (raw === undefined || raw === null) return named;
+  if (!Array.isArray(raw)) {
+    findings.error('credential_list', `expected a list of credentials, got ${typeName(raw)}`);
+    return named;
+  }
+  for (const [index, entry] of raw.entries()) {
+    const name = isPlainObject(entry) ? entry['credential_name'] : undefined;
+    const values = isPlainObject(entry) ? entry['credential_values'] : undefined;
+    if (typeof name === 'string' && name !== '' && isPlainObject(values)) named.set(name, present(values));
+    else findings.error(`credential_list.${index}`, 'expected a credential_name and a mapping credential_values');
+  }
+  return named;
+}
+
+function checkPrices(settings: Record<string, unknown>, path: string, findings: Findings): void {
+  for (const [name, value] of Object.entries(settings)) {
+    if (!isPriceName(name) || name in modelParams.shape) continue;
+    check(price, value, `${path}.${name}`, findings);
+  }
+}
+
+function reportUnbuilt(
+  settings: Record<string, unknown>,
+  path: string,
+  unbuilt: Readonly<Record<string, string>>,
+  guarding: Readonly<Record<string, string>>,
+  findings: Findings,
+): void {
+  for (const [name, value] of Object.entries(settings)) {
+    if (isOff(value)) continue;
+    const missing = Object.hasOwn(unbuilt, name) ? unbuilt[name] : undefined;
+    const guard = Object.hasOwn(guarding, name) ? guarding[name] : undefined;
+    if (missing) findings.unsupported(`${path}.${name}`, `${missing}: not there yet; this setting does nothing.`);
+    if (guard) {
+      findings.unsupported(
+        `${path}.${name}`,
+        `${guard}: not there yet, and to ignore this setting would open the model to more callers. Remove it to start without.`,
+        true,
+      );
+    }
+  }
+}
+
+/** Unknown parameters belong to the provider; one that looks like a misspelt limit, key or address of ours is pointed out. */
+function reportMisspelt(params: Record<string, unknown>, path: string, findings: Findings): void {
+  const ours = Object.keys(modelParams.shape);
+  for (const [name, value] of Object.entries(params)) {
+    if (ours.includes(name) || name.length < 5 || PROVIDER_PARAMS.has(name) || isPriceName(name) || name in UNBUILT_PARAMS) continue;
+    const nearest = findNearestName(name, ours);
+    if (!nearest) continue;
+    const refuses = nearest === 'allowed_keys' && !isOff(value);
+    findings.unknown(`${path}.${name}`, `This parameter is not known and is sent to the provider as it is. Did you mean \`${nearest}\`?`, refuses);
+  }
+}
+
+/** Parameters of providers whose names are near one of ours. */
+const PROVIDER_PARAMS: ReadonlySet<string> = new Set(['max_tokens', 'top_k', 'top_p', 'stop', 'seed', 'user', 'stream', 'api_type', 'models', 'usage', 'store', 'tools', 'modalities', 'headers', 'model_id', 'max_completion_tokens', 'prompt', 'voice', 'size', 'num_ctx']);
+
+function present(settings: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== null && value !== undefined));
+}

@@ -1,0 +1,213 @@
+import { z } from 'zod';
+import { isIpRange } from '../ip-range.js';
+import { count, flag, positiveCount, secondsAsMs, text, textList } from './fields.js';
+import { guards, moot, notBuilt, type UnbuiltSettings } from './section.js';
+
+const ipRanges = textList.pipe(
+  z.array(z.string().refine(isIpRange, { error: 'expected an IP address or a range such as 10.0.0.0/8' })),
+);
+
+const LOG_LEVELS = { trace: 'trace', debug: 'debug', info: 'info', warn: 'warn', warning: 'warn', error: 'error', critical: 'error' } as const;
+
+/** `INFO`, `Warning`: Python's names and ours, in any case. */
+export const logLevel = z
+  .preprocess(
+    (value) => (typeof value === 'string' ? value.trim().toLowerCase() : value),
+    z.enum(Object.keys(LOG_LEVELS) as [keyof typeof LOG_LEVELS, ...(keyof typeof LOG_LEVELS)[]]),
+  )
+  .transform((level) => LOG_LEVELS[level]);
+
+/** `coordination_redis`, and what `cache_params` and `redis_*` say in the same words. */
+export const redisSettings = z.object({
+  url: text.optional(),
+  host: text.optional(),
+  port: positiveCount.optional(),
+  username: text.optional(),
+  password: text.optional(),
+  db: count.optional(),
+  ssl: flag.optional(),
+});
+export type RedisSettings = z.output<typeof redisSettings>;
+
+const headerName = text.refine((name) => /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/.test(name), { error: 'expected the name of an HTTP header' });
+
+/** `general_settings`, as far as this version acts on it. */
+export const generalSettings = z.object({
+  master_key: text,
+  dangerously_permit_weak_or_unset_master_key: flag,
+  database_url: text,
+  database_connection_pool_limit: positiveCount,
+  coordination_redis: redisSettings.loose(),
+  allowed_ips: ipRanges,
+  trusted_proxy_ranges: ipRanges,
+  use_x_forwarded_for: flag,
+  cors_origin: textList,
+  admin_only_routes: textList,
+  allowed_routes: textList,
+  litellm_key_header_name: headerName,
+  user_header_name: headerName,
+  user_api_key_cache_ttl: secondsAsMs,
+  user_api_key_cache_max_size: positiveCount,
+  max_request_size_mb: z.preprocess((value) => (typeof value === 'string' && value.trim() !== '' ? Number(value) : value), z.number().positive().max(1024)),
+  global_max_parallel_requests: count,
+  token_rate_limit_type: z.enum(['total', 'input', 'output']),
+  apply_user_budget_to_team_keys: flag,
+  allow_client_side_credentials: flag,
+  forward_client_headers_to_llm_api: flag,
+  forward_openai_org_id: flag,
+  enforce_user_param: flag,
+  reject_clientside_metadata_tags: flag,
+  store_prompts_in_spend_logs: flag,
+  disable_custom_api_keys: flag,
+  log_level: logLevel,
+  json_logs: flag,
+  set_verbose: flag,
+  anonymize_logs: flag,
+});
+
+/** What only restricts. A misspelt one of these is refused rather than ignored. */
+export const PROTECTIVE_GENERAL_SETTINGS = [
+  'allowed_ips',
+  'admin_only_routes',
+  'allowed_routes',
+  'cors_origin',
+  'enforce_user_param',
+  'litellm_key_header_name',
+  'reject_clientside_metadata_tags',
+  'disable_custom_api_keys',
+  'max_request_size_mb',
+] as const;
+
+const SPOOL = 'Spend goes through a local spool that survives a crash; this setting has nothing to tune here.';
+const STORED = 'Redis-backed counters are not there yet; a single process is exact without them.';
+
+export const UNBUILT_GENERAL_SETTINGS: UnbuiltSettings = new Map([
+  ...guards({
+    'Custom authentication': ['custom_auth'],
+    'Custom single sign-on': ['custom_sso', 'custom_ui_sso_sign_in_handler'],
+    'JWT sign-in': ['enable_jwt_auth'],
+    'OAuth2 sign-in': ['enable_oauth2_auth'],
+    'Sign-in by proxy headers': ['enable_oauth2_proxy_auth'],
+    'Guardrails': ['guardrails', 'guardrail_settings'],
+    'A custom check of new keys, users or teams': [
+      'custom_key_generate',
+      'custom_key_update',
+      'custom_key_policy',
+      'custom_team_metadata_validate',
+    ],
+    'Requiring parameters in requests': ['enforced_params', 'service_account_settings'],
+    'A limit on the size of answers and files': ['max_response_size_mb', 'max_file_size_mb', 'max_batch_file_size_mb', 'allowed_file_extensions'],
+    'Checking access again on fallbacks': ['enforce_fallback_model_access'],
+    'A list of hosts that provider URLs may name': ['provider_url_destination_allowed_hosts'],
+  }),
+  ...notBuilt({
+    'Custom authentication': ['custom_auth_run_common_checks', 'allow_user_auth'],
+    'JWT sign-in': [
+      'litellm_jwtauth',
+      'role_permissions',
+      'enforce_rbac',
+      'jwt_public_key_url',
+      'jwt_audience',
+      'jwt_issuer',
+      'jwt_admin_scope',
+      'user_allowed_email_domain',
+    ],
+    'OAuth2 sign-in': [
+      'oauth_token_info_endpoint',
+      'oauth_client_id',
+      'oauth_client_secret',
+      'oauth_user_id_field_name',
+      'oauth_user_role_field_name',
+      'oauth_user_team_id_field_name',
+    ],
+    'Sign-in by proxy headers': ['oauth2_config_mappings'],
+    'Public routes of your own': ['public_routes'],
+    'Pass-through endpoints': ['pass_through_endpoints'],
+    'The admin console': ['ui_access_mode', 'disable_env_credential_login', 'disable_password_login_when_sso_enabled'],
+    'Password sign-in': [
+      'password_policy_min_length',
+      'password_policy_require_uppercase',
+      'password_policy_require_lowercase',
+      'password_policy_require_numbers',
+      'password_policy_require_special_characters',
+      'password_policy_check_breached_passwords',
+      'max_failed_login_attempts_per_source',
+      'max_failed_login_attempts_per_source_overrides',
+      'failed_login_window_seconds',
+      'failed_login_block_seconds',
+    ],
+    'Alerting': [
+      'alerting',
+      'alert_types',
+      'alerting_threshold',
+      'alert_to_webhook_url',
+      'alerting_args',
+      'alert_type_config',
+      'spend_report_frequency',
+      'default_team_disabled',
+    ],
+    'Health checks in the background': [
+      'background_health_checks',
+      'health_check_interval',
+      'health_check_details',
+      'enable_health_check_routing',
+      'health_check_staleness_threshold',
+      'health_check_ignore_transient_errors',
+      'use_shared_health_check',
+    ],
+    'A secret manager': ['key_management_system', 'key_management_settings'],
+    'Models, settings and credentials kept in the database': [
+      'store_model_in_db',
+      'supported_db_objects',
+      'proxy_config_reload_interval_seconds',
+    ],
+    'Deleting old spend logs': [
+      'data_retention_days',
+      'maximum_spend_logs_retention_period',
+      'maximum_spend_logs_retention_interval',
+    ],
+    'Mapping headers to users': ['user_header_mappings'],
+    'Tracing (OpenTelemetry)': ['otel'],
+    'The MCP gateway': ['mcp_internal_ip_ranges', 'mcp_trusted_proxy_ranges', 'mcp_client_side_auth_header_name'],
+    'Forwarding provider credentials of the caller': ['forward_llm_provider_auth_headers'],
+    'Serving without the database': ['allow_requests_on_db_unavailable'],
+    'Admission queues per worker': [
+      'max_in_flight_requests_per_worker',
+      'max_queued_requests_per_worker',
+      'admission_queue_timeout_seconds',
+    ],
+    'A default limit of parallel requests': ['max_parallel_requests'],
+    'Stopping budget resets': ['disable_reset_budget'],
+    'Spend columns of your own': ['spend_logs_metadata_fields'],
+    'Choosing what happens without a session id': ['missing_session_id'],
+    'Showing fallback errors to callers': ['expose_fallback_errors_to_caller'],
+    'The call id in error bodies': ['include_call_id_in_error_body'],
+    'Choosing the encryption of stored secrets': ['encryption_algorithm'],
+    'A name for the admin in records': ['default_user_id', 'proxy_admin_email'],
+    'Passing the model through from the command line': ['completion_model', 'infer_model_from_keys'],
+    'Cancelling on disconnect as a switch': ['cancel_on_disconnect'],
+    'A custom message of the metadata check': ['team_metadata_validation_timeout', 'team_metadata_validation_error_message'],
+    'Leaving failed calls out of the logs': ['disable_error_logs'],
+  }),
+  ...moot({
+    fail_closed_rate_limit_enforcement: STORED,
+    fail_closed_budget_enforcement: STORED,
+    use_redis_transaction_buffer: SPOOL,
+    proxy_batch_write_at: SPOOL,
+    disable_spend_logs: 'The ledger is what budgets count on; it cannot be switched off.',
+    disable_spend_updates: 'The ledger is what budgets count on; it cannot be switched off.',
+    disable_budget_reservation: 'Every call is admitted against its budgets in one step; that cannot be switched off.',
+    disable_prisma_schema_update: 'The schema has migrations of its own; this switch has no counterpart.',
+    proxy_budget_rescheduler_min_time: 'A budget period ends by the clock; no job has to come round for it.',
+    proxy_budget_rescheduler_max_time: 'A budget period ends by the clock; no job has to come round for it.',
+    database_connection_timeout: 'The pool has fixed time limits.',
+    database_connection_pool_timeout: 'The pool has fixed time limits.',
+    database_max_idle_connection_lifetime: 'The pool has fixed time limits.',
+    database_disable_prepared_statements: 'Prepared statements are not used by name.',
+    disable_prepared_statements: 'Prepared statements are not used by name.',
+    user_url_validation: 'The gateway fetches no URL that a caller names.',
+    user_url_allowed_hosts: 'The gateway fetches no URL that a caller names.',
+    database_type: 'The store is PostgreSQL.',
+    salt_key: 'Set LITELLM_SALT_KEY in the environment; nothing is encrypted with it yet.',
+  }),
+]);

@@ -1,0 +1,126 @@
+import { z } from 'zod';
+import { count, dollars, duration, flag, positiveCount, seconds, text, textList } from './fields.js';
+
+/** A price in dollars per token or unit: never negative, never endless. Text keeps its digits. */
+const price = z.preprocess(
+  (value) => (typeof value === 'string' && value.trim() !== '' ? Number(value) : value),
+  z.number().nonnegative(),
+);
+
+/** Members of `litellm_params` that govern a deployment. All others go to the provider as they are. */
+export const modelParams = z.looseObject({
+  model: text,
+  api_key: z.string().optional(),
+  api_base: text.optional(),
+  base_url: text.optional(),
+  api_version: z.coerce.string().optional(),
+  organization: text.optional(),
+  custom_llm_provider: text.optional(),
+  litellm_credential_name: text.optional(),
+  rpm: count.optional(),
+  tpm: count.optional(),
+  max_parallel_requests: count.optional(),
+  weight: z.preprocess((value) => (typeof value === 'string' && value !== '' ? Number(value) : value), z.number().nonnegative()).optional(),
+  order: count.optional(),
+  timeout: seconds.optional(),
+  stream_timeout: seconds.optional(),
+  cooldown_time: seconds.optional(),
+  max_retries: count.optional(),
+  num_retries: count.optional(),
+  max_budget: dollars.optional(),
+  budget_duration: duration.optional(),
+  tags: textList.optional(),
+  allowed_keys: textList.optional(),
+  drop_params: flag.optional(),
+  mock_response: z.string().optional(),
+  input_cost_per_token: price.optional(),
+  output_cost_per_token: price.optional(),
+});
+
+/** Members of `model_info` that this version reads. The rest is shown by model lists and does nothing else. */
+export const modelInfo = z.looseObject({
+  id: z.coerce.string().optional(),
+  base_model: text.optional(),
+  access_groups: textList.optional(),
+  mode: text.optional(),
+  max_input_tokens: positiveCount.optional(),
+  max_output_tokens: positiveCount.optional(),
+  max_tokens: positiveCount.optional(),
+  input_cost_per_token: price.optional(),
+  output_cost_per_token: price.optional(),
+});
+
+/** Every other price (`cache_read_input_token_cost`, `input_cost_per_token_above_200k_tokens`) has the same rule. */
+export const isPriceName = (name: string): boolean => /(?:^|_)cost(?:_|$)/.test(name) && !name.startsWith('search_context');
+export { price };
+
+/** `litellm_params` that LiteLLM acts on and this version does not. */
+export const UNBUILT_PARAMS: Readonly<Record<string, string>> = {
+  adaptive_router_config: 'Adaptive routing',
+  complexity_router_config: 'Routing by complexity',
+  auto_router_config: 'Automatic routing',
+  itpm: 'A limit of input tokens for a deployment',
+  otpm: 'A limit of output tokens for a deployment',
+  timeout_by_service_tier: 'Timeouts by service tier',
+  tag_regex: 'Matching deployments to the caller by pattern',
+  additional_drop_params: 'Dropping parameters of your own',
+  default_api_key_rpm_limit: 'A default limit for keys on one deployment',
+  default_api_key_tpm_limit: 'A default limit for keys on one deployment',
+  keepalive_seconds: 'Keep-alive comments in streams',
+  region_name: 'Routing by region',
+  tiered_pricing: 'Tiered prices',
+  off_peak_pricing: 'Off-peak prices',
+  cache_control_injection_points: 'Injecting cache marks',
+  configurable_clientside_auth_params: 'Credentials sent by callers for one deployment',
+};
+
+/** Members that keep callers away from a deployment. Without them it would be open to more than its owner wants. */
+export const GUARDING_PARAMS: Readonly<Record<string, string>> = { guardrails: 'Guardrails of a single model' };
+export const GUARDING_INFO: Readonly<Record<string, string>> = {
+  team_id: 'A model that belongs to one team',
+  team_public_model_name: 'A model that belongs to one team',
+  access_windows: 'A model reserved for a team by time',
+  blocked: 'Blocking a model in the file',
+};
+export const UNBUILT_INFO: Readonly<Record<string, string>> = {
+  adaptive_router_preferences: 'Adaptive routing',
+  allowed_fails: 'Allowed failures of one deployment',
+  allowed_fails_policy: 'Allowed failures of one deployment',
+  enable_tag_filtering: 'Tag filtering for one model group',
+  allow_fail_open: 'Failing open for one model group',
+};
+
+/** Providers whose wire format is not spoken yet. Their models are listed; calls to them are refused by name. */
+export const UNBUILT_PROVIDERS: ReadonlySet<string> = new Set([
+  'ai21',
+  'aiml',
+  'aleph_alpha',
+  'auto_router',
+  'azure_ai',
+  'bedrock',
+  'bytez',
+  'clarifai',
+  'cloudflare',
+  'cohere',
+  'cohere_chat',
+  'databricks',
+  'gemini',
+  'gigachat',
+  'huggingface',
+  'jina_ai',
+  'langgraph',
+  'nlp_cloud',
+  'oci',
+  'palm',
+  'petals',
+  'predibase',
+  'replicate',
+  'sagemaker',
+  'sagemaker_chat',
+  'snowflake',
+  'triton',
+  'vertex_ai',
+  'vertex_ai_beta',
+  'voyage',
+  'watsonx',
+]);

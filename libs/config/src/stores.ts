@@ -1,0 +1,94 @@
+import { isAbsolute, resolve } from 'node:path';
+import { Secret } from '#libs/kernel';
+import type { ConfigTree } from './config.js';
+import type { Environment } from './environment.js';
+import type { Findings } from './problems.js';
+import type { RedisSettings } from './sections/general-settings.schemas.js';
+
+/** What the file says about stores, in its own words. */
+export interface StoreSettings {
+  readonly databaseUrl?: string | undefined;
+  readonly poolSize?: number | undefined;
+  /** Ways to name a Redis, the one that counts first. */
+  readonly redis: readonly (RedisSettings | undefined)[];
+}
+
+/** Connections of one process. Ten is LiteLLM's default as well; the drain and the admin plane share them. */
+const POOL_SIZE = 10;
+
+/** Where data is kept: the environment wins over the file; `sqlite:///F` means the embedded store, mirrored into F. */
+export function readStores(settings: StoreSettings, environment: Environment, cwd: string, findings: Findings): ConfigTree['stores'] {
+  const fromEnvironment = environment.get('DATABASE_URL') ?? databaseUrlFromParts(environment);
+  if (fromEnvironment !== undefined && settings.databaseUrl !== undefined && fromEnvironment !== settings.databaseUrl) {
+    findings.notice('general_settings.database_url', 'DATABASE_URL of the environment is used instead of this setting');
+  }
+  const url = fromEnvironment ?? settings.databaseUrl;
+  const path = fromEnvironment === undefined ? 'general_settings.database_url' : 'DATABASE_URL';
+  const direct = environment.get('DATABASE_DIRECT_URL') ?? environment.get('DIRECT_URL');
+  const database = url === undefined ? {} : readDatabaseUrl(url, path, cwd, findings);
+  const redisUrl = readRedisUrl(settings.redis, environment, findings);
+  return {
+    ...database,
+    ...(direct !== undefined && isPostgresUrl(direct, 'DATABASE_DIRECT_URL', findings) ? { databaseDirectUrl: new Secret(direct) } : {}),
+    databasePoolSize: environment.wholeNumber('DATABASE_POOL_SIZE', 1, 1000, findings) ?? settings.poolSize ?? POOL_SIZE,
+    ...(redisUrl === undefined ? {} : { redisUrl: new Secret(redisUrl) }),
+  };
+}
+
+function readDatabaseUrl(url: string, path: string, cwd: string, findings: Findings): Partial<ConfigTree['stores']> {
+  if (/^sqlite:/i.test(url)) {
+    const file = /^sqlite:\/\/\/([^?#]+)/i.exec(url)?.[1];
+    if (file === undefined) {
+      findings.error(path, 'expected sqlite:/// and the name of a file');
+      return {};
+    }
+    findings.notice(path, 'the embedded PostgreSQL is the store; requests are mirrored into the table request_log of this SQLite file');
+    return { sqliteMirror: isAbsolute(file) ? file : resolve(cwd, file) };
+  }
+  return isPostgresUrl(url, path, findings) ? { databaseUrl: new Secret(url) } : {};
+}
+
+function isPostgresUrl(url: string, path: string, findings: Findings): boolean {
+  if (/^postgres(?:ql)?:\/\/./i.test(url) && URL.canParse(url)) return true;
+  findings.error(path, 'expected a URL that starts with postgresql:// (special characters of the password percent-encoded), or sqlite:///FILE');
+  return false;
+}
+
+/** The parts that Helm charts set instead of one URL. */
+function databaseUrlFromParts(environment: Environment): string | undefined {
+  const host = environment.get('DATABASE_HOST');
+  const user = environment.get('DATABASE_USERNAME');
+  const name = environment.get('DATABASE_NAME');
+  if (host === undefined || user === undefined || name === undefined) return undefined;
+  const password = environment.get('DATABASE_PASSWORD');
+  const login = encodeURIComponent(user) + (password === undefined ? '' : `:${encodeURIComponent(password)}`);
+  return `postgresql://${login}@${host}/${encodeURIComponent(name)}`;
+}
+
+function readRedisUrl(settings: StoreSettings['redis'], environment: Environment, findings: Findings): string | undefined {
+  const fromEnvironment = environment.get('REDIS_URL');
+  const fromFile = settings.map((redis) => redis && redisUrlOf(redis)).find((url) => url !== undefined);
+  const port = environment.wholeNumber('REDIS_PORT', 1, 65_535, findings);
+  const fromParts = redisUrlOf({
+    host: environment.get('REDIS_HOST'),
+    port,
+    username: environment.get('REDIS_USERNAME'),
+    password: environment.get('REDIS_PASSWORD'),
+    ssl: environment.flag('REDIS_SSL', findings),
+  });
+  const url = fromEnvironment ?? fromFile ?? fromParts;
+  if (url === undefined) return undefined;
+  if (!/^rediss?:\/\/./i.test(url) || !URL.canParse(url)) {
+    findings.error(fromEnvironment === undefined ? 'general_settings.coordination_redis' : 'REDIS_URL', 'expected a URL that starts with redis:// or rediss://');
+    return undefined;
+  }
+  return url;
+}
+
+function redisUrlOf(redis: RedisSettings): string | undefined {
+  if (redis.url !== undefined) return redis.url;
+  if (redis.host === undefined) return undefined;
+  const password = redis.password === undefined ? '' : `:${encodeURIComponent(redis.password)}`;
+  const login = redis.username === undefined && password === '' ? '' : `${encodeURIComponent(redis.username ?? '')}${password}@`;
+  return `${redis.ssl === true ? 'rediss' : 'redis'}://${login}${redis.host}:${redis.port ?? 6379}${redis.db === undefined ? '' : `/${redis.db}`}`;
+}
