@@ -1,4 +1,15 @@
+export { assertAdministers, makerOf, MASTER_USER_ID, seesEverything } from './authority.js';
 export { after, type Duration, parseDuration, parsePeriod } from './duration.js';
+export { KeyCatalogue, type KeyStatus, type KeyView, type Page, type Paging, statusOf } from './key-catalogue.js';
 export { KeyDirectory, type KeyRecord } from './key-directory.js';
+export { type KeyFilter, type KeyOrder } from './key-filter.js';
 export { hashOfNamed, hashRawKey, maskRawKey, newRawKey } from './key-secret.js';
+export { KEY_TYPES, type KeyChange, type KeyType } from './key-settings.js';
+export { type IssuedKey, keyNotFound, Keys, type KeySecret, type KeysNamed } from './keys.js';
+export { maySeeKey } from './key-visibility.js';
+export { type MemberDraft, type Membership } from './membership.js';
 export { SpendReader } from './spend-reader.js';
+export { type NewTeam, Teams, type TeamView } from './teams.js';
+export { TenancyModule } from './tenancy.module.js';
+export { type Author } from './transactions.js';
+export { type MadeUser, type NewUser, USER_ROLES, Users, type UserView } from './users.js';

@@ -1,0 +1,88 @@
+import { Balance, type VirtualKey } from '#libs/database';
+import type { SelectQueryBuilder } from 'typeorm';
+
+/** What a list of keys is narrowed by; an absent member does not narrow. */
+export interface KeyFilter {
+  readonly userId?: string | undefined;
+  readonly teamId?: string | undefined;
+  readonly organizationId?: string | undefined;
+  readonly projectId?: string | undefined;
+  readonly hash?: string | undefined;
+  readonly alias?: string | undefined;
+  /** Alias and user match when they contain the text, whatever the case. */
+  readonly substring?: boolean | undefined;
+  /** The hash itself, or part of an alias. */
+  readonly search?: string | undefined;
+  readonly status?: 'active' | 'expired' | 'revoked' | undefined;
+}
+
+export interface KeyOrder {
+  readonly by: 'spend' | 'cap' | 'createdAt' | 'updatedAt' | 'hash' | 'alias';
+  readonly direction: 'ASC' | 'DESC';
+}
+
+const COLUMN_OF: Readonly<Record<Exclude<KeyOrder['by'], 'spend'>, string>> = {
+  cap: 'key.maxBudgetNano',
+  createdAt: 'key.createdAt',
+  updatedAt: 'key.updatedAt',
+  hash: 'key.tokenHash',
+  alias: 'key.alias',
+};
+
+/** Sessions of the console are keys too, but nobody's to manage. */
+const CONSOLE_TEAM = 'litellm-dashboard';
+
+/** Adds the filter's conditions and the order; the hash breaks ties, so that pages never overlap. */
+export function filterKeys(query: SelectQueryBuilder<VirtualKey>, filter: KeyFilter, order: KeyOrder, now: Date): void {
+  query.where('key.teamId IS DISTINCT FROM :console', { console: CONSOLE_TEAM });
+  const exact = {
+    teamId: filter.teamId,
+    organizationId: filter.organizationId,
+    projectId: filter.projectId,
+    tokenHash: filter.hash,
+    ...(filter.substring ? {} : { userId: filter.userId }),
+  };
+  for (const [column, value] of Object.entries(exact)) {
+    if (value !== undefined) query.andWhere(`key.${column} = :${column}`, { [column]: value });
+  }
+  if (filter.substring && filter.userId !== undefined) {
+    query.andWhere('key.userId ILIKE :userPart', { userPart: containing(filter.userId) });
+  }
+  if (filter.alias !== undefined) {
+    const [compare, value] = filter.substring ? ['ILIKE', containing(filter.alias)] : ['=', filter.alias];
+    query.andWhere(`COALESCE(key.alias, key.label) ${compare} :alias`, { alias: value });
+  }
+  if (filter.search !== undefined) {
+    query.andWhere('(key.tokenHash = :search OR COALESCE(key.alias, key.label) ILIKE :part)', {
+      search: filter.search,
+      part: containing(filter.search),
+    });
+  }
+  filterByStatus(query, filter.status, now);
+  if (order.by === 'spend') {
+    query
+      .leftJoin(
+        Balance,
+        'balance',
+        "balance.scopeType = 'key' AND balance.scopeId = key.id AND balance.budget = 'total' AND balance.periodId = 'total'",
+      )
+      .addSelect('COALESCE(balance.settledNano, 0)', 'spent')
+      .orderBy('spent', order.direction);
+  } else {
+    query.orderBy(COLUMN_OF[order.by], order.direction, order.direction === 'ASC' ? 'NULLS FIRST' : 'NULLS LAST');
+  }
+  if (order.by !== 'hash') query.addOrderBy('key.tokenHash', order.direction);
+}
+
+function filterByStatus(query: SelectQueryBuilder<VirtualKey>, status: KeyFilter['status'], now: Date): void {
+  if (status === 'revoked') query.andWhere('key.blocked');
+  if (status === 'active') {
+    query.andWhere('NOT key.blocked AND (key.expiresAt IS NULL OR key.expiresAt > :now)', { now });
+  }
+  if (status === 'expired') query.andWhere('key.expiresAt <= :now', { now });
+}
+
+/** A LIKE pattern that finds the text anywhere, its own `%`, `_` and `\` taken as letters. */
+function containing(text: string): string {
+  return `%${text.replace(/[\\%_]/g, '\\$&')}%`;
+}

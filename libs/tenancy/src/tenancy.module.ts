@@ -1,0 +1,14 @@
+import { Module } from '@nestjs/common';
+import { KeyCatalogue } from './key-catalogue.js';
+import { KeyDirectory } from './key-directory.js';
+import { Keys } from './keys.js';
+import { Teams } from './teams.js';
+import { Transactions } from './transactions.js';
+import { Users } from './users.js';
+
+/** Needs `DataSource`, `Changes`, `Clock` and a `SpendReader` from whoever assembles the product. */
+@Module({
+  providers: [KeyCatalogue, KeyDirectory, Keys, Teams, Transactions, Users],
+  exports: [KeyCatalogue, KeyDirectory, Keys, Teams, Users],
+})
+export class TenancyModule {}

@@ -1,0 +1,81 @@
+import { Injectable } from '@nestjs/common';
+import { type Actor, type ChangeAction, recordChange } from '#libs/audit';
+import { type ChangeMark, Changes, withTransaction } from '#libs/database';
+import type { Principal } from '#libs/kernel';
+import { DataSource, type EntityManager } from 'typeorm';
+import { makerOf } from './authority.js';
+
+/** Who asks for a change, and from where. */
+export interface Author {
+  readonly principal: Principal;
+  readonly ip: string | null;
+  readonly requestId: string | null;
+}
+
+export type Noun = 'key' | 'user' | 'team';
+
+export interface RowChange {
+  readonly before: object | null;
+  readonly after: object | null;
+  /** A key's old and new hashes: what caches know it by. */
+  readonly hashes?: readonly string[];
+}
+
+/** A change under way: its rows, its audit records and its notifications are one transaction. */
+export class Transaction {
+  readonly #actor: Actor;
+  readonly #marks: ChangeMark[] = [];
+
+  constructor(
+    readonly manager: EntityManager,
+    author: Author,
+    private readonly changes: Changes,
+  ) {
+    this.#actor = {
+      userId: makerOf(author.principal),
+      keyId: author.principal.key?.id ?? null,
+      ip: author.ip,
+      requestId: author.requestId,
+    };
+  }
+
+  /** Records one row's change; at commit every process is told to forget what it knows of it. */
+  async record(action: ChangeAction, noun: Noun, id: string, change: RowChange): Promise<void> {
+    await recordChange(this.manager, this.#actor, action, noun, id, change.before, change.after);
+    this.#marks.push(await this.changes.publish(this.manager, noun, id));
+    for (const hash of change.hashes ?? []) {
+      this.#marks.push(await this.changes.publish(this.manager, 'key_hash', hash));
+    }
+  }
+
+  get lastMark(): ChangeMark | undefined {
+    return this.#marks.at(-1);
+  }
+}
+
+/** Runs changes. */
+@Injectable()
+export class Transactions {
+  constructor(
+    private readonly database: DataSource,
+    private readonly changes: Changes,
+  ) {}
+
+  /**
+   * Runs `work` in one transaction and, once committed, waits a moment until this process has dropped what it had cached
+   * of the rows: whoever blocks a key and is answered will not see this process accept it again. Throws what `work` throws, with nothing
+   * changed.
+   */
+  async run<T>(author: Author, work: (transaction: Transaction) => Promise<T>): Promise<T> {
+    let mark: ChangeMark | undefined;
+    const result = await withTransaction(this.database, author.principal, async (manager) => {
+      const transaction = new Transaction(manager, author, this.changes);
+      const made = await work(transaction);
+      mark = transaction.lastMark;
+      return made;
+    });
+    // While notifications are down nobody would ever be told; the write is committed all the same.
+    if (mark !== undefined && this.changes.state() !== 'down') await this.changes.waitUntilApplied(mark);
+    return result;
+  }
+}
