@@ -3,7 +3,7 @@ import type { NanoUsd, Scope } from '#libs/kernel';
 /** What a claim is replaced by when the call ends. */
 export type Measure = 'requests' | 'total_tokens' | 'input_tokens' | 'output_tokens';
 
-/** Takes `amount` from a sliding window: over any `windowMs`, however aligned, no more than `limit` is admitted. */
+/** Takes `amount` from a sliding window: over any `windowMs`, however aligned, no more than `limit` is admitted. One key always has one `windowMs`. */
 export interface WindowClaim {
   readonly kind: 'window';
   /** Names the counter; claims with one key share it. */
@@ -12,7 +12,13 @@ export interface WindowClaim {
   readonly measure: Measure;
   readonly limit: number;
   readonly windowMs: number;
+  /** A whole number, at least 0. */
   readonly amount: number;
+  /**
+   * Makes the claim elastic: as much of `amount` as is left is taken, but no less than this. All elastic claims of one
+   * request take the same amount, the smallest that any of them leaves (`Admission.elasticAmount`).
+   */
+  readonly atLeast?: number;
 }
 
 /** Takes one of `limit` slots until settlement. */
@@ -67,6 +73,8 @@ export interface Admission {
   /** The hold actually taken in every money claim: `full`, or less when clamped. Zero when there were no money claims. */
   readonly grantedNanoUsd: NanoUsd;
   readonly clamped: boolean;
+  /** What was taken in every elastic window claim; absent when there was none. */
+  readonly elasticAmount?: number;
   readonly waitedMs: number;
   readonly standings: readonly Standing[];
 }

@@ -1,1 +1,16 @@
-export * from './counters.js';
+export {
+  type Admission,
+  type AdmissionRequest,
+  type Claim,
+  Counters,
+  type GaugeClaim,
+  type Measure,
+  type MoneyClaim,
+  type Refusal,
+  type RefusedClaim,
+  type Settlement,
+  type Standing,
+  type WindowClaim,
+} from './counters.js';
+export { CountersModule } from './counters.module.js';
+export { LocalCounters, type LocalCountersOptions } from './local-counters.js';
