@@ -25,6 +25,7 @@ CREATE TABLE virtual_keys (
   token_hash text NOT NULL,
   masked_name text NOT NULL,
   alias text,
+  label text,
   user_id text,
   team_id text,
   organization_id text,

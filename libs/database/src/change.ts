@@ -1,0 +1,23 @@
+import type { ScopeType } from '#libs/kernel';
+
+/** What can change under a cache. `key_hash` names a credential by its hash, for caches that never knew the key's id. */
+export type ChangeNoun = ScopeType | 'key_hash' | 'config';
+
+export interface Change {
+  readonly seq: bigint;
+  readonly noun: ChangeNoun;
+  readonly id: string;
+}
+
+/** Where a published change stands in the order of things: what to wait for. */
+export interface ChangeMark {
+  readonly seq: bigint;
+  readonly xid: bigint;
+}
+
+export interface ChangeSubscriber {
+  /** Called synchronously for every change of every process, this one included; at least once, in no promised order. Must not throw. */
+  onChange(change: Change): void;
+  /** Changes were missed that cannot be recovered: drop everything that is cached. Must not throw. */
+  onGap(): void;
+}

@@ -1,0 +1,55 @@
+import type { Secret } from '#libs/kernel';
+import type { Logger } from '#libs/telemetry';
+import { DataSource } from 'typeorm';
+import { SnakeCaseColumns } from './columns.js';
+import { resolveConnection } from './connect.js';
+import { ENTITIES } from './entities/index.js';
+import { MIGRATIONS } from './migrations/index.js';
+
+export interface DataSourceOptions {
+  readonly url: Secret;
+  /** Connections at most; 10 by default. */
+  readonly poolSize?: number;
+  /** What `pg_stat_activity` shows; the URL's own `application_name` wins. */
+  readonly applicationName?: string;
+  /** A statement that takes longer is cancelled by the server; 30 s by default, 0 is never. */
+  readonly statementTimeoutMs?: number;
+}
+
+/**
+ * An open data source over the whole schema. Throws when the server cannot be reached within the connection timeout
+ * (5 s, or the URL's `connect_timeout`); later outages surface as failing queries and heal by themselves. No query is
+ * logged, because parameters carry hashes and e-mail addresses.
+ */
+export async function createDataSource(options: DataSourceOptions, logger: Logger): Promise<DataSource> {
+  const connection = await resolveConnection(options.url);
+  const dataSource = new DataSource({
+    type: 'postgres',
+    host: connection.host,
+    port: connection.port,
+    ...(connection.user !== undefined && { username: connection.user }),
+    ...(connection.password !== undefined && { password: connection.password }),
+    ...(connection.database !== undefined && { database: connection.database }),
+    applicationName: connection.applicationName ?? options.applicationName ?? 'tollgate',
+    connectTimeoutMS: connection.connectTimeoutMs,
+    poolSize: options.poolSize ?? 10,
+    extra: {
+      statement_timeout: options.statementTimeoutMs ?? 30_000,
+      // A transaction forgotten open would keep locks and hold back vacuum for ever.
+      idle_in_transaction_session_timeout: 60_000,
+      keepAlive: true,
+      ssl: connection.ssl,
+      ...(connection.options !== undefined && { options: connection.options }),
+    },
+    poolErrorHandler: (error: unknown) => logger.warn({ error }, 'An idle database connection broke; it will be replaced.'),
+    entities: ENTITIES,
+    migrations: MIGRATIONS,
+    migrationsTableName: 'schema_migrations',
+    namingStrategy: new SnakeCaseColumns(),
+    synchronize: false,
+    migrationsRun: false,
+    installExtensions: false,
+    logging: false,
+  });
+  return dataSource.initialize();
+}

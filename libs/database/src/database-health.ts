@@ -1,0 +1,68 @@
+import type { Logger } from '#libs/telemetry';
+import type { DataSource } from 'typeorm';
+
+const CHECK_MS = 2_000;
+/** Less than a readiness probe waits, so that "disconnected" is known before anybody asks twice. */
+const ANSWER_MS = 2_000;
+
+/** Whether the pool can answer, known beforehand: asking it costs nothing, so a flood of probes is no load. */
+export class DatabaseHealth {
+  private reachable = false;
+  private warm = false;
+  private timer: NodeJS.Timeout | undefined;
+  private stopped = false;
+
+  constructor(
+    private readonly dataSource: Pick<DataSource, 'query'>,
+    private readonly logger: Logger,
+    private readonly checkMs: number = CHECK_MS,
+  ) {}
+
+  /** As of at most 4 s ago. */
+  isReachable(): boolean {
+    return this.reachable;
+  }
+
+  state(): 'connected' | 'disconnected' {
+    return this.reachable ? 'connected' : 'disconnected';
+  }
+
+  /** True for ever once the database has answered: a warm process keeps serving what it has cached. */
+  isWarm(): boolean {
+    return this.warm;
+  }
+
+  /** Asks once and then goes on asking until `stop`. Never throws. */
+  async start(): Promise<void> {
+    await this.check();
+    if (this.stopped) return;
+    this.timer = setTimeout(() => void this.start(), this.checkMs);
+    this.timer.unref();
+  }
+
+  stop(): void {
+    this.stopped = true;
+    clearTimeout(this.timer);
+  }
+
+  private async check(): Promise<void> {
+    const before = this.reachable;
+    try {
+      await answersInTime(this.dataSource.query('SELECT 1'));
+      this.reachable = true;
+      this.warm = true;
+      if (!before) this.logger.debug({}, 'The database answers.');
+    } catch (error) {
+      this.reachable = false;
+      if (before) this.logger.error({ error }, 'The database does not answer.');
+    }
+  }
+}
+
+function answersInTime(answer: Promise<unknown>): Promise<unknown> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${ANSWER_MS} ms`)), ANSWER_MS);
+  });
+  return Promise.race([answer, late]).finally(() => clearTimeout(timer));
+}

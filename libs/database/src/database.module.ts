@@ -1,0 +1,64 @@
+import { type DynamicModule, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
+import type { Secret } from '#libs/kernel';
+import { Logger } from '#libs/telemetry';
+import { DataSource } from 'typeorm';
+import { Changes } from './changes.js';
+import { createDataSource } from './data-source.js';
+import { DatabaseHealth } from './database-health.js';
+
+export interface DatabaseModuleOptions {
+  readonly url: Secret;
+  /** For LISTEN and session locks; `url` by default. */
+  readonly directUrl?: Secret;
+  readonly poolSize?: number;
+  readonly applicationName?: string;
+}
+
+/**
+ * Provides the open `DataSource`, `Changes` (following) and `DatabaseHealth` (warm) to every module. The schema must be
+ * up to date before (`migrate`). Closed in Nest's last shutdown phase, so that everybody else's shutdown hooks still
+ * have a database.
+ */
+@Module({})
+export class DatabaseModule implements OnApplicationShutdown {
+  constructor(
+    @Inject(DataSource) private readonly dataSource: DataSource,
+    @Inject(Changes) private readonly changes: Changes,
+    @Inject(DatabaseHealth) private readonly health: DatabaseHealth,
+  ) {}
+
+  static forRoot(options: DatabaseModuleOptions): DynamicModule {
+    return {
+      module: DatabaseModule,
+      global: true,
+      providers: [
+        { provide: DataSource, inject: [Logger], useFactory: (logger: Logger) => createDataSource(options, logger) },
+        {
+          provide: Changes,
+          inject: [Logger],
+          useFactory: async (logger: Logger) => {
+            const changes = new Changes({ directUrl: options.directUrl ?? options.url }, logger);
+            await changes.start();
+            return changes;
+          },
+        },
+        {
+          provide: DatabaseHealth,
+          inject: [DataSource, Logger],
+          useFactory: async (dataSource: DataSource, logger: Logger) => {
+            const health = new DatabaseHealth(dataSource, logger);
+            await health.start();
+            return health;
+          },
+        },
+      ],
+      exports: [DataSource, Changes, DatabaseHealth],
+    };
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    this.health.stop();
+    await this.changes.stop();
+    await this.dataSource.destroy();
+  }
+}

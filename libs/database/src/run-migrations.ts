@@ -1,0 +1,28 @@
+import { type DataSource, MigrationExecutor } from 'typeorm';
+
+/** Any number, as long as every release uses the same one. */
+const MIGRATION_LOCK = '7306286116215154510';
+
+/**
+ * Brings the schema up to date and returns the names of the migrations that ran; none when there is nothing to do.
+ * Any number of processes may call it at once: one migrates, the others wait for it. Needs a direct connection (not a
+ * pooler in transaction mode), because the lock belongs to the session; a process that dies lets go of it.
+ */
+export async function runMigrations(dataSource: DataSource): Promise<string[]> {
+  const runner = dataSource.createQueryRunner();
+  await runner.connect();
+  try {
+    // Waiting for another process, or building an index, takes as long as it takes.
+    await runner.query('SET statement_timeout = 0');
+    await runner.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
+    try {
+      const ran = await new MigrationExecutor(dataSource, runner).executePendingMigrations();
+      return ran.map(({ name }) => name);
+    } finally {
+      await runner.query('SELECT pg_advisory_unlock($1)', [MIGRATION_LOCK]);
+      await runner.query('RESET statement_timeout');
+    }
+  } finally {
+    await runner.release();
+  }
+}
