@@ -28,7 +28,8 @@ export function findMatch(entries: readonly string[], route: RouteId): RouteMatc
 
 function matchOne(entry: string, route: RouteId): RouteMatch | undefined {
   if (entry === '*' || entry === '/*') return 'any';
-  if (GROUP_NAMES.has(entry)) return policyOf(route).groups.includes(entry as RouteGroup) ? 'group' : undefined;
+  if (GROUP_NAMES.has(entry))
+    return policyOf(route).groups.includes(entry as RouteGroup) ? 'group' : undefined;
   return pathCovers(entry, pathOf(route)) ? 'path' : undefined;
 }
 

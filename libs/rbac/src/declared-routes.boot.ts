@@ -10,7 +10,10 @@ interface RouterLayer {
   readonly slash: boolean;
   readonly rawPath?: unknown;
   readonly handle: { readonly stack?: readonly RouterLayer[] };
-  readonly route?: { readonly path: unknown; readonly methods: Readonly<Record<string, boolean | undefined>> };
+  readonly route?: {
+    readonly path: unknown;
+    readonly methods: Readonly<Record<string, boolean | undefined>>;
+  };
 }
 
 /**
@@ -24,7 +27,9 @@ export function assertEveryRouteDeclared(
 ): void {
   const undeclared = [...undeclaredHandlers(app), ...undeclaredPaths(stackOf(app), mounts, prefix)];
   if (undeclared.length > 0) {
-    throw new Error(`Routes without a declared access: ${undeclared.join(', ')}. Add them to the policy table and bind them with @Handles.`);
+    throw new Error(
+      `Routes without a declared access: ${undeclared.join(', ')}. Add them to the policy table and bind them with @Handles.`,
+    );
   }
 }
 

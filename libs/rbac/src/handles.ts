@@ -30,7 +30,9 @@ export function routesOf(handler: object): readonly RouteId[] | undefined {
 export function principalOf(request: { user?: unknown }): Principal {
   if (request.user === undefined) {
     // Only a public handler gets here: it asked for a caller it can never have.
-    throw new GatewayError('internal.unexpected', 'The request has no caller.', { internal: 'Caller() on a public route' });
+    throw new GatewayError('internal.unexpected', 'The request has no caller.', {
+      internal: 'Caller() on a public route',
+    });
   }
   return request.user as Principal;
 }

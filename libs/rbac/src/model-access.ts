@@ -34,7 +34,11 @@ export type ModelDecision =
 const ALLOWED: ModelDecision = { allowed: true };
 
 /** Words of model lists that are not models. Asking for a model of that name never matches them. */
-const MAGIC_WORDS: ReadonlySet<string> = new Set(['all-team-models', 'all-proxy-models', 'no-default-models']);
+const MAGIC_WORDS: ReadonlySet<string> = new Set([
+  'all-team-models',
+  'all-proxy-models',
+  'no-default-models',
+]);
 
 /**
  * Whether every scope that restricts models allows this one, and at least one deployment is open to the key. A key's or
@@ -48,7 +52,10 @@ export function decideModelAccess(principal: Principal, requested: RequestedMode
   for (const { scope, models } of principal.modelGrants) {
     if (!listAllows(models, name, requested)) return denied(scope, models, requestedModel);
   }
-  if (requested.deployments.length > 0 && !requested.deployments.some((one) => mayUseDeployment(principal, one.allowedKeys))) {
+  if (
+    requested.deployments.length > 0 &&
+    !requested.deployments.some((one) => mayUseDeployment(principal, one.allowedKeys))
+  ) {
     return { allowed: false, code: 'rbac.deployment_denied', model: requestedModel };
   }
   return ALLOWED;
@@ -117,7 +124,10 @@ function denied(scope: Scope, models: readonly string[], model: string): ModelDe
       return { ...base, code: 'rbac.team_model_denied' };
     case 'user':
       // A user without models of its own is told so as a key's limit: that is how clients know it (contract 2.2).
-      return { ...base, code: models.includes('no-default-models') ? 'rbac.key_model_denied' : 'rbac.user_model_denied' };
+      return {
+        ...base,
+        code: models.includes('no-default-models') ? 'rbac.key_model_denied' : 'rbac.user_model_denied',
+      };
     case 'organization':
       return { ...base, code: 'rbac.organization_model_denied' };
     default:
@@ -133,11 +143,18 @@ export function assertModelAllowed(decision: ModelDecision): void {
   const denial: Denial = {
     code,
     ...(scope === undefined ? {} : { scope }),
-    wouldAllow: scope === undefined ? 'Use a key the model is reserved for.' : `Add the model to the models of this ${owner}.`,
+    wouldAllow:
+      scope === undefined
+        ? 'Use a key the model is reserved for.'
+        : `Add the model to the models of this ${owner}.`,
   };
-  throw new GatewayError(code, `${owner} not allowed to access model: "${model.slice(0, 256)}" is not available here.`, {
-    param: 'model',
-    denial,
-    ...(decision.type === undefined ? {} : { type: decision.type }),
-  });
+  throw new GatewayError(
+    code,
+    `${owner} not allowed to access model: "${model.slice(0, 256)}" is not available here.`,
+    {
+      param: 'model',
+      denial,
+      ...(decision.type === undefined ? {} : { type: decision.type }),
+    },
+  );
 }

@@ -21,8 +21,12 @@ export class Network {
 
   /** Throws on an entry that is neither an address nor a CIDR: a list with a hole in it must not start. */
   constructor(config: Config) {
-    this.#allowed = config.network.allowedIps?.map((text) => parseRange(text, 'general_settings.allowed_ips'));
-    this.#trusted = config.network.trustedProxyRanges.map((text) => parseRange(text, 'general_settings.trusted_proxy_ranges'));
+    this.#allowed = config.network.allowedIps?.map((text) =>
+      parseRange(text, 'general_settings.allowed_ips'),
+    );
+    this.#trusted = config.network.trustedProxyRanges.map((text) =>
+      parseRange(text, 'general_settings.trusted_proxy_ranges'),
+    );
   }
 
   /** True when every address may call: the hot path then skips the question. */
@@ -48,7 +52,8 @@ export class Network {
 
   #client(peerAddress: string | undefined, forwardedFor: string | undefined): Address | undefined {
     const peer = peerAddress === undefined ? undefined : parseAddress(peerAddress);
-    if (peer === undefined || !forwardedFor || this.#trusted.length === 0 || !inside(peer, this.#trusted)) return peer;
+    if (peer === undefined || !forwardedFor || this.#trusted.length === 0 || !inside(peer, this.#trusted))
+      return peer;
     let nearest: Address = peer;
     const hops = forwardedFor.split(',');
     for (let i = hops.length - 1; i >= 0; i -= 1) {

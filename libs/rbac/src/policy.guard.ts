@@ -46,7 +46,8 @@ export class PolicyGuard implements CanActivate {
     const route = this.routes.routeOf(context);
     if (this.access.isPublic(route)) return true;
     const { user } = context.switchToHttp().getRequest<IncomingRequest>();
-    if (user === undefined) throw new GatewayError('auth.credential_missing', 'No api key passed in.', { param: 'None' });
+    if (user === undefined)
+      throw new GatewayError('auth.credential_missing', 'No api key passed in.', { param: 'None' });
     assertRouteAllowed(this.access.decide(route, user), user);
     return true;
   }

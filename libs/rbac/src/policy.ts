@@ -46,7 +46,12 @@ export interface RoutePolicy {
 }
 
 const llm = (...groups: RouteGroup[]) =>
-  ({ groups: ['llm_api_routes', ...groups], access: 'any_caller', ownership: 'none', reachesProvider: true }) as const satisfies RoutePolicy;
+  ({
+    groups: ['llm_api_routes', ...groups],
+    access: 'any_caller',
+    ownership: 'none',
+    reachesProvider: true,
+  }) as const satisfies RoutePolicy;
 
 const openAi = llm('openai_routes');
 const anthropic = llm('anthropic_routes');
@@ -73,13 +78,24 @@ const probe = {
   anyNetwork: true,
 } as const satisfies RoutePolicy;
 
-const meta = { groups: ['public_routes'], access: 'public', ownership: 'none', reachesProvider: false } as const satisfies RoutePolicy;
+const meta = {
+  groups: ['public_routes'],
+  access: 'public',
+  ownership: 'none',
+  reachesProvider: false,
+} as const satisfies RoutePolicy;
 
 const KEY_GROUPS = ['key_management_routes', 'management_routes', 'internal_user_routes'] as const;
 const KEY_WRITERS = ['proxy_admin', 'org_admin', 'internal_user'] as const;
 
 const keyWrite = (audits: NonNullable<RoutePolicy['audits']>) =>
-  ({ groups: KEY_GROUPS, access: KEY_WRITERS, ownership: 'own_keys', reachesProvider: false, audits }) as const satisfies RoutePolicy;
+  ({
+    groups: KEY_GROUPS,
+    access: KEY_WRITERS,
+    ownership: 'own_keys',
+    reachesProvider: false,
+    audits,
+  }) as const satisfies RoutePolicy;
 
 const keyRead = {
   groups: ['info_routes', ...KEY_GROUPS],
@@ -89,7 +105,13 @@ const keyRead = {
 } as const satisfies RoutePolicy;
 
 const manage = (access: readonly Role[], audits: NonNullable<RoutePolicy['audits']>) =>
-  ({ groups: ['management_routes'], access, ownership: 'none', reachesProvider: false, audits }) as const satisfies RoutePolicy;
+  ({
+    groups: ['management_routes'],
+    access,
+    ownership: 'none',
+    reachesProvider: false,
+    audits,
+  }) as const satisfies RoutePolicy;
 
 /**
  * Every route of the product and who may call it, in one table: guards, documents and tests are made from it. A handler
@@ -147,7 +169,14 @@ export const POLICY = {
 
   'GET /spend/logs': {
     groups: ['spend_tracking_routes', 'key_management_routes', 'management_routes', 'internal_user_routes'],
-    access: ['proxy_admin', 'proxy_admin_viewer', 'org_admin', 'internal_user', 'internal_user_viewer', 'customer'],
+    access: [
+      'proxy_admin',
+      'proxy_admin_viewer',
+      'org_admin',
+      'internal_user',
+      'internal_user_viewer',
+      'customer',
+    ],
     ownership: 'own_spend',
     reachesProvider: false,
   },

@@ -43,7 +43,8 @@ export class RouteAccess {
       }
       const isOff = config.server.disableLlmEndpoints ? policy.reachesProvider : false;
       const isAdminOff = config.server.disableAdminEndpoints ? isAdminRoute(policy) : false;
-      if (isOff || isAdminOff) this.#disabled.set(route, { allowed: false, reason: 'endpoints_disabled', route });
+      if (isOff || isAdminOff)
+        this.#disabled.set(route, { allowed: false, reason: 'endpoints_disabled', route });
     }
     this.#reserved = new Set(config.auth.adminOnlyRoutes);
     this.#metricsOpen = !config.metrics.requireAuth;
@@ -79,7 +80,11 @@ export class RouteAccess {
     if (isAdmin || (access !== 'public' && access.includes(principal.role))) return BY_ROLE;
     // Only an administrator can put a path on a key, so a path there is a grant (SCIM keys live from this).
     if (match === 'path') return BY_KEY;
-    return { allowed: false, reason: principal.role === 'proxy_admin_viewer' ? 'read_only_role' : 'role_denied', route };
+    return {
+      allowed: false,
+      reason: principal.role === 'proxy_admin_viewer' ? 'read_only_role' : 'role_denied',
+      route,
+    };
   }
 }
 
@@ -99,20 +104,30 @@ function routeRefusal(reason: RouteRefusal, route: RouteId, principal: Principal
   const role = principal?.role ?? 'unknown';
   switch (reason) {
     case 'proxy_route_closed':
-      return new GatewayError('rbac.route_denied', `Access forbidden: this proxy does not serve ${path}.`, { param: 'None' });
+      return new GatewayError('rbac.route_denied', `Access forbidden: this proxy does not serve ${path}.`, {
+        param: 'None',
+      });
     case 'endpoints_disabled': {
       const message = `${path} is switched off on this instance.`;
       return new GatewayError('rbac.route_denied', message, { param: 'None', detail: message });
     }
     case 'reserved_for_admins':
-      return new GatewayError('rbac.route_denied', `Access forbidden: ${path} is reserved for proxy administrators.`, { param: 'None' });
+      return new GatewayError(
+        'rbac.route_denied',
+        `Access forbidden: ${path} is reserved for proxy administrators.`,
+        { param: 'None' },
+      );
     case 'key_route_denied': {
       const allowed = principal?.key?.allowedRoutes?.join(', ') ?? '';
       const message = `Virtual key is not allowed to call this route. Allowed: [${allowed}]. Asked for: ${path}`;
       return new GatewayError('rbac.route_denied', message, { param: 'None', detail: message });
     }
     case 'read_only_role':
-      return new GatewayError('rbac.forbidden', `user not allowed to access this route, role=${role}. Route=${path}`, { param: 'None' });
+      return new GatewayError(
+        'rbac.forbidden',
+        `user not allowed to access this route, role=${role}. Route=${path}`,
+        { param: 'None' },
+      );
     case 'role_denied':
       return new GatewayError(
         'rbac.admin_only',
@@ -126,5 +141,7 @@ function routeRefusal(reason: RouteRefusal, route: RouteId, principal: Principal
 function maskedUser(principal: Principal | undefined): string {
   const id = principal?.user?.id;
   if (id === undefined) return 'unknown';
-  return id.length <= 8 ? '*'.repeat(id.length) : `${id.slice(0, 6)}${'*'.repeat(Math.min(id.length - 8, 8))}${id.slice(-2)}`;
+  return id.length <= 8
+    ? '*'.repeat(id.length)
+    : `${id.slice(0, 6)}${'*'.repeat(Math.min(id.length - 8, 8))}${id.slice(-2)}`;
 }

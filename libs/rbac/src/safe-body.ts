@@ -54,7 +54,10 @@ const MAX_METADATA_TEXT = 65_536;
  * whoever sends it. Returns the top-level fields that must be cut before the body goes upstream: they have no effect here
  * either. Costs one set look-up per top-level member; looks deeper only into members that can nest parameters.
  */
-export function assertSafeBody(body: Readonly<Record<string, unknown>>, allowClientCredentials: boolean): readonly string[] {
+export function assertSafeBody(
+  body: Readonly<Record<string, unknown>>,
+  allowClientCredentials: boolean,
+): readonly string[] {
   let strip: string[] | undefined;
   for (const name of Object.keys(body)) {
     const isRefused = REFUSED.has(name) || isPrice(name);
@@ -68,19 +71,24 @@ export function assertSafeBody(body: Readonly<Record<string, unknown>>, allowCli
 function inspect(value: unknown, path: string, depth: number, allowClientCredentials: boolean): void {
   if (depth > MAX_DEPTH || value === null || value === undefined) return;
   if (typeof value === 'string') {
-    if (value.trimStart().startsWith('{')) inspect(parseText(value, path), path, depth + 1, allowClientCredentials);
+    if (value.trimStart().startsWith('{'))
+      inspect(parseText(value, path), path, depth + 1, allowClientCredentials);
   } else if (Array.isArray(value)) {
-    for (const item of value) if (typeof item === 'object') inspect(item, path, depth + 1, allowClientCredentials);
+    for (const item of value)
+      if (typeof item === 'object') inspect(item, path, depth + 1, allowClientCredentials);
   } else if (typeof value === 'object') {
     for (const [name, nested] of Object.entries(value)) {
-      if (REFUSED.has(name) || isPrice(name)) refuseUnlessAllowed(name, `${path}.${name}`, allowClientCredentials);
-      if (NESTING.has(name) || path.endsWith('fallbacks')) inspect(nested, `${path}.${name}`, depth + 1, allowClientCredentials);
+      if (REFUSED.has(name) || isPrice(name))
+        refuseUnlessAllowed(name, `${path}.${name}`, allowClientCredentials);
+      if (NESTING.has(name) || path.endsWith('fallbacks'))
+        inspect(nested, `${path}.${name}`, depth + 1, allowClientCredentials);
     }
   }
 }
 
 function parseText(text: string, path: string): unknown {
-  if (text.length > MAX_METADATA_TEXT) throw new GatewayError('request.bad_field', `${path} is too long.`, { param: path });
+  if (text.length > MAX_METADATA_TEXT)
+    throw new GatewayError('request.bad_field', `${path} is too long.`, { param: path });
   try {
     return JSON.parse(text);
   } catch (thrown) {
@@ -97,5 +105,9 @@ function isPrice(name: string): boolean {
 
 function refuseUnlessAllowed(name: string, path: string, allowClientCredentials: boolean): void {
   if (allowClientCredentials && !NEVER.has(name)) return;
-  throw new GatewayError('rbac.parameter_denied', `Rejected Request: ${path} may not be set in a request body.`, { param: path });
+  throw new GatewayError(
+    'rbac.parameter_denied',
+    `Rejected Request: ${path} may not be set in a request body.`,
+    { param: path },
+  );
 }

@@ -17,7 +17,11 @@ export interface CatalogueEntry {
 export function visibleModels(principal: Principal, catalogue: readonly CatalogueEntry[]): string[] {
   const names = new Set<string>();
   const may = (name: string, entry: CatalogueEntry): boolean =>
-    decideModelAccess(principal, { ...entry, requestedModel: name, resolvedGroup: name === entry.name ? entry.resolvedGroup : name }).allowed;
+    decideModelAccess(principal, {
+      ...entry,
+      requestedModel: name,
+      resolvedGroup: name === entry.name ? entry.resolvedGroup : name,
+    }).allowed;
   for (const entry of catalogue) {
     if (may(entry.name, entry)) names.add(entry.name);
     if (!entry.name.includes('*')) continue;

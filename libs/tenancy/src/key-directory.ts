@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Team, TeamMember, User, VirtualKey } from '#libs/database';
-import { DataSource } from 'typeorm';
+import { Any, DataSource } from 'typeorm';
 
 /** A key and the rows its caller is compiled from. */
 export interface KeyRecord {
@@ -19,6 +19,11 @@ export class KeyDirectory {
 
   /** One joined read; undefined when no such key. Throws what the driver throws when PostgreSQL is away. */
   async findByHash(hash: string): Promise<KeyRecord | undefined> {
+    return (await this.findByHashes([hash])).get(hash);
+  }
+
+  /** The same for many hashes in one read; hashes nobody has are not in the answer. */
+  async findByHashes(hashes: readonly string[]): Promise<ReadonlyMap<string, KeyRecord>> {
     const found = await this.database
       .createQueryBuilder(VirtualKey, 'key')
       .leftJoinAndMapOne('key.user', User, 'user', '"user"."id" = "key"."user_id"')
@@ -29,12 +34,14 @@ export class KeyDirectory {
         'membership',
         '"membership"."team_id" = "key"."team_id" AND "membership"."user_id" = "key"."user_id"',
       )
-      .where({ tokenHash: hash })
-      .getOne();
-    if (found === null) return undefined;
-    const { user, team, membership, ...columns } = found as JoinedKey;
-    const key = Object.assign(new VirtualKey(), columns);
-    return { key, user: user ?? null, team: team ?? null, teamRole: membership?.role ?? null };
+      .where({ tokenHash: Any(hashes) })
+      .getMany();
+    return new Map(
+      (found as JoinedKey[]).map(({ user, team, membership, ...columns }) => [
+        columns.tokenHash,
+        { key: Object.assign(new VirtualKey(), columns), user: user ?? null, team: team ?? null, teamRole: membership?.role ?? null },
+      ]),
+    );
   }
 }
 

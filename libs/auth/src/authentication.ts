@@ -1,0 +1,111 @@
+import { hash } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { Config } from '#libs/config';
+import { GatewayError, type Principal } from '#libs/kernel';
+import { type CredentialFacts, credentialOf } from './credential.js';
+import {
+  type CredentialMethod,
+  MasterKeyMethod,
+  type Presented,
+  refusal,
+  VirtualKeyMethod,
+} from './credential-method.js';
+import { AuthenticationEvents } from './ports.js';
+
+/**
+ * From a request to its caller: the one way in, used by the hot lane and, through Passport, by Nest's guard. A refusal is
+ * a GatewayError with status 401; an outage keeps its 503. Each outcome is told to AuthenticationEvents once.
+ */
+@Injectable()
+export class Authentication {
+  /** In the order they are asked; the last accepts everything. */
+  readonly methods: readonly CredentialMethod[];
+  readonly #keyHeaderName: string | undefined;
+
+  constructor(
+    config: Config,
+    masterKey: MasterKeyMethod,
+    virtualKey: VirtualKeyMethod,
+    private readonly events: AuthenticationEvents,
+  ) {
+    this.methods = [masterKey, virtualKey];
+    this.#keyHeaderName = config.auth.keyHeaderName?.toLowerCase();
+  }
+
+  /** The caller of a request. A known key or the master key is answered without a promise and without I/O. */
+  authenticate(facts: CredentialFacts): Principal | Promise<Principal> {
+    return this.#run(facts, undefined);
+  }
+
+  /** The same, by the named method only: what a Passport strategy calls. */
+  authenticateBy(name: string, facts: CredentialFacts): Principal | Promise<Principal> {
+    return this.#run(facts, name);
+  }
+
+  /** Which method a request's credential is for. Throws what a missing or malformed one is answered. */
+  methodNameOf(facts: CredentialFacts): string {
+    try {
+      return this.#methodOf(this.#present(facts)).name;
+    } catch (thrown) {
+      throw this.#failed(facts, thrown);
+    }
+  }
+
+  #run(facts: CredentialFacts, name: string | undefined): Principal | Promise<Principal> {
+    let outcome: Principal | Promise<Principal>;
+    try {
+      const presented = this.#present(facts);
+      const method = name === undefined ? this.#methodOf(presented) : this.#named(name);
+      outcome = method.authenticate(presented);
+    } catch (thrown) {
+      throw this.#failed(facts, thrown);
+    }
+    if (outcome instanceof Promise) return this.#later(outcome, facts);
+    this.events.succeeded(outcome, facts);
+    return outcome;
+  }
+
+  async #later(outcome: Promise<Principal>, facts: CredentialFacts): Promise<Principal> {
+    let principal: Principal;
+    try {
+      principal = await outcome;
+    } catch (thrown) {
+      throw this.#failed(facts, thrown);
+    }
+    this.events.succeeded(principal, facts);
+    return principal;
+  }
+
+  #present(facts: CredentialFacts): Presented {
+    const credential = credentialOf(facts, this.#keyHeaderName);
+    switch (credential.kind) {
+      case 'token':
+        return { raw: credential.raw, hash: hash('sha256', credential.raw) };
+      case 'missing':
+        throw refusal('auth.credential_missing', 'No api key passed in.');
+      case 'malformed':
+        throw refusal('auth.credential_malformed', 'Malformed API Key passed in: send it as `Bearer <key>`.');
+    }
+  }
+
+  #methodOf(presented: Presented): CredentialMethod {
+    for (const method of this.methods) if (method.accepts(presented)) return method;
+    throw refusal('auth.credential_malformed', 'This kind of credential is not accepted here.');
+  }
+
+  #named(name: string): CredentialMethod {
+    const method = this.methods.find((one) => one.name === name);
+    if (method === undefined) throw new Error(`no authentication method is called ${name}`);
+    return method;
+  }
+
+  /** Anything but a GatewayError is a defect, and is answered as one: never as a wrong key. */
+  #failed(facts: CredentialFacts, thrown: unknown): GatewayError {
+    const error =
+      thrown instanceof GatewayError
+        ? thrown
+        : new GatewayError('internal.unexpected', 'Internal server error', { cause: thrown });
+    this.events.failed(facts, error);
+    return error;
+  }
+}

@@ -1,0 +1,111 @@
+import { Injectable } from '@nestjs/common';
+import { Clock, type ErrorCode, GatewayError, type Principal } from '#libs/kernel';
+import type { CompiledKey } from './compiled-key.js';
+import { KeyVault } from './key-vault.js';
+import { MasterKey } from './master-key.js';
+
+/** A credential as presented: the text once, and its SHA-256 (hex), computed once. */
+export interface Presented {
+  readonly raw: string;
+  readonly hash: string;
+}
+
+/** One way to turn a credential into a principal. The first method that accepts a credential's shape is the only one asked: what it refuses is refused. */
+export abstract class CredentialMethod {
+  /** The name of its Passport strategy. */
+  abstract readonly name: string;
+  /** By shape alone; never asks a store. */
+  abstract accepts(presented: Presented): boolean;
+  /** Throws GatewayError: a refusal, or an outage. */
+  abstract authenticate(presented: Presented): Principal | Promise<Principal>;
+}
+
+@Injectable()
+export class MasterKeyMethod extends CredentialMethod {
+  readonly name = 'master-key';
+  constructor(private readonly masterKey: MasterKey) {
+    super();
+  }
+  accepts({ hash }: Presented): boolean {
+    return this.masterKey.matches(hash);
+  }
+  authenticate(presented: Presented): Principal {
+    // Asked again, because a strategy can be called by name.
+    if (!this.accepts(presented)) throw notAKey();
+    return this.masterKey.principal;
+  }
+}
+
+/** Everything else is a virtual key, or nothing: this method accepts whatever no other did. */
+@Injectable()
+export class VirtualKeyMethod extends CredentialMethod {
+  readonly name = 'virtual-key';
+  constructor(
+    private readonly vault: KeyVault,
+    private readonly clock: Clock,
+  ) {
+    super();
+  }
+  accepts(): boolean {
+    return true;
+  }
+  authenticate(presented: Presented): Principal | Promise<Principal> {
+    // Also keeps a hash read from a table or a log from being used as the key itself.
+    if (!presented.raw.startsWith('sk-')) throw notAKey();
+    const found = this.vault.find(presented.hash);
+    if (found instanceof Promise) return found.then((compiled) => this.#admit(compiled, presented.raw));
+    return this.#admit(found, presented.raw);
+  }
+
+  /** In the contract's order: blocked, then the user, then expiry, then the team. Expiry is judged on each request: a cached key outlives its end. */
+  #admit(compiled: CompiledKey | undefined, raw: string): Principal {
+    if (compiled === undefined) {
+      throw refusal(
+        'auth.credential_unknown',
+        `Invalid API key: ${maskOf(raw)} is not a key of this proxy.`,
+        'key',
+      );
+    }
+    const { principal, standing } = compiled;
+    const name = principal.key?.maskedName ?? 'sk-...';
+    if (standing === 'key_blocked') throw refusal('auth.key_blocked', `Key is blocked. (${name})`);
+    if (standing === 'user_blocked')
+      throw refusal('auth.user_blocked', 'The user of this key is deactivated.');
+    const { expiresAtMs } = principal;
+    if (expiresAtMs !== undefined && expiresAtMs <= this.clock.nowMs())
+      throw this.#expired(expiresAtMs, name);
+    if (standing === 'team_missing') {
+      throw new GatewayError(
+        'request.not_found',
+        `Authentication Error, Team=${principal.team?.id ?? ''} does not exist.`,
+        { type: 'auth_error', param: 'None' },
+      );
+    }
+    if (standing === 'team_blocked')
+      throw refusal('auth.team_blocked', `Team=${principal.team?.id ?? ''} is blocked.`);
+    return principal;
+  }
+
+  #expired(expiresAtMs: number, name: string): GatewayError {
+    const at = new Date(expiresAtMs).toISOString();
+    const now = new Date(this.clock.nowMs()).toISOString();
+    return refusal('auth.key_expired', `Expired Key. It expired at ${at}; it is now ${now}.`, name);
+  }
+}
+
+function notAKey(): GatewayError {
+  return refusal(
+    'auth.credential_malformed',
+    "LiteLLM Virtual Key expected: a key of this proxy starts with 'sk-'.",
+  );
+}
+
+/** The last four characters of what the caller itself sent, when enough stays hidden. */
+function maskOf(raw: string): string {
+  return raw.length < 16 ? 'sk-...' : `sk-...${raw.slice(-4)}`;
+}
+
+/** A 401 in the contract's words. */
+export function refusal(code: ErrorCode, message: string, param = 'None'): GatewayError {
+  return new GatewayError(code, `Authentication Error, ${message}`, { param });
+}

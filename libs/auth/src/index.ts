@@ -1,0 +1,16 @@
+export { AuthModule } from './auth.module.js';
+export { AuthenticationGuard } from './authentication.guard.js';
+export { Authentication } from './authentication.js';
+export { CompiledKey, type KeyStanding } from './compiled-key.js';
+export { compilePrincipal } from './compile-principal.js';
+export { CredentialMethod, type Presented } from './credential-method.js';
+export { type Credential, type CredentialFacts, credentialOf, type CredentialSource } from './credential.js';
+export { KeyVault, MAX_STALE_MS } from './key-vault.js';
+export { MasterKey } from './master-key.js';
+export {
+  AuthenticationEvents,
+  ChangeFeed,
+  type ChangeListener,
+  PrincipalPreparation,
+  PublicRoutes,
+} from './ports.js';

@@ -1,0 +1,33 @@
+import type { ExecutionContext } from '@nestjs/common';
+import type { GatewayError, Principal } from '#libs/kernel';
+import type { CredentialFacts } from './credential.js';
+
+export interface ChangeListener {
+  /** Something was committed: `noun` is `key`, `key_hash` (then `id` is the hash), `user`, `team`, ... */
+  onChange(change: { readonly noun: string; readonly id: string }): void;
+  /** Changes were missed: nothing cached may be believed until it is read again. */
+  onGap(): void;
+}
+
+/** Tells every process what was changed anywhere. The database room's `Changes` is one. */
+export abstract class ChangeFeed {
+  abstract subscribe(listener: ChangeListener): unknown;
+  /** `live`: in step. `lagging`: connected, not caught up. `down`: not connected. */
+  abstract state(): 'live' | 'lagging' | 'down';
+}
+
+/** Who listens to sign-ins and refusals: the log, the metrics, the detector of suspicious activity. Called once per request; must not throw and must be cheap. */
+export abstract class AuthenticationEvents {
+  abstract failed(facts: CredentialFacts, error: GatewayError): void;
+  abstract succeeded(principal: Principal, facts: CredentialFacts): void;
+}
+
+/** Which handlers are answered without a credential. The policy table knows; this room does not know the table. */
+export abstract class PublicRoutes {
+  abstract isPublic(context: ExecutionContext): boolean;
+}
+
+/** Awaited before a newly compiled principal is served: opens its budget counters, so that the hot path finds them. */
+export abstract class PrincipalPreparation {
+  abstract prepare(principal: Principal): Promise<void>;
+}
