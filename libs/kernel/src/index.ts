@@ -13,5 +13,5 @@ export {
   type ScopeLimit,
 } from './principal.js';
 export { PROXY_SCOPE, type Scope, SCOPE_TYPES, type ScopeType } from './scope.js';
-export { Secret } from './secret.js';
+export { isSecretName, Secret } from './secret.js';
 export { NO_USAGE, type Usage } from './usage.js';
