@@ -148,32 +148,17 @@ async function startOnFreePort(cluster: Cluster, logger: Logger, throwAway: bool
   }
 }
 
-/** Opens our database, makes it when it is not there, and returns its URL. Proves that the password file is the right one. */
+/** Makes our database when it is not there, and returns its URL. Proves on the way that the password file is the right one. */
 async function ensureDatabase(cluster: Cluster, port: number): Promise<Secret> {
   const urlOf = (database: string): Secret =>
     new Secret(`postgres://${SUPERUSER}:${cluster.password.reveal()}@127.0.0.1:${port}/${database}?sslmode=disable`);
-  const url = urlOf(DATABASE);
-  if (await tryConnect(url)) return url;
   const client = directClient(await resolveConnection(urlOf('postgres')), 'tollgate start', 10_000);
   await client.connect();
   try {
-    await client.query(`CREATE DATABASE ${DATABASE}`);
+    const { rowCount } = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [DATABASE]);
+    if (rowCount === 0) await client.query(`CREATE DATABASE ${DATABASE}`);
   } finally {
     await client.end();
   }
-  return url;
-}
-
-/** False when there is no such database. */
-async function tryConnect(url: Secret): Promise<boolean> {
-  const client = directClient(await resolveConnection(url), 'tollgate start', 10_000);
-  try {
-    await client.connect();
-    return true;
-  } catch (error) {
-    if ((error as { code?: string }).code === '3D000') return false;
-    throw error;
-  } finally {
-    await client.end();
-  }
+  return urlOf(DATABASE);
 }

@@ -273,7 +273,11 @@ BEGIN
     partition := 'ledger_entries_' || to_char(one_day, 'YYYYMMDD');
     CONTINUE WHEN to_regclass(partition) IS NOT NULL;
     PERFORM pg_advisory_xact_lock(hashtextextended('tollgate.ledger-partitions', 0));
-    CONTINUE WHEN to_regclass(partition) IS NOT NULL;
+    -- Asked of the table itself: to_regclass may still answer from a cache filled before the wait.
+    CONTINUE WHEN EXISTS (
+      SELECT FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+      WHERE i.inhparent = 'ledger_entries'::regclass AND c.relname = partition
+    );
     EXECUTE format('CREATE TABLE %I (LIKE ledger_entries INCLUDING ALL)', partition);
     EXECUTE format('ALTER TABLE ledger_entries ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', partition, one_day, one_day + 1);
     made := made + 1;
