@@ -148,6 +148,7 @@ export const POLICY = {
   'POST /key/regenerate': keyWrite('key.rotated'),
   'GET /key/info': keyRead,
   'GET /key/list': keyRead,
+  'POST /v2/key/info': keyRead,
 
   'POST /user/new': manage(['proxy_admin'], 'user.created'),
   'GET /user/info': {
