@@ -26,7 +26,7 @@ export interface KeySettings {
   /** A duration from now; null: for ever. */
   readonly lifetime: string | null;
 }
-export type KeyChange = Partial<KeySettings>;
+export type KeyChange = { readonly [Setting in keyof KeySettings]?: KeySettings[Setting] | undefined };
 
 export const KEY_TYPES = ['default', 'llm_api', 'management', 'read_only'] as const;
 export type KeyType = (typeof KEY_TYPES)[number];

@@ -1,0 +1,179 @@
+import { type NanoUsd, parseUsd } from '#libs/kernel';
+import { parseDuration, parsePeriod } from '#libs/tenancy';
+import { z } from 'zod';
+
+/** Names end up in index entries (PostgreSQL's limit is 2.7 KB), header values and log lines. */
+const LONGEST_NAME = 256;
+/** A list in a grant is walked on every request of its owner. */
+const LONGEST_LIST = 1_000;
+/** Metadata travels with the compiled caller in every process's memory. */
+const LARGEST_METADATA_BYTES = 64 * 1024;
+/** Deeper than any honest document, shallow enough for every JSON reader's stack. */
+const DEEPEST_METADATA = 32;
+/** PostgreSQL's integer; two billion a minute is no limit any more. */
+const MOST_PER_MINUTE = 2_147_483_647;
+
+/** Text that PostgreSQL can store: no NUL, no lone surrogate. */
+function isStorable(text: string): boolean {
+  return !text.includes('\0') && text.isWellFormed();
+}
+
+/** One line of text: whatever its letters mean elsewhere (SQL, templates, markup), it is stored as it is. */
+export const name = z
+  .string()
+  .max(LONGEST_NAME)
+  .refine((text) => !/[\p{Cc}\u2028\u2029]/u.test(text) && text.isWellFormed(), 'control characters are not allowed');
+
+/** A name where null and the empty text both mean "none". */
+export const optionalName = name
+  .nullable()
+  .transform((text) => text || null)
+  .optional();
+
+export const flag = z.boolean().nullable().optional();
+
+/** Null is an empty list, as in the contract. */
+export const names = z
+  .array(name.min(1))
+  .max(LONGEST_LIST)
+  .nullable()
+  .transform((list) => list ?? [])
+  .optional();
+
+/** A dollar amount: a finite number that is not negative, or the same as text; null and the empty text mean "none". */
+export const amount = ruled((value): NanoUsd | null | undefined => {
+  if (typeof value !== 'number' && typeof value !== 'string') return undefined;
+  try {
+    return parseUsd(value);
+  } catch (thrown) {
+    if (thrown instanceof RangeError) return undefined;
+    throw thrown;
+  }
+}, 'an amount is a number of dollars from 0 to one billion');
+
+/** A limit: a whole number, 0 or more (0 blocks); null means "none". */
+export const limit = limitUpTo(MOST_PER_MINUTE);
+
+/** Tokens are counted in larger numbers than requests. */
+export const tokenLimit = limitUpTo(Number.MAX_SAFE_INTEGER);
+
+function limitUpTo(most: number) {
+  return ruled((value): number | undefined => {
+    const count = typeof value === 'string' && /^\d{1,16}$/.test(value) ? Number(value) : value;
+    return typeof count === 'number' && Number.isInteger(count) && count >= 0 && count <= most ? count : undefined;
+  }, `a limit is a whole number from 0 to ${most}`);
+}
+
+/** How often a budget starts again, in canonical spelling. */
+export const period = ruled(
+  (value): string | undefined => (typeof value === 'string' ? parsePeriod(value) : undefined),
+  'Invalid budget_duration: send 30s, 5m, 1h, 30d, 1w, 1mo or 1y',
+);
+
+/** How long something lives; null, `-1` and the empty text mean "for ever". */
+export const lifetime = ruled((value): string | null | undefined => {
+  if (value === '-1' || value === -1) return null;
+  return typeof value === 'string' && parseDuration(value) !== undefined ? value.trim() : undefined;
+}, 'Invalid duration: send 30s, 5m, 1h, 30d, 1w, 1mo or 1y, or -1 for ever');
+
+/** Public model name -> real model name. */
+export const aliasMap = z
+  .record(name.min(1), name.min(1))
+  .refine((map) => Object.keys(map).length <= LONGEST_LIST, `at most ${LONGEST_LIST} entries`)
+  .nullable()
+  .transform((map) => map ?? {})
+  .optional();
+
+/** Spend is a sum of what was spent: it starts at 0 and nobody sets it. */
+export const zeroSpend = z
+  .unknown()
+  .refine((value) => value === null || value === 0, 'spend is not settable yet; leave it out')
+  .optional();
+
+/** A field of ours that is refused with 400 and the rule when `read` makes nothing of it; null and the empty text are null. */
+function ruled<T>(read: (value: unknown) => T | undefined, rule: string) {
+  return z
+    .unknown()
+    .transform((value, context): T | null => {
+      if (value === null || value === '') return null;
+      const made = read(value);
+      if (made !== undefined) return made;
+      context.addIssue({ code: 'custom', message: rule });
+      return z.NEVER;
+    })
+    .optional();
+}
+
+/**
+ * Free data of the owner. What the drop-in contract reads out of metadata but is not there yet is refused by name, because a
+ * limit that is stored and does nothing is worse than an error.
+ */
+export const metadata = z
+  .record(z.string(), z.unknown())
+  .superRefine((data, context) => {
+    const problem = problemIn(data);
+    if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
+    const governing = Object.keys(data).find((member) => GOVERNING_MEMBERS.has(member) && !isEmpty(data[member]));
+    if (governing !== undefined) {
+      context.addIssue({ code: 'custom', path: [governing], message: 'is not there yet, and would do nothing here' });
+    }
+  })
+  .nullable()
+  .transform((data) => data ?? {})
+  .optional();
+
+/** Whether the value says nothing: what a client sends for a field it does not use. */
+export function isEmpty(value: unknown): boolean {
+  if (value === undefined || value === null || value === false || value === '') return true;
+  return typeof value === 'object' && Object.keys(value).length === 0;
+}
+
+const GOVERNING_MEMBERS: ReadonlySet<string> = new Set([
+  'model_rpm_limit',
+  'model_tpm_limit',
+  'model_itpm_limit',
+  'model_otpm_limit',
+  'model_max_budget',
+  'mcp_rpm_limit',
+  'tag_rpm_limit',
+  'rpm_limit',
+  'tpm_limit',
+  'rpm_limit_type',
+  'tpm_limit_type',
+  'max_budget',
+  'soft_budget',
+  'budget_duration',
+  'enforced_params',
+  'temp_budget_increase',
+  'temp_budget_expiry',
+  'end_user_budget_id',
+  'guardrails',
+  'policies',
+  'disable_global_guardrails',
+  'allowed_passthrough_routes',
+  'denied_passthrough_routes',
+  'allow_litellm_changed_by_header',
+]);
+
+/** What makes a document unfit to be stored, in words; walks without recursion, so depth cannot exhaust the stack. */
+function problemIn(root: unknown): string | undefined {
+  const open: { value: unknown; depth: number }[] = [{ value: root, depth: 1 }];
+  let bytes = 0;
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    const { value, depth } = next;
+    bytes += 8;
+    if (typeof value === 'string') {
+      bytes += value.length;
+      if (!isStorable(value)) return 'text may not contain NUL or broken Unicode';
+    } else if (typeof value === 'object' && value !== null) {
+      if (depth > DEEPEST_METADATA) return `is nested deeper than ${DEEPEST_METADATA} levels`;
+      for (const [member, child] of Object.entries(value)) {
+        bytes += member.length;
+        if (!isStorable(member)) return 'names may not contain NUL or broken Unicode';
+        open.push({ value: child, depth: depth + 1 });
+      }
+    } else if (typeof value === 'number' && !Number.isFinite(value)) return 'numbers must be finite';
+    if (bytes > LARGEST_METADATA_BYTES) return `is larger than ${LARGEST_METADATA_BYTES / 1024} KB`;
+  }
+  return undefined;
+}

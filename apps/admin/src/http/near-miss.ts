@@ -1,0 +1,109 @@
+/**
+ * Fields whose loss would leave someone with more than the sender meant: limits, budgets, grants. A body that almost
+ * names one is refused, because ignoring it would make an unlimited key and say 200.
+ */
+const GOVERNING = [
+  'models',
+  'max_budget',
+  'soft_budget',
+  'budget_duration',
+  'budget_limits',
+  'budget_id',
+  'rpm_limit',
+  'tpm_limit',
+  'tpd_limit',
+  'rpm',
+  'tpm',
+  'max_parallel_requests',
+  'model_max_budget',
+  'model_rpm_limit',
+  'model_tpm_limit',
+  'allowed_routes',
+  'duration',
+  'blocked',
+  'permissions',
+  'guardrails',
+  'user_role',
+  'user_id',
+  'team_id',
+  'organization_id',
+  'end_user_id',
+] as const;
+
+/** Other words people use for the same things, too far away in letters to be found by distance. */
+const SYNONYMS: ReadonlyMap<string, string> = new Map([
+  ['budget', 'max_budget'],
+  ['max_spend', 'max_budget'],
+  ['spend_limit', 'max_budget'],
+  ['budget_period', 'budget_duration'],
+  ['reset_period', 'budget_duration'],
+  ['requests_per_minute', 'rpm_limit'],
+  ['tokens_per_minute', 'tpm_limit'],
+  ['max_rpm', 'rpm_limit'],
+  ['max_tpm', 'tpm_limit'],
+  ['limit_rpm', 'rpm_limit'],
+  ['limit_tpm', 'tpm_limit'],
+  ['rate_limit', 'rpm_limit'],
+  ['parallel_requests', 'max_parallel_requests'],
+  ['max_concurrency', 'max_parallel_requests'],
+  ['allowed_models', 'models'],
+  ['model_list', 'models'],
+  ['routes', 'allowed_routes'],
+  ['expires', 'duration'],
+  ['expires_at', 'duration'],
+  ['expires_in', 'duration'],
+  ['expiry', 'duration'],
+  ['ttl', 'duration'],
+  ['disabled', 'blocked'],
+  ['role', 'user_role'],
+]);
+
+/**
+ * The governing field that `name` was probably meant to be, or undefined. One letter off in a short name, two in a long
+ * one; case, dashes and camelCase do not count.
+ */
+export function governingFieldMeantBy(name: string): string | undefined {
+  // A name longer than any of ours plus two letters cannot be near one; this also keeps hostile names cheap.
+  if (name.length > 40) return undefined;
+  const plain = flat(name);
+  for (const [word, field] of SYNONYMS) if (flat(word) === plain) return field;
+  let best: string | undefined;
+  let bestDistance = Infinity;
+  for (const field of GOVERNING) {
+    const target = flat(field);
+    const distance = editDistance(plain, target);
+    if (distance <= (target.length > 6 ? 2 : 1) && distance < bestDistance) {
+      best = field;
+      bestDistance = distance;
+    }
+  }
+  return best;
+}
+
+/** `Max-Budget`, `maxBudget` and `max_budget` are one word. */
+function flat(name: string): string {
+  return name.toLowerCase().replace(/[-_ .]/g, '');
+}
+
+/** Letters to insert, delete, replace or swap with their neighbour to turn one word into the other. */
+export function editDistance(from: string, to: string): number {
+  let beforeLast: number[] = [];
+  let last = Array.from({ length: to.length + 1 }, (_, column) => column);
+  for (let row = 1; row <= from.length; row += 1) {
+    const current = [row];
+    for (let column = 1; column <= to.length; column += 1) {
+      const same = from[row - 1] === to[column - 1];
+      let cost = Math.min(
+        (last[column] ?? 0) + 1,
+        (current[column - 1] ?? 0) + 1,
+        (last[column - 1] ?? 0) + (same ? 0 : 1),
+      );
+      const swapped = row > 1 && column > 1 && from[row - 1] === to[column - 2] && from[row - 2] === to[column - 1];
+      if (swapped) cost = Math.min(cost, (beforeLast[column - 2] ?? 0) + 1);
+      current.push(cost);
+    }
+    beforeLast = last;
+    last = current;
+  }
+  return last[to.length] ?? 0;
+}

@@ -1,0 +1,30 @@
+import { QueryFailedError } from 'typeorm';
+
+/** Connection trouble as the socket reports it. */
+const SOCKET_CODES: ReadonlySet<string> = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOENT',
+]);
+
+/** SQLSTATE classes and codes that mean "not now": connection exceptions, resources, shutdown, start-up. */
+const SERVER_CODES = /^(08|53|57P0)/;
+
+/** What the driver says, without a code, when a connection is lost or none can be had. */
+const DRIVER_WORDS = /Connection terminated|timeout exceeded when trying to connect|connection error and is not queryable|Client was closed/i;
+
+/** Whether a failure means that PostgreSQL cannot be asked, rather than that it said no. */
+export function isOutage(thrown: unknown): boolean {
+  const failure = thrown instanceof QueryFailedError ? (thrown.driverError as unknown) : thrown;
+  if (!(failure instanceof Error)) return false;
+  if (failure instanceof AggregateError && failure.errors.length > 0) return failure.errors.every(isOutage);
+  const { code } = failure as { code?: unknown };
+  if (typeof code === 'string' && (SOCKET_CODES.has(code) || SERVER_CODES.test(code))) return true;
+  return DRIVER_WORDS.test(failure.message);
+}

@@ -1,0 +1,77 @@
+import type { KeyFilter, KeyOrder } from '#libs/tenancy';
+import { z } from 'zod';
+import { name } from '../http/fields.schemas.js';
+
+const text = name.optional();
+
+/** Query booleans as people and clients write them. */
+const yesNo = z
+  .enum(['true', 'false', 'True', 'False', '1', '0'])
+  .optional()
+  .transform((value) => value === 'true' || value === 'True' || value === '1');
+
+/** Far beyond any table, and small enough that the offset stays an exact number. */
+const page = z.coerce.number().int().min(1).max(10_000_000).default(1);
+const size = z.coerce.number().int().min(1).max(100).default(10);
+
+const SORTS: Readonly<Record<string, KeyOrder['by']>> = {
+  spend: 'spend',
+  max_budget: 'cap',
+  created_at: 'createdAt',
+  updated_at: 'updatedAt',
+  token: 'hash',
+  key_alias: 'alias',
+};
+const STATUSES = ['active', 'expired', 'revoked', 'deleted'] as const;
+
+export const infoQuery = z.object({ key: text, page, size });
+export type InfoQuery = z.output<typeof infoQuery>;
+
+export const listQuery = z.object({
+  page,
+  size,
+  user_id: text,
+  team_id: text,
+  organization_id: text,
+  project_id: text,
+  agent_id: text,
+  access_group_id: text,
+  key_hash: text,
+  key_alias: text,
+  search: text,
+  substring_matching: yesNo,
+  return_full_object: yesNo,
+  include_team_keys: yesNo,
+  include_created_by_keys: yesNo,
+  sort_by: z
+    .string()
+    .refine((value) => Object.hasOwn(SORTS, value), `send one of: ${Object.keys(SORTS).join(', ')}`)
+    .default('created_at'),
+  sort_order: z.enum(['asc', 'desc']).default('desc'),
+  expand: z.union([name, z.array(name).max(10)]).optional(),
+  status: z
+    .string()
+    .refine((value): value is (typeof STATUSES)[number] => STATUSES.some((status) => status === value), `send one of: ${STATUSES.join(', ')}`)
+    .optional(),
+  expires: z.enum(['active', 'expired']).optional(),
+});
+export type ListQuery = z.output<typeof listQuery>;
+
+export function toKeyFilter(query: ListQuery): KeyFilter {
+  const status = query.status === 'deleted' ? undefined : query.status;
+  return {
+    userId: query.user_id,
+    teamId: query.team_id,
+    organizationId: query.organization_id,
+    projectId: query.project_id,
+    hash: query.key_hash,
+    alias: query.key_alias,
+    substring: query.substring_matching,
+    search: query.search,
+    status: status ?? query.expires,
+  };
+}
+
+export function toKeyOrder(query: ListQuery): KeyOrder {
+  return { by: SORTS[query.sort_by] ?? 'createdAt', direction: query.sort_order === 'asc' ? 'ASC' : 'DESC' };
+}
