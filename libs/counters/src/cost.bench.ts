@@ -1,10 +1,11 @@
 import { type Scope, SystemClock } from '#libs/kernel';
 import type { Claim, MoneyClaim } from './counters.js';
+import { internKey } from './keys.js';
 import { LocalCounters } from './local-counters.js';
 
 /**
  * What one admission and its settlement cost: three scopes with requests, tokens and slots, three budgets.
- * Run: `npx tsx`-free, after `npm run build`: `node dist/libs/counters/src/cost.bench.js`.
+ * After a build: `node dist/libs/counters/src/cost.bench.js`.
  */
 const KEYS = 10_000;
 const ROUNDS = 1_000_000;
@@ -14,13 +15,13 @@ const scope: Scope = { type: 'key', id: 'key' };
 const perKey = Array.from({ length: KEYS }, (_, i) => {
   const names = [`key:${i}`, `user:${i % 1_000}`, `team:${i % 100}`];
   const money = names.map((name): MoneyClaim => {
-    counters.open(`usd:${name}`, 0n);
-    return { kind: 'money', key: `usd:${name}`, scope, budget: 'main', capNanoUsd: 10n ** 15n, minNanoUsd: 100n, fullNanoUsd: 5_000n };
+    counters.open(internKey(`usd:${name}`), 0n);
+    return { kind: 'money', key: internKey(`usd:${name}`), scope, budget: 'main', capNanoUsd: 10n ** 15n, minNanoUsd: 100n, fullNanoUsd: 5_000n };
   });
   const limits = names.flatMap((name): Claim[] => [
-    { kind: 'window', key: `requests:${name}`, scope, measure: 'requests', limit: 1e9, windowMs: 60_000, amount: 1 },
-    { kind: 'window', key: `tokens:${name}`, scope, measure: 'total_tokens', limit: 1e12, windowMs: 60_000, amount: 1_100 },
-    { kind: 'gauge', key: `slots:${name}`, scope, limit: 1e6 },
+    { kind: 'window', key: internKey(`requests:${name}`), scope, measure: 'requests', limit: 1e9, windowMs: 60_000, amount: 1 },
+    { kind: 'window', key: internKey(`tokens:${name}`), scope, measure: 'total_tokens', limit: 1e12, windowMs: 60_000, amount: 1_100 },
+    { kind: 'gauge', key: internKey(`slots:${name}`), scope, limit: 1e6 },
   ]);
   return [...limits, ...money];
 });

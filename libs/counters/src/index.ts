@@ -13,4 +13,5 @@ export {
   type WindowClaim,
 } from './counters.js';
 export { CountersModule } from './counters.module.js';
+export { internKey } from './keys.js';
 export { LocalCounters, type LocalCountersOptions } from './local-counters.js';

@@ -1,9 +1,9 @@
 import type { Admission, Refusal } from './counters.js';
 
-/** Enough for any retry of the same call; a larger memory would keep dead requests alive. */
-const REMEMBERED = 1_024;
+/** Enough for a repeat in the same breath; a larger memory keeps dead requests alive long enough to be promoted to old space. */
+const REMEMBERED = 128;
 
-/** The verdicts of calls that are over: at least the last 1,024, so that a late repeat is not taken again. */
+/** The verdicts of calls that are over: at least the last 128, so that a late repeat is not taken again. */
 export class RecentVerdicts {
   #young = new Map<string, Admission | Refusal>();
   #old = new Map<string, Admission | Refusal>();

@@ -1,0 +1,34 @@
+import type { Scope, ScopeType } from '#libs/kernel';
+import type { Claim } from '#libs/counters';
+
+/** What clients of the drop-in contract call a scope, in headers and messages. Scopes that are ours alone are not told. */
+export const DESCRIPTORS: Readonly<Partial<Record<ScopeType, string>>> = {
+  proxy: 'proxy',
+  organization: 'organization',
+  team: 'team',
+  team_member: 'team_member',
+  project: 'project',
+  user: 'user',
+  key: 'api_key',
+  customer: 'end_user',
+  tag: 'tag',
+  model: 'model_per_key',
+};
+
+export type Dimension = 'requests' | 'tokens' | 'max_parallel_requests';
+
+export function dimensionOf(claim: Claim): Dimension {
+  if (claim.kind === 'gauge') return 'max_parallel_requests';
+  return claim.kind === 'window' && claim.measure !== 'requests' ? 'tokens' : 'requests';
+}
+
+const LONGEST_SHOWN_ID = 96;
+
+/**
+ * A scope's id as it may be shown to its caller. Stable ids are no secrets; anything that looks like a digest is cut to
+ * its last four characters, and what could break a header or a terminal is left out (customer ids are caller-chosen).
+ */
+export function shownId(scope: Scope): string {
+  const printable = scope.id.replace(/[^\x20-\x7e]+/g, '').slice(0, LONGEST_SHOWN_ID);
+  return /^(?:[0-9a-f]{32,}|sk-.*)$/i.test(printable) ? `...${printable.slice(-4)}` : printable;
+}

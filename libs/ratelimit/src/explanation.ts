@@ -1,0 +1,95 @@
+import { type Denial, GatewayError } from '#libs/kernel';
+import type { GaugeClaim, Refusal, RefusedClaim, WindowClaim } from '#libs/counters';
+import { DESCRIPTORS, dimensionOf, shownId } from './descriptors.js';
+
+type RefusedLimit = RefusedClaim & { readonly claim: WindowClaim | GaugeClaim };
+
+const UNITS = { requests: 'requests', tokens: 'tokens', max_parallel_requests: 'requests at a time' } as const;
+
+/**
+ * Tells the caller which limit stands in the way and when to come back. Shown is the limit that takes longest to pass
+ * (one that never passes first); `retry-after` is the longest of all, so that a retry after it is not refused by the
+ * next one. Undefined when no limit is among the refused claims.
+ */
+export function explainLimits(refusal: Refusal, nowMs: number): GatewayError | undefined {
+  const limits = refusal.refused.filter(isLimit);
+  const worst = limits.reduce<RefusedLimit | undefined>((a, b) => (a && waitOf(a) >= waitOf(b) ? a : b), undefined);
+  if (!worst) return undefined;
+  const { claim } = worst;
+  const dimension = dimensionOf(claim);
+  const waitMs = waitOf(worst);
+  const resetsAtMs = waitMs === Infinity ? undefined : nowMs + waitMs;
+  const allWaitsMs = Math.max(...refusal.refused.map(waitOf));
+  const denial: Denial = {
+    code: 'ratelimit.exceeded',
+    scope: { type: claim.scope.type, id: shownId(claim.scope) },
+    dimension: dimension === 'max_parallel_requests' ? 'parallel_requests' : dimension,
+    limit: claim.limit,
+    current: Number(worst.current),
+    ...(resetsAtMs !== undefined && { resetsAtMs }),
+    wouldAllow: wouldAllow(worst),
+  };
+  return new GatewayError('ratelimit.exceeded', messageOf(worst, resetsAtMs), {
+    internal: `rate_limit_exceeded ${claim.key}: ${worst.current} of ${claim.limit}`,
+    denial,
+    headers: {
+      ...(allWaitsMs !== Infinity && { 'retry-after': String(Math.ceil(allWaitsMs / 1_000)) }),
+      rate_limit_type: dimension,
+      ...(resetsAtMs !== undefined && { reset_at: String(Math.ceil(resetsAtMs / 1_000)) }),
+      ...remainingHeaders(limits),
+    },
+  });
+}
+
+/** The `limit` member of a refusal's error body, from the denial every refusal carries. */
+export function limitDetails(denial: Denial): Record<string, unknown> {
+  return {
+    scope: denial.scope?.type ?? null,
+    id: denial.scope?.id ?? null,
+    dimension: denial.dimension ?? null,
+    limit: denial.limit ?? null,
+    current: denial.current ?? null,
+    resets_at: denial.resetsAtMs === undefined ? null : new Date(denial.resetsAtMs).toISOString(),
+  };
+}
+
+function isLimit(refused: RefusedClaim): refused is RefusedLimit {
+  return refused.claim.kind !== 'money';
+}
+
+function waitOf(refused: RefusedClaim): number {
+  return refused.retryAfterMs ?? Infinity;
+}
+
+function remainingHeaders(limits: readonly RefusedLimit[]): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const { claim, current } of limits) {
+    const descriptor = DESCRIPTORS[claim.scope.type];
+    if (descriptor === undefined) continue;
+    const dimension = dimensionOf(claim);
+    headers[`x-ratelimit-${descriptor}-limit-${dimension}`] = String(claim.limit);
+    headers[`x-ratelimit-${descriptor}-remaining-${dimension}`] = String(Math.max(0, claim.limit - Number(current)));
+  }
+  return headers;
+}
+
+function messageOf({ claim, current }: RefusedLimit, resetsAtMs: number | undefined): string {
+  const dimension = dimensionOf(claim);
+  const per = claim.kind === 'window' ? ` per ${claim.windowMs / 1_000} s` : '';
+  const asked = claim.kind === 'window' && claim.amount > 1 ? `, and this call needs ${claim.atLeast ?? claim.amount}` : '';
+  const when =
+    resetsAtMs === undefined
+      ? 'Waiting does not help.'
+      : `Try again after ${new Date(Math.ceil(resetsAtMs / 1_000) * 1_000).toISOString().slice(0, 19).replace('T', ' ')} UTC.`;
+  return (
+    `Rate limit exceeded for ${DESCRIPTORS[claim.scope.type] ?? 'model'}: ${shownId(claim.scope)}. ` +
+    `Limit type: ${dimension}. It allows ${claim.limit} ${UNITS[dimension]}${per}; ${String(current)} are taken${asked}. ${when}`
+  );
+}
+
+function wouldAllow({ claim, current, retryAfterMs }: RefusedLimit): string {
+  const dimension = dimensionOf(claim);
+  const needed = claim.kind === 'window' ? Number(current) + (claim.atLeast ?? claim.amount) : Number(current) + 1;
+  const raise = `a limit of at least ${needed} ${UNITS[dimension]} for this ${claim.scope.type}`;
+  return retryAfterMs === undefined ? raise : `waiting ${Math.ceil(retryAfterMs / 1_000)} s, or ${raise}`;
+}
