@@ -5,7 +5,12 @@ import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createDataSource, type EmbeddedPostgres, runMigrations, startEmbeddedPostgres } from '#libs/database';
+import {
+  createDataSource,
+  type EmbeddedPostgres,
+  runMigrations,
+  startEmbeddedPostgres,
+} from '#libs/database';
 import { Secret } from '#libs/kernel';
 import type { Logger } from '#libs/telemetry';
 import type { DataSource } from 'typeorm';
