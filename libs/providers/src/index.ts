@@ -1,3 +1,12 @@
+export { estimateTokens } from './mock-answer.js';
+export { maskedMessage } from './masking.js';
+export { type Member, scanMembers } from './members.js';
+export { parseRequestBody } from './request-body.js';
+export { type ForwardingPolicy, headersToForward } from './request-target.js';
+export { responseHeaders } from './response-headers.js';
+export { type Edits, splice } from './splice.js';
+export { ProvidersModule } from './providers.module.js';
+export { UndiciUpstream } from './undici-upstream.js';
 export {
   type RequestBody,
   Upstream,

@@ -1,0 +1,212 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Dispatcher } from 'undici';
+import { GatewayError, type Usage } from '#libs/kernel';
+import { JsonRelay, readAnswer } from './json-relay.js';
+import { exceptionName, mapEmbeddedError, mapUpstreamError, parseRetryAfter } from './upstream-error.js';
+import { dialectOf } from './sse-dialects.js';
+import { SseRelay } from './sse-relay.js';
+import type { UpstreamHandle, UpstreamRequest, UpstreamSink } from './upstream.js';
+
+/** Error answers are sentences; more than this is not read. */
+const MAX_ERROR_BYTES = 64 * 1024;
+/** A stream may legitimately last; one that never ends may not. */
+const MAX_STREAM_MS = 6_000_000;
+/** Longer timers fire at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** One request at one upstream: undici's handler and our handle in a single object, so that a call allocates little. */
+export class Exchange implements Dispatcher.DispatchHandler, UpstreamHandle {
+  #controller: Dispatcher.DispatchController | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #isOver = false;
+  #status = 0;
+  #stream: SseRelay | undefined;
+  #answer: JsonRelay | undefined;
+  #errorChunks: Buffer[] | undefined;
+  #errorBytes = 0;
+  #retryAfter: string | undefined;
+  #started = false;
+
+  constructor(
+    private readonly request: UpstreamRequest,
+    private readonly sink: UpstreamSink,
+    private readonly hideUsage: boolean,
+    private readonly nowMs: () => number,
+  ) {
+    this.#timer = setTimeout(() => this.#timedOut('did not answer in time'), Math.min(request.timeoutMs, MAX_TIMER_MS));
+  }
+
+  resume(): void {
+    if (!this.#isOver) this.#controller?.resume();
+  }
+
+  abort(): { usage: Usage | undefined; outputBytes: number } {
+    if (!this.#isOver) this.#finish(new Error('the caller is gone'));
+    return { usage: this.#usage, outputBytes: this.#outputBytes };
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    // Also called when the pool sends a request again that never left: the latest controller is the live one.
+    this.#controller = controller;
+    if (this.#isOver) controller.abort(new Error('the caller is gone'));
+  }
+
+  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
+    if (this.#isOver || status < 200) return;
+    this.#status = status;
+    const flat: string[] = [];
+    for (const name in headers) {
+      const value = headers[name];
+      if (typeof value === 'string') flat.push(name, value);
+      else if (Array.isArray(value)) for (const item of value) flat.push(name, item);
+    }
+    this.#retryAfter = headers['retry-after'];
+    if (status >= 300) {
+      this.#errorChunks = [];
+      return;
+    }
+    const encoding = headers['content-encoding'];
+    if (encoding !== undefined && encoding !== 'identity' && encoding !== '') {
+      this.#fail(this.#badAnswer('answered in an encoding that was not asked for'), 0, true);
+      return;
+    }
+    if ((headers['content-type'] ?? '').includes('text/event-stream')) {
+      this.#stream = new SseRelay(dialectOf(this.request.endpoint), this.hideUsage);
+      // Reads of a stream have their own limit; the whole may take long.
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => this.#timedOut('did not finish its stream in time'), Math.min(Math.max(this.request.timeoutMs, MAX_STREAM_MS), MAX_TIMER_MS));
+    } else {
+      this.#answer = new JsonRelay();
+    }
+    this.sink.onHead(status, flat);
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#isOver) return;
+    if (this.#stream) this.#relay(this.#stream, controller, chunk);
+    else if (this.#answer) {
+      if (!this.#answer.push(chunk)) this.#fail(this.#badAnswer('sent a larger answer than this gateway holds'), 0, true);
+    } else if (this.#errorChunks) {
+      this.#errorChunks.push(chunk);
+      this.#errorBytes += chunk.length;
+      if (this.#errorBytes >= MAX_ERROR_BYTES) this.#rejected(true);
+    }
+  }
+
+  onResponseEnd(): void {
+    if (this.#isOver) return;
+    if (this.#stream) this.#endStream(this.#stream);
+    else if (this.#answer) this.#endAnswer(this.#answer);
+    else this.#rejected(false);
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    if (this.#isOver) return;
+    const code = (error as NodeJS.ErrnoException).code ?? error.name;
+    if (code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT') {
+      this.#fail(this.#timeoutError('was silent for too long', error), this.#answeredStatus, false);
+      return;
+    }
+    if (this.#errorChunks) {
+      this.#rejected(false);
+      return;
+    }
+    const wasSent = this.#controller !== undefined;
+    const { provider } = this.request.deployment;
+    const gatewayError = this.#status > 0
+      ? this.#badAnswer('broke off in the middle of its answer', error)
+      : new GatewayError('upstream.unreachable', `litellm.APIConnectionError: ${exceptionName(provider)} - the provider ${wasSent ? 'closed the connection without an answer' : 'could not be reached'}`, {
+          internal: `deployment ${this.request.deployment.id}: ${code}`,
+          cause: error,
+        });
+    this.#fail(gatewayError, 0, false, !wasSent);
+  }
+
+  get #usage(): Usage | undefined {
+    return this.#stream?.state.usage;
+  }
+
+  get #outputBytes(): number {
+    return this.#stream?.outputBytes ?? this.#answer?.bytes ?? 0;
+  }
+
+  /** The status a failure reports: 0 unless the upstream itself said no, because then something may have been spent. */
+  get #answeredStatus(): number {
+    return this.#status >= 300 ? this.#status : 0;
+  }
+
+  #relay(stream: SseRelay, controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    const visible = stream.push(chunk);
+    if (visible.length > 0) {
+      this.#started = true;
+      if (!this.sink.onData(visible) && !this.#isOver) controller.pause();
+    }
+    if (this.#isOver) return;
+    if (stream.error !== undefined) {
+      const error = mapEmbeddedError(stream.error, this.request.deployment);
+      this.#fail(error, error.status, true);
+    } else if (stream.overflowed) {
+      this.#fail(this.#badAnswer('sent a stream frame without an end'), 0, true);
+    }
+  }
+
+  #endStream(stream: SseRelay): void {
+    const isWhole = stream.end();
+    if (stream.error !== undefined) {
+      const error = mapEmbeddedError(stream.error, this.request.deployment);
+      this.#fail(error, error.status, false);
+    } else if (!isWhole) {
+      this.#fail(this.#badAnswer('ended its stream without a last frame'), 0, false);
+    } else {
+      this.#finish();
+      this.sink.onEnd({ tail: stream.tail, usage: stream.state.usage, outputBytes: stream.outputBytes, responseId: stream.state.responseId || null });
+    }
+  }
+
+  #endAnswer(relay: JsonRelay): void {
+    const body = relay.take();
+    const answer = readAnswer(body, this.request.endpoint);
+    if (!answer) {
+      this.#fail(this.#badAnswer('did not answer with a JSON object'), 0, false);
+    } else if (answer.error !== undefined) {
+      const error = mapEmbeddedError(answer.error, this.request.deployment);
+      this.#fail(error, error.status, false);
+    } else {
+      this.#finish();
+      this.sink.onEnd({ tail: body, usage: answer.usage, outputBytes: answer.outputBytes, responseId: answer.responseId });
+    }
+  }
+
+  #rejected(isCutOff: boolean): void {
+    const body = Buffer.concat(this.#errorChunks ?? []);
+    const error = mapUpstreamError({ status: this.#status, deployment: this.request.deployment, body, retryAfter: this.#retryAfter });
+    this.#fail(error, this.#status, isCutOff);
+  }
+
+  #timedOut(how: string): void {
+    if (!this.#isOver) this.#fail(this.#timeoutError(how), this.#answeredStatus, true, this.#controller === undefined);
+  }
+
+  #timeoutError(how: string, cause?: Error): GatewayError {
+    return new GatewayError('upstream.timeout', `litellm.Timeout: ${exceptionName(this.request.deployment.provider)} - the provider ${how}`, cause ? { cause } : {});
+  }
+
+  #badAnswer(how: string, cause?: Error): GatewayError {
+    return new GatewayError('upstream.broken_stream', `litellm.APIError: ${exceptionName(this.request.deployment.provider)} - the provider ${how}`, cause ? { cause } : {});
+  }
+
+  #fail(error: GatewayError, status: number, mustAbort: boolean, neverSent = false): void {
+    const retryAfterMs = parseRetryAfter(this.#retryAfter, this.nowMs());
+    const failure = { error, status, started: this.#started, neverSent, usage: this.#usage, outputBytes: this.#outputBytes };
+    this.#finish(mustAbort ? error : undefined);
+    this.sink.onError(retryAfterMs === undefined ? failure : { ...failure, retryAfterMs });
+  }
+
+  /** From here on the sink hears nothing more from undici. */
+  #finish(abortReason?: Error): void {
+    this.#isOver = true;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (abortReason) this.#controller?.abort(abortReason);
+  }
+}

@@ -1,0 +1,103 @@
+import type { Endpoint, Usage } from '#libs/kernel';
+import { GatewayError } from '#libs/kernel';
+import { type Member, scanMembers } from './members.js';
+import { anthropicUsage, openAiUsage } from './usage.js';
+
+/** A whole answer in memory: embeddings of a large batch, an image as base64. More is refused rather than risk the process. */
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+
+export interface JsonAnswer {
+  readonly usage: Usage | undefined;
+  readonly responseId: string | null;
+  readonly outputBytes: number;
+  /** An error object inside a good status, as some aggregators answer. */
+  readonly error: unknown;
+}
+
+/** Collects a JSON answer; nothing of it is shown before it is whole. */
+export class JsonRelay {
+  readonly #chunks: Buffer[] = [];
+  #bytes = 0;
+
+  /** False when the answer is too large to go on. */
+  push(chunk: Buffer): boolean {
+    this.#bytes += chunk.length;
+    if (this.#bytes > MAX_ANSWER_BYTES) return false;
+    this.#chunks.push(chunk);
+    return true;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  take(): Buffer {
+    const [only] = this.#chunks;
+    return this.#chunks.length === 1 && only ? only : Buffer.concat(this.#chunks);
+  }
+}
+
+/** Reads what governance needs of an answer: only the members it needs are parsed. Undefined when it is not a JSON object. */
+export function readAnswer(body: Buffer, endpoint: Endpoint): JsonAnswer | undefined {
+  let members: Map<string, Member>;
+  try {
+    members = scanMembers(body);
+  } catch (thrown) {
+    if (thrown instanceof GatewayError) return readLoosely(body, endpoint);
+    throw thrown;
+  }
+  // A cut-off object has members, but no end.
+  if (lastByte(body) !== 0x7d) return undefined;
+  const value = (name: string): unknown => {
+    const member = members.get(name);
+    return member === undefined ? undefined : parsed(body.toString('utf8', member.valueStart, member.valueEnd));
+  };
+  const id = value('id');
+  const raw = value('usage');
+  const usage = endpoint === 'messages' ? anthropicUsage(raw) : openAiUsage(raw);
+  const mayBeError = endpoint !== 'responses' && members.has('error') && !members.has('choices') && !members.has('data');
+  return {
+    usage,
+    responseId: typeof id === 'string' ? id : null,
+    outputBytes: usage ? body.length : producedBytes(parsed(body.toString('utf8'))),
+    error: mayBeError ? { error: value('error') } : undefined,
+  };
+}
+
+/** An answer that our strict scan refuses (a repeated name) is still the provider's: read as any parser would. */
+function readLoosely(body: Buffer, endpoint: Endpoint): JsonAnswer | undefined {
+  const json = parsed(body.toString('utf8'));
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) return undefined;
+  const { id, usage: raw } = json as Record<string, unknown>;
+  const usage = endpoint === 'messages' ? anthropicUsage(raw) : openAiUsage(raw);
+  return { usage, responseId: typeof id === 'string' ? id : null, outputBytes: usage ? body.length : producedBytes(json), error: undefined };
+}
+
+const TEXT_MEMBERS = new Set(['content', 'text', 'arguments', 'reasoning_content', 'reasoning', 'refusal', 'thinking', 'partial_json']);
+
+/** The text in an answer that reports no usage. Everything under `input` of a tool call counts too. */
+function producedBytes(json: unknown): number {
+  let bytes = 0;
+  const visit = (value: unknown, counts: boolean): void => {
+    if (typeof value === 'string') bytes += counts ? Buffer.byteLength(value) : 0;
+    else if (Array.isArray(value)) for (const item of value) visit(item, counts);
+    else if (typeof value === 'object' && value !== null) for (const [name, item] of Object.entries(value)) visit(item, TEXT_MEMBERS.has(name) || name === 'input');
+  };
+  visit(json, false);
+  return bytes;
+}
+
+function lastByte(body: Buffer): number | undefined {
+  let at = body.length - 1;
+  while (at >= 0 && (body[at] === 0x0a || body[at] === 0x0d || body[at] === 0x20 || body[at] === 0x09)) at -= 1;
+  return body[at];
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (thrown) {
+    if (thrown instanceof SyntaxError) return undefined;
+    throw thrown;
+  }
+}

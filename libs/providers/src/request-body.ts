@@ -1,0 +1,34 @@
+import { isUtf8 } from 'node:buffer';
+import { GatewayError } from '#libs/kernel';
+import { scanMembers } from './members.js';
+import type { RequestBody } from './upstream.js';
+
+/** Objects inside the body whose members decide what is counted. */
+const GOVERNED_OBJECTS = ['stream_options', 'thinking', 'reasoning', 'metadata', 'litellm_metadata'];
+
+/**
+ * Reads a body once: what it says, and where its members are. Throws `request.invalid` (param `request_body`) on anything
+ * but one UTF-8 JSON object that every parser reads the same way. The bytes are kept, not copied.
+ */
+export function parseRequestBody(bytes: Buffer): RequestBody {
+  if (bytes.length === 0) throw invalid('The request body is empty; a JSON object is expected.');
+  if (!isUtf8(bytes)) throw invalid('The request body is not valid UTF-8.');
+  let json: unknown;
+  try {
+    json = JSON.parse(bytes.toString('utf8'));
+  } catch (thrown) {
+    // The parser's message quotes the body, which may hold prompts or keys: the log does not get it either.
+    throw invalid('The request body is not valid JSON.', thrown instanceof SyntaxError ? undefined : thrown);
+  }
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) throw invalid('The request body must be a JSON object.');
+  const members = scanMembers(bytes);
+  for (const name of GOVERNED_OBJECTS) {
+    const member = members.get(name);
+    if (member && bytes[member.valueStart] === 0x7b) scanMembers(bytes.subarray(0, member.valueEnd), member.valueStart);
+  }
+  return { bytes, json: json as Record<string, unknown>, members };
+}
+
+function invalid(message: string, cause?: unknown): GatewayError {
+  return new GatewayError('request.invalid', message, { param: 'request_body', ...(cause === undefined ? {} : { cause }) });
+}

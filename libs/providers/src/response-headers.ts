@@ -1,0 +1,47 @@
+/** What becomes of one upstream header: the names it is sent on under, or none. */
+type Outcome = readonly string[];
+
+const DROPPED: Outcome = [];
+/** Framing, hop-by-hop, and what would let an upstream steer the caller's browser on our origin. */
+const NEVER_RELAYED = new Set([
+  'connection', 'keep-alive', 'transfer-encoding', 'content-length', 'content-encoding', 'te', 'trailer', 'upgrade', 'date', 'set-cookie', 'set-cookie2', 'strict-transport-security',
+  'content-security-policy', 'content-security-policy-report-only', 'x-frame-options', 'x-content-type-options', 'x-xss-protection', 'referrer-policy', 'permissions-policy', 'feature-policy',
+  'clear-site-data', 'alt-svc', 'public-key-pins', 'expect-ct', 'nel', 'report-to', 'reporting-endpoints', 'location', 'refresh', 'link', 'www-authenticate', 'authentication-info', 'origin-agent-cluster',
+  'service-worker-allowed', 'sourcemap', 'timing-allow-origin', 'x-permitted-cross-domain-policies', 'x-dns-prefetch-control', 'vary',
+]);
+const NEVER_RELAYED_PREFIX = /^(?:proxy-|access-control-|cross-origin-|sec-)/;
+const NAME = /^[a-z0-9!#$%&'*+.^_`|~-]{1,128}$/;
+// Anything a header value may not hold: a value with a line break would be a second header.
+// eslint-disable-next-line no-control-regex
+const BAD_VALUE = /[\u0000-\u0008\u000a-\u001f\u007f\u0100-\uffff]/;
+/** Upstreams send few different names; one that invents them cannot make the cache grow. */
+const MAX_CACHED_NAMES = 512;
+const MAX_RELAYED = 64;
+
+const outcomes = new Map<string, Outcome>();
+
+/**
+ * Appends to `out` (flat name, value list) what the caller may see of an upstream's headers (same form): content-type as
+ * it is, everything under `llm_provider-<name>`, `x-ratelimit-*` also under its own name.
+ */
+export function responseHeaders(upstreamHeaders: readonly string[], out: string[]): void {
+  let relayed = 0;
+  for (let i = 0; i + 1 < upstreamHeaders.length && relayed < MAX_RELAYED; i += 2) {
+    const name = upstreamHeaders[i] ?? '';
+    const names = outcomes.get(name) ?? decide(name);
+    if (names.length === 0) continue;
+    const value = upstreamHeaders[i + 1] ?? '';
+    if (BAD_VALUE.test(value)) continue;
+    relayed += 1;
+    for (const outName of names) out.push(outName, value);
+  }
+}
+
+function decide(name: string): Outcome {
+  const lower = name.toLowerCase();
+  let outcome: Outcome = [`llm_provider-${lower}`];
+  if (!NAME.test(lower) || NEVER_RELAYED.has(lower) || NEVER_RELAYED_PREFIX.test(lower)) outcome = DROPPED;
+  else if (lower === 'content-type' || lower.startsWith('x-ratelimit-')) outcome = [lower, `llm_provider-${lower}`];
+  if (outcomes.size < MAX_CACHED_NAMES) outcomes.set(name, outcome);
+  return outcome;
+}

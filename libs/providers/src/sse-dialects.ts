@@ -1,0 +1,82 @@
+import type { Endpoint, Usage } from '#libs/kernel';
+import { anthropicUsage, openAiUsage } from './usage.js';
+
+/** What a frame means to the relay. */
+export type Verdict = 'pass' | 'hide' | 'final' | 'error';
+
+/** What a stream told so far. */
+export interface StreamState {
+  usage: Usage | undefined;
+  responseId: string | null;
+}
+
+/** How one wire format's stream is read: which frames deserve a look, and what they say. */
+export interface StreamDialect {
+  /** A frame without any of these is passed on unread; a marker followed by `null` does not count. */
+  readonly markers: readonly string[];
+  /** Members that carry the model's text. */
+  readonly textMarkers: readonly string[];
+  read(payload: unknown, state: StreamState, hideUsage: boolean): Verdict;
+}
+
+type Json = Record<string, unknown>;
+
+function isRecord(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Chat and text completions: usage in a frame near the end, then `[DONE]`. */
+const chunks: StreamDialect = {
+  markers: ['"usage"', '[DONE]', '"error"'],
+  textMarkers: ['"content":', '"arguments":', '"reasoning_content":', '"reasoning":', '"refusal":', '"text":'],
+  read(payload, state, hideUsage) {
+    if (payload === '[DONE]') return 'final';
+    if (!isRecord(payload)) return 'pass';
+    if (typeof payload['id'] === 'string') state.responseId ??= payload['id'];
+    const choices = payload['choices'];
+    if (payload['error'] !== undefined && payload['error'] !== null && !Array.isArray(choices)) return 'error';
+    const extension = payload['x_groq'];
+    const raw = isRecord(payload['usage']) ? payload['usage'] : isRecord(extension) ? extension['usage'] : undefined;
+    if (!isRecord(raw)) return 'pass';
+    state.usage = openAiUsage(raw) ?? state.usage;
+    return hideUsage && Array.isArray(choices) && choices.length === 0 ? 'hide' : 'pass';
+  },
+};
+
+const RESPONSES_ENDS = new Set(['response.completed', 'response.incomplete', 'response.failed', 'response.cancelled']);
+
+const responses: StreamDialect = {
+  markers: ['"usage"', '"response.completed"', '"response.incomplete"', '"response.failed"', '"response.cancelled"', '"error"'],
+  textMarkers: ['"delta":'],
+  read(payload, state) {
+    if (!isRecord(payload)) return 'pass';
+    if (payload['type'] === 'error') return 'error';
+    const response = payload['response'];
+    if (isRecord(response)) {
+      if (typeof response['id'] === 'string') state.responseId ??= response['id'];
+      if (isRecord(response['usage'])) state.usage = openAiUsage(response['usage']) ?? state.usage;
+    } else if (payload['type'] === undefined && isRecord(payload['error'])) return 'error';
+    return typeof payload['type'] === 'string' && RESPONSES_ENDS.has(payload['type']) ? 'final' : 'pass';
+  },
+};
+
+const messages: StreamDialect = {
+  markers: ['"usage"', '"message_stop"', '"error"'],
+  textMarkers: ['"text":', '"partial_json":', '"thinking":'],
+  read(payload, state) {
+    if (!isRecord(payload)) return 'pass';
+    const { type, message, usage } = payload;
+    if (type === 'error') return 'error';
+    if (type === 'message_stop') return 'final';
+    if (type === 'message_start' && isRecord(message)) {
+      if (typeof message['id'] === 'string') state.responseId ??= message['id'];
+      state.usage = anthropicUsage(message['usage'], state.usage);
+    } else if (type === 'message_delta') state.usage = anthropicUsage(usage, state.usage);
+    return 'pass';
+  },
+};
+
+export function dialectOf(endpoint: Endpoint): StreamDialect {
+  if (endpoint === 'messages') return messages;
+  return endpoint === 'responses' ? responses : chunks;
+}

@@ -1,0 +1,58 @@
+import type { Usage } from '#libs/kernel';
+
+/** A count as a provider reports it; anything else than a sane number is 0. */
+function count(value: unknown): number {
+  return typeof value === 'number' && value > 0 && value < 1e12 ? Math.ceil(value) : 0;
+}
+
+function member(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
+}
+
+/** OpenAI's two dialects (chat's `prompt_tokens`, Responses' `input_tokens`). Undefined when it counts nothing. */
+export function openAiUsage(raw: unknown): Usage | undefined {
+  const input = member(raw, 'prompt_tokens') ?? member(raw, 'input_tokens');
+  const output = member(raw, 'completion_tokens') ?? member(raw, 'output_tokens');
+  const total = count(member(raw, 'total_tokens'));
+  if (typeof input !== 'number' && typeof output !== 'number' && total === 0) return undefined;
+  const inputDetails = member(raw, 'prompt_tokens_details') ?? member(raw, 'input_tokens_details');
+  const outputDetails = member(raw, 'completion_tokens_details') ?? member(raw, 'output_tokens_details');
+  const inputTokens = count(input);
+  const reasoningTokens = count(member(outputDetails, 'reasoning_tokens'));
+  // Some providers count reasoning beside the completion and only the total tells: what was spent is the larger.
+  const outputTokens = Math.max(count(output), reasoningTokens, total - inputTokens);
+  const cached = count(member(inputDetails, 'cached_tokens')) || count(member(raw, 'prompt_cache_hit_tokens'));
+  return {
+    inputTokens,
+    outputTokens,
+    cacheReadTokens: Math.min(cached, inputTokens),
+    cacheWriteTokens: Math.min(count(member(inputDetails, 'cache_write_tokens')), inputTokens),
+    cacheWriteHourTokens: 0,
+    reasoningTokens,
+    inputAudioTokens: Math.min(count(member(inputDetails, 'audio_tokens')), inputTokens),
+    outputAudioTokens: Math.min(count(member(outputDetails, 'audio_tokens')), outputTokens),
+    source: 'provider',
+  };
+}
+
+/** Anthropic's usage; `input_tokens` there leaves cached ones out. `before` is what an earlier frame reported: counts are cumulative, so the larger holds. */
+export function anthropicUsage(raw: unknown, before?: Usage): Usage | undefined {
+  if (typeof member(raw, 'input_tokens') !== 'number' && typeof member(raw, 'output_tokens') !== 'number') return before;
+  const cacheReadTokens = Math.max(count(member(raw, 'cache_read_input_tokens')), before?.cacheReadTokens ?? 0);
+  const created = count(member(raw, 'cache_creation_input_tokens'));
+  const cacheWriteHourTokens = Math.max(Math.min(count(member(member(raw, 'cache_creation'), 'ephemeral_1h_input_tokens')), created), before?.cacheWriteHourTokens ?? 0);
+  const cacheWriteTokens = Math.max(created - cacheWriteHourTokens, before?.cacheWriteTokens ?? 0);
+  const plainBefore = before ? before.inputTokens - before.cacheReadTokens - before.cacheWriteTokens - before.cacheWriteHourTokens : 0;
+  const plain = Math.max(count(member(raw, 'input_tokens')), plainBefore);
+  return {
+    inputTokens: plain + cacheReadTokens + cacheWriteTokens + cacheWriteHourTokens,
+    outputTokens: Math.max(count(member(raw, 'output_tokens')), before?.outputTokens ?? 0),
+    cacheReadTokens,
+    cacheWriteTokens,
+    cacheWriteHourTokens,
+    reasoningTokens: 0,
+    inputAudioTokens: 0,
+    outputAudioTokens: 0,
+    source: 'provider',
+  };
+}
