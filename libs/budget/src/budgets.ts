@@ -1,0 +1,177 @@
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { Config } from '#libs/config';
+import { type Claim, Counters, type Refusal } from '#libs/counters';
+import { type CallFacts, Clock, GatewayError, type NanoUsd, type Principal, type Usage } from '#libs/kernel';
+import type { Deployment } from '#libs/routing';
+import { Logger } from '#libs/telemetry';
+import { type Bound, boundOf } from './bounds.js';
+import { type CallEnding, type ChargedCost, chargeFor } from './charge-rules.js';
+import { lifetimeKey } from './counter-key.js';
+import { explainRefusal } from './explain.js';
+import type { Charge } from './ledger.js';
+import { BalanceStore, type PeriodOpening } from './ledger/balance-store.js';
+import { SpendLedger } from './ledger/spend-ledger.js';
+import { Opener, openingOf } from './opener.js';
+import { type Cost, costOf, NO_COST } from './price-book/cost.js';
+import { PriceBook } from './price-book/price-book.js';
+import { PreparedPrincipal, type PeriodSettings } from './prepared.js';
+
+/** Which budgets a call counts in, what it may cost at most, and what it did cost. */
+@Injectable()
+export class Budgets implements OnApplicationShutdown {
+  readonly #prepared = new WeakMap<Principal, PreparedPrincipal>();
+  /** Lifetime counters that a call adds to without having claimed them. */
+  readonly #unclaimed = new WeakMap<readonly Charge[], readonly string[]>();
+  readonly #settings: PeriodSettings;
+  readonly #opener: Opener;
+  #begun: PeriodOpening[] = [];
+  #registering: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly config: Config,
+    private readonly clock: Clock,
+    private readonly counters: Counters,
+    private readonly ledger: SpendLedger,
+    private readonly balances: BalanceStore,
+    private readonly prices: PriceBook,
+    private readonly logger: Logger,
+  ) {
+    this.#settings = { timezone: config.budgets.timezone, resetTime: config.budgets.resetTime };
+    this.#opener = new Opener(counters, ledger, balances);
+    ledger.onRecovered(({ begin, end }) => {
+      for (const { scope, budget, periodId } of begin.charges) this.#follow(`budget:${scope.type}:${scope.id}:${budget}:${periodId}`, end.costNanoUsd);
+    });
+  }
+
+  /**
+   * Whether the caller's counters are all loaded, so that `claims` may be asked without waiting. Call it with the instant
+   * of admission, before `claims` and `charges` with the same instant. A period that begins while this process counts opens at zero here.
+   */
+  isOpen(principal: Principal, nowMs: number): boolean {
+    let open = true;
+    for (const prepared of this.#of(principal, nowMs).budgets) {
+      if (this.counters.isOpen(prepared.key)) continue;
+      const opening = prepared.continues ? openingOf(prepared) : undefined;
+      if (opening) {
+        // A store that answers later is waited for in `open`, which finds the counter open by then.
+        if (this.counters.open(prepared.key, 0n, opening.endsAtMs) !== undefined) open = false;
+        this.#noteBegun(opening);
+      } else {
+        open = false;
+      }
+    }
+    return open;
+  }
+
+  /** Loads every counter the caller needs that is not open. Throws `counters.unavailable` when PostgreSQL does not answer. */
+  async open(principal: Principal, nowMs: number = this.clock.nowMs()): Promise<void> {
+    try {
+      await this.#opener.open(this.#of(principal, nowMs).budgets);
+    } catch (cause) {
+      throw new GatewayError('counters.unavailable', 'What this caller has spent cannot be read right now. Please try again shortly.', {
+        cause,
+        headers: { 'retry-after': '5' },
+      });
+    }
+  }
+
+  /** Adds one money claim per budget of the caller. Counters must be open. */
+  claims(principal: Principal, bound: Bound, nowMs: number, out: Claim[]): void {
+    for (const { budget, key, period } of this.#of(principal, nowMs).budgets) {
+      out.push({
+        kind: 'money',
+        key,
+        scope: budget.scope,
+        budget: budget.name,
+        capNanoUsd: budget.capNanoUsd,
+        minNanoUsd: bound.minNanoUsd,
+        fullNanoUsd: bound.fullNanoUsd,
+        ...(period && { periodEndsAtMs: period.endsAtMs }),
+      });
+    }
+  }
+
+  /** Every balance the call's cost is added to, for its begin record. The same array for all calls of a period. */
+  charges(principal: Principal, nowMs: number): readonly Charge[] {
+    return this.#of(principal, nowMs).charges;
+  }
+
+  /**
+   * Call it together with `SpendLedger.end` and `Counters.settle`, in one synchronous step: adds the cost to counters that
+   * were opened while the call ran and that it therefore never claimed (a budget given to a key with calls in flight).
+   */
+  settled(charges: readonly Charge[], costNanoUsd: NanoUsd): void {
+    let keys = this.#unclaimed.get(charges);
+    if (!keys) {
+      keys = charges.filter(({ counterKey }) => counterKey === undefined).map(({ scope }) => lifetimeKey(scope));
+      this.#unclaimed.set(charges, keys);
+    }
+    for (const key of keys) this.#follow(key, costNanoUsd);
+  }
+
+  /** What the call may cost at most. Throws `budget.price_missing` for a model without a price when the operator wants that. */
+  bound(facts: CallFacts, deployment: Deployment, nowMs: number, options: { upstreamModel?: string; noCacheWrites?: boolean } = {}): Bound {
+    const price = this.prices.priceOf(deployment, options.upstreamModel);
+    const bound = boundOf(facts, deployment, price, { nowMs, ...(options.noCacheWrites ? { noCacheWrites: true } : {}) });
+    if (!bound.priced && this.config.budgets.blockUnpricedModels) {
+      throw new GatewayError('budget.price_missing', `No price is known for model ${facts.requestedModel}, and models without a price are not served.`, {
+        param: 'model',
+        denial: { code: 'budget.price_missing', scope: { type: 'model', id: facts.requestedModel }, wouldAllow: 'Set input_cost_per_token and output_cost_per_token on the model.' },
+      });
+    }
+    return bound;
+  }
+
+  /** What a reported usage costs; zero for a model without a price. `nowMs`: the instant of admission. */
+  cost(deployment: Deployment, usage: Usage, nowMs: number, upstreamModel?: string): Cost {
+    const rates = this.prices.priceOf(deployment, upstreamModel).ratesAt(nowMs);
+    return rates ? costOf(rates, usage) : NO_COST;
+  }
+
+  /** What a call costs however it ended; see `chargeFor`. */
+  charge(deployment: Deployment, ending: CallEnding, nowMs: number, upstreamModel?: string): ChargedCost {
+    return chargeFor(this.prices.priceOf(deployment, upstreamModel).ratesAt(nowMs), ending);
+  }
+
+  /** `genai-prices@…` of a deployment, for the begin record. */
+  priceVersion(deployment: Deployment, upstreamModel?: string): string {
+    return this.prices.priceOf(deployment, upstreamModel).version;
+  }
+
+  /** The error for a refusal that has a money claim in it; undefined when money was not the reason. */
+  explain(refusal: Refusal, principal?: Principal): GatewayError | undefined {
+    return explainRefusal(refusal, { status: this.config.budgets.exceededStatus, nowMs: this.clock.nowMs(), principal });
+  }
+
+  onApplicationShutdown(): void {
+    clearTimeout(this.#registering);
+  }
+
+  #of(principal: Principal, nowMs: number): PreparedPrincipal {
+    let prepared = this.#prepared.get(principal);
+    if (!prepared) this.#prepared.set(principal, (prepared = new PreparedPrincipal(principal, this.#settings, nowMs)));
+    else prepared.moveTo(nowMs, this.#wasOpen);
+    return prepared;
+  }
+
+  #wasOpen = (key: string): boolean => this.counters.isOpen(key);
+
+  #follow(key: string, costNanoUsd: NanoUsd): void {
+    if (costNanoUsd === 0n || !this.counters.isOpen(key)) return;
+    Promise.resolve(this.counters.adjust(key, costNanoUsd)).catch((error: unknown) =>
+      this.logger.error({ error }, 'A money counter could not follow a charge; it is right again when it is next loaded.'),
+    );
+  }
+
+  /** History rows of periods that began here are written together, off the request path. */
+  #noteBegun(opening: PeriodOpening): void {
+    this.#begun.push(opening);
+    this.#registering ??= setTimeout(() => {
+      this.#registering = undefined;
+      const begun = this.#begun.splice(0);
+      this.balances
+        .registerPeriods(begun)
+        .catch((error: unknown) => this.logger.warn({ error, periods: begun.length }, 'Budget periods could not be noted for the history; their counters are unaffected.'));
+    }, 1_000).unref();
+  }
+}

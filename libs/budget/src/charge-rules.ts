@@ -1,0 +1,75 @@
+import type { Usage } from '#libs/kernel';
+import { NO_USAGE } from '#libs/kernel';
+import { type Cost, costOf, NO_COST } from './price-book/cost.js';
+import type { CompiledRates } from './price-book/rates.js';
+
+/** How a call ended, as far as money is concerned. */
+export interface CallEnding {
+  /** `complete`: the answer is whole. `cancelled`: the client left. `broken`: the upstream failed after it took the call. `never_sent`: nothing left this machine. `rejected`: the upstream refused with an error status. */
+  readonly kind: 'complete' | 'cancelled' | 'broken' | 'never_sent' | 'rejected';
+  /** As reported by the provider, possibly only in part (an early usage of a broken stream). */
+  readonly usage: Usage | undefined;
+  /** Bytes of output text that went by. */
+  readonly outputBytes: number;
+  /** Input bound of the call in tokens, finite. */
+  readonly inputTokenBound: number;
+  /** Bytes of the request: what the input is estimated from. */
+  readonly requestBytes: number;
+}
+
+export interface ChargedCost extends Cost {
+  readonly usage: Usage;
+  /** For the ledger entry: empty, or why the charge is not simply what the provider said. */
+  readonly flag: string;
+}
+
+/** Rough length of a token in English and code; an estimate, never a bound. */
+const BYTES_PER_TOKEN = 4;
+
+/**
+ * What a call is charged, for every way it can end; never silently zero:
+ *
+ * - `complete` with usage: that usage. Without: input estimate plus counted output, flagged `usage_missing`.
+ * - `cancelled` before any byte: the input estimate. Later: input (reported early, else estimated) plus counted output. Flagged `cancelled`.
+ * - `broken`: the same, flagged `broken_stream` once output was seen, else `upstream_error`.
+ * - `rejected`: the provider answers with an error and bills nothing: 0, unless it reported a usage.
+ * - `never_sent`: 0.
+ *
+ * Unknown price: cost 0, flagged `unpriced`, with the usage kept.
+ */
+export function chargeFor(rates: CompiledRates | undefined, ending: CallEnding): ChargedCost {
+  const usage = usageOf(ending);
+  const cost = rates ? costOf(rates, usage) : NO_COST;
+  const billed = usage.inputTokens > 0 || usage.outputTokens > 0;
+  const flag = flagOf(ending) || (rates === undefined && billed ? 'unpriced' : '');
+  // A fixed price per request is owed only when the request was taken.
+  return billed || ending.kind === 'complete' ? { ...cost, usage, flag } : { ...NO_COST, usage, flag };
+}
+
+function usageOf(ending: CallEnding): Usage {
+  const { kind, usage } = ending;
+  if (kind === 'never_sent') return NO_USAGE;
+  if (kind === 'rejected') return usage ?? NO_USAGE;
+  if (kind === 'complete' && usage) return usage;
+  const seen = Math.ceil(ending.outputBytes / BYTES_PER_TOKEN);
+  if (usage) {
+    // The last report may be older than the last byte: whichever is more was produced.
+    return seen > usage.outputTokens ? { ...usage, outputTokens: seen, source: 'estimated' } : usage;
+  }
+  const input = Math.max(1, Math.min(Math.ceil(ending.requestBytes / BYTES_PER_TOKEN), ending.inputTokenBound));
+  return { ...NO_USAGE, inputTokens: input, outputTokens: seen, source: 'estimated' };
+}
+
+function flagOf({ kind, usage, outputBytes }: CallEnding): string {
+  switch (kind) {
+    case 'complete':
+      return usage ? '' : 'usage_missing';
+    case 'cancelled':
+      return 'cancelled';
+    case 'broken':
+      return outputBytes > 0 ? 'broken_stream' : 'upstream_error';
+    case 'rejected':
+    case 'never_sent':
+      return 'upstream_error';
+  }
+}

@@ -1,0 +1,89 @@
+import type { MoneyClaim, RefusedClaim, Refusal } from '#libs/counters';
+import { formatUsd, GatewayError, type Principal, type Scope } from '#libs/kernel';
+
+export interface ExplainOptions {
+  /** Status of `budget.exceeded`. */
+  readonly status: number;
+  readonly nowMs: number;
+  readonly principal: Principal | undefined;
+}
+
+type RefusedMoney = RefusedClaim & { readonly claim: MoneyClaim };
+
+/** Clients of the busy answer come back after at least this long: less would be the same queue again. */
+const LEAST_BUSY_MS = 1_000;
+
+/**
+ * Says why money refused a call: `budget.exceeded` when a budget has nothing left for it, `budget.busy` when the money is there
+ * but held by calls in flight for longer than this one could wait. Undefined when money was not the reason. Names keys by
+ * alias and masked name, never by hash.
+ */
+export function explainRefusal(refusal: Refusal, options: ExplainOptions): GatewayError | undefined {
+  const money = refusal.refused.filter(isMoney);
+  const over = money.find(({ reason }) => reason === 'over');
+  if (over) return exceeded(over, options);
+  const busy = money[0];
+  if (!busy) return undefined;
+  const retryMs = Math.max(LEAST_BUSY_MS, ...refusal.refused.map(({ retryAfterMs }) => retryAfterMs ?? 0));
+  return new GatewayError('budget.busy', `${subject(busy.claim.scope, options.principal)} has money left, but calls in progress hold it. Try again in ${seconds(retryMs)} s.`, {
+    headers: { 'retry-after': seconds(retryMs) },
+    denial: {
+      code: 'budget.busy',
+      scope: busy.claim.scope,
+      dimension: 'usd',
+      limit: formatUsd(busy.claim.capNanoUsd),
+      current: formatUsd(BigInt(busy.current)),
+      resetsAtMs: options.nowMs + retryMs,
+      wouldAllow: 'Wait for calls in progress to end, or lower max_tokens.',
+    },
+  });
+}
+
+function exceeded({ claim, current, retryAfterMs }: RefusedMoney, { status, nowMs, principal }: ExplainOptions): GatewayError {
+  const spent = formatUsd(BigInt(current));
+  const cap = formatUsd(claim.capNanoUsd);
+  const resetsAtMs = claim.periodEndsAtMs ?? (retryAfterMs === undefined ? undefined : nowMs + retryAfterMs);
+  const renewal = resetsAtMs === undefined ? 'It does not reset by itself.' : `It resets at ${new Date(resetsAtMs).toISOString()}.`;
+  const left = BigInt(current) >= claim.capNanoUsd ? '' : ' What is left does not pay for this call with a minimal answer.';
+  const message = `Budget has been exceeded! ${subject(claim.scope, principal)} Current cost: ${spent}, Max budget: ${cap}.${left} ${renewal}`;
+  return new GatewayError('budget.exceeded', message, {
+    status,
+    ...(resetsAtMs === undefined ? {} : { headers: { 'retry-after': seconds(Math.max(0, resetsAtMs - nowMs)) } }),
+    denial: {
+      code: 'budget.exceeded',
+      scope: claim.scope,
+      dimension: 'usd',
+      limit: cap,
+      current: spent,
+      ...(resetsAtMs === undefined ? {} : { resetsAtMs }),
+      wouldAllow: `Raise the budget of ${claim.scope.type} ${claim.budget}${resetsAtMs === undefined ? '' : ', or wait until it resets'}.`,
+    },
+  });
+}
+
+const NAMES: Readonly<Record<Scope['type'], string>> = {
+  proxy: 'Proxy', organization: 'Organization', team: 'Team', team_member: 'TeamMember', project: 'Project', user: 'User',
+  key: 'Key', customer: 'End User', tag: 'Tag', model: 'Model', provider: 'Provider', deployment: 'Deployment',
+};
+/** Families whose messages clients recognise by another word besides the common one. */
+const ALSO_MARKED: ReadonlySet<Scope['type']> = new Set(['user', 'customer']);
+
+function subject(scope: Scope, principal: Principal | undefined): string {
+  if (scope.type === 'proxy') return 'The proxy as a whole.';
+  const name = scope.type === 'key' ? keyName(principal) : scope.id;
+  return `${ALSO_MARKED.has(scope.type) ? 'ExceededBudget: ' : ''}${NAMES[scope.type]}=${name}`;
+}
+
+function keyName(principal: Principal | undefined): string {
+  const key = principal?.key;
+  if (!key) return principal?.displayName ?? 'this key';
+  return key.alias === undefined ? key.maskedName : `${key.alias} (${key.maskedName})`;
+}
+
+function seconds(ms: number): string {
+  return Math.ceil(ms / 1000).toString();
+}
+
+function isMoney(refused: RefusedClaim): refused is RefusedMoney {
+  return refused.claim.kind === 'money';
+}

@@ -1,0 +1,135 @@
+import { Injectable } from '@nestjs/common';
+import { withTransaction } from '#libs/database';
+import type { NanoUsd, Scope, ScopeType } from '#libs/kernel';
+import { DataSource, type EntityManager } from 'typeorm';
+import { counterKey } from '../counter-key.js';
+import { LIFETIME } from '../periods.js';
+import { boundedId } from './columns.js';
+
+const OPENING = { system: 'budget-opening' };
+/** Rows locked by one transaction at most. */
+const OPENED_AT_ONCE = 200;
+
+interface Named {
+  readonly scope: Scope;
+  readonly budget: string;
+  readonly periodId: string;
+}
+
+/** One budget's period as it is opened. */
+export interface PeriodOpening {
+  readonly scope: Scope;
+  readonly budget: string;
+  readonly periodId: string;
+  readonly startsAtMs: number;
+  readonly endsAtMs: number;
+  readonly capNanoUsd: NanoUsd;
+}
+
+/** How a scope is found among ledger entries: by its own column where it has one, by the entry's charges otherwise. */
+const COLUMN_OF: Readonly<Record<string, string>> = { key: 'key_id', user: 'user_id', team: 'team_id', organization: 'organization_id', customer: 'customer_id' };
+
+/** What scopes have spent, as PostgreSQL knows it. */
+@Injectable()
+export class BalanceStore {
+  constructor(private readonly dataSource: DataSource) {}
+
+  /**
+   * What scopes have spent: lifetimes and periods, by counter key; absent means nothing yet. The first opening of a period
+   * sums the ledger by time, because entries from before the budget was made (or before its duration was changed) do not
+   * name it; later ones read the sum that the drain keeps. Safe to race: a balance row is locked while it is summed, so an
+   * entry committed meanwhile is added on top, never lost, never twice.
+   */
+  async settledOf(lifetimes: readonly Scope[], periods: readonly PeriodOpening[]): Promise<Map<string, NanoUsd>> {
+    const settled = new Map<string, NanoUsd>();
+    const wanted = lifetimes.map((scope) => ({ scope, budget: LIFETIME, periodId: LIFETIME }));
+    await readInto(settled, this.dataSource.manager, wanted);
+    for (let start = 0; start < periods.length; start += OPENED_AT_ONCE) {
+      const some = sorted(periods.slice(start, start + OPENED_AT_ONCE));
+      await withTransaction(this.dataSource, OPENING, async (manager) => {
+        const fresh = await register(manager, some);
+        for (const opening of some) {
+          if (fresh.has(counterKey({ type: opening.scope.type, id: boundedId(opening.scope.id) }, opening.budget, opening.periodId))) {
+            await sumByTime(manager, opening);
+          }
+        }
+        await readInto(settled, manager, some);
+      });
+    }
+    return settled;
+  }
+
+  /** Notes periods that began while this process counted them from zero, for the history. */
+  async registerPeriods(openings: readonly PeriodOpening[]): Promise<void> {
+    await register(this.dataSource.manager, sorted(openings));
+  }
+}
+
+async function readInto(settled: Map<string, NanoUsd>, manager: EntityManager, wanted: readonly Named[]): Promise<void> {
+  if (wanted.length === 0) return;
+  const rows: { n: string; settled_nano: string }[] = await manager.query(
+    `SELECT t.n, b.settled_nano FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) WITH ORDINALITY AS t(type, id, budget, period, n)
+     JOIN balances b ON b.scope_type = t.type AND b.scope_id = t.id AND b.budget = t.budget AND b.period_id = t.period`,
+    [
+      wanted.map(({ scope }) => scope.type),
+      wanted.map(({ scope }) => boundedId(scope.id)),
+      wanted.map(({ budget }) => budget),
+      wanted.map(({ periodId }) => periodId),
+    ],
+  );
+  for (const { n, settled_nano } of rows) {
+    const named = wanted[Number(n) - 1];
+    if (named) settled.set(counterKey(named.scope, named.budget, named.periodId), BigInt(settled_nano));
+  }
+}
+
+async function sumByTime(manager: EntityManager, { scope, budget, periodId, startsAtMs, endsAtMs }: PeriodOpening): Promise<void> {
+  const key = [scope.type, boundedId(scope.id), budget, periodId];
+  // Takes the row's lock: a drain that has added to it is waited for, one that has not yet waits for us.
+  await manager.query(
+    `INSERT INTO balances (scope_type, scope_id, budget, period_id) VALUES ($1, $2, $3, $4)
+     ON CONFLICT (scope_type, scope_id, budget, period_id) DO UPDATE SET updated_at = now()`,
+    key,
+  );
+  const column = COLUMN_OF[scope.type];
+  const charge = JSON.stringify([{ scope: { type: scope.type, id: key[1] }, budget: 'total' }]);
+  await manager.query(
+    `UPDATE balances SET settled_nano = sums.nano, requests = sums.requests, input_tokens = sums.input, output_tokens = sums.output
+     FROM (
+       SELECT coalesce(sum(cost_nano), 0)::bigint AS nano, count(*) AS requests,
+         coalesce(sum(input_tokens), 0)::bigint AS input, coalesce(sum(output_tokens), 0)::bigint AS output
+       FROM ledger_entries
+       WHERE started_at >= to_timestamp($5 / 1000.0) AND started_at < to_timestamp($6 / 1000.0)
+         AND day BETWEEN (to_timestamp($5 / 1000.0) AT TIME ZONE 'UTC')::date AND (to_timestamp($6 / 1000.0) AT TIME ZONE 'UTC')::date
+         AND charges @> $7::jsonb${column ? ` AND ${column} = $2` : ''}
+     ) AS sums
+     WHERE scope_type = $1 AND scope_id = $2 AND budget = $3 AND period_id = $4`,
+    [...key, startsAtMs, endsAtMs, charge],
+  );
+}
+
+/** Returns the counter keys (with stored ids) that were not known yet. */
+async function register(manager: EntityManager, openings: readonly PeriodOpening[]): Promise<Set<string>> {
+  const rows: { scope_type: ScopeType; scope_id: string; budget: string; period_id: string }[] = await manager.query(
+    `INSERT INTO budget_periods (scope_type, scope_id, budget, period_id, starts_at, ends_at, cap_nano)
+     SELECT t.type, t.id, t.budget, t.period, to_timestamp(t.starts / 1000.0), to_timestamp(t.ends / 1000.0), t.cap
+     FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::float8[], $6::float8[], $7::bigint[]) AS t(type, id, budget, period, starts, ends, cap)
+     ON CONFLICT DO NOTHING RETURNING scope_type, scope_id, budget, period_id`,
+    [
+      openings.map(({ scope }) => scope.type),
+      openings.map(({ scope }) => boundedId(scope.id)),
+      openings.map(({ budget }) => budget),
+      openings.map(({ periodId }) => periodId),
+      openings.map(({ startsAtMs }) => startsAtMs),
+      openings.map(({ endsAtMs }) => endsAtMs),
+      openings.map(({ capNanoUsd }) => capNanoUsd.toString()),
+    ],
+  );
+  return new Set(rows.map((row) => counterKey({ type: row.scope_type, id: row.scope_id }, row.budget, row.period_id)));
+}
+
+/** The order in which the drain takes balance rows, too: two who lock several cannot wait for each other. */
+function sorted(openings: readonly PeriodOpening[]): PeriodOpening[] {
+  const key = ({ scope, budget, periodId }: PeriodOpening): string => `${scope.type}\0${boundedId(scope.id)}\0${budget}\0${periodId}`;
+  return [...openings].sort((a, b) => (key(a) < key(b) ? -1 : 1));
+}

@@ -1,0 +1,167 @@
+import type { Logger } from '#libs/telemetry';
+import type { Entry } from '../spool/codec.js';
+import type { Spool } from '../spool/spool.js';
+import type { Ended } from './in-flight.js';
+import type { LedgerStore } from './ledger-store.js';
+
+/** Entries wait at most this long for company. */
+const DRAIN_WITHIN_MS = 100;
+const BATCH = 1_000;
+/** Entries kept whole in memory; of those beyond only the place in the file is, some hundred bytes each. */
+const MAX_QUEUED = 10_000;
+const FIRST_RETRY_MS = 100;
+const LAST_RETRY_MS = 5_000;
+const TOUCH_EVERY_MS = 60_000;
+
+interface Waiter {
+  readonly until: number;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Moves ended calls into PostgreSQL, one batch after the other in the order they ended. While PostgreSQL is away it tries
+ * again with growing pauses; memory stays bounded because what does not fit is read back from the spool's files.
+ */
+export class Drain {
+  /** Ended, not stored, in order of ending. */
+  #queue: Ended[] = [];
+  #ended = 0;
+  #stored = 0;
+  #waiters: Waiter[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #retryMs = 0;
+  /** The tail of the line of all who want the database side for themselves: drains and readers. */
+  #line: Promise<void> = Promise.resolve();
+  #draining = false;
+  #stopped = false;
+  #usedKeys = new Map<string, number>();
+  #touchedAtMs = 0;
+
+  constructor(
+    private readonly spool: Spool,
+    private readonly store: LedgerStore,
+    private readonly logger: Logger,
+  ) {}
+
+  get size(): number {
+    return this.#ended - this.#stored;
+  }
+
+  add(ended: Ended): void {
+    this.#ended += 1;
+    ended.spill = this.#queue.push(ended) > MAX_QUEUED;
+    if (this.#queue.length >= BATCH && this.#retryMs === 0) this.#kick(0);
+    else this.#kick(this.#retryMs || DRAIN_WITHIN_MS);
+  }
+
+  flush(): Promise<void> {
+    if (this.#stored >= this.#ended) return Promise.resolve();
+    const until = this.#ended;
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ until, resolve, reject });
+      this.#kick(0);
+    });
+  }
+
+  /** See SpendLedger.readSettled. */
+  async still<T>(read: () => Promise<T>, apply: (value: T, undrained: Iterable<Entry>) => void): Promise<void> {
+    await this.flush();
+    await this.#inLine(async () => {
+      const value = await read();
+      apply(value, entriesIn(this.#queue));
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    await this.#line;
+  }
+
+  #kick(inMs: number): void {
+    if (this.#draining || this.#stopped) return;
+    if (this.#timer !== undefined) {
+      if (inMs > 0) return;
+      clearTimeout(this.#timer);
+    }
+    this.#timer = setTimeout(this.#run, inMs);
+  }
+
+  #run = (): void => {
+    this.#timer = undefined;
+    this.#draining = true;
+    void this.#inLine(() => this.#drainAll())
+      .then(
+        () => {
+          this.#retryMs = 0;
+        },
+        (error: unknown) => this.#failed(error),
+      )
+      .then(() => {
+        this.#draining = false;
+        if (this.size > 0) this.#kick(this.#retryMs || DRAIN_WITHIN_MS);
+      });
+  };
+
+  #failed(error: unknown): void {
+    this.#retryMs = Math.min(LAST_RETRY_MS, Math.max(FIRST_RETRY_MS, this.#retryMs * 2));
+    this.logger.warn({ error, waiting: this.size, retryMs: this.#retryMs }, 'Spend records wait in the spool, because PostgreSQL did not take them.');
+    for (const waiter of this.#waiters.splice(0)) waiter.reject(error);
+  }
+
+  async #drainAll(): Promise<void> {
+    // One pass takes what is there now, so that readers in line get their turn.
+    let left = this.size;
+    while (left > 0 && this.#queue.length > 0) {
+      const batch = this.#queue.slice(0, BATCH);
+      const entries = batch.map((ended) => ended.entry());
+      await this.store.insert(entries);
+      this.#queue.splice(0, batch.length);
+      left -= batch.length;
+      for (const ended of batch) this.#done(ended);
+      for (const { begin } of entries) if (begin.keyId !== null) this.#usedKeys.set(begin.keyId, begin.startedAtMs);
+      this.#wake();
+    }
+    await this.#touchKeys();
+  }
+
+  #done(ended: Ended): void {
+    this.#stored += 1;
+    ended.drained = true;
+    ended.letGo();
+    if (ended.segment) this.spool.forget(ended.segment);
+    if (ended.beginSegment) this.spool.forget(ended.beginSegment);
+  }
+
+  #wake(): void {
+    const waiting = this.#waiters;
+    this.#waiters = [];
+    for (const waiter of waiting) {
+      if (waiter.until <= this.#stored) waiter.resolve();
+      else this.#waiters.push(waiter);
+    }
+  }
+
+  async #touchKeys(): Promise<void> {
+    const nowMs = performance.now();
+    if (this.#usedKeys.size === 0 || (this.#touchedAtMs > 0 && nowMs - this.#touchedAtMs < TOUCH_EVERY_MS)) return;
+    const used = this.#usedKeys;
+    this.#usedKeys = new Map();
+    this.#touchedAtMs = nowMs;
+    await this.store.touchKeys(used);
+  }
+
+  #inLine<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#line.then(work);
+    this.#line = turn.then(
+      () => undefined,
+      () => undefined,
+    );
+    return turn;
+  }
+}
+
+function* entriesIn(queue: readonly Ended[]): Generator<Entry> {
+  for (const ended of queue) yield ended.entry();
+}

@@ -1,0 +1,152 @@
+import { Injectable } from '@nestjs/common';
+import { ensureLedgerPartitions, withTransaction } from '#libs/database';
+import { Logger } from '#libs/telemetry';
+import { DataSource, type EntityManager } from 'typeorm';
+import type { Entry } from '../spool/codec.js';
+import { boundedId, COLUMNS, INSERT_ENTRIES } from './columns.js';
+
+const DRAIN = { system: 'ledger-drain' };
+
+const ADD_TO_BALANCES = `INSERT INTO balances (scope_type, scope_id, budget, period_id, settled_nano, requests, input_tokens, output_tokens)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[])
+ON CONFLICT (scope_type, scope_id, budget, period_id) DO UPDATE SET
+  settled_nano = balances.settled_nano + excluded.settled_nano, requests = balances.requests + excluded.requests,
+  input_tokens = balances.input_tokens + excluded.input_tokens, output_tokens = balances.output_tokens + excluded.output_tokens,
+  updated_at = now()`;
+
+interface Delta {
+  readonly key: string;
+  readonly scopeType: string;
+  readonly scopeId: string;
+  readonly budget: string;
+  readonly periodId: string;
+  nano: bigint;
+  requests: number;
+  inputTokens: number;
+  outputTokens: number;
+}
+
+/** Ledger entries and the balances they feed, in PostgreSQL. */
+@Injectable()
+export class LedgerStore {
+  readonly #days = new Set<string>();
+
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly logger: Logger,
+  ) {}
+
+  /**
+   * Stores entries and adds them to their balances, in one transaction; entries that are there already change nothing.
+   * Returns the ids that were new. Any number of processes may do this at once: rows are taken in one order everywhere.
+   * An entry that PostgreSQL refuses to take as it is, is stored without its optional texts, so that it cannot stop the others.
+   */
+  async insert(entries: readonly Entry[]): Promise<ReadonlySet<string>> {
+    const unique = new Map(entries.map((entry) => [entry.begin.id, entry]));
+    const sorted = [...unique.values()].sort((a, b) => compare(a.begin.day, b.begin.day) || compare(a.begin.id, b.begin.id));
+    try {
+      await this.#ensureDays(sorted);
+      return await this.#insertSorted(sorted);
+    } catch (error) {
+      // A partition that retention dropped since we made it looks like bad data; the next attempt makes it again.
+      this.#days.clear();
+      if (!isDataError(error)) throw error;
+      return this.#insertAround(sorted, error);
+    }
+  }
+
+  async #insertSorted(entries: readonly Entry[]): Promise<ReadonlySet<string>> {
+    return withTransaction(this.dataSource, DRAIN, async (manager) => {
+      const rows: { id: string }[] = await manager.query(
+        INSERT_ENTRIES,
+        COLUMNS.map(([, , , value]) => entries.map(value)),
+      );
+      const fresh = new Set(rows.map(({ id }) => id));
+      await addToBalances(manager, entries.filter(({ begin }) => fresh.has(begin.id)));
+      return fresh;
+    });
+  }
+
+  /** Halves until the one entry that does not fit is alone. */
+  async #insertAround(entries: readonly Entry[], reason: unknown): Promise<ReadonlySet<string>> {
+    if (entries.length <= 1) {
+      const only = entries[0];
+      await this.#ensureDays(entries);
+      this.logger.error({ error: reason, entryId: only?.begin.id }, 'A ledger entry did not fit its table and is stored without its texts.');
+      return this.#insertSorted(only ? [bare(only)] : []);
+    }
+    const middle = entries.length >> 1;
+    const stored = new Set<string>();
+    for (const half of [entries.slice(0, middle), entries.slice(middle)]) {
+      for (const id of await this.insert(half)) stored.add(id);
+    }
+    return stored;
+  }
+
+  async #ensureDays(entries: readonly Entry[]): Promise<void> {
+    for (const day of new Set(entries.map(({ begin }) => begin.day))) {
+      if (this.#days.has(day)) continue;
+      await withTransaction(this.dataSource, DRAIN, (manager) => ensureLedgerPartitions(manager, day, 1));
+      this.#days.add(day);
+    }
+  }
+
+  /** Notes when keys were last used; sorted, so that two processes cannot wait for each other. */
+  async touchKeys(usedAtMs: ReadonlyMap<string, number>): Promise<void> {
+    const rows = [...usedAtMs].sort(([a], [b]) => compare(a, b));
+    await this.dataSource.query(
+      `UPDATE virtual_keys SET last_active_at = to_timestamp(t.at / 1000.0)
+       FROM unnest($1::text[], $2::float8[]) AS t(id, at)
+       WHERE virtual_keys.id = t.id AND (last_active_at IS NULL OR last_active_at < to_timestamp(t.at / 1000.0))`,
+      [rows.map(([id]) => id), rows.map(([, at]) => at)],
+    );
+  }
+}
+
+async function addToBalances(manager: EntityManager, entries: readonly Entry[]): Promise<void> {
+  const deltas = new Map<string, Delta>();
+  for (const { begin, end } of entries) {
+    for (const { scope, budget, periodId } of begin.charges) {
+      const scopeId = boundedId(scope.id);
+      const key = `${scope.type}\0${scopeId}\0${budget}\0${periodId}`;
+      let delta = deltas.get(key);
+      if (!delta) {
+        delta = { key, scopeType: scope.type, scopeId, budget, periodId, nano: 0n, requests: 0, inputTokens: 0, outputTokens: 0 };
+        deltas.set(key, delta);
+      }
+      delta.nano += end.costNanoUsd;
+      delta.requests += 1;
+      delta.inputTokens += Math.max(0, Math.floor(end.usage.inputTokens) || 0);
+      delta.outputTokens += Math.max(0, Math.floor(end.usage.outputTokens) || 0);
+    }
+  }
+  if (deltas.size === 0) return;
+  const sorted = [...deltas.values()].sort((a, b) => compare(a.key, b.key));
+  await manager.query(ADD_TO_BALANCES, [
+    sorted.map(({ scopeType }) => scopeType),
+    sorted.map(({ scopeId }) => scopeId),
+    sorted.map(({ budget }) => budget),
+    sorted.map(({ periodId }) => periodId),
+    sorted.map(({ nano }) => nano.toString()),
+    sorted.map(({ requests }) => requests),
+    sorted.map(({ inputTokens }) => inputTokens),
+    sorted.map(({ outputTokens }) => outputTokens),
+  ]);
+}
+
+/** SQLSTATE classes 22 and 54 (and bad text): the data is at fault, so trying again cannot help. */
+function isDataError(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return /^(22|54|23502|23514)/.test(code);
+}
+
+function bare({ begin, end }: Entry): Entry {
+  return {
+    begin: { ...begin, tags: [], clientCallId: null, sessionId: null, requesterIp: null, userAgent: null, apiBase: '', model: '?', modelGroup: '?' },
+    end: { ...end, error: null, responseId: null },
+  };
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,181 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { join } from 'node:path';
+import { Injectable } from '@nestjs/common';
+import { Config } from '#libs/config';
+import type { GatewayError } from '#libs/kernel';
+import { Logger } from '#libs/telemetry';
+import type { BeginRecord, EndRecord } from '../ledger.js';
+import type { Entry } from '../spool/codec.js';
+import { AliveMark, newIncarnation } from '../spool/incarnation.js';
+import { adoptOrphans, entriesOf, removeOrphan } from '../spool/orphans.js';
+import { Spool } from '../spool/spool.js';
+import { Drain } from './drain.js';
+import { Ended, InFlight, ledgerFull, type Proceed } from './in-flight.js';
+import { LedgerStore } from './ledger-store.js';
+
+const SEGMENT_BYTES = 16 * 1024 * 1024;
+/** Most of a million entries: hours of a PostgreSQL outage for most, before new work is refused. */
+const MAX_KEPT_BYTES = 1024 * 1024 * 1024;
+/** Half of the ten milliseconds promised for power loss; the other half is the disk's. */
+const SYNC_WITHIN_MS = 5;
+/** How long an end may wait for a disk and a database that both refuse it, before its client is told. */
+const MAX_HELD_MS = 10_000;
+/** Entries of a dead process go in batches of this size. */
+const ORPHAN_BATCH = 1_000;
+
+export interface LedgerBacklog {
+  /** Ended calls that are not in PostgreSQL yet. */
+  readonly entries: number;
+  /** Bytes of spool files that are still needed. */
+  readonly bytes: number;
+  /** Calls between begin and end. */
+  readonly inFlight: number;
+}
+
+/**
+ * The record of what every call cost: written to a local file before the upstream is called and before the client sees the
+ * end, then drained into PostgreSQL, each entry exactly once. Survives `kill -9` at any instant: whoever starts next on
+ * the same data directory takes over the files of the dead.
+ */
+@Injectable()
+export class SpendLedger {
+  readonly #root: string;
+  readonly #incarnation = newIncarnation();
+  readonly #alive = new AliveMark();
+  readonly #calls = new Map<string, InFlight>();
+  /** The drain must not run inside a caller's transaction, which `AsyncLocalStorage` would carry along. */
+  readonly #outside = AsyncLocalStorage.snapshot();
+  #spool: Spool | undefined;
+  #drain: Drain | undefined;
+  #lost = false;
+  #recovered: (entry: Entry) => void = () => undefined;
+
+  constructor(
+    config: Config,
+    private readonly store: LedgerStore,
+    private readonly logger: Logger,
+  ) {
+    this.#root = join(config.server.dataDir, 'spool');
+  }
+
+  /** Opens this process's spool and stores what dead processes left. Resolves when that is in PostgreSQL. */
+  async start(): Promise<void> {
+    const directory = join(this.#root, this.#incarnation);
+    const onSyncError = (error: Error): void => this.logger.error({ error }, 'The disk did not confirm the spool; a power loss could lose the last moments.');
+    const spool = new Spool({ directory, segmentBytes: SEGMENT_BYTES, syncWithinMs: SYNC_WITHIN_MS, onSyncError });
+    this.#spool = spool;
+    this.#drain = this.#outside(() => new Drain(spool, this.store, this.logger));
+    await this.#alive.show(directory, () => {
+      this.#lost = true;
+      this.logger.fatal({ directory }, 'The spool directory is gone; this process takes no more work.');
+    });
+    await this.adopt();
+  }
+
+  /** Takes over and stores what dead processes left; returns how many entries were new. Safe to run anywhere, any time. */
+  async adopt(): Promise<number> {
+    let stored = 0;
+    for (const orphan of await adoptOrphans(this.#root, this.#incarnation)) {
+      let batch: Entry[] = [];
+      for (const entry of entriesOf(orphan, Date.now())) {
+        if (batch.push(entry) < ORPHAN_BATCH) continue;
+        stored += await this.#storeRecovered(batch);
+        batch = [];
+      }
+      stored += await this.#storeRecovered(batch);
+      removeOrphan(orphan);
+      this.logger.warn({ writer: orphan.writer, entries: stored }, 'The spend records of a process that died were recovered.');
+    }
+    return stored;
+  }
+
+  /** Called for each recovered entry the moment it is in PostgreSQL, so that open counters can follow. */
+  onRecovered(listener: (entry: Entry) => void): void {
+    this.#recovered = listener;
+  }
+
+  /** Why no new call may begin; undefined when one may. Costs nothing. */
+  refusal(): GatewayError | undefined {
+    const spool = this.#spool;
+    if (spool === undefined || this.#lost || spool.failing || spool.keptBytes > MAX_KEPT_BYTES) return ledgerFull(spool?.failing);
+    return undefined;
+  }
+
+  /**
+   * Records that a call begins. `proceed()` runs once the record is written, within this turn of the event loop;
+   * `proceed(refused)` when it cannot be: then the call must not be made.
+   */
+  begin(record: BeginRecord, proceed: Proceed): void {
+    const refused = this.refusal();
+    if (refused) return proceed(refused);
+    const call = new InFlight(record, proceed, this.#dropped);
+    this.#calls.set(record.id, call);
+    this.#opened().append(call);
+  }
+
+  /**
+   * Records how a call ended and what it cost; settle its counters in the same synchronous step, because from here on the
+   * entry counts as spent. `release()` runs once the record is durable; `release(failed)` when neither disk nor database took it in
+   * time: then the client must not see a good end. A second end of the same call only runs `release`.
+   */
+  end(record: EndRecord, release: Proceed): void {
+    const call = this.#calls.get(record.id);
+    if (!call) return release();
+    this.#calls.delete(record.id);
+    const ended = new Ended(call, record, release);
+    this.#opened().append(ended);
+    this.#drain?.add(ended);
+    if (this.#spool?.failing) setTimeout(() => ended.letGo(ledgerFull(this.#spool?.failing)), MAX_HELD_MS);
+  }
+
+  /** Resolves when everything that ended before this call is in PostgreSQL; rejects when PostgreSQL does not take it. */
+  async flush(): Promise<void> {
+    await this.#drain?.flush();
+  }
+
+  /**
+   * Reads from PostgreSQL while nothing is drained, then calls `apply` in the same step with what was read and all entries
+   * that ended but were not in it: together exactly what was spent up to that instant.
+   */
+  async readSettled<T>(read: () => Promise<T>, apply: (value: T, undrained: Iterable<Entry>) => void): Promise<void> {
+    const drain = this.#drain;
+    if (!drain) return apply(await read(), []);
+    await drain.still(read, apply);
+  }
+
+  backlog(): LedgerBacklog {
+    return { entries: this.#drain?.size ?? 0, bytes: this.#spool?.keptBytes ?? 0, inFlight: this.#calls.size };
+  }
+
+  /** Stores what is left and closes. What PostgreSQL does not take stays in the files, for the next process. */
+  async close(): Promise<void> {
+    try {
+      await this.flush();
+    } catch (error) {
+      this.logger.warn({ error }, 'PostgreSQL did not take the last spend records; they stay in the spool.');
+    }
+    await this.#drain?.stop();
+    this.#spool?.close();
+    this.#alive.hide();
+  }
+
+  async #storeRecovered(entries: Entry[]): Promise<number> {
+    if (entries.length === 0) return 0;
+    const store = (): Promise<ReadonlySet<string>> => this.#outside(() => this.store.insert(entries));
+    let stored = 0;
+    await this.readSettled(store, (fresh) => {
+      stored = fresh.size;
+      for (const entry of entries) if (fresh.has(entry.begin.id)) this.#recovered(entry);
+    });
+    return stored;
+  }
+
+  #dropped = (call: InFlight): void => {
+    this.#calls.delete(call.begin.id);
+  };
+
+  #opened(): Spool {
+    if (!this.#spool) throw new Error('the ledger is not started');
+    return this.#spool;
+  }
+}

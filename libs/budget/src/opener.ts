@@ -1,0 +1,87 @@
+import type { Counters } from '#libs/counters';
+import type { NanoUsd } from '#libs/kernel';
+import { counterKey } from './counter-key.js';
+import type { BalanceStore, PeriodOpening } from './ledger/balance-store.js';
+import type { SpendLedger } from './ledger/spend-ledger.js';
+import type { PreparedBudget } from './prepared.js';
+
+interface Wanted {
+  readonly prepared: PreparedBudget;
+  readonly opening: PeriodOpening | undefined;
+}
+
+/**
+ * Loads money counters from PostgreSQL: what is stored plus what this process has not stored yet, read in one still moment,
+ * so that nothing is counted twice and nothing is missed. All who ask while a load runs share the next one.
+ */
+export class Opener {
+  #wanted = new Map<string, Wanted>();
+  #next: Promise<void> | undefined;
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly counters: Counters,
+    private readonly ledger: SpendLedger,
+    private readonly balances: BalanceStore,
+  ) {}
+
+  /** Resolves when the counters of `prepared` are open; rejects when PostgreSQL does not answer. */
+  async open(prepared: Iterable<PreparedBudget>): Promise<void> {
+    let missing = false;
+    for (const each of prepared) {
+      if (this.counters.isOpen(each.key)) continue;
+      missing = true;
+      this.#wanted.set(each.key, { prepared: each, opening: openingOf(each) });
+    }
+    if (!missing) return;
+    if (!this.#next) {
+      const load = this.#running.then(() => {
+        this.#next = undefined;
+        const wanted = this.#wanted;
+        this.#wanted = new Map();
+        return this.#load(wanted);
+      });
+      this.#next = load;
+      this.#running = load.catch(() => undefined);
+    }
+    await this.#next;
+  }
+
+  async #load(wanted: ReadonlyMap<string, Wanted>): Promise<void> {
+    const openings: PeriodOpening[] = [];
+    const lifetimes: PreparedBudget['budget']['scope'][] = [];
+    for (const { prepared, opening } of wanted.values()) {
+      if (opening) openings.push(opening);
+      else lifetimes.push(prepared.budget.scope);
+    }
+    const opened: (void | Promise<void>)[] = [];
+    await this.ledger.readSettled(
+      () => this.balances.settledOf(lifetimes, openings),
+      (stored, undrained) => {
+        const settled = new Map<string, NanoUsd>();
+        for (const { begin, end } of undrained) {
+          for (const { scope, budget, periodId } of begin.charges) {
+            const key = counterKey(scope, budget, periodId);
+            if (wanted.has(key)) settled.set(key, (settled.get(key) ?? 0n) + end.costNanoUsd);
+          }
+        }
+        for (const [key, { opening }] of wanted) {
+          opened.push(this.counters.open(key, (stored.get(key) ?? 0n) + (settled.get(key) ?? 0n), opening?.endsAtMs));
+        }
+      },
+    );
+    await Promise.all(opened);
+  }
+}
+
+export function openingOf({ budget, period }: PreparedBudget): PeriodOpening | undefined {
+  if (!period) return undefined;
+  return {
+    scope: budget.scope,
+    budget: budget.name,
+    periodId: period.id,
+    startsAtMs: period.startsAtMs,
+    endsAtMs: period.endsAtMs,
+    capNanoUsd: budget.capNanoUsd,
+  };
+}

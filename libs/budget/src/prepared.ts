@@ -1,0 +1,84 @@
+import type { Principal, ScopeBudget } from '#libs/kernel';
+import { counterKey, lifetimeKey } from './counter-key.js';
+import type { Charge } from './ledger.js';
+import { PeriodClock } from './period-clock.js';
+import { LIFETIME, type Period } from './periods.js';
+
+export interface PeriodSettings {
+  readonly timezone: string;
+  readonly resetTime: string;
+}
+
+/** One budget of a principal and where it stands in time. */
+export class PreparedBudget {
+  key: string;
+  period: Period | undefined;
+  /** True when the period before this one was counted by this process to its end: then this one began at zero here. */
+  continues = false;
+  readonly #clock: PeriodClock | undefined;
+
+  constructor(
+    readonly budget: ScopeBudget,
+    settings: PeriodSettings,
+    nowMs: number,
+  ) {
+    if (budget.duration === undefined) {
+      this.key = lifetimeKey(budget.scope);
+      return;
+    }
+    this.#clock = new PeriodClock({ duration: budget.duration, anchorMs: budget.anchorMs, ...settings }, nowMs);
+    this.period = this.#clock.at(nowMs);
+    this.key = counterKey(budget.scope, budget.name, this.period.id);
+  }
+
+  /** Moves to the period of `nowMs`; true when it is another one. `wasOpen`: whether the counter left behind was counting. */
+  moveTo(nowMs: number, wasOpen: (key: string) => boolean): boolean {
+    const before = this.period;
+    if (this.#clock === undefined || before === undefined) return false;
+    const period = this.#clock.at(nowMs);
+    if (period === before) return false;
+    this.continues = before.endsAtMs === period.startsAtMs && wasOpen(this.key);
+    this.period = period;
+    this.key = counterKey(this.budget.scope, this.budget.name, period.id);
+    return true;
+  }
+}
+
+/** A principal's budgets and the charges of its calls, made once and renewed when a period ends. */
+export class PreparedPrincipal {
+  readonly budgets: readonly PreparedBudget[];
+  #charges: readonly Charge[];
+
+  constructor(
+    private readonly principal: Principal,
+    settings: PeriodSettings,
+    nowMs: number,
+  ) {
+    this.budgets = principal.budgets.map((budget) => new PreparedBudget(budget, settings, nowMs));
+    this.#charges = this.#makeCharges();
+  }
+
+  get charges(): readonly Charge[] {
+    return this.#charges;
+  }
+
+  moveTo(nowMs: number, wasOpen: (key: string) => boolean): void {
+    let moved = false;
+    for (const prepared of this.budgets) if (prepared.moveTo(nowMs, wasOpen)) moved = true;
+    if (moved) this.#charges = this.#makeCharges();
+  }
+
+  #makeCharges(): Charge[] {
+    const claimed = new Set(this.budgets.map(({ key }) => key));
+    const charges = new Map<string, Charge>();
+    const scopes = [...this.principal.spendScopes, ...this.budgets.map(({ budget }) => budget.scope)];
+    for (const scope of scopes) {
+      const key = lifetimeKey(scope);
+      charges.set(key, { scope, budget: LIFETIME, periodId: LIFETIME, ...(claimed.has(key) ? { counterKey: key } : {}) });
+    }
+    for (const { budget, period, key } of this.budgets) {
+      if (period) charges.set(key, { scope: budget.scope, budget: budget.name, periodId: period.id, counterKey: key });
+    }
+    return [...charges.values()];
+  }
+}

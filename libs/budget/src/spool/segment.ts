@@ -1,0 +1,84 @@
+import { closeSync, fdatasync, ftruncateSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { FRAME_BYTES, recordsOf, type SpoolRecord } from './frame.js';
+
+/** One file of a spool. Removed once nothing in it is needed any more. */
+export class Segment {
+  readonly path: string;
+  /** Bytes of whole records. */
+  size = 0;
+  /** Records that still need this file: begins without a drained end, ends not drained. */
+  needed = 0;
+  #fd: number | undefined;
+
+  constructor(
+    directory: string,
+    readonly number: number,
+  ) {
+    this.path = join(directory, segmentName(number));
+    this.#fd = openSync(this.path, 'wx', 0o600);
+  }
+
+  /** Appends whole records or nothing: after a failed write the file ends where it did before. Throws the file system's error. */
+  append(bytes: Buffer): void {
+    const fd = this.#open();
+    let written = 0;
+    try {
+      while (written < bytes.length) written += writeSync(fd, bytes, written, bytes.length - written, this.size + written);
+    } catch (error) {
+      // Half a record in the middle would hide all that is written after it.
+      if (written > 0) ftruncateSync(fd, this.size);
+      throw error;
+    }
+    this.size += bytes.length;
+  }
+
+  /** The record that starts at `offset`. Throws when it is not there: nobody but us writes here. */
+  read(offset: number): SpoolRecord {
+    const fd = openSync(this.path, 'r');
+    try {
+      const head = Buffer.allocUnsafe(FRAME_BYTES);
+      readSync(fd, head, 0, FRAME_BYTES, offset);
+      const bytes = Buffer.allocUnsafe(FRAME_BYTES + head.readUInt32LE(0));
+      readSync(fd, bytes, 0, bytes.length, offset);
+      for (const record of recordsOf(bytes)) return record;
+    } finally {
+      closeSync(fd);
+    }
+    throw new Error('a spool record cannot be read back');
+  }
+
+  /** Asks the disk to keep what was written; for power loss, not for crashes of ours. */
+  sync(done: (error: Error | null) => void): void {
+    if (this.#fd === undefined) return done(null);
+    fdatasync(this.#fd, done);
+  }
+
+  close(): void {
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = undefined;
+  }
+
+  remove(): void {
+    this.close();
+    rmSync(this.path, { force: true });
+  }
+
+  #open(): number {
+    if (this.#fd === undefined) throw new Error('the spool segment is closed');
+    return this.#fd;
+  }
+}
+
+export function segmentName(number: number): string {
+  return `${number.toString().padStart(8, '0')}.spool`;
+}
+
+/** The segment numbers among a directory's names, ascending. */
+export function segmentNumbers(names: readonly string[]): number[] {
+  return names
+    .map((name) => /^(\d{8})\.spool$/.exec(name)?.[1])
+    .filter((digits) => digits !== undefined)
+    .map(Number)
+    .sort((a, b) => a - b);
+}
