@@ -77,7 +77,7 @@ function responseObject(ask: Ask, answer: Answer, id: string, status: string): o
 }
 
 const frame = (value: object) => `data: ${JSON.stringify(value)}\n\n`;
-const event = (value: { type: string }) => `event: ${value.type}\n${frame(value)}`;
+const event = (value: { type: string } & Record<string, unknown>) => `event: ${value.type}\n${frame(value)}`;
 
 /** The frames of one stream: one a word, then the rest. `words` tells which frames a real provider would bill. */
 export function openAiFrames(ask: Ask, answer: Answer, id: string): { words: string[]; rest: string[] } {
@@ -107,16 +107,25 @@ export function openAiFrames(ask: Ask, answer: Answer, id: string): { words: str
 function responseFrames(ask: Ask, answer: Answer, id: string): { words: string[]; rest: string[] } {
   const begin = event({
     type: 'response.created',
-    ...{ sequence_number: 0, response: responseObject(ask, answer, id, 'in_progress') },
+    sequence_number: 0,
+    response: responseObject(ask, answer, id, 'in_progress'),
   });
   const words = answer.words.map((delta, at) =>
     event({
       type: 'response.output_text.delta',
-      ...{ sequence_number: at + 1, item_id: `${id}_m`, output_index: 0, content_index: 0, delta },
+      sequence_number: at + 1,
+      item_id: `${id}_m`,
+      output_index: 0,
+      content_index: 0,
+      delta,
     }),
   );
   words[0] = begin + (words[0] ?? '');
   const response = responseObject(ask, answer, id, 'completed');
-  const end = event({ type: 'response.completed', ...{ sequence_number: words.length + 1, response } });
+  const end = event({
+    type: 'response.completed',
+    sequence_number: words.length + 1,
+    response,
+  });
   return { words, rest: [end] };
 }

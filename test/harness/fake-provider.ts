@@ -107,8 +107,15 @@ export class FakeProvider {
     const ask = parseAsk(path, body);
     const received: ReceivedRequest = {
       method: request.method ?? '',
-      ...{ path, headers: request.headers, body, model: ask?.model ?? '', stream: ask?.stream ?? false },
-      billed: { promptTokens: 0, completionTokens: 0 },
+      path,
+      headers: request.headers,
+      body,
+      model: ask?.model ?? '',
+      stream: ask?.stream ?? false,
+      billed: {
+        promptTokens: 0,
+        completionTokens: 0,
+      },
       outcome: 'running',
     };
     this.requests.push(received);

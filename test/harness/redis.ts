@@ -19,10 +19,9 @@ export async function startRedis(): Promise<RedisServer> {
   const program = findOrInstall('redis');
   const folder = mkdtempSync(join(tmpdir(), 'tollgate-redis-'));
   const port = await freePort();
-  const server = new OwnedProcess(program, [
-    ...['--port', String(port), '--bind', '127.0.0.1', '--dir', folder],
-    ...['--save', '', '--appendonly', 'no', '--maxmemory-policy', 'noeviction', '--daemonize', 'no'],
-  ]);
+  const network = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder];
+  const store = ['--save', '', '--appendonly', 'no', '--maxmemory-policy', 'noeviction'];
+  const server = new OwnedProcess(program, [...network, ...store, '--daemonize', 'no']);
   await waitForPort(port, 10_000, () => (server.hasExited ? `redis ended:\n${server.output}` : undefined));
   return {
     url: `redis://127.0.0.1:${port}`,
