@@ -23,6 +23,8 @@ export function createLogger(options: LoggerOptions, sink: LogSink = new Process
       // Process id and host name say nothing in a container and differ in every test.
       base: null,
       timestamp: stdTimeFunctions.isoTime,
+      // Errors arrive as plain, redacted data; pino's own serializer would take them apart again.
+      serializers: { err: (error: unknown) => error },
       formatters: { level: (label) => ({ level: label }) },
     },
     { write },

@@ -52,13 +52,13 @@ const RULES: readonly Rule[] = [
   [/(?:gh[pousr]_|github_pat_|gsk_|hf_|r8_|pplx-|xai-|xox[abeprs]-|dapi|glpat-|pk-lf-)[\w-]{16,}/g, REDACTED],
   [/([?&;](?:key|api[_-]?key|access[_-]?token|id[_-]?token|refresh[_-]?token|token|secret|client[_-]?secret|password|sig|signature|code|x-goog-api-key)=)[^&\s"'#<>]+/gi, `$1${REDACTED}`],
   [
-    /\b((?:[\w-]{0,40}[_-])?(?:password|passwd|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|master[_-]?key|authorization|cookie|database_url|redis_url))(\\*["']?\s{0,4}[:=]\s{0,4}(?:(?:bearer|basic|token|apikey|digest|negotiate|aws4-hmac-sha256)\s+)?)(\\*"[^"]*"?|'[^']*'?|[^\s"',;&}\])]{4,})/gi,
+    /\b((?:[\w-]{0,40}[_-])?(?:password|passwd|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|master[_-]?key|authorization|cookie))(\\*["']?\s{0,4}[:=]\s{0,4}(?:(?:bearer|basic|token|apikey|digest|negotiate|aws4-hmac-sha256)\s+)?)(?!\[redacted\])(\\*"[^"]*"?|'[^']*'?|[^\s"',;&}\])]{4,})/gi,
     (match, name = '', gap = '', value = '') => (gap.endsWith(' ') && isWord(value) ? match : `${name}${gap}${REDACTED}`),
   ],
 ];
 
 /** Any secret starts with, or stands beside, one of these; a line without them costs one scan. */
-const HINT = /sk-|eyj|bearer|basic|:\/\/|-----begin|a(?:kia|sia|gpa|ida|roa|npa|iza)|ya29|gocspx|gh[pousr]_|github_pat|gsk_|hf_|r8_|pplx-|xai-|xox|dapi|glpat|pk-lf|[?&;]|pass|secret|token|key|authorization|cookie|_url/i;
+const HINT = /sk-|eyj|bearer|basic|:\/\/|-----begin|a(?:kia|sia|gpa|ida|roa|npa|iza)|ya29|gocspx|gh[pousr]_|github_pat|gsk_|hf_|r8_|pplx-|xai-|xox|dapi|glpat|pk-lf|[?&;]|pass|secret|token|key|authorization|cookie/i;
 
 /** Prose such as `token: expected` or `Basic authentication`: one ordinary word. */
 function isWord(value: string): boolean {
@@ -67,12 +67,30 @@ function isWord(value: string): boolean {
 
 /** The text with every recognisable or registered secret masked, at most 16 KB of it. Idempotent. */
 export function redactText(text: string): string {
-  let safe = text.length > MAX_SCANNED ? text.slice(0, MAX_SCANNED) : text;
-  if (registeredPattern) safe = safe.replace(registeredPattern, REDACTED);
-  if (HINT.test(safe)) {
-    for (const [pattern, replace] of RULES) safe = typeof replace === 'string' ? safe.replace(pattern, replace) : safe.replace(pattern, replace);
+  let safe = scan(text.length > MAX_SCANNED ? text.slice(0, MAX_SCANNED) : text);
+  if (safe.includes('%')) {
+    // A secret in a query string may be percent-encoded out of recognition; then the decoded text is what is shown.
+    const decoded = safe.replace(/(?:%[0-9A-Fa-f]{2})+/g, decodedOrSame);
+    const scanned = scan(decoded);
+    if (scanned !== decoded) safe = scanned;
   }
   return safe.length > MAX_TEXT ? `${safe.slice(0, MAX_TEXT)}... (${text.length} characters)` : safe;
+}
+
+function scan(text: string): string {
+  let safe = registeredPattern ? text.replace(registeredPattern, REDACTED) : text;
+  if (!HINT.test(safe)) return safe;
+  for (const [pattern, replace] of RULES) safe = typeof replace === 'string' ? safe.replace(pattern, replace) : safe.replace(pattern, replace);
+  return safe;
+}
+
+function decodedOrSame(encoded: string): string {
+  try {
+    return decodeURIComponent(encoded);
+  } catch {
+    // Not UTF-8, so not the encoding of a text.
+    return encoded;
+  }
 }
 
 /**
