@@ -39,7 +39,8 @@ export class KeyDirectory {
     return new Map(
       (found as JoinedKey[]).map(({ user, team, membership, ...columns }) => [
         columns.tokenHash,
-        { key: Object.assign(new VirtualKey(), columns), user: user ?? null, team: team ?? null, teamRole: membership?.role ?? null },
+        // For everybody but the unique index, a label is the key's name like an alias.
+        { key: Object.assign(new VirtualKey(), columns, { alias: columns.alias ?? columns.label }), user: user ?? null, team: team ?? null, teamRole: membership?.role ?? null },
       ]),
     );
   }

@@ -1,0 +1,67 @@
+import { Changes } from '#libs/database';
+import { ManualClock, type NanoUsd, type Principal, type Scope } from '#libs/kernel';
+import type { Logger } from '#libs/telemetry';
+import type { DataSource } from 'typeorm';
+import { KeyCatalogue } from './key-catalogue.js';
+import { KeyDirectory } from './key-directory.js';
+import { Keys } from './keys.js';
+import { SpendReader } from './spend-reader.js';
+import { Teams } from './teams.js';
+import { type Author, Transactions } from './transactions.js';
+import { Users } from './users.js';
+
+/** Spend that a test decides. */
+export class StatedSpend extends SpendReader {
+  readonly stated = new Map<string, NanoUsd>();
+  override async spendOf(scopes: readonly Scope[]): Promise<ReadonlyMap<string, NanoUsd>> {
+    return new Map(scopes.map(({ type, id }) => [`${type}:${id}`, this.stated.get(`${type}:${id}`) ?? 0n]));
+  }
+}
+
+/** The whole room on one database. */
+export function tenancyOn(database: DataSource, logger: Logger, url: ConstructorParameters<typeof Changes>[0]) {
+  const clock = new ManualClock(Date.UTC(2026, 0, 1, 10));
+  const changes = new Changes(url, logger);
+  const transactions = new Transactions(database, changes);
+  const keys = new Keys(transactions, clock);
+  const spend = new StatedSpend();
+  return {
+    clock,
+    changes,
+    spend,
+    keys,
+    users: new Users(database, transactions, keys, clock),
+    teams: new Teams(database, transactions, clock),
+    catalogue: new KeyCatalogue(database, clock, spend),
+    directory: new KeyDirectory(database),
+  };
+}
+
+export function principal(overrides: Partial<Principal> = {}): Principal {
+  return {
+    credential: 'virtual_key',
+    role: 'internal_user',
+    displayName: 'test',
+    modelGrants: [],
+    modelAliases: {},
+    limits: [],
+    budgets: [],
+    spendScopes: [],
+    tags: [],
+    metadata: {},
+    isCurrent: () => true,
+    ...overrides,
+  };
+}
+
+export const admin: Author = {
+  principal: principal({ credential: 'master_key', role: 'proxy_admin', displayName: 'master', user: { id: 'default_user_id' } }),
+  ip: '127.0.0.1',
+  requestId: 'req_test',
+};
+
+export const member: Author = {
+  principal: principal({ user: { id: 'ann' } }),
+  ip: '127.0.0.1',
+  requestId: 'req_test',
+};
