@@ -1,0 +1,296 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { ManualClock, type Principal } from '#libs/kernel';
+import { hashRawKey, type KeyDirectory, type KeyRecord } from '#libs/tenancy';
+import { configWith, keyRow, recordOf, teamRow, userRow } from '../test/records.js';
+import { KeyVault, MAX_STALE_MS } from './key-vault.js';
+import { ChangeFeed, type ChangeListener, PrincipalPreparation } from './ports.js';
+
+class FakeDirectory {
+  readonly rows = new Map<string, KeyRecord>();
+  readonly questions: (readonly string[])[] = [];
+  isDown = false;
+  isSilent = false;
+  /** Runs between the read and its answer. */
+  meanwhile: (() => void) | undefined;
+
+  add(record: KeyRecord): string {
+    this.rows.set(record.key.tokenHash, record);
+    return record.key.tokenHash;
+  }
+
+  async findByHashes(hashes: readonly string[]): Promise<ReadonlyMap<string, KeyRecord>> {
+    this.questions.push(hashes);
+    if (this.isDown) throw new Error('connect ECONNREFUSED');
+    if (this.isSilent) return new Promise(() => undefined);
+    const found = new Map(hashes.flatMap((hash) => (this.rows.has(hash) ? [[hash, this.rows.get(hash)!] as const] : [])));
+    this.meanwhile?.();
+    this.meanwhile = undefined;
+    return found;
+  }
+}
+
+class FakeFeed extends ChangeFeed {
+  listener: ChangeListener | undefined;
+  is: 'live' | 'lagging' | 'down' = 'live';
+  subscribe(listener: ChangeListener): void {
+    this.listener = listener;
+  }
+  state(): 'live' | 'lagging' | 'down' {
+    return this.is;
+  }
+  say(noun: string, id: string): void {
+    this.listener?.onChange({ noun, id });
+  }
+}
+
+class FakePreparation extends PrincipalPreparation {
+  readonly prepared: Principal[] = [];
+  async prepare(principal: Principal): Promise<void> {
+    this.prepared.push(principal);
+  }
+}
+
+const TTL_MS = 5_000;
+const config = await configWith({ auth: { keyCacheTtlMs: TTL_MS, keyCacheSize: 100 } });
+
+let directory: FakeDirectory;
+let feed: FakeFeed;
+let clock: ManualClock;
+let preparation: FakePreparation;
+let vault: KeyVault;
+
+/** Moves both clocks: ours and the timers'. */
+async function pass(ms: number): Promise<void> {
+  clock.advance(ms);
+  await vi.advanceTimersByTimeAsync(ms);
+}
+
+async function find(hash: string) {
+  const found = Promise.resolve(vault.find(hash));
+  found.catch(() => undefined);
+  await pass(50);
+  return found;
+}
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  directory = new FakeDirectory();
+  feed = new FakeFeed();
+  clock = new ManualClock();
+  preparation = new FakePreparation();
+  vault = new KeyVault(config, clock, feed, preparation, directory as unknown as KeyDirectory);
+});
+afterEach(() => vi.useRealTimers());
+
+describe('a known key', () => {
+  it('is answered at once, without a promise and without a question', async () => {
+    const hash = directory.add(recordOf(keyRow('sk-a')));
+    const compiled = await find(hash);
+    expect(compiled?.principal.key?.id).toBe('key_sk-a');
+    expect(vault.find(hash)).toBe(compiled);
+    expect(directory.questions).toHaveLength(1);
+  });
+
+  it('has its budgets opened before it is first served', async () => {
+    const hash = directory.add(recordOf(keyRow('sk-a')));
+    await find(hash);
+    expect(preparation.prepared).toHaveLength(1);
+  });
+
+  it('is asked for once, however many ask', async () => {
+    const hash = directory.add(recordOf(keyRow('sk-a')));
+    const all = Array.from({ length: 100 }, () => vault.find(hash));
+    await pass(50);
+    expect(new Set(await Promise.all(all)).size).toBe(1);
+    expect(directory.questions).toEqual([[hash]]);
+    expect(preparation.prepared).toHaveLength(1);
+  });
+
+  it.each([
+    ['its id', 'key', 'key_sk-a'],
+    ['its hash', 'key_hash', hashRawKey('sk-a')],
+    ['its user', 'user', 'u'],
+    ['its team', 'team', 't'],
+  ])('is dropped by a change of %s, also for a request that holds it', async (_, noun, id) => {
+    const hash = directory.add(recordOf(keyRow('sk-a', { userId: 'u', teamId: 't' }), { user: userRow('u'), team: teamRow('t') }));
+    const held = (await find(hash))!.principal;
+    expect(held.isCurrent()).toBe(true);
+    directory.add(recordOf(keyRow('sk-a', { blocked: true })));
+    feed.say(noun, id);
+    expect(held.isCurrent()).toBe(false);
+    expect((await find(hash))?.standing).toBe('key_blocked');
+  });
+
+  it('is not touched by changes of others', async () => {
+    const hash = directory.add(recordOf(keyRow('sk-a', { teamId: 't' }), { team: teamRow('t') }));
+    const compiled = await find(hash);
+    feed.say('team', 'other');
+    feed.say('key', 'key_sk-b');
+    expect(vault.find(hash)).toBe(compiled);
+  });
+
+  it('hears of its revocation even after it was evicted', async () => {
+    const held = (await find(directory.add(recordOf(keyRow('sk-a')))))!.principal;
+    for (let i = 0; i < 150; i += 1) directory.add(recordOf(keyRow(`sk-${i}`)));
+    for (const hash of directory.rows.keys()) vault.find(hash);
+    await pass(100);
+    expect(held.isCurrent()).toBe(true);
+    feed.say('key', 'key_sk-a');
+    expect(held.isCurrent()).toBe(false);
+  });
+});
+
+describe('what a row said before it was changed', () => {
+  /** Attack: a key is blocked while its row is being read; the old row must not be cached after the notification. */
+  it('is not kept when the change is heard during the read', async () => {
+    const hash = directory.add(recordOf(keyRow('sk-a')));
+    directory.meanwhile = () => {
+      directory.add(recordOf(keyRow('sk-a', { blocked: true })));
+      feed.say('key', 'key_sk-a');
+    };
+    expect((await find(hash))?.standing).toBe('key_blocked');
+  });
+
+  it('is not kept when the change is heard while budgets are opened', async () => {
+    const hash = directory.add(recordOf(keyRow('sk-a', { teamId: 't' }), { team: teamRow('t') }));
+    vi.spyOn(preparation, 'prepare').mockImplementationOnce(async () => {
+      directory.add(recordOf(keyRow('sk-a', { teamId: 't' }), { team: teamRow('t', { blocked: true }) }));
+      feed.say('team', 't');
+    });
+    expect((await find(hash))?.standing).toBe('team_blocked');
+  });
+
+  it('does not make a new key unknown', async () => {
+    const hash = hashRawKey('sk-new');
+    directory.meanwhile = () => {
+      directory.add(recordOf(keyRow('sk-new')));
+      feed.say('key_hash', hash);
+    };
+    expect((await find(hash))?.principal.key?.id).toBe('key_sk-new');
+  });
+});
+
+describe('an unknown key', () => {
+  it('is undefined, and works from the moment it is made', async () => {
+    const hash = hashRawKey('sk-late');
+    expect(await find(hash)).toBeUndefined();
+    directory.add(recordOf(keyRow('sk-late')));
+    feed.say('key_hash', hash);
+    expect((await find(hash))?.standing).toBe('good');
+  });
+
+  it('asked for right after it was made elsewhere is read anew, not taken from a question already under way', async () => {
+    const hash = hashRawKey('sk-race');
+    let later: ReturnType<KeyVault['find']>;
+    directory.meanwhile = () => {
+      directory.add(recordOf(keyRow('sk-race')));
+      later = vault.find(hash);
+    };
+    expect(await find(hash)).toBeUndefined();
+    await pass(50);
+    expect((await later)?.standing).toBe('good');
+  });
+
+  it('sent again costs no question for a second, while changes are heard', async () => {
+    const hash = hashRawKey('sk-bad');
+    await find(hash);
+    expect(vault.find(hash)).toBeUndefined();
+    feed.is = 'lagging';
+    expect(vault.find(hash)).toBeInstanceOf(Promise);
+    await pass(50);
+    expect(directory.questions).toHaveLength(2);
+  });
+
+  /** Attack: 5,000 random keys a second, to keep the database busy or to lock out those who are not cached yet. */
+  it('cannot buy more than 50 questions a second, and a good stranger still gets in', async () => {
+    const good = directory.add(recordOf(keyRow('sk-good')));
+    let admitted: ReturnType<KeyVault['find']>;
+    const answers: unknown[] = [];
+    for (let ms = 0; ms < 1_000; ms += 1) {
+      for (let i = 0; i < 5; i += 1) answers.push(vault.find(hashRawKey(`sk-${ms}-${i}`)));
+      if (ms === 500) admitted = vault.find(good);
+      await pass(1);
+    }
+    expect((await admitted)?.standing).toBe('good');
+    expect(directory.questions.length).toBeLessThanOrEqual(50);
+    await pass(100);
+    expect(new Set(await Promise.all(answers))).toEqual(new Set([undefined]));
+  });
+});
+
+describe('while PostgreSQL does not answer', () => {
+  const unavailable = expect.objectContaining({ code: 'auth.store_unavailable', status: 503 });
+
+  it('an unknown key gets 503, never 401, within the time limit', async () => {
+    directory.isSilent = true;
+    const answer = Promise.resolve(vault.find(hashRawKey('sk-x')));
+    const refused = expect(answer).rejects.toEqual(unavailable);
+    await pass(2_100);
+    await refused;
+    await expect(vault.find(hashRawKey('sk-y'))).rejects.toEqual(unavailable);
+    expect(directory.questions).toHaveLength(1);
+  });
+
+  it('a known key works, and after the stated staleness gets 503', async () => {
+    const hash = directory.add(recordOf(keyRow('sk-a')));
+    const compiled = await find(hash);
+    directory.isDown = true;
+    feed.is = 'down';
+    await pass(TTL_MS + 1_000);
+    expect(await find(hash)).toBe(compiled);
+    await pass(MAX_STALE_MS - 2_000);
+    expect(await find(hash)).toBe(compiled);
+    await pass(3_000);
+    await expect(find(hash)).rejects.toEqual(unavailable);
+  });
+
+  it('a key dropped by a revocation is not revived', async () => {
+    const hash = directory.add(recordOf(keyRow('sk-a')));
+    await find(hash);
+    directory.isDown = true;
+    feed.say('key', 'key_sk-a');
+    await expect(find(hash)).rejects.toEqual(unavailable);
+  });
+
+  it('it recovers by itself', async () => {
+    const hash = directory.add(recordOf(keyRow('sk-a')));
+    directory.isDown = true;
+    await expect(find(hash)).rejects.toEqual(unavailable);
+    directory.isDown = false;
+    await pass(1_100);
+    expect((await find(hash))?.standing).toBe('good');
+  });
+});
+
+describe('the time limit behind the notifications', () => {
+  it('re-reads in the background while changes are heard, and keeps an unchanged object', async () => {
+    const hash = directory.add(recordOf(keyRow('sk-a')));
+    const compiled = await find(hash);
+    await pass(TTL_MS + 1);
+    expect(vault.find(hash)).toBe(compiled);
+    await pass(50);
+    expect(directory.questions).toHaveLength(2);
+    expect(vault.find(hash)).toBe(compiled);
+    expect(compiled?.principal.isCurrent()).toBe(true);
+    expect(directory.questions).toHaveLength(2);
+  });
+
+  it('finds what no notification told', async () => {
+    const hash = directory.add(recordOf(keyRow('sk-a')));
+    const compiled = await find(hash);
+    directory.rows.delete(hash);
+    await pass(TTL_MS + 1);
+    await find(hash);
+    expect(compiled?.principal.isCurrent()).toBe(false);
+    expect(await find(hash)).toBeUndefined();
+  });
+
+  it('reads before it serves once changes may have been missed', async () => {
+    const hash = directory.add(recordOf(keyRow('sk-a')));
+    await find(hash);
+    directory.add(recordOf(keyRow('sk-a', { blocked: true })));
+    await pass(1);
+    feed.listener?.onGap();
+    expect((await find(hash))?.standing).toBe('key_blocked');
+  });
+});

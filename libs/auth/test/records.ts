@@ -1,0 +1,81 @@
+import { tmpdir } from 'node:os';
+import { Config, type ConfigTree, loadConfig } from '#libs/config';
+import { Team, User, VirtualKey } from '#libs/database';
+import { Secret } from '#libs/kernel';
+import { hashRawKey, type KeyRecord } from '#libs/tenancy';
+
+const CREATED = new Date(Date.UTC(2026, 0, 1));
+
+const noLimits = {
+  maxBudgetNano: null,
+  softBudgetNano: null,
+  budgetDuration: null,
+  budgetAnchorAt: null,
+  budgetResetAt: null,
+  rpmLimit: null,
+  tpmLimit: null,
+  maxParallelRequests: null,
+};
+
+export function keyRow(raw: string, changed: Partial<VirtualKey> = {}): VirtualKey {
+  return Object.assign(
+    new VirtualKey(),
+    noLimits,
+    {
+      id: `key_${raw}`,
+      tokenHash: hashRawKey(raw),
+      maskedName: `sk-...${raw.slice(-4)}`,
+      alias: null,
+      label: null,
+      userId: null,
+      teamId: null,
+      organizationId: null,
+      projectId: null,
+      customerId: null,
+      models: [],
+      aliases: {},
+      allowedRoutes: [],
+      tags: [],
+      metadata: {},
+      blocked: false,
+      expiresAt: null,
+      keyType: null,
+      createdAt: CREATED,
+      updatedAt: CREATED,
+    },
+    changed,
+  );
+}
+
+export function teamRow(id: string, changed: Partial<Team> = {}): Team {
+  return Object.assign(
+    new Team(),
+    noLimits,
+    { id, alias: null, organizationId: null, models: [], modelAliases: {}, tags: [], metadata: {}, blocked: false, createdAt: CREATED },
+    changed,
+  );
+}
+
+export function userRow(id: string, changed: Partial<User> = {}): User {
+  return Object.assign(
+    new User(),
+    noLimits,
+    { id, email: null, alias: null, role: 'internal_user', models: [], metadata: {}, blocked: false, createdAt: CREATED },
+    changed,
+  );
+}
+
+export function recordOf(key: VirtualKey, { user = null, team = null, teamRole = null }: Partial<KeyRecord> = {}): KeyRecord {
+  return { key, user, team, teamRole };
+}
+
+/** The product's own defaults, with a master key and what a test changes. */
+export async function configWith(changed: { [K in 'auth' | 'budgets' | 'limits']?: Partial<ConfigTree[K]> } = {}): Promise<Config> {
+  const base = await loadConfig({ env: {}, cwd: tmpdir() });
+  return new Config({
+    ...base,
+    auth: { ...base.auth, masterKey: new Secret('the-operators-own-key'), ...changed.auth },
+    budgets: { ...base.budgets, ...changed.budgets },
+    limits: { ...base.limits, ...changed.limits },
+  });
+}

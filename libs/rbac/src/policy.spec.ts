@@ -1,0 +1,46 @@
+import 'reflect-metadata';
+import { ROLES } from '#libs/kernel';
+import { describe, expect, it } from 'vitest';
+import { Handles } from './handles.js';
+import { POLICY, policyOf, ROUTE_GROUPS, type RouteId, routerPathOf } from './policy.js';
+
+const routes = Object.keys(POLICY) as RouteId[];
+
+describe('the policy table', () => {
+  it.each(routes)('%s is a well-formed route with a whole policy', (route) => {
+    expect(route).toMatch(/^(GET|POST|PUT|PATCH|DELETE) \/([a-z0-9_.-]+|\{[a-z]+\})?(\/([a-z0-9_.-]+|\{[a-z]+\}))*$/);
+    const { access, groups, audits, reachesProvider } = policyOf(route);
+    if (typeof access !== 'string') for (const role of access) expect(ROLES).toContain(role);
+    for (const group of groups) expect(ROUTE_GROUPS).toContain(group);
+    if (access === 'public') expect({ reachesProvider, audits }).toEqual({ reachesProvider: false, audits: undefined });
+    if (route.startsWith('GET ')) expect(audits).toBeUndefined();
+  });
+
+  it('answers nothing but probes and the front page without a credential', () => {
+    expect(routes.filter((route) => policyOf(route).access === 'public')).toEqual([
+      'GET /health/liveliness', 'GET /health/liveness', 'GET /health/readiness', 'GET /', 'GET /routes', 'GET /test',
+    ]); // prettier-ignore
+  });
+
+  it('holds every completion route with and without /v1', () => {
+    for (const name of ['chat/completions', 'completions', 'embeddings', 'responses']) {
+      expect(routes).toContain(`POST /v1/${name}`);
+      expect(policyOf(`POST /${name}` as RouteId)).toBe(policyOf(`POST /v1/${name}` as RouteId));
+    }
+  });
+
+  it('becomes router paths', () => {
+    expect(routerPathOf('POST /key/{key}/regenerate')).toEqual({ method: 'POST', path: '/key/:key/regenerate' });
+  });
+
+  it('does not compile with a route that is not in it', () => {
+    // @ts-expect-error -- an undeclared route
+    expect(Handles('POST /key/invented')).toBeTypeOf('function');
+    // @ts-expect-error -- a declared path under another method
+    expect(Handles('PUT /key/generate')).toBeTypeOf('function');
+  });
+
+  it('refuses to bind routes of two methods to one handler', () => {
+    expect(() => Handles('POST /key/delete', 'DELETE /key/delete')).toThrow(/one method/);
+  });
+});
