@@ -2,7 +2,7 @@ import type { Secret } from '#libs/kernel';
 import type { Logger } from '#libs/telemetry';
 import { DataSource } from 'typeorm';
 import { SnakeCaseColumns } from './columns.js';
-import { resolveConnection } from './connect.js';
+import { type ConnectionParameters, resolveConnection } from './connect.js';
 import { ENTITIES } from './entities/index.js';
 import { MIGRATIONS } from './migrations/index.js';
 
@@ -23,21 +23,48 @@ export interface DataSourceOptions {
  */
 export async function createDataSource(options: DataSourceOptions, logger: Logger): Promise<DataSource> {
   const connection = await resolveConnection(options.url);
-  const dataSource = new DataSource({
+  const statementTimeoutMs = options.statementTimeoutMs ?? 30_000;
+  const limits = {
+    statement_timeout: statementTimeoutMs,
+    // A transaction forgotten open would keep locks and hold back vacuum for ever.
+    idle_in_transaction_session_timeout: 60_000,
+  };
+  try {
+    return await open(connection, options, limits, logger);
+  } catch (error) {
+    // PgBouncer refuses parameters it does not know; then only our own side of the timeout is left.
+    if (!/unsupported startup parameter/.test(String(error))) throw error;
+    logger.warn({}, 'A connection pooler refuses statement timeouts; the database itself will not cancel slow statements.');
+    return open(connection, options, {}, logger);
+  }
+}
+
+function open(
+  connection: ConnectionParameters,
+  options: DataSourceOptions,
+  limits: Readonly<Record<string, number>>,
+  logger: Logger,
+): Promise<DataSource> {
+  const statementTimeoutMs = options.statementTimeoutMs ?? 30_000;
+  return new DataSource({
     type: 'postgres',
     host: connection.host,
     port: connection.port,
     ...(connection.user !== undefined && { username: connection.user }),
-    ...(connection.password !== undefined && { password: connection.password }),
+    // A function, because whoever prints a data source prints its options.
+    ...(connection.password !== undefined && { password: () => connection.password ?? '' }),
     ...(connection.database !== undefined && { database: connection.database }),
     applicationName: connection.applicationName ?? options.applicationName ?? 'tollgate',
     connectTimeoutMS: connection.connectTimeoutMs,
     poolSize: options.poolSize ?? 10,
     extra: {
-      statement_timeout: options.statementTimeoutMs ?? 30_000,
-      // A transaction forgotten open would keep locks and hold back vacuum for ever.
-      idle_in_transaction_session_timeout: 60_000,
+      ...limits,
+      // Ours is the later one: it is for a server that has gone silent and cancels nothing any more.
+      ...(statementTimeoutMs > 0 && { query_timeout: statementTimeoutMs + 5_000 }),
+      // A new connection costs both sides milliseconds of password hashing.
+      idleTimeoutMillis: 60_000,
       keepAlive: true,
+      keepAliveInitialDelayMillis: 10_000,
       ssl: connection.ssl,
       ...(connection.options !== undefined && { options: connection.options }),
     },
@@ -50,6 +77,5 @@ export async function createDataSource(options: DataSourceOptions, logger: Logge
     migrationsRun: false,
     installExtensions: false,
     logging: false,
-  });
-  return dataSource.initialize();
+  }).initialize();
 }

@@ -1,0 +1,52 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { silentLogger } from '../../../test/harness/postgres.js';
+import { DatabaseHealth } from './database-health.js';
+
+let answer: () => Promise<unknown>;
+let asked: number;
+let health: DatabaseHealth;
+beforeEach(() => {
+  vi.useFakeTimers();
+  asked = 0;
+  answer = () => Promise.resolve([]);
+  const query = <T>(): Promise<T> => {
+    asked += 1;
+    return answer() as Promise<T>;
+  };
+  health = new DatabaseHealth({ query }, silentLogger, 1_000);
+});
+afterEach(() => {
+  health.stop();
+  vi.useRealTimers();
+});
+
+describe("the database's health", () => {
+  it('is known without asking, and a flood of probes asks nothing', async () => {
+    await health.start();
+    for (let n = 0; n < 1_000; n += 1) expect(health.state()).toBe('connected');
+    expect(asked).toBe(1);
+  });
+
+  it('is disconnected and still warm during an outage, and recovers', async () => {
+    await health.start();
+    answer = () => Promise.reject(new Error('away'));
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect([health.state(), health.isReachable(), health.isWarm()]).toEqual(['disconnected', false, true]);
+    answer = () => Promise.resolve([]);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(health.state()).toBe('connected');
+  });
+
+  it('takes silence for an outage', async () => {
+    await health.start();
+    answer = () => new Promise(() => undefined);
+    await vi.advanceTimersByTimeAsync(3_100);
+    expect(health.state()).toBe('disconnected');
+  });
+
+  it('is not warm before the first answer', async () => {
+    answer = () => Promise.reject(new Error('away'));
+    await health.start();
+    expect([health.isReachable(), health.isWarm()]).toEqual([false, false]);
+  });
+});
