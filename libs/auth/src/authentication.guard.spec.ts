@@ -64,7 +64,11 @@ beforeAll(async () => {
     catch(error: unknown, host) {
       thrown.push(error);
       const status = error instanceof GatewayError ? error.status : 500;
-      host.switchToHttp().getResponse<{ status(code: number): { json(body: object): void } }>().status(status).json({});
+      host
+        .switchToHttp()
+        .getResponse<{ status(code: number): { json(body: object): void } }>()
+        .status(status)
+        .json({});
     },
   });
   await app.listen(0, '127.0.0.1');

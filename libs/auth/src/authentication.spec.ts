@@ -26,7 +26,8 @@ const config = await configWith();
 const clock = new ManualClock();
 const known = new Map<string, CompiledKey>();
 const vault = {
-  find: (hash: string) => known.get(hash) ?? (known.size === 0 ? Promise.reject(unavailable('down')) : Promise.resolve(undefined)),
+  find: (hash: string) =>
+    known.get(hash) ?? (known.size === 0 ? Promise.reject(unavailable('down')) : Promise.resolve(undefined)),
 } as unknown as KeyVault;
 
 let events: FakeEvents;
@@ -34,7 +35,12 @@ let authentication: Authentication;
 
 beforeEach(() => {
   events = new FakeEvents();
-  authentication = new Authentication(config, new MasterKeyMethod(new MasterKey(config)), new VirtualKeyMethod(vault, clock), events);
+  authentication = new Authentication(
+    config,
+    new MasterKeyMethod(new MasterKey(config)),
+    new VirtualKeyMethod(vault, clock),
+    events,
+  );
   known.clear();
   know(recordOf(keyRow('sk-known-key-0001')));
 });
@@ -72,7 +78,14 @@ describe('authentication', () => {
 
   it.each([
     ['no credential', { rawHeaders: [] }, 401, 'auth_error', 'None', 'No api key passed in.'],
-    ['a bare Authorization', { rawHeaders: ['authorization', 'sk-1'] }, 401, 'auth_error', 'None', 'Malformed API Key'],
+    [
+      'a bare Authorization',
+      { rawHeaders: ['authorization', 'sk-1'] },
+      401,
+      'auth_error',
+      'None',
+      'Malformed API Key',
+    ],
     ['what is not a key', bearer('hello'), 401, 'auth_error', 'None', 'LiteLLM Virtual Key expected'],
     ['an unknown key', bearer('sk-unknown-key-9876'), 401, 'token_not_found_in_db', 'key', 'sk-...9876'],
   ])('refuses %s', async (_, facts, status, type, param, marker) => {
@@ -84,7 +97,9 @@ describe('authentication', () => {
 
   /** Attack: a hash found in a log, a backup or a spend row, sent as if it were the key. */
   it('refuses the hash of a key as a key', async () => {
-    expect(await refusalOf(bearer(hashRawKey('sk-known-key-0001')))).toMatchObject({ code: 'auth.credential_malformed' });
+    expect(await refusalOf(bearer(hashRawKey('sk-known-key-0001')))).toMatchObject({
+      code: 'auth.credential_malformed',
+    });
   });
 
   it('shows neither the hash nor the key nor a table to whoever is refused', async () => {
@@ -95,13 +110,43 @@ describe('authentication', () => {
 
   it.each([
     ['a blocked key', { blocked: true }, {}, 'auth.key_blocked', 'Key is blocked'],
-    ['a blocked and expired key', { blocked: true, expiresAt: new Date(0) }, {}, 'auth.key_blocked', 'Key is blocked'],
+    [
+      'a blocked and expired key',
+      { blocked: true, expiresAt: new Date(0) },
+      {},
+      'auth.key_blocked',
+      'Key is blocked',
+    ],
     ['an expired key', { expiresAt: new Date(0) }, {}, 'auth.key_expired', 'Expired Key'],
-    ['a key of a blocked team', { teamId: 't' }, { team: teamRow('t', { blocked: true }) }, 'auth.team_blocked', 'Team=t is blocked'],
-    ['an expired key of a blocked team', { teamId: 't', expiresAt: new Date(0) }, { team: teamRow('t', { blocked: true }) }, 'auth.key_expired', ''],
+    [
+      'a key of a blocked team',
+      { teamId: 't' },
+      { team: teamRow('t', { blocked: true }) },
+      'auth.team_blocked',
+      'Team=t is blocked',
+    ],
+    [
+      'an expired key of a blocked team',
+      { teamId: 't', expiresAt: new Date(0) },
+      { team: teamRow('t', { blocked: true }) },
+      'auth.key_expired',
+      '',
+    ],
     ['a key whose team is gone', { teamId: 't' }, {}, 'request.not_found', 'Team=t'],
-    ['a key of a blocked user', { userId: 'u' }, { user: userRow('u', { blocked: true }) }, 'auth.user_blocked', 'deactivated'],
-    ['a key of a user SCIM switched off', { userId: 'u' }, { user: userRow('u', { metadata: { scim_active: false } }) }, 'auth.user_blocked', ''],
+    [
+      'a key of a blocked user',
+      { userId: 'u' },
+      { user: userRow('u', { blocked: true }) },
+      'auth.user_blocked',
+      'deactivated',
+    ],
+    [
+      'a key of a user SCIM switched off',
+      { userId: 'u' },
+      { user: userRow('u', { metadata: { scim_active: false } }) },
+      'auth.user_blocked',
+      '',
+    ],
   ])('refuses %s', async (_, key, rows, code, marker) => {
     know(recordOf(keyRow('sk-known-key-0002', key), rows));
     const error = await refusalOf(bearer('sk-known-key-0002'));
@@ -111,9 +156,15 @@ describe('authentication', () => {
 
   it('judges expiry on each request, because a cached key outlives its end', async () => {
     know(recordOf(keyRow('sk-known-key-0003', { expiresAt: new Date(clock.nowMs() + 1_000) })));
-    expect(authentication.authenticate(bearer('sk-known-key-0003'))).toMatchObject({ credential: 'virtual_key' });
+    expect(authentication.authenticate(bearer('sk-known-key-0003'))).toMatchObject({
+      credential: 'virtual_key',
+    });
     clock.advance(1_000);
-    expect(await refusalOf(bearer('sk-known-key-0003'))).toMatchObject({ status: 401, type: 'expired_key', param: 'sk-...0003' });
+    expect(await refusalOf(bearer('sk-known-key-0003'))).toMatchObject({
+      status: 401,
+      type: 'expired_key',
+      param: 'sk-...0003',
+    });
   });
 
   it('keeps an outage an outage', async () => {

@@ -11,11 +11,14 @@ describe('a compiled principal', () => {
       budgets: { proxyCapNanoUsd: 7n, proxyDuration: '30d' },
     });
     const principal = compilePrincipal(
-      recordOf(keyRow('sk-a', { userId: 'u', teamId: 't', rpmLimit: 0, maxBudgetNano: 1n, budgetDuration: '1d' }), {
-        user: userRow('u', { tpmLimit: 5, maxBudgetNano: 3n }),
-        team: teamRow('t', { maxParallelRequests: 2, maxBudgetNano: 2n, softBudgetNano: 1n }),
-        teamRole: 'admin',
-      }),
+      recordOf(
+        keyRow('sk-a', { userId: 'u', teamId: 't', rpmLimit: 0, maxBudgetNano: 1n, budgetDuration: '1d' }),
+        {
+          user: userRow('u', { tpmLimit: 5, maxBudgetNano: 3n }),
+          team: teamRow('t', { maxParallelRequests: 2, maxBudgetNano: 2n, softBudgetNano: 1n }),
+          teamRole: 'admin',
+        },
+      ),
       limited,
     );
     expect(principal.limits).toEqual([
@@ -37,7 +40,10 @@ describe('a compiled principal', () => {
 
   it('binds team keys to the user budget with apply_user_budget_to_team_keys', async () => {
     const strict = await configWith({ budgets: { applyUserBudgetToTeamKeys: true } });
-    const record = recordOf(keyRow('sk-a', { userId: 'u', teamId: 't' }), { user: userRow('u', { maxBudgetNano: 3n }), team: teamRow('t') });
+    const record = recordOf(keyRow('sk-a', { userId: 'u', teamId: 't' }), {
+      user: userRow('u', { maxBudgetNano: 3n }),
+      team: teamRow('t'),
+    });
     expect(compilePrincipal(record, config).budgets).toEqual([]);
     expect(compilePrincipal(record, strict).budgets).toMatchObject([{ scope: { type: 'user', id: 'u' } }]);
     const personal = recordOf(keyRow('sk-a', { userId: 'u' }), { user: userRow('u', { maxBudgetNano: 3n }) });
@@ -49,10 +55,22 @@ describe('a compiled principal', () => {
     ['a restricted key', { models: ['a'] }, undefined, undefined, ['key']],
     ['all-proxy-models', { models: ['all-proxy-models', 'a'] }, undefined, undefined, []],
     ['all-team-models with a team', { models: ['all-team-models'], teamId: 't' }, ['a'], undefined, ['team']],
-    ['all-team-models without a team, which grants nothing', { models: ['all-team-models'] }, undefined, undefined, ['key']],
+    [
+      'all-team-models without a team, which grants nothing',
+      { models: ['all-team-models'] },
+      undefined,
+      undefined,
+      ['key'],
+    ],
     ['a team of all-team-models', { models: ['a'], teamId: 't' }, ['all-team-models'], undefined, ['key']],
     ['a user list on a personal key', { userId: 'u' }, undefined, ['no-default-models'], ['user']],
-    ['a user list on a team key, which does not count', { userId: 'u', teamId: 't' }, [], ['no-default-models'], []],
+    [
+      'a user list on a team key, which does not count',
+      { userId: 'u', teamId: 't' },
+      [],
+      ['no-default-models'],
+      [],
+    ],
   ])('keeps the grants of %s', (_, key, teamModels, userModels, expected) => {
     const record = recordOf(keyRow('sk-a', key), {
       team: teamModels === undefined ? null : teamRow('t', { models: teamModels }),
@@ -66,7 +84,12 @@ describe('a compiled principal', () => {
     ['a user that does not exist', { userId: 'u' }, null, 'team'],
     ['an administrator', { userId: 'u' }, 'proxy_admin', 'proxy_admin'],
     ['an unknown role', { userId: 'u' }, 'superuser', 'internal_user'],
-    ['a pinned customer, even of an administrator', { userId: 'u', customerId: 'c' }, 'proxy_admin', 'customer'],
+    [
+      'a pinned customer, even of an administrator',
+      { userId: 'u', customerId: 'c' },
+      'proxy_admin',
+      'customer',
+    ],
   ])('gives the role of %s', (_, key, role, expected) => {
     const user = role === null ? null : userRow('u', { role });
     expect(compilePrincipal(recordOf(keyRow('sk-a', key), { user }), config).role).toBe(expected);

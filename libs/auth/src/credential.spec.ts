@@ -18,10 +18,17 @@ describe('the credential of a request', () => {
     ['x-api-key (Anthropic)', ['x-api-key', 'sk-1'], token('sk-1', 'x-api-key')],
     ['x-api-key keeps a prefix as text', ['x-api-key', 'Bearer sk-1'], token('Bearer sk-1', 'x-api-key')],
     ['x-goog-api-key', ['X-Goog-Api-Key', 'sk-1'], token('sk-1', 'x-goog-api-key')],
-    ['Azure API management', ['Ocp-Apim-Subscription-Key', 'sk-1'], token('sk-1', 'ocp-apim-subscription-key')],
+    [
+      'Azure API management',
+      ['Ocp-Apim-Subscription-Key', 'sk-1'],
+      token('sk-1', 'ocp-apim-subscription-key'),
+    ],
     [
       'AWS signature with a bearer inside',
-      ['Authorization', 'AWS4-HMAC-SHA256 Credential=Bearer sk-1/20260101/us/bedrock/aws4_request, SignedHeaders=host'],
+      [
+        'Authorization',
+        'AWS4-HMAC-SHA256 Credential=Bearer sk-1/20260101/us/bedrock/aws4_request, SignedHeaders=host',
+      ],
       token('sk-1', 'authorization'),
     ],
     [
@@ -29,10 +36,18 @@ describe('the credential of a request', () => {
       ['x-litellm-api-key', 'AWS4-HMAC-SHA256 Credential=sk-1/20260101/us'],
       token('sk-1', 'x-litellm-api-key'),
     ],
-    ['a bare key in Authorization', ['Authorization', 'sk-1'], { kind: 'malformed', source: 'authorization' }],
+    [
+      'a bare key in Authorization',
+      ['Authorization', 'sk-1'],
+      { kind: 'malformed', source: 'authorization' },
+    ],
     ['BEARER in capitals', ['Authorization', 'BEARER sk-1'], { kind: 'malformed', source: 'authorization' }],
     ['an empty bearer', ['Authorization', 'Bearer '], { kind: 'malformed', source: 'authorization' }],
-    ['an AWS signature without a credential', ['Authorization', 'AWS4-HMAC-SHA256 x=y'], { kind: 'malformed', source: 'authorization' }],
+    [
+      'an AWS signature without a credential',
+      ['Authorization', 'AWS4-HMAC-SHA256 x=y'],
+      { kind: 'malformed', source: 'authorization' },
+    ],
     ['an endless key', ['x-api-key', `sk-${'a'.repeat(9_000)}`], { kind: 'malformed', source: 'x-api-key' }],
     ['no credential', ['host', 'x', 'cookie', 'token=sk-1'], { kind: 'missing' }],
   ])('reads %s', (_, headers, expected) => {
@@ -40,15 +55,29 @@ describe('the credential of a request', () => {
   });
 
   it('is the first in the order of the contract, wherever it stands in the request', () => {
-    const inOrder = ['x-litellm-api-key', 'x-litellm-key', 'authorization', 'api-key', 'x-api-key', 'x-goog-api-key', 'ocp-apim-subscription-key'];
+    const inOrder = [
+      'x-litellm-api-key',
+      'x-litellm-key',
+      'authorization',
+      'api-key',
+      'x-api-key',
+      'x-goog-api-key',
+      'ocp-apim-subscription-key',
+    ];
     for (let first = 0; first < inOrder.length; first += 1) {
-      const headers = inOrder.slice(first).reverse().flatMap((name) => [name, `Bearer sk-${name}`]);
+      const headers = inOrder
+        .slice(first)
+        .reverse()
+        .flatMap((name) => [name, `Bearer sk-${name}`]);
       expect(from(...headers)).toMatchObject({ kind: 'token', source: inOrder[first] });
     }
   });
 
   it('is not rescued by a later header when an earlier one is bad', () => {
-    expect(from('x-api-key', 'sk-good', 'authorization', 'sk-bare')).toEqual({ kind: 'malformed', source: 'authorization' });
+    expect(from('x-api-key', 'sk-good', 'authorization', 'sk-bare')).toEqual({
+      kind: 'malformed',
+      source: 'authorization',
+    });
   });
 
   it('treats an empty header as absent', () => {
@@ -75,10 +104,13 @@ describe('the credential of a request', () => {
 });
 
 describe('a configured header', () => {
-  const from = (...rawHeaders: string[]) => credentialOf({ rawHeaders, url: '/m:generateContent?key=sk-q' }, 'x-my-key');
+  const from = (...rawHeaders: string[]) =>
+    credentialOf({ rawHeaders, url: '/m:generateContent?key=sk-q' }, 'x-my-key');
 
   it('replaces every other source', () => {
-    expect(from('Authorization', 'Bearer sk-1', 'X-My-Key', 'Bearer sk-2')).toEqual(token('sk-2', 'configured-header'));
+    expect(from('Authorization', 'Bearer sk-1', 'X-My-Key', 'Bearer sk-2')).toEqual(
+      token('sk-2', 'configured-header'),
+    );
     expect(from('Authorization', 'Bearer sk-1')).toEqual({ kind: 'missing' });
   });
 

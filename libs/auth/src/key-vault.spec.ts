@@ -22,7 +22,9 @@ class FakeDirectory {
     this.questions.push(hashes);
     if (this.isDown) throw new Error('connect ECONNREFUSED');
     if (this.isSilent) return new Promise(() => undefined);
-    const found = new Map(hashes.flatMap((hash) => (this.rows.has(hash) ? [[hash, this.rows.get(hash)!] as const] : [])));
+    const found = new Map(
+      hashes.flatMap((hash) => (this.rows.has(hash) ? [[hash, this.rows.get(hash)!] as const] : [])),
+    );
     this.meanwhile?.();
     this.meanwhile = undefined;
     return found;
@@ -112,7 +114,9 @@ describe('a known key', () => {
     ['its user', 'user', 'u'],
     ['its team', 'team', 't'],
   ])('is dropped by a change of %s, also for a request that holds it', async (_, noun, id) => {
-    const hash = directory.add(recordOf(keyRow('sk-a', { userId: 'u', teamId: 't' }), { user: userRow('u'), team: teamRow('t') }));
+    const hash = directory.add(
+      recordOf(keyRow('sk-a', { userId: 'u', teamId: 't' }), { user: userRow('u'), team: teamRow('t') }),
+    );
     const held = (await find(hash))!.principal;
     expect(held.isCurrent()).toBe(true);
     directory.add(recordOf(keyRow('sk-a', { blocked: true })));

@@ -51,7 +51,17 @@ export function teamRow(id: string, changed: Partial<Team> = {}): Team {
   return Object.assign(
     new Team(),
     noLimits,
-    { id, alias: null, organizationId: null, models: [], modelAliases: {}, tags: [], metadata: {}, blocked: false, createdAt: CREATED },
+    {
+      id,
+      alias: null,
+      organizationId: null,
+      models: [],
+      modelAliases: {},
+      tags: [],
+      metadata: {},
+      blocked: false,
+      createdAt: CREATED,
+    },
     changed,
   );
 }
@@ -60,17 +70,31 @@ export function userRow(id: string, changed: Partial<User> = {}): User {
   return Object.assign(
     new User(),
     noLimits,
-    { id, email: null, alias: null, role: 'internal_user', models: [], metadata: {}, blocked: false, createdAt: CREATED },
+    {
+      id,
+      email: null,
+      alias: null,
+      role: 'internal_user',
+      models: [],
+      metadata: {},
+      blocked: false,
+      createdAt: CREATED,
+    },
     changed,
   );
 }
 
-export function recordOf(key: VirtualKey, { user = null, team = null, teamRole = null }: Partial<KeyRecord> = {}): KeyRecord {
+export function recordOf(
+  key: VirtualKey,
+  { user = null, team = null, teamRole = null }: Partial<KeyRecord> = {},
+): KeyRecord {
   return { key, user, team, teamRole };
 }
 
 /** The product's own defaults, with a master key and what a test changes. */
-export async function configWith(changed: { [K in 'auth' | 'budgets' | 'limits']?: Partial<ConfigTree[K]> } = {}): Promise<Config> {
+export async function configWith(
+  changed: { [K in 'auth' | 'budgets' | 'limits']?: Partial<ConfigTree[K]> } = {},
+): Promise<Config> {
   const base = await loadConfig({ env: {}, cwd: tmpdir() });
   return new Config({
     ...base,

@@ -51,12 +51,12 @@ function undeclaredPaths(stack: readonly RouterLayer[], mounts: readonly string[
   const found: string[] = [];
   for (const layer of stack) {
     if (layer.route) {
-      const paths = [layer.route.path].flat();
-      for (const method of Object.keys(layer.route.methods)) {
-        for (const path of paths) {
-          const name = `${method === '_all' ? 'ALL' : method.toUpperCase()} ${String(path)}`;
-          if (!declared.has(name)) found.push(name);
-        }
+      const methods = Object.keys(layer.route.methods).map((method) => method.toUpperCase());
+      for (const path of [layer.route.path].flat().map(String)) {
+        const names = methods.map((method) => `${method} ${path}`).filter((name) => !declared.has(name));
+        // `app.all` registers every verb Node knows, one by one.
+        if (names.length > 9) found.push(`ALL ${path}`);
+        else found.push(...names);
       }
     } else if (Array.isArray(layer.handle.stack)) {
       found.push(`(router mounted at ${String(layer.rawPath ?? '?')})`);

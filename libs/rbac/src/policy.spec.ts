@@ -8,11 +8,14 @@ const routes = Object.keys(POLICY) as RouteId[];
 
 describe('the policy table', () => {
   it.each(routes)('%s is a well-formed route with a whole policy', (route) => {
-    expect(route).toMatch(/^(GET|POST|PUT|PATCH|DELETE) \/([a-z0-9_.-]+|\{[a-z]+\})?(\/([a-z0-9_.-]+|\{[a-z]+\}))*$/);
+    expect(route).toMatch(
+      /^(GET|POST|PUT|PATCH|DELETE) \/([a-z0-9_.-]+|\{[a-z]+\})?(\/([a-z0-9_.-]+|\{[a-z]+\}))*$/,
+    );
     const { access, groups, audits, reachesProvider } = policyOf(route);
     if (typeof access !== 'string') for (const role of access) expect(ROLES).toContain(role);
     for (const group of groups) expect(ROUTE_GROUPS).toContain(group);
-    if (access === 'public') expect({ reachesProvider, audits }).toEqual({ reachesProvider: false, audits: undefined });
+    if (access === 'public')
+      expect({ reachesProvider, audits }).toEqual({ reachesProvider: false, audits: undefined });
     if (route.startsWith('GET ')) expect(audits).toBeUndefined();
   });
 
@@ -30,7 +33,10 @@ describe('the policy table', () => {
   });
 
   it('becomes router paths', () => {
-    expect(routerPathOf('POST /key/{key}/regenerate')).toEqual({ method: 'POST', path: '/key/:key/regenerate' });
+    expect(routerPathOf('POST /key/{key}/regenerate')).toEqual({
+      method: 'POST',
+      path: '/key/:key/regenerate',
+    });
   });
 
   it('does not compile with a route that is not in it', () => {

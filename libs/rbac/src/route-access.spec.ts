@@ -19,7 +19,8 @@ const accessWith = (changed: { [K in 'auth' | 'server' | 'metrics']?: Partial<Co
   );
 
 const routes = Object.keys(POLICY) as RouteId[];
-const as = (role: Role, allowedRoutes?: readonly string[]): Principal => callerWith({ role, ...(allowedRoutes ? { allowedRoutes } : {}) });
+const as = (role: Role, allowedRoutes?: readonly string[]): Principal =>
+  callerWith({ role, ...(allowedRoutes ? { allowedRoutes } : {}) });
 
 function refusalOf(access: RouteAccess, route: RouteId, principal: Principal): GatewayError | undefined {
   try {
@@ -57,7 +58,11 @@ describe('who may reach a route', () => {
   });
 
   it('says what the contract says, and never a whole user id', () => {
-    const error = refusalOf(access, 'POST /user/new', callerWith({ role: 'internal_user', userId: 'anna.karenina@example.com' }));
+    const error = refusalOf(
+      access,
+      'POST /user/new',
+      callerWith({ role: 'internal_user', userId: 'anna.karenina@example.com' }),
+    );
     expect(error?.publicMessage).toMatch(/^Authentication Error, Only proxy admin can be used to generate/);
     expect(error?.publicMessage).toContain('Route=/user/new');
     expect(error?.publicMessage).not.toContain('karenina');
@@ -93,12 +98,18 @@ describe("a key's allowed_routes", () => {
 
   it('binds the keys of administrators too, and answers 403 with both members', () => {
     const error = refusalOf(access, 'POST /user/new', as('proxy_admin', ['llm_api_routes']));
-    expect(error).toMatchObject({ status: 403, detail: expect.stringContaining('Virtual key is not allowed to call this route') });
+    expect(error).toMatchObject({
+      status: 403,
+      detail: expect.stringContaining('Virtual key is not allowed to call this route'),
+    });
     expect(error?.publicMessage).toBe(error?.detail);
   });
 
   it('grants an admin route only when the key names its path', () => {
-    expect(access.decide('POST /user/new', as('team', ['/user/new']))).toEqual({ allowed: true, via: 'key_route_grant' });
+    expect(access.decide('POST /user/new', as('team', ['/user/new']))).toEqual({
+      allowed: true,
+      via: 'key_route_grant',
+    });
     expect(access.decide('POST /user/new', as('team', ['/user/*'])).allowed).toBe(true);
     expect(access.decide('POST /user/new', as('team', ['*'])).allowed).toBe(false);
     expect(access.decide('POST /user/new', as('team', ['management_routes'])).allowed).toBe(false);
@@ -130,11 +141,15 @@ describe('switches of the whole proxy', () => {
   it('switches off the admin plane or the data plane, model lists stay', () => {
     const data = accessWith({ server: { disableAdminEndpoints: true } });
     const admin = accessWith({ server: { disableLlmEndpoints: true } });
-    expect(refusalOf(data, 'POST /key/generate', as('proxy_admin'))).toMatchObject({ status: 403, detail: expect.any(String) });
+    expect(refusalOf(data, 'POST /key/generate', as('proxy_admin'))).toMatchObject({
+      status: 403,
+      detail: expect.any(String),
+    });
     expect(data.decide('POST /v1/messages', as('team')).allowed).toBe(true);
     expect(admin.decide('POST /v1/messages', as('proxy_admin')).allowed).toBe(false);
     expect(admin.decide('POST /key/generate', as('proxy_admin')).allowed).toBe(true);
-    for (const access of [data, admin]) expect(access.decide('GET /v1/models', as('team')).allowed).toBe(true);
+    for (const access of [data, admin])
+      expect(access.decide('GET /v1/models', as('team')).allowed).toBe(true);
   });
 
   it('opens metrics only when told to', () => {
