@@ -46,8 +46,7 @@ export function readAnswer(body: Buffer, endpoint: Endpoint): JsonAnswer | undef
     if (thrown instanceof GatewayError) return readLoosely(body, endpoint);
     throw thrown;
   }
-  // A cut-off object has members, but no end.
-  if (lastByte(body) !== 0x7d) return undefined;
+  if (!isClosed(body, [...members.values()].at(-1)?.valueEnd)) return undefined;
   const value = (name: string): unknown => {
     const member = members.get(name);
     return member === undefined ? undefined : parsed(body.toString('utf8', member.valueStart, member.valueEnd));
@@ -87,10 +86,9 @@ function producedBytes(json: unknown): number {
   return bytes;
 }
 
-function lastByte(body: Buffer): number | undefined {
-  let at = body.length - 1;
-  while (at >= 0 && (body[at] === 0x0a || body[at] === 0x0d || body[at] === 0x20 || body[at] === 0x09)) at -= 1;
-  return body[at];
+/** A cut-off object has members, but nothing closes it behind the last of them. */
+function isClosed(body: Buffer, lastValueEnd: number | undefined): boolean {
+  return /^\s*\}\s*$/.test(body.toString('latin1', lastValueEnd ?? body.indexOf(0x7b) + 1));
 }
 
 function parsed(text: string): unknown {
