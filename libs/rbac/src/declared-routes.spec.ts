@@ -13,7 +13,7 @@ import { Config, loadConfig } from '#libs/config';
 import { GatewayError, type Principal } from '#libs/kernel';
 import { afterEach, describe, expect, it } from 'vitest';
 import { callerWith } from '../test/callers.js';
-import { assertEveryRouteDeclared } from './declared-routes.boot.js';
+import { assertEveryRouteDeclared } from './every-route-declared.js';
 import { DeclaredRoutes } from './declared-routes.js';
 import { Caller, Handles } from './handles.js';
 import { Network } from './network.js';

@@ -1,4 +1,4 @@
-export { assertEveryRouteDeclared } from './declared-routes.boot.js';
+export { assertEveryRouteDeclared } from './every-route-declared.js';
 export { DeclaredRoutes } from './declared-routes.js';
 export { Caller, Handles, principalOf, routesOf } from './handles.js';
 export {
