@@ -15,7 +15,8 @@ const STRANGERS = ['auth', 'rbac', 'ratelimit', 'budget'];
 const SIDEWAYS: Record<string, readonly string[]> = {
   auth: ['tenancy', 'audit'],
   tenancy: ['audit'],
-  budget: ['routing'],
+  // Tenancy owns the port through which a key's spend is read; budget owns the books behind it.
+  budget: ['routing', 'tenancy'],
   providers: ['routing'],
   telemetry: ['config'],
   database: ['config', 'telemetry'],
