@@ -85,6 +85,7 @@ export function assemble(parts: Ingredients, findings: Findings): Omit<ConfigTre
       findings,
     ),
     models,
+    environment: (name) => environment.get(name),
     router: readRouter(sections, findings),
     calls: {
       dropParams: litellm.drop_params ?? false,

@@ -21,8 +21,10 @@ export interface ConfigReport {
   readonly file: string;
   /** The file and everything it includes. */
   readonly files: readonly string[];
-  /** What forbids starting with this file. */
+  /** Wrong types and broken YAML. */
   readonly errors: readonly ConfigProblem[];
+  /** False with errors, and with notices that refuse start. */
+  readonly wouldStart: boolean;
   readonly notices: readonly ConfigNotice[];
 }
 
@@ -43,7 +45,7 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
 export function checkConfig(file: string, sources: Omit<ConfigSources, 'flags'> = { env: process.env, cwd: process.cwd() }): ConfigReport {
   const findings = new Findings();
   const { files } = read({ ...sources, flags: { config: file } }, findings);
-  return { file, files, errors: findings.errors, notices: findings.notices };
+  return { file, files, errors: findings.errors, wouldStart: findings.blocking().length === 0, notices: findings.notices };
 }
 
 function read({ flags = {}, env, cwd }: ConfigSources, findings: Findings): { tree: Omit<ConfigTree, 'notices'>; files: readonly string[] } {
@@ -68,7 +70,7 @@ function read({ flags = {}, env, cwd }: ConfigSources, findings: Findings): { tr
   refuseMissingGuards(missing, findings);
 
   const sections = readSections(sectionsRaw, findings);
-  const models = readModels(sectionsRaw['model_list'], sectionsRaw['credential_list'], (name) => environment.get(name), findings);
+  const models = readModels(sectionsRaw['model_list'], sectionsRaw['credential_list'], findings);
   const masterKeyIsLiteral = isLiteral(rest['general_settings'], 'master_key');
   return { tree: assemble({ flags, environment, cwd, configFile, sections, models, masterKeyIsLiteral }, findings), files };
 }

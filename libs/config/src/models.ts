@@ -1,7 +1,6 @@
 import type { ModelEntry } from './config.js';
 import { findNearestName } from './nearest-name.js';
 import type { Findings } from './problems.js';
-import { applyProviderDefaults, providerOf } from './provider-defaults.js';
 import { hideSecrets, isPlainObject } from './secret-values.js';
 import {
   GUARDING_INFO,
@@ -16,27 +15,24 @@ import {
 } from './sections/model-list.schemas.js';
 import { check, isOff, typeName } from './sections/section.js';
 
-type LookUp = (name: string) => string | undefined;
-
 /**
- * `model_list`, with named credentials merged in, provider keys of the environment filled in and secrets wrapped. An
- * entry without a model is left out with a notice, as in LiteLLM; a wrong type is an error.
+ * `model_list`, with named credentials merged in and secrets wrapped. An entry without a model is left out with a notice,
+ * as in LiteLLM; a wrong type is an error.
  */
-export function readModels(raw: unknown, credentials: unknown, lookUp: LookUp, findings: Findings): ModelEntry[] {
+export function readModels(raw: unknown, credentials: unknown, findings: Findings): ModelEntry[] {
   if (raw === undefined || raw === null) return [];
   if (!Array.isArray(raw)) {
     findings.error('model_list', `expected a list of models, got ${typeName(raw)}`);
     return [];
   }
   const named = readCredentials(credentials, findings);
-  return raw.flatMap((entry: unknown, index) => readModel(entry, `model_list.${index}`, named, lookUp, findings) ?? []);
+  return raw.flatMap((entry: unknown, index) => readModel(entry, `model_list.${index}`, named, findings) ?? []);
 }
 
 function readModel(
   raw: unknown,
   path: string,
   credentials: ReadonlyMap<string, Record<string, unknown>>,
-  lookUp: LookUp,
   findings: Findings,
 ): ModelEntry | undefined {
   if (!isPlainObject(raw)) {
@@ -62,7 +58,7 @@ function readModel(
     findings.unknown(`${path}.${stranger}`, `This setting is not known and does nothing.${nearest ? ` Did you mean \`${nearest}\`?` : ''}`);
   }
   const merged = { ...present({ rpm, tpm }), ...present(withCredential(params, path, credentials, findings)) };
-  return finish(name, merged, isPlainObject(info) ? present(info) : {}, path, lookUp, findings);
+  return finish(name, merged, isPlainObject(info) ? present(info) : {}, path, findings);
 }
 
 function finish(
@@ -70,7 +66,6 @@ function finish(
   rawParams: Record<string, unknown>,
   rawInfo: Record<string, unknown>,
   path: string,
-  lookUp: LookUp,
   findings: Findings,
 ): ModelEntry | undefined {
   const params = check(modelParams, rawParams, `${path}.litellm_params`, findings);
@@ -85,13 +80,17 @@ function finish(
   if (UNBUILT_PROVIDERS.has(provider)) {
     findings.unsupported(`${path}.litellm_params.model`, `The provider ${provider} is not there yet; calls to ${modelName} are refused.`);
   }
-  const complete = applyProviderDefaults(params, provider, `${path}.litellm_params`, lookUp, findings);
   return {
     modelName,
-    params: Object.freeze(hideSecrets(complete) as Record<string, unknown>),
+    params: Object.freeze(hideSecrets(params) as Record<string, unknown>),
     info: Object.freeze(hideSecrets(info) as Record<string, unknown>),
     path,
   };
+}
+
+/** The provider that `provider/model` or `custom_llm_provider` names; routing knows what a bare name stands for. */
+function providerOf(params: { readonly model: string; readonly custom_llm_provider?: string | undefined }): string {
+  return params.custom_llm_provider ?? params.model.split('/', 1)[0] ?? params.model;
 }
 
 function withCredential(

@@ -35,11 +35,14 @@ export const secondsAsMs = seconds.transform((value) => Math.round(value * 1000)
 /** Dollars: finite, never negative, at most a billion. */
 export const dollars = z.preprocess(spelledNumber, z.number().nonnegative().max(1e9, 'expected dollars, at most a billion'));
 
-/** A list of texts, or one text with commas between. */
-export const textList = z.preprocess(
-  (value) => (typeof value === 'string' ? value.split(',').map((item) => item.trim()).filter((item) => item !== '') : value),
-  z.array(text),
-);
+/** A list, or one text with commas between. */
+export const listOf = <Item extends z.ZodType>(item: Item) =>
+  z.preprocess(
+    (value) => (typeof value === 'string' ? value.split(',').map((part) => part.trim()).filter((part) => part !== '') : value),
+    z.array(item),
+  );
+
+export const textList = listOf(text);
 
 export const textMap = z.record(z.string(), text);
 

@@ -1,11 +1,9 @@
 import { z } from 'zod';
 import { isIpRange } from '../ip-range.js';
-import { count, flag, positiveCount, secondsAsMs, text, textList } from './fields.js';
+import { count, flag, listOf, positiveCount, secondsAsMs, text, textList } from './fields.js';
 import { guards, moot, notBuilt, type UnbuiltSettings } from './section.js';
 
-const ipRanges = textList.pipe(
-  z.array(z.string().refine(isIpRange, { error: 'expected an IP address or a range such as 10.0.0.0/8' })),
-);
+const ipRanges = listOf(text.refine(isIpRange, { error: 'expected an IP address or a range such as 10.0.0.0/8' }));
 
 const LOG_LEVELS = { trace: 'trace', debug: 'debug', info: 'info', warn: 'warn', warning: 'warn', error: 'error', critical: 'error' } as const;
 
