@@ -2,13 +2,13 @@ import { Changes } from '#libs/database';
 import { ManualClock, type NanoUsd, type Principal, type Scope } from '#libs/kernel';
 import type { Logger } from '#libs/telemetry';
 import type { DataSource } from 'typeorm';
-import { KeyCatalogue } from './key-catalogue.js';
-import { KeyDirectory } from './key-directory.js';
-import { Keys } from './keys.js';
-import { SpendReader } from './spend-reader.js';
-import { Teams } from './teams.js';
-import { type Author, Transactions } from './transactions.js';
-import { Users } from './users.js';
+import { KeyCatalogue } from '../../libs/tenancy/src/key-catalogue.js';
+import { KeyDirectory } from '../../libs/tenancy/src/key-directory.js';
+import { Keys } from '../../libs/tenancy/src/keys.js';
+import { SpendReader } from '../../libs/tenancy/src/spend-reader.js';
+import { Teams } from '../../libs/tenancy/src/teams.js';
+import { type Author, Transactions } from '../../libs/tenancy/src/transactions.js';
+import { Users } from '../../libs/tenancy/src/users.js';
 
 /** Spend that a test decides. */
 export class StatedSpend extends SpendReader {
@@ -19,7 +19,11 @@ export class StatedSpend extends SpendReader {
 }
 
 /** The whole room on one database. */
-export function tenancyOn(database: DataSource, logger: Logger, url: ConstructorParameters<typeof Changes>[0]) {
+export function tenancyOn(
+  database: DataSource,
+  logger: Logger,
+  url: ConstructorParameters<typeof Changes>[0],
+) {
   const clock = new ManualClock(Date.UTC(2026, 0, 1, 10));
   const changes = new Changes(url, logger);
   const transactions = new Transactions(database, changes);
@@ -55,7 +59,12 @@ export function principal(overrides: Partial<Principal> = {}): Principal {
 }
 
 export const admin: Author = {
-  principal: principal({ credential: 'master_key', role: 'proxy_admin', displayName: 'master', user: { id: 'default_user_id' } }),
+  principal: principal({
+    credential: 'master_key',
+    role: 'proxy_admin',
+    displayName: 'master',
+    user: { id: 'default_user_id' },
+  }),
   ip: '127.0.0.1',
   requestId: 'req_test',
 };

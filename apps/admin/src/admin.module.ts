@@ -1,0 +1,26 @@
+import { Module } from '@nestjs/common';
+import { TenancyModule } from '#libs/tenancy';
+import { HealthController } from './health/health.controller.js';
+import { MetaController } from './health/meta.controller.js';
+import { AdminCalls } from './http/admin-calls.js';
+import { BudgetCalendar } from './http/budget-calendar.js';
+import { KeyAnswers } from './keys/key-answers.js';
+import { KeyReadsController } from './keys/key-reads.controller.js';
+import { KeysController } from './keys/keys.controller.js';
+import { MetricsController } from './metrics/metrics.controller.js';
+import { SpendLog } from './spend/spend-log.js';
+import { SpendController } from './spend/spend.controller.js';
+import { TeamsController } from './teams/teams.controller.js';
+import { UsersController } from './users/users.controller.js';
+
+/** The control plane. */
+@Module({
+  imports: [TenancyModule],
+  controllers: [KeysController, KeyReadsController, UsersController, TeamsController, SpendController],
+  providers: [AdminCalls, BudgetCalendar, KeyAnswers, SpendLog],
+})
+export class AdminModule {}
+
+/** Probes, metrics and the few public facts: served by every role. */
+@Module({ controllers: [HealthController, MetaController, MetricsController] })
+export class ProbesModule {}

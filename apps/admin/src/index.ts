@@ -1,0 +1,1 @@
+export { AdminModule, ProbesModule } from './admin.module.js';
