@@ -23,11 +23,20 @@ export function makeCertificate(dnsName: string): TestCertificate {
 
 const ECDSA_WITH_SHA256 = sequence(tlv(0x06, Buffer.from('2a8648ce3d040302', 'hex')));
 
-function certificate(subject: string, issuer: string, subjectKey: KeyObject, issuerKey: KeyObject, extensions: Buffer): string {
+function certificate(
+  subject: string,
+  issuer: string,
+  subjectKey: KeyObject,
+  issuerKey: KeyObject,
+  extensions: Buffer,
+): string {
   const version3 = tlv(0xa0, tlv(0x02, Buffer.from([2])));
   const serial = tlv(0x02, Buffer.concat([Buffer.from([1]), randomBytes(8)]));
   const validity = sequence(utcTime(-1), utcTime(1));
-  const publicKey = createPublicKey(subjectKey.export({ type: 'spki', format: 'pem' })).export({ type: 'spki', format: 'der' });
+  const publicKey = createPublicKey(subjectKey.export({ type: 'spki', format: 'pem' })).export({
+    type: 'spki',
+    format: 'der',
+  });
   const body = sequence(
     ...[version3, serial, ECDSA_WITH_SHA256, nameOf(issuer), validity, nameOf(subject), publicKey],
     tlv(0xa3, sequence(extensions)),

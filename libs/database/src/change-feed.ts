@@ -95,7 +95,11 @@ export class ChangeFeed {
 
   /** LISTEN first, then read: a change between the two rings the bell, one before is read. */
   private async connect(): Promise<void> {
-    const client = directClient(await resolveConnection(this.options.directUrl), 'tollgate changes', QUERY_TIMEOUT_MS);
+    const client = directClient(
+      await resolveConnection(this.options.directUrl),
+      'tollgate changes',
+      QUERY_TIMEOUT_MS,
+    );
     client.on('error', (error) => this.lose(client, error));
     client.on('end', () => this.lose(client, new Error('the connection ended')));
     client.on('notification', () => this.read());
@@ -129,7 +133,8 @@ export class ChangeFeed {
     void this.readOnce(client)
       .then(
         () => {
-          if (this.client === client) this.timer = setTimeout(() => this.read(), this.options.pollMs ?? 1_000);
+          if (this.client === client)
+            this.timer = setTimeout(() => this.read(), this.options.pollMs ?? 1_000);
         },
         (error: unknown) => this.lose(client, error),
       )

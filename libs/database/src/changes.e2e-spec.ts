@@ -3,7 +3,14 @@ import type { DataSource } from 'typeorm';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createTestDatabase, silentLogger, type TestDatabase } from '../../../test/harness/postgres.js';
 import { TcpRelay } from '../../../test/harness/tcp-relay.js';
-import { type Change, type ChangeMark, Changes, cleanUpChanges, createDataSource, withTransaction } from './index.js';
+import {
+  type Change,
+  type ChangeMark,
+  Changes,
+  cleanUpChanges,
+  createDataSource,
+  withTransaction,
+} from './index.js';
 
 const SYSTEM = { system: 'test' };
 let database: TestDatabase;
@@ -97,7 +104,9 @@ describe('changes', () => {
   });
 
   it('goes on after its connection was terminated, with what was committed meanwhile', async () => {
-    await writers.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tollgate changes'`);
+    await writers.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tollgate changes'`,
+    );
     const during = await publish('during');
     expect(await changes.waitUntilApplied(during, 5_000)).toBe(true);
     expect(await changes.waitUntilApplied(await publish('after'))).toBe(true);
@@ -122,7 +131,8 @@ describe('changes', () => {
     await vi.waitFor(() => expect(changes.state()).toBe('down'));
     await publish('lost for ever');
     // The first call notes what has ended by now, the second deletes it.
-    for (let call = 0; call < 2; call += 1) await withTransaction(writers, SYSTEM, (manager) => cleanUpChanges(manager, 0));
+    for (let call = 0; call < 2; call += 1)
+      await withTransaction(writers, SYSTEM, (manager) => cleanUpChanges(manager, 0));
     relay.restore();
     await vi.waitFor(() => expect(gaps).toBe(1), 10_000);
     expect(await changes.waitUntilApplied(await publish('next'))).toBe(true);
@@ -155,13 +165,17 @@ describe('the clean-up of changes', () => {
   it('keeps what is young, and never deletes what was not visible for long enough', async () => {
     await publish('young');
     expect(await withTransaction(writers, SYSTEM, (manager) => cleanUpChanges(manager))).toBe(0);
-    const [row]: { count: string }[] = await writers.query(`SELECT count(*) FROM changes WHERE noun_id = 'young'`);
+    const [row]: { count: string }[] = await writers.query(
+      `SELECT count(*) FROM changes WHERE noun_id = 'young'`,
+    );
     expect(row?.count).toBe('1');
   });
 
   it('takes turns when several race', async () => {
     await Promise.all(
-      Array.from({ length: 6 }, () => withTransaction(writers, SYSTEM, (manager) => cleanUpChanges(manager, 0))),
+      Array.from({ length: 6 }, () =>
+        withTransaction(writers, SYSTEM, (manager) => cleanUpChanges(manager, 0)),
+      ),
     );
     expect(await changes.waitUntilApplied(await publish('after the race'))).toBe(true);
   });

@@ -1,6 +1,6 @@
 import type { Logger } from '#libs/telemetry';
 import type { EntityManager } from 'typeorm';
-import type { Change, ChangeMark, ChangeNoun, ChangeSubscriber } from './change.js';
+import type { ChangeMark, ChangeNoun, ChangeSubscriber } from './change.js';
 import { ChangeFeed, type ChangeFeedOptions } from './change-feed.js';
 
 /** How long a writer waits for its own process to notice, before it answers anyway. */

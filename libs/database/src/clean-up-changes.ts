@@ -33,8 +33,12 @@ export async function cleanUpChanges(manager: EntityManager, keepMs: number = KE
   if (Number(clock.ms) - state.ended.atMs < keepMs) return 0;
 
   const deletedBelow = state.ended.xid;
-  const deleted: [unknown, number] = await manager.query('DELETE FROM changes WHERE xid < $1::xid8', [deletedBelow]);
+  const deleted: [unknown, number] = await manager.query('DELETE FROM changes WHERE xid < $1::xid8', [
+    deletedBelow,
+  ]);
   const next: CleanUpState = { deletedBelow, ended: { xid: clock.xmin, atMs: Number(clock.ms) } };
-  await manager.query(`UPDATE app_state SET value = $1::jsonb WHERE name = 'changes.cleanup'`, [JSON.stringify(next)]);
+  await manager.query(`UPDATE app_state SET value = $1::jsonb WHERE name = 'changes.cleanup'`, [
+    JSON.stringify(next),
+  ]);
   return deleted[1];
 }

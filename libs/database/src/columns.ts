@@ -16,7 +16,8 @@ export const countColumn: ValueTransformer = {
   from: (stored: string | number | null | undefined) => {
     if (stored === null || stored === undefined) return stored;
     const count = Number(stored);
-    if (!Number.isSafeInteger(count)) throw new RangeError('a stored count is larger than a double can hold exactly');
+    if (!Number.isSafeInteger(count))
+      throw new RangeError('a stored count is larger than a double can hold exactly');
     return count;
   },
   to: (value: number | null | undefined) => value,

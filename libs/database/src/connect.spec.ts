@@ -59,7 +59,11 @@ let trusted: FakeServer;
 let misnamed: FakeServer;
 let folder: string;
 beforeAll(async () => {
-  [plain, trusted, misnamed] = await Promise.all([FakeServer.start(), FakeServer.start(own), FakeServer.start(elsewhere)]);
+  [plain, trusted, misnamed] = await Promise.all([
+    FakeServer.start(),
+    FakeServer.start(own),
+    FakeServer.start(elsewhere),
+  ]);
   folder = mkdtempSync(join(tmpdir(), 'tollgate-tls-'));
   writeFileSync(join(folder, 'own.pem'), own.authority);
   writeFileSync(join(folder, 'elsewhere.pem'), elsewhere.authority);
@@ -94,9 +98,12 @@ describe("libpq's sslmode", () => {
     // The authorities this machine trusts did not sign the certificate.
     ['sslmode=verify-full', 'refused', 'refused'],
     ['sslmode=verify-ca', 'refused', 'refused'],
-  ])('"%s" without an authority: a server without TLS is %s, one with it %s', async (query, without, withTls) => {
-    expect([await outcome(plain, query), await outcome(trusted, query)]).toEqual([without, withTls]);
-  });
+  ])(
+    '"%s" without an authority: a server without TLS is %s, one with it %s',
+    async (query, without, withTls) => {
+      expect([await outcome(plain, query), await outcome(trusted, query)]).toEqual([without, withTls]);
+    },
+  );
 
   it.each([
     ['sslmode=require', 'refused', 'tls', 'tls'],
@@ -114,13 +121,18 @@ describe("libpq's sslmode", () => {
   );
 
   /** An impostor with a certificate of any other authority must be found out by every mode that verifies. */
-  it.each(['require', 'verify-ca', 'verify-full'])('%s refuses a certificate of another authority than the given one', async (mode) => {
-    expect(await outcome(trusted, `sslmode=${mode}&sslrootcert=${folder}/elsewhere.pem`)).toBe('refused');
-  });
+  it.each(['require', 'verify-ca', 'verify-full'])(
+    '%s refuses a certificate of another authority than the given one',
+    async (mode) => {
+      expect(await outcome(trusted, `sslmode=${mode}&sslrootcert=${folder}/elsewhere.pem`)).toBe('refused');
+    },
+  );
 
   /** For an address the runtime would compare the certificate with "localhost", which this one carries. */
   it('verify-full compares with the address when the URL has one', async () => {
-    expect(await outcome(trusted, `sslmode=verify-full&sslrootcert=${folder}/own.pem`, '127.0.0.1')).toBe('refused');
+    expect(await outcome(trusted, `sslmode=verify-full&sslrootcert=${folder}/own.pem`, '127.0.0.1')).toBe(
+      'refused',
+    );
   });
 
   it('says within the timeout that a server does not answer, and not with what password', async () => {
@@ -129,7 +141,9 @@ describe("libpq's sslmode", () => {
     const address = silent.address();
     const port = address !== null && typeof address === 'object' ? address.port : 0;
     const startedAt = performance.now();
-    const failing = resolveConnection(new Secret(`postgres://u:s3cret@127.0.0.1:${port}/d?connect_timeout=1`));
+    const failing = resolveConnection(
+      new Secret(`postgres://u:s3cret@127.0.0.1:${port}/d?connect_timeout=1`),
+    );
     await expect(failing).rejects.toThrow(/^PostgreSQL cannot be reached at 127\.0\.0\.1:\d+\.$/);
     expect(performance.now() - startedAt).toBeLessThan(3_000);
     silent.close();

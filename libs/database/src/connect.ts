@@ -44,7 +44,11 @@ export async function resolveConnection(url: Secret): Promise<ConnectionParamete
 }
 
 /** A connection of its own, outside any pool: for LISTEN and session locks. The caller connects, ends and handles `error`. */
-export function directClient(parameters: ConnectionParameters, applicationName: string, timeoutMs: number): pg.Client {
+export function directClient(
+  parameters: ConnectionParameters,
+  applicationName: string,
+  timeoutMs: number,
+): pg.Client {
   const { connectTimeoutMs, applicationName: named, ...rest } = parameters;
   return new pg.Client({
     ...rest,

@@ -52,10 +52,13 @@ export function parseConnectionUrl(url: Secret): ConnectionTarget {
 }
 
 function toUrl(raw: string): URL {
-  if (!/^postgres(ql)?:\/\//.test(raw)) throw new Error('The database URL must begin with postgres:// or postgresql://.');
+  if (!/^postgres(ql)?:\/\//.test(raw))
+    throw new Error('The database URL must begin with postgres:// or postgresql://.');
   try {
     // A Unix socket's URL has no host at all (`postgres://user@/db?host=/run/postgresql`), which URL does not accept.
-    return new URL(raw.replace('@/', '@unnamed.invalid/').replace(/^(postgres(?:ql)?):\/\/\//, '$1://unnamed.invalid/'));
+    return new URL(
+      raw.replace('@/', '@unnamed.invalid/').replace(/^(postgres(?:ql)?):\/\/\//, '$1://unnamed.invalid/'),
+    );
   } catch {
     // The cause is dropped on purpose: it quotes its input.
     throw new Error('The database URL is malformed. Are special characters of the password percent-encoded?');
@@ -69,14 +72,17 @@ function toSslMode(given: string | undefined, rootCertificate: string | undefine
     throw new Error(`The database URL's sslmode is not one of ${SSL_MODES.join(', ')}.`);
   }
   if (rootCertificate === 'system' && mode !== 'verify-full') {
-    throw new Error('sslrootcert=system needs sslmode=verify-full: any public authority could vouch for an impostor.');
+    throw new Error(
+      'sslrootcert=system needs sslmode=verify-full: any public authority could vouch for an impostor.',
+    );
   }
   return mode;
 }
 
 function toPort(text: string): number {
   const port = Number(text);
-  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new Error("The database URL's port is not a port.");
+  if (!Number.isInteger(port) || port < 1 || port > 65_535)
+    throw new Error("The database URL's port is not a port.");
   return port;
 }
 

@@ -34,7 +34,10 @@ export async function createDataSource(options: DataSourceOptions, logger: Logge
   } catch (error) {
     // PgBouncer refuses parameters it does not know; then only our own side of the timeout is left.
     if (!/unsupported startup parameter/.test(String(error))) throw error;
-    logger.warn({}, 'A connection pooler refuses statement timeouts; the database itself will not cancel slow statements.');
+    logger.warn(
+      {},
+      'A connection pooler refuses statement timeouts; the database itself will not cancel slow statements.',
+    );
     return open(connection, options, {}, logger);
   }
 }
@@ -68,7 +71,9 @@ function open(
       ssl: connection.ssl,
       ...(connection.options !== undefined && { options: connection.options }),
     },
-    poolErrorHandler: (error: unknown) => logger.warn({ error }, 'An idle database connection broke; it will be replaced.'),
+    // The message alone: the driver hangs the whole client, with its parameters, on the error.
+    poolErrorHandler: (error: Error) =>
+      logger.warn({ reason: error.message }, 'An idle database connection broke; it will be replaced.'),
     entities: ENTITIES,
     migrations: MIGRATIONS,
     migrationsTableName: 'schema_migrations',

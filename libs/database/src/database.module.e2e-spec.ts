@@ -42,7 +42,10 @@ describe('createDataSource', () => {
   });
 
   it('says who it is, and uses no more connections than it may', async () => {
-    const small = await createDataSource({ url: database.url, poolSize: 2, applicationName: 'small one' }, silentLogger);
+    const small = await createDataSource(
+      { url: database.url, poolSize: 2, applicationName: 'small one' },
+      silentLogger,
+    );
     await Promise.all(Array.from({ length: 10 }, () => small.query('SELECT pg_sleep(0.01)')));
     const [row]: { count: string }[] = await small.query(
       `SELECT count(*) FROM pg_stat_activity WHERE application_name = 'small one'`,
@@ -54,7 +57,9 @@ describe('createDataSource', () => {
   it('fails with a wrong password without showing it, also deep inside the error', async () => {
     const url = new URL(database.url.reveal());
     url.password = 's3cret-guess';
-    const error: unknown = await createDataSource({ url: new Secret(url.href) }, silentLogger).catch((thrown: unknown) => thrown);
+    const error: unknown = await createDataSource({ url: new Secret(url.href) }, silentLogger).catch(
+      (thrown: unknown) => thrown,
+    );
     expect(error).toMatchObject({ code: '28P01' });
     expect(inspect(error, { depth: 20 })).not.toContain('s3cret-guess');
   });

@@ -32,7 +32,11 @@ export class DatabaseModule implements OnApplicationShutdown {
       module: DatabaseModule,
       global: true,
       providers: [
-        { provide: DataSource, inject: [Logger], useFactory: (logger: Logger) => createDataSource(options, logger) },
+        {
+          provide: DataSource,
+          inject: [Logger],
+          useFactory: (logger: Logger) => createDataSource(options, logger),
+        },
         {
           provide: Changes,
           inject: [Logger],

@@ -7,7 +7,11 @@ export { createDataSource, type DataSourceOptions } from './data-source.js';
 export { DatabaseHealth } from './database-health.js';
 export { DatabaseModule, type DatabaseModuleOptions } from './database.module.js';
 export { DirectoryInUse } from './embedded/directory-lock.js';
-export { type EmbeddedPostgres, type EmbeddedPostgresOptions, startEmbeddedPostgres } from './embedded/embedded-postgres.js';
+export {
+  type EmbeddedPostgres,
+  type EmbeddedPostgresOptions,
+  startEmbeddedPostgres,
+} from './embedded/embedded-postgres.js';
 export {
   AppState,
   ArchivedKey,

@@ -27,7 +27,12 @@ beforeAll(async () => {
 afterAll(() => database.drop());
 
 const newKey = (facts: Partial<VirtualKey> = {}): VirtualKey =>
-  dataSource.manager.create(VirtualKey, { id: randomUUID(), tokenHash: randomUUID(), maskedName: 'sk-...abcd', ...facts });
+  dataSource.manager.create(VirtualKey, {
+    id: randomUUID(),
+    tokenHash: randomUUID(),
+    maskedName: 'sk-...abcd',
+    ...facts,
+  });
 
 const newEntry = (day: string, id: string): LedgerEntry =>
   dataSource.manager.create(LedgerEntry, {
@@ -68,14 +73,19 @@ describe('the schema', () => {
         [tableName],
       );
       const sorted = (names: string[]): string[] => names.toSorted();
-      expect(sorted(columns.map((column) => `${column.databaseName}${column.isNullable ? '?' : ''}`)), tableName).toEqual(
+      expect(
+        sorted(columns.map((column) => `${column.databaseName}${column.isNullable ? '?' : ''}`)),
+        tableName,
+      ).toEqual(
         sorted(stored.map((column) => `${column.column_name}${column.is_nullable === 'YES' ? '?' : ''}`)),
       );
     }
   });
 
   it('keeps money exact beyond what a double can hold', async () => {
-    const { id } = await dataSource.manager.save(newKey({ maxBudgetNano: 9_007_199_254_740_993n, tpmLimit: 5_000_000_000 }));
+    const { id } = await dataSource.manager.save(
+      newKey({ maxBudgetNano: 9_007_199_254_740_993n, tpmLimit: 5_000_000_000 }),
+    );
     const key = await dataSource.manager.findOneByOrFail(VirtualKey, { id });
     expect(key.maxBudgetNano).toBe(9_007_199_254_740_993n);
     expect(key.tpmLimit).toBe(5_000_000_000);
@@ -86,7 +96,9 @@ describe('the schema', () => {
     const first = await dataSource.manager.save(newKey({ alias: 'one' }));
     await dataSource.manager.save([newKey(), newKey()]);
     await expect(dataSource.manager.save(newKey({ alias: 'one' }))).rejects.toMatchObject({ code: '23505' });
-    await expect(dataSource.manager.save(newKey({ tokenHash: first.tokenHash }))).rejects.toMatchObject({ code: '23505' });
+    await expect(dataSource.manager.save(newKey({ tokenHash: first.tokenHash }))).rejects.toMatchObject({
+      code: '23505',
+    });
   });
 
   it('keeps a rotated and then deleted key in the archive twice', async () => {
@@ -98,7 +110,9 @@ describe('the schema', () => {
 
   it('takes e-mail addresses that differ only in case for the same', async () => {
     await dataSource.manager.insert(User, { id: 'u1', email: 'Änne@Example.com' });
-    await expect(dataSource.manager.insert(User, { id: 'u2', email: 'äNNE@example.COM' })).rejects.toMatchObject({ code: '23505' });
+    await expect(
+      dataSource.manager.insert(User, { id: 'u2', email: 'äNNE@example.COM' }),
+    ).rejects.toMatchObject({ code: '23505' });
   });
 
   it('forgets memberships with the team or the user, and keeps the keys of both', async () => {
@@ -119,7 +133,9 @@ describe('runMigrations', () => {
     const url = new URL(database.url.reveal());
     url.pathname = `/${name}`;
     const sources = await Promise.all(
-      Array.from({ length: 5 }, () => createDataSource({ url: new Secret(url.href), poolSize: 1 }, silentLogger)),
+      Array.from({ length: 5 }, () =>
+        createDataSource({ url: new Secret(url.href), poolSize: 1 }, silentLogger),
+      ),
     );
     const ran = await Promise.all(sources.map((source) => runMigrations(source)));
     expect(ran.flat()).toEqual(['FirstSchema1700000000001']);
@@ -137,7 +153,9 @@ describe('ledger partitions', () => {
     await ensureLedgerPartitions(dataSource.manager, '2026-01-01', 1);
     const made = await Promise.all([
       ...Array.from({ length: 8 }, () => ensureLedgerPartitions(dataSource.manager, '2026-01-01', 5)),
-      ...Array.from({ length: 20 }, (_, n) => dataSource.manager.insert(LedgerEntry, newEntry('2026-01-01', `e${n}`)).then(() => 0)),
+      ...Array.from({ length: 20 }, (_, n) =>
+        dataSource.manager.insert(LedgerEntry, newEntry('2026-01-01', `e${n}`)).then(() => 0),
+      ),
     ]);
     expect(made.reduce((sum, n) => sum + n)).toBe(4);
     expect(await dataSource.manager.countBy(LedgerEntry, { day: '2026-01-01' })).toBe(20);
@@ -161,12 +179,19 @@ describe('ledger partitions', () => {
     const entry = newEntry('2026-03-01', 'exact');
     await dataSource.manager.insert(LedgerEntry, entry);
     const stored = await dataSource.manager.findOneByOrFail(LedgerEntry, { id: 'exact' });
-    expect(stored).toMatchObject({ day: '2026-03-01', costNano: entry.costNano, inputTokens: 3_000_000_000, startedAt: entry.startedAt });
+    expect(stored).toMatchObject({
+      day: '2026-03-01',
+      costNano: entry.costNano,
+      inputTokens: 3_000_000_000,
+      startedAt: entry.startedAt,
+    });
     await expect(dataSource.manager.insert(LedgerEntry, entry)).rejects.toMatchObject({ code: '23505' });
   });
 
   it('refuse an entry of a day that has none', async () => {
-    await expect(dataSource.manager.insert(LedgerEntry, newEntry('2031-01-01', 'x'))).rejects.toMatchObject({ code: '23514' });
+    await expect(dataSource.manager.insert(LedgerEntry, newEntry('2031-01-01', 'x'))).rejects.toMatchObject({
+      code: '23514',
+    });
   });
 });
 
@@ -182,7 +207,9 @@ describe('withTransaction', () => {
   });
 
   it('refuses to be nested, and can be used again afterwards, also by work that outlives it', async () => {
-    const nested = withTransaction(dataSource, SYSTEM, () => withTransaction(dataSource, SYSTEM, () => Promise.resolve()));
+    const nested = withTransaction(dataSource, SYSTEM, () =>
+      withTransaction(dataSource, SYSTEM, () => Promise.resolve()),
+    );
     await expect(nested).rejects.toThrow('inside withTransaction');
     let later: Promise<number> | undefined;
     await withTransaction(dataSource, SYSTEM, async () => {

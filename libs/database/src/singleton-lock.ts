@@ -114,7 +114,10 @@ export class SingletonLock {
     if (this.client !== client || this.ended) return;
     this.client = undefined;
     clearTimeout(this.timer);
-    this.options.logger.warn({ error, lock: this.options.name }, 'The connection that holds a lock broke; taking it again.');
+    this.options.logger.warn(
+      { error, lock: this.options.name },
+      'The connection that holds a lock broke; taking it again.',
+    );
     void client.end().catch(() => undefined);
     this.retakeLater();
   }

@@ -20,7 +20,8 @@ export async function withTransaction<T>(
   _actor: Principal | SystemActor,
   work: (manager: EntityManager) => Promise<T>,
 ): Promise<T> {
-  if (running.getStore()?.open) throw new Error('withTransaction was called inside withTransaction: pass the manager along.');
+  if (running.getStore()?.open)
+    throw new Error('withTransaction was called inside withTransaction: pass the manager along.');
   const transaction = { open: true };
   return running.run(transaction, async () => {
     try {

@@ -36,7 +36,9 @@ export async function openCluster(dataDir: string, logger: Logger, throwAway: bo
   const directory = join(dataDir, 'postgres');
   const reachable = account === undefined || (await canReach(dataDir, account));
   if (!reachable && process.platform !== 'linux') {
-    throw new Error(`The user "postgres" cannot reach ${dataDir}. Choose a --data-dir outside root's home directory.`);
+    throw new Error(
+      `The user "postgres" cannot reach ${dataDir}. Choose a --data-dir outside root's home directory.`,
+    );
   }
   const isNew = !existsSync(join(directory, 'PG_VERSION'));
   const password = await ownPassword(join(dataDir, 'postgres.password'), isNew);
@@ -51,7 +53,9 @@ export async function openCluster(dataDir: string, logger: Logger, throwAway: bo
   } else {
     await assertSameMajor(directory, binaries.majorVersion);
     if (account && (await stat(directory)).uid !== account.uid) {
-      throw new Error(`${directory} belongs to another user than "postgres". It was made by a start that was not root's.`);
+      throw new Error(
+        `${directory} belongs to another user than "postgres". It was made by a start that was not root's.`,
+      );
     }
   }
   return { ...cluster, directory, dataArgument: reachable ? directory : WHERE_I_AM };
@@ -63,7 +67,8 @@ async function initialise(cluster: Cluster, throwAway: boolean): Promise<void> {
   const passwordFile = join(handover, 'password');
   try {
     await writeFile(passwordFile, `${cluster.password.reveal()}\n`, { mode: 0o600 });
-    for (const path of account ? [handover, passwordFile, directory] : []) await chown(path, account?.uid ?? 0, account?.gid ?? 0);
+    for (const path of account ? [handover, passwordFile, directory] : [])
+      await chown(path, account?.uid ?? 0, account?.gid ?? 0);
     await runInitdb(cluster, [
       `--pgdata=${cluster.dataArgument}`,
       `--username=${SUPERUSER}`,
@@ -96,7 +101,10 @@ function runInitdb({ programs, directory, account }: Cluster, flags: readonly st
     child.once('error', reject);
     child.once('close', (code) => {
       if (code === 0) resolve();
-      else reject(new Error(`The embedded PostgreSQL could not be made (initdb ended with ${code}): ${said.trim()}`));
+      else
+        reject(
+          new Error(`The embedded PostgreSQL could not be made (initdb ended with ${code}): ${said.trim()}`),
+        );
     });
   });
 }
@@ -110,7 +118,9 @@ async function ownPassword(file: string, isNew: boolean): Promise<Secret> {
     return new Secret(password);
   }
   if (!existsSync(file)) {
-    throw new Error(`${file} is missing: it holds the password of the embedded PostgreSQL beside it. Restore it from a backup.`);
+    throw new Error(
+      `${file} is missing: it holds the password of the embedded PostgreSQL beside it. Restore it from a backup.`,
+    );
   }
   await chmod(file, 0o600);
   return new Secret((await readFile(file, 'utf8')).trim());

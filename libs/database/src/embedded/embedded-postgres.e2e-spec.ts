@@ -93,8 +93,16 @@ describe('the embedded PostgreSQL', () => {
     const first = await start();
     await ask(first.url, 'CREATE TABLE kept AS SELECT 1 AS one');
     await running.splice(0)[0]?.stop();
-    const orphan = await startServer(await openCluster(dataDir, silentLogger, false), await findFreePort(), silentLogger, false);
-    writeFileSync(join(dataDir, 'tollgate.lock'), JSON.stringify({ pid: process.pid, start: 'long ago', host: hostname() }));
+    const orphan = await startServer(
+      await openCluster(dataDir, silentLogger, false),
+      await findFreePort(),
+      silentLogger,
+      false,
+    );
+    writeFileSync(
+      join(dataDir, 'tollgate.lock'),
+      JSON.stringify({ pid: process.pid, start: 'long ago', host: hostname() }),
+    );
     const second = await start();
     expect(isAlive(orphan.pid)).toBe(false);
     expect(await ask(second.url, 'SELECT one FROM kept')).toEqual([{ one: 1 }]);
@@ -104,7 +112,10 @@ describe('the embedded PostgreSQL', () => {
   it('starts although the old pid file names a process that lives and is not a server', async () => {
     await (await start()).stop();
     running.splice(0);
-    writeFileSync(join(dataDir, 'postgres', 'postmaster.pid'), `${process.pid}\n/somewhere\n1\n5432\n\n127.0.0.1\n0\nready\n`);
+    writeFileSync(
+      join(dataDir, 'postgres', 'postmaster.pid'),
+      `${process.pid}\n/somewhere\n1\n5432\n\n127.0.0.1\n0\nready\n`,
+    );
     expect(await ask((await start()).url, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
   });
 

@@ -151,8 +151,10 @@ async function startOnFreePort(cluster: Cluster, logger: Logger, throwAway: bool
 /** Makes our database when it is not there, and returns its URL. Proves on the way that the password file is the right one. */
 async function ensureDatabase(cluster: Cluster, port: number): Promise<Secret> {
   const urlOf = (database: string): Secret =>
-    new Secret(`postgres://${SUPERUSER}:${cluster.password.reveal()}@127.0.0.1:${port}/${database}?sslmode=disable`);
-  const client = directClient(await resolveConnection(urlOf('postgres')), 'tollgate start', 10_000);
+    new Secret(
+      `postgres://${SUPERUSER}:${cluster.password.reveal()}@127.0.0.1:${port}/${database}?sslmode=disable`,
+    );
+  const client = directClient(await resolveConnection(urlOf('postgres')), 'tollgate start', 60_000);
   await client.connect();
   try {
     const { rowCount } = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [DATABASE]);

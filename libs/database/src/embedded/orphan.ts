@@ -21,7 +21,9 @@ export async function endOrphan(directory: string, logger: Logger): Promise<void
     process.kill(pid, signal);
     if (await hasEnded(pid, 10_000)) return;
   }
-  throw new Error(`The embedded PostgreSQL left behind (process ${pid}) does not stop. End it and start again.`);
+  throw new Error(
+    `The embedded PostgreSQL left behind (process ${pid}) does not stop. End it and start again.`,
+  );
 }
 
 export function readPid(pidFile: string): number | undefined {

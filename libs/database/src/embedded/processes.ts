@@ -32,7 +32,10 @@ export function isServerOf(pid: number, directory: string): boolean {
     const real = realpathSync(directory);
     if (process.platform === 'linux') {
       // A server works inside its data directory. Its program may have been deleted by an upgrade since.
-      return /\/postgres( \(deleted\))?$/.test(readlinkSync(`/proc/${pid}/exe`)) && readlinkSync(`/proc/${pid}/cwd`) === real;
+      return (
+        /\/postgres( \(deleted\))?$/.test(readlinkSync(`/proc/${pid}/exe`)) &&
+        readlinkSync(`/proc/${pid}/cwd`) === real
+      );
     }
     const command = execFileSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' });
     return command.includes('postgres') && command.includes(real);

@@ -19,9 +19,19 @@ export async function findServerAccount(logger: Logger): Promise<ServerAccount |
   if (process.getuid?.() !== 0) return undefined;
   const existing = await lookUp('postgres');
   if (existing) return existing;
-  logger.info({}, 'Running as root: making a system user "postgres", because PostgreSQL does not run as root.');
+  logger.info(
+    {},
+    'Running as root: making a system user "postgres", because PostgreSQL does not run as root.',
+  );
   try {
-    await run('useradd', ['--system', '--user-group', '--no-create-home', '--shell', '/usr/sbin/nologin', 'postgres']);
+    await run('useradd', [
+      '--system',
+      '--user-group',
+      '--no-create-home',
+      '--shell',
+      '/usr/sbin/nologin',
+      'postgres',
+    ]);
   } catch (cause) {
     throw new Error(
       'PostgreSQL does not run as root, and a user "postgres" could not be made. Start Tollgate as another user, or set DATABASE_URL.',
@@ -55,7 +65,11 @@ export async function canReach(path: string, account: ServerAccount): Promise<bo
  * Where `account` can run the binaries from: where they are, or else (the project lies in root's home directory) a copy
  * in the system's cache, made once a version. Only root can write there, so nobody can slip in another program.
  */
-export async function reachableBinaries(binaries: Binaries, account: ServerAccount, logger: Logger): Promise<string> {
+export async function reachableBinaries(
+  binaries: Binaries,
+  account: ServerAccount,
+  logger: Logger,
+): Promise<string> {
   if (await canReach(join(binaries.root, 'bin'), account)) return binaries.root;
   const cache = (await prepareCache()) ?? (await mkdtemp(join(tmpdir(), 'tollgate-postgres-')));
   const copy = join(cache, `postgres-${binaries.version}-${process.arch}`);

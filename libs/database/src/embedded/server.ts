@@ -21,7 +21,12 @@ export interface Server {
 }
 
 /** Starts the server and waits until it takes connections. Throws with the server's last words when it does not. */
-export async function startServer(cluster: Cluster, port: number, logger: Logger, throwAway: boolean): Promise<Server> {
+export async function startServer(
+  cluster: Cluster,
+  port: number,
+  logger: Logger,
+  throwAway: boolean,
+): Promise<Server> {
   const child = spawn(
     join(cluster.programs, 'bin', 'postgres'),
     ['-D', cluster.dataArgument, ...serverFlags(port, throwAway)],
@@ -39,7 +44,8 @@ export async function startServer(cluster: Cluster, port: number, logger: Logger
   lines.on('line', (line) => {
     lastWords.push(line);
     if (lastWords.length > 10) lastWords.shift();
-    if (/^(FATAL|PANIC):/.test(line)) logger.warn({ postgres: line }, 'The embedded PostgreSQL reports a problem.');
+    if (/^(FATAL|PANIC):/.test(line))
+      logger.warn({ postgres: line }, 'The embedded PostgreSQL reports a problem.');
     else logger.debug({ postgres: line }, 'The embedded PostgreSQL says something.');
   });
   const ended = new Promise<void>((resolve) => {
@@ -75,7 +81,9 @@ export function findFreePort(): Promise<number> {
     probe.listen(0, '127.0.0.1', () => {
       const address = probe.address();
       probe.close(() =>
-        address !== null && typeof address === 'object' ? resolve(address.port) : reject(new Error('no free port')),
+        address !== null && typeof address === 'object'
+          ? resolve(address.port)
+          : reject(new Error('no free port')),
       );
     });
   });
@@ -95,7 +103,9 @@ async function waitUntilReady(
     if (over) throw new Error(`The embedded PostgreSQL did not start: ${lastWords.join(' | ')}`);
     if (performance.now() > deadline) {
       child.kill('SIGQUIT');
-      throw new Error(`The embedded PostgreSQL was not ready within ${START_TIMEOUT_MS / 1000} s: ${lastWords.join(' | ')}`);
+      throw new Error(
+        `The embedded PostgreSQL was not ready within ${START_TIMEOUT_MS / 1000} s: ${lastWords.join(' | ')}`,
+      );
     }
     await new Promise((resolve) => setTimeout(resolve, START_POLL_MS));
   }
