@@ -18,8 +18,15 @@ describe('a JSON answer', () => {
     expect(answer({ usage })?.usage).toMatchObject({ inputTokens: 0, outputTokens: 1 });
   });
 
-  it.each(['<html>', '', '[1]', '{"a":1', '{"id":"x","usage":{"prompt_tokens":1}'])('is refused when it is no whole object: %j', (text) => {
+  const padding = `"data":"${'x'.repeat(20_000)}",`;
+  it.each(['<html>', '', '[1]', '{"a":1', '{"id":"x","usage":{"prompt_tokens":1}'])('is refused when it is no whole object, short or long: %j', (text) => {
     expect(answer(text)).toBeUndefined();
+    expect(answer(text.replace('{', `{${padding}`).replace('[', `["${padding.replaceAll('"', '')}",`).replace('<', `<${padding}`))).toBeUndefined();
+  });
+
+  it('is read the same when it is long', () => {
+    expect(answer(`{${padding}"id":"a","usage":{"prompt_tokens":1,"completion_tokens":2}}`)).toMatchObject({ responseId: 'a', usage: { inputTokens: 1, outputTokens: 2 } });
+    expect(answer(`{"id":"a","id":"b",${padding}"usage":{"prompt_tokens":1}}`)).toMatchObject({ responseId: 'b', usage: { inputTokens: 1 } });
   });
 
   it('shows an error inside a good status, but not a finished response’s null', () => {

@@ -5,6 +5,8 @@ import { anthropicUsage, openAiUsage } from './usage.js';
 
 /** A whole answer in memory: embeddings of a large batch, an image as base64. More is refused rather than risk the process. */
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+/** Up to here a parser is faster than looking for members; beyond (embeddings, images) it costs ten times as much. */
+const PARSED_WHOLE_BYTES = 8 * 1024;
 
 export interface JsonAnswer {
   readonly usage: Usage | undefined;
@@ -39,11 +41,12 @@ export class JsonRelay {
 
 /** Reads what governance needs of an answer: only the members it needs are parsed. Undefined when it is not a JSON object. */
 export function readAnswer(body: Buffer, endpoint: Endpoint): JsonAnswer | undefined {
+  if (body.length <= PARSED_WHOLE_BYTES) return readWhole(body, endpoint);
   let members: Map<string, Member>;
   try {
     members = scanMembers(body);
   } catch (thrown) {
-    if (thrown instanceof GatewayError) return readLoosely(body, endpoint);
+    if (thrown instanceof GatewayError) return readWhole(body, endpoint);
     throw thrown;
   }
   if (!isClosed(body, [...members.values()].at(-1)?.valueEnd)) return undefined;
@@ -63,13 +66,18 @@ export function readAnswer(body: Buffer, endpoint: Endpoint): JsonAnswer | undef
   };
 }
 
-/** An answer that our strict scan refuses (a repeated name) is still the provider's: read as any parser would. */
-function readLoosely(body: Buffer, endpoint: Endpoint): JsonAnswer | undefined {
+/** Short answers, and those our strict scan refuses (a repeated name): read as any parser would. */
+function readWhole(body: Buffer, endpoint: Endpoint): JsonAnswer | undefined {
   const json = parsed(body.toString('utf8'));
   if (typeof json !== 'object' || json === null || Array.isArray(json)) return undefined;
-  const { id, usage: raw } = json as Record<string, unknown>;
+  const { choices, data, error, id, usage: raw } = json as Record<string, unknown>;
   const usage = endpoint === 'messages' ? anthropicUsage(raw) : openAiUsage(raw);
-  return { usage, responseId: typeof id === 'string' ? id : null, outputBytes: usage ? body.length : producedBytes(json), error: undefined };
+  return {
+    usage,
+    responseId: typeof id === 'string' ? id : null,
+    outputBytes: usage ? body.length : producedBytes(json),
+    error: endpoint !== 'responses' && error !== undefined && choices === undefined && data === undefined ? { error } : undefined,
+  };
 }
 
 const TEXT_MEMBERS = new Set(['content', 'text', 'arguments', 'reasoning_content', 'reasoning', 'refusal', 'thinking', 'partial_json']);

@@ -26,7 +26,7 @@ export function outgoingBody(request: UpstreamRequest): OutgoingBody {
 
   if (json['model'] !== request.upstreamModel) edit('model', JSON.stringify(request.upstreamModel));
   for (const name of members.keys()) {
-    if (isForTheProxy(name) || (request.dropParams && !isFieldOf(endpoint, name))) edit(name, null);
+    if (isForTheProxy(name) || request.stripped?.includes(name) || (request.dropParams && !isFieldOf(endpoint, name))) edit(name, null);
   }
   if (members.has('metadata')) metadataEdit(request, edit);
   capEdits(endpoint, deployment, json, request.maxOutputTokens, edit);

@@ -76,6 +76,7 @@ export class SseRelay {
     let passFrom = 0;
     let at = 0;
     let stop = -1;
+    let frames = 0;
     while (at < data.length) {
       const frameEnd = endOfFrame(text, at, atEnd);
       if (frameEnd < 0) break;
@@ -89,8 +90,9 @@ export class SseRelay {
         passFrom = frameEnd;
       }
       at = frameEnd;
+      frames += 1;
     }
-    if (at > 0) this.outputBytes += textBytes(text, textMarkers, 0, at);
+    if (at > 0) this.outputBytes += textBytes(text, textMarkers, at, frames < 2);
     if (stop < 0 && at < data.length) {
       const rest = data.subarray(at);
       this.#pending.push(rest);

@@ -9,13 +9,14 @@ function closingQuote(text: string, from: number): number {
 }
 
 /**
- * Counts the bytes of text a model produced, by looking for the members that carry it, without parsing. Escapes count as
- * written, so the sum is never too small. `text` is the frames' bytes as latin1: one character a byte.
+ * Counts the bytes of text a model produced, up to `to`, by looking for the members that carry it, without parsing. Escapes
+ * count as written, so the sum is never too small. `text` is the frames' bytes as latin1: one character a byte. One frame
+ * alone carries one kind of text, so the search then stops at the first kind found.
  */
-export function textBytes(text: string, markers: readonly string[], from = 0, to = text.length): number {
+export function textBytes(text: string, markers: readonly string[], to: number, isOneFrame: boolean): number {
   let bytes = 0;
   for (const marker of markers) {
-    for (let at = text.indexOf(marker, from); at >= 0 && at < to; at = text.indexOf(marker, at)) {
+    for (let at = text.indexOf(marker); at >= 0 && at < to; at = text.indexOf(marker, at)) {
       at += marker.length;
       while (text[at] === ' ') at += 1;
       if (text[at] !== '"') continue;
@@ -23,6 +24,7 @@ export function textBytes(text: string, markers: readonly string[], from = 0, to
       bytes += end - at - 1;
       at = end;
     }
+    if (isOneFrame && bytes > 0) break;
   }
   return bytes;
 }

@@ -18,6 +18,8 @@ export interface UpstreamRequest {
   /** Output cap to send, when governance lowers or sets one; undefined leaves the caller's. */
   readonly maxOutputTokens?: number;
   readonly dropParams: boolean;
+  /** Top-level members that may not reach the provider, whatever it would make of them. */
+  readonly stripped?: readonly string[];
   /** Headers to forward besides those the wire needs. */
   readonly forwardedHeaders: readonly (readonly [string, string])[];
   readonly timeoutMs: number;
