@@ -4,8 +4,8 @@ import type { KeyRecord } from '#libs/tenancy';
 
 /** At most 40 questions a second reach the database, whatever is presented: bad keys cannot buy more. */
 export const SPACING_MS = 25;
-/** Hashes in one question: an index probe each, some milliseconds together. */
-const LARGEST_BATCH = 2_000;
+/** Hashes in one question: an index probe each. When all are keys nobody met yet, compiling them blocks the loop some 20 ms, so no more. */
+const LARGEST_BATCH = 500;
 /** Beyond this many waiting strangers a new one is told to come back: memory is bounded, nobody is called unknown unread. */
 const MOST_WAITING = 20_000;
 /** Longer than any healthy answer, shorter than a caller's patience. */
