@@ -125,5 +125,6 @@ export class Teams {
 }
 
 export function teamNotFound(teamId: string): GatewayError {
-  return new GatewayError('request.not_found', `Team not found, passed team id: ${teamId}.`, { param: 'team_id' });
+  const message = `Team not found, passed team id: ${teamId}.`;
+  return new GatewayError('request.not_found', message, { param: 'team_id', detail: { error: message } });
 }

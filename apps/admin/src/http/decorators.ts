@@ -15,19 +15,28 @@ export const By = createParamDecorator((_: unknown, context: ExecutionContext): 
   authorOf(context.switchToHttp().getRequest<object>()),
 );
 
-/** Parameter decorator: the body, parsed; unknown fields are named in `x-ignored-fields`. */
-export const AdminBody = createParamDecorator((definition: BodyDefinition, context: ExecutionContext): unknown => {
+// What a decorator is given travels inside an object of its own: Nest takes one with a `schema` or a `transform` (as zod's
+// have) for a pipe of its own and keeps it.
+const bodyOf = createParamDecorator(({ read }: { read: () => BodyDefinition }, context: ExecutionContext): unknown => {
   const http = context.switchToHttp();
   const request = http.getRequest<Request>();
-  const { value, ignored } = parseBody(definition, request.body);
+  const { value, ignored } = parseBody(read(), request.body);
   if (ignored.length > 0) {
     noteIgnored(request, ignored);
     http.getResponse<Response>().setHeader('x-ignored-fields', ignoredFieldsHeader(ignored));
   }
   return value;
 });
+const queryOf = createParamDecorator(({ read }: { read: () => z.ZodObject }, context: ExecutionContext): unknown =>
+  parseQuery(read(), context.switchToHttp().getRequest<Request>().query),
+);
+
+/** Parameter decorator: the body, parsed; unknown fields are named in `x-ignored-fields`. */
+export function AdminBody(definition: BodyDefinition): ParameterDecorator {
+  return bodyOf({ read: () => definition });
+}
 
 /** Parameter decorator: the query, parsed. */
-export const AdminQuery = createParamDecorator((schema: z.ZodObject, context: ExecutionContext): unknown =>
-  parseQuery(schema, context.switchToHttp().getRequest<Request>().query),
-);
+export function AdminQuery(schema: z.ZodObject): ParameterDecorator {
+  return queryOf({ read: () => schema });
+}
