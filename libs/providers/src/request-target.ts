@@ -53,7 +53,7 @@ function pathOf({ wire, provider, apiVersion, apiBase }: Deployment, endpoint: E
     if (/\/openai\/deployments\/[^/]+$/.test(basePath)) return basePath + path + query;
     const root = basePath.replace(/\/openai$/, '');
     if (endpoint === 'responses') return `${root}/openai${path}${query}`;
-    return `${root}/openai/deployments/${encodeURIComponent(upstreamModel)}${path}${query}`;
+    return `${root}/openai/deployments/${pathSegment(upstreamModel)}${path}${query}`;
   }
   if (provider === 'azure_ai') {
     const query = apiVersion === undefined ? '' : `?api-version=${encodeURIComponent(apiVersion)}`;
@@ -61,6 +61,11 @@ function pathOf({ wire, provider, apiVersion, apiBase }: Deployment, endpoint: E
     return isFoundry ? `/models${path}${query || '?api-version=2024-05-01-preview'}` : basePath + path + query;
   }
   return basePath + path;
+}
+
+/** Behind a wildcard callers choose the name: `..` must not walk to another resource of the account. */
+function pathSegment(name: string): string {
+  return /^\.+$/.test(name) ? '%2E'.repeat(name.length) : encodeURIComponent(name);
 }
 
 function headersOf(deployment: Deployment): string[] {
