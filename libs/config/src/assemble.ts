@@ -50,7 +50,10 @@ export function assemble(parts: Ingredients, findings: Findings): Omit<ConfigTre
       ...(configFile === undefined ? {} : { configFile }),
       production,
       rootPath: readRootPath(environment),
-      maxRequestBytes: general.max_request_size_mb === undefined ? MAX_REQUEST_BYTES : Math.floor(general.max_request_size_mb * 1024 * 1024),
+      maxRequestBytes:
+        general.max_request_size_mb === undefined
+          ? MAX_REQUEST_BYTES
+          : Math.floor(general.max_request_size_mb * 1024 * 1024),
       bodyTimeoutMs: BODY_TIMEOUT_MS,
       ...readCors(sections, environment, findings),
       disableAdminEndpoints: environment.flag('DISABLE_ADMIN_ENDPOINTS', findings) ?? false,
@@ -59,7 +62,9 @@ export function assemble(parts: Ingredients, findings: Findings): Omit<ConfigTre
     network: readNetwork(sections, findings),
     auth: {
       ...readMasterKey(parts, production, findings),
-      ...(general.litellm_key_header_name === undefined ? {} : { keyHeaderName: general.litellm_key_header_name.toLowerCase() }),
+      ...(general.litellm_key_header_name === undefined
+        ? {}
+        : { keyHeaderName: general.litellm_key_header_name.toLowerCase() }),
       keyCacheTtlMs: general.user_api_key_cache_ttl ?? KEY_CACHE_TTL_MS,
       keyCacheSize: general.user_api_key_cache_max_size ?? KEY_CACHE_SIZE,
       adminOnlyRoutes: general.admin_only_routes ?? [],
@@ -95,14 +100,19 @@ export function assemble(parts: Ingredients, findings: Findings): Omit<ConfigTre
       allowClientCredentials: general.allow_client_side_credentials ?? false,
       enforceUserParam: general.enforce_user_param ?? false,
       rejectClientTags: general.reject_clientside_metadata_tags ?? false,
-      ...(general.user_header_name === undefined ? {} : { userHeaderName: general.user_header_name.toLowerCase() }),
+      ...(general.user_header_name === undefined
+        ? {}
+        : { userHeaderName: general.user_header_name.toLowerCase() }),
       // "Turn message logging off" is a promise about content, so it wins over the wish to store prompts.
-      storePrompts: (general.store_prompts_in_spend_logs ?? false) && litellm.turn_off_message_logging !== true,
+      storePrompts:
+        (general.store_prompts_in_spend_logs ?? false) && litellm.turn_off_message_logging !== true,
     },
     limits: {
       ...(litellm.rpm === undefined ? {} : { requestsPerMinute: litellm.rpm }),
       ...(litellm.tpm === undefined ? {} : { tokensPerMinute: litellm.tpm }),
-      ...(general.global_max_parallel_requests === undefined ? {} : { parallelRequests: general.global_max_parallel_requests }),
+      ...(general.global_max_parallel_requests === undefined
+        ? {}
+        : { parallelRequests: general.global_max_parallel_requests }),
       windowMs: (environment.wholeNumber('LITELLM_RATE_LIMIT_WINDOW_SIZE', 1, 3600, findings) ?? 60) * 1000,
       tokenMeasure: general.token_rate_limit_type ?? 'total',
     },
@@ -145,7 +155,10 @@ function readCors(
   const asked = environment.flag('LITELLM_CORS_ALLOW_CREDENTIALS', findings);
   const everybody = corsOrigins.includes('*');
   if (asked === true && everybody) {
-    findings.notice('LITELLM_CORS_ALLOW_CREDENTIALS', 'does nothing while every origin is allowed; name the origins in LITELLM_CORS_ORIGINS');
+    findings.notice(
+      'LITELLM_CORS_ALLOW_CREDENTIALS',
+      'does nothing while every origin is allowed; name the origins in LITELLM_CORS_ORIGINS',
+    );
   }
   return { corsOrigins, corsAllowCredentials: !everybody && (asked ?? true) };
 }
@@ -158,7 +171,10 @@ function readNetwork({ general }: Sections, findings: Findings): ConfigTree['net
       'X-Forwarded-For can be forged, so it counts only from the proxies in trusted_proxy_ranges; none are listed, so the address of the connection counts',
     );
   }
-  return { ...(general.allowed_ips === undefined ? {} : { allowedIps: general.allowed_ips }), trustedProxyRanges };
+  return {
+    ...(general.allowed_ips === undefined ? {} : { allowedIps: general.allowed_ips }),
+    trustedProxyRanges,
+  };
 }
 
 function readMasterKey(
@@ -168,7 +184,8 @@ function readMasterKey(
 ): Pick<ConfigTree['auth'], 'masterKey' | 'masterKeySource' | 'masterKeyWeakness' | 'permitWeakMasterKey'> {
   const path = 'general_settings.master_key';
   const variable = 'LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY';
-  const permitWeakMasterKey = environment.flag(variable, findings) ?? general.dangerously_permit_weak_or_unset_master_key ?? false;
+  const permitWeakMasterKey =
+    environment.flag(variable, findings) ?? general.dangerously_permit_weak_or_unset_master_key ?? false;
   const fromEnvironment = environment.get('LITELLM_MASTER_KEY')?.trim();
   if (masterKeyIsLiteral) {
     const used = fromEnvironment === undefined || fromEnvironment === general.master_key;
@@ -184,7 +201,11 @@ function readMasterKey(
   const place = fromEnvironment === undefined ? path : 'LITELLM_MASTER_KEY';
   if (weakness !== undefined) {
     const advice = 'make one with: openssl rand -hex 32';
-    if (production && !permitWeakMasterKey) findings.error(place, `the master key is too weak for production: ${weakness}; ${advice} (or set ${variable}=true)`);
+    if (production && !permitWeakMasterKey)
+      findings.error(
+        place,
+        `the master key is too weak for production: ${weakness}; ${advice} (or set ${variable}=true)`,
+      );
     else findings.notice(place, `the master key is weak: ${weakness}; ${advice}`);
   }
   return {
@@ -198,7 +219,10 @@ function readMasterKey(
 function readRouter({ router, litellm }: Sections, findings: Findings): ConfigTree['router'] {
   const strategy = router.routing_strategy ?? 'simple-shuffle';
   if (strategy !== 'simple-shuffle') {
-    findings.unsupported('router_settings.routing_strategy', `The strategy ${strategy} is not there yet; calls are spread by weight (simple-shuffle).`);
+    findings.unsupported(
+      'router_settings.routing_strategy',
+      `The strategy ${strategy} is not there yet; calls are spread by weight (simple-shuffle).`,
+    );
   }
   return {
     numRetries: router.num_retries ?? litellm.num_retries ?? 2,
@@ -220,7 +244,10 @@ function readRouter({ router, litellm }: Sections, findings: Findings): ConfigTr
 function readBudgets({ litellm, general }: Sections, findings: Findings): ConfigTree['budgets'] {
   const cap = litellm.max_budget ?? 0;
   if (cap > 0 && litellm.budget_duration === undefined) {
-    findings.error('litellm_settings.budget_duration', 'expected a duration such as 30d, because max_budget is set');
+    findings.error(
+      'litellm_settings.budget_duration',
+      'expected a duration such as 30d, because max_budget is set',
+    );
   }
   return {
     // Zero switches the proxy's budget off here, as in LiteLLM; in every other scope it blocks.
@@ -235,11 +262,24 @@ function readBudgets({ litellm, general }: Sections, findings: Findings): Config
   };
 }
 
-function readLogLevel({ general, litellm }: Sections, environment: Environment, findings: Findings): ConfigTree['logging']['level'] {
+function readLogLevel(
+  { general, litellm }: Sections,
+  environment: Environment,
+  findings: Findings,
+): ConfigTree['logging']['level'] {
   const named = environment.get('LITELLM_LOG')?.trim().toLowerCase();
-  const levels: Record<string, ConfigTree['logging']['level']> = { trace: 'trace', debug: 'debug', info: 'info', warn: 'warn', warning: 'warn', error: 'error', critical: 'error' };
+  const levels: Record<string, ConfigTree['logging']['level']> = {
+    trace: 'trace',
+    debug: 'debug',
+    info: 'info',
+    warn: 'warn',
+    warning: 'warn',
+    error: 'error',
+    critical: 'error',
+  };
   const fromEnvironment = named === undefined || !Object.hasOwn(levels, named) ? undefined : levels[named];
-  if (named !== undefined && fromEnvironment === undefined) findings.error('LITELLM_LOG', 'expected DEBUG, INFO, WARNING or ERROR');
+  if (named !== undefined && fromEnvironment === undefined)
+    findings.error('LITELLM_LOG', 'expected DEBUG, INFO, WARNING or ERROR');
   const verbose = general.set_verbose === true || litellm.set_verbose === true;
   return fromEnvironment ?? (verbose ? 'debug' : (general.log_level ?? litellm.log_level ?? 'info'));
 }

@@ -8,7 +8,8 @@ export const BUILT_IN_SECTIONS: Readonly<Record<string, unknown>> = {
       model_name: 'demo',
       litellm_params: {
         model: 'openai/demo',
-        mock_response: 'Hello from Tollgate. This answer was made locally; put a provider into your configuration file for real ones.',
+        mock_response:
+          'Hello from Tollgate. This answer was made locally; put a provider into your configuration file for real ones.',
         input_cost_per_token: 0.000003,
         output_cost_per_token: 0.000015,
       },

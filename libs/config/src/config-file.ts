@@ -24,7 +24,12 @@ export function readConfigFile(path: string, shownAs: string, findings: Findings
   return { sections, files };
 }
 
-function readWithIncludes(path: string, shownAs: string, findings: Findings, files: string[]): Record<string, unknown> {
+function readWithIncludes(
+  path: string,
+  shownAs: string,
+  findings: Findings,
+  files: string[],
+): Record<string, unknown> {
   let text: string;
   try {
     const real = realpathSync(path);
@@ -62,7 +67,13 @@ function includedFiles(include: unknown, findings: Findings): string[] {
 
 /** `true`, `Yes`, `on`: the words Python's YAML reads as booleans, so that a file means here what it meant there. */
 function booleanTag(value: boolean, test: RegExp): ScalarTag {
-  return { identify: (candidate) => candidate === value, default: true, tag: 'tag:yaml.org,2002:bool', test, resolve: () => value };
+  return {
+    identify: (candidate) => candidate === value,
+    default: true,
+    tag: 'tag:yaml.org,2002:bool',
+    test,
+    resolve: () => value,
+  };
 }
 const BOOLEANS = [
   booleanTag(true, /^(?:yes|Yes|YES|true|True|TRUE|on|On|ON)$/),
@@ -125,5 +136,7 @@ function sentenceFor(error: YAMLError): string {
 }
 
 function errorCode(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'unreadable';
+  return error instanceof Error && 'code' in error && typeof error.code === 'string'
+    ? error.code
+    : 'unreadable';
 }

@@ -13,7 +13,8 @@ export function readEnvFile(folder: string, findings: Findings): Variables {
   if (!existsSync(path)) return {};
   try {
     const { mode } = statSync(path);
-    if ((mode & 0o077) !== 0) findings.notice(path, 'other users of this machine can read this file; run: chmod 600 .env');
+    if ((mode & 0o077) !== 0)
+      findings.notice(path, 'other users of this machine can read this file; run: chmod 600 .env');
     return parseEnv(readFileSync(path, 'utf8'));
   } catch {
     // Whatever the reason (a folder, no permission), the operator must know that its values are missing.
@@ -23,7 +24,8 @@ export function readEnvFile(folder: string, findings: Findings): Variables {
 }
 
 /** Names that steer a process or its libraries. A configuration file must not be able to set them. */
-const DANGEROUS = /^(?:PATH|HOME|USER|SHELL|IFS|ENV|BASH_ENV|TMPDIR|NO_PROXY|HTTPS?_PROXY|ALL_PROXY|SSL_CERT_.*|LD_.*|DYLD_.*|PYTHON.*|NODE_.*|NPM_.*|GIT_.*|OPENSSL_.*)$/i;
+const DANGEROUS =
+  /^(?:PATH|HOME|USER|SHELL|IFS|ENV|BASH_ENV|TMPDIR|NO_PROXY|HTTPS?_PROXY|ALL_PROXY|SSL_CERT_.*|LD_.*|DYLD_.*|PYTHON.*|NODE_.*|NPM_.*|GIT_.*|OPENSSL_.*)$/i;
 
 /** `environment_variables` of the file: names for `os.environ/` and provider keys. They never reach the process environment. */
 export function readEnvironmentSection(raw: unknown, findings: Findings): Variables {
@@ -35,7 +37,8 @@ export function readEnvironmentSection(raw: unknown, findings: Findings): Variab
   const variables: Record<string, string> = {};
   for (const [name, value] of Object.entries(raw)) {
     const path = `environment_variables.${name}`;
-    if (DANGEROUS.test(name)) findings.error(path, 'this variable steers the process itself and cannot be set here');
+    if (DANGEROUS.test(name))
+      findings.error(path, 'this variable steers the process itself and cannot be set here');
     else if (value === null || value === undefined) continue;
     else if (typeof value === 'object') findings.error(path, `expected text, got ${typeName(value)}`);
     else variables[name] = String(value);

@@ -42,13 +42,25 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
 }
 
 /** Examines a configuration file as `loadConfig` would, and never throws: everything that is wrong, missing or unknown in it. */
-export function checkConfig(file: string, sources: Omit<ConfigSources, 'flags'> = { env: process.env, cwd: process.cwd() }): ConfigReport {
+export function checkConfig(
+  file: string,
+  sources: Omit<ConfigSources, 'flags'> = { env: process.env, cwd: process.cwd() },
+): ConfigReport {
   const findings = new Findings();
   const { files } = read({ ...sources, flags: { config: file } }, findings);
-  return { file, files, errors: findings.errors, wouldStart: findings.blocking().length === 0, notices: findings.notices };
+  return {
+    file,
+    files,
+    errors: findings.errors,
+    wouldStart: findings.blocking().length === 0,
+    notices: findings.notices,
+  };
 }
 
-function read({ flags = {}, env, cwd }: ConfigSources, findings: Findings): { tree: Omit<ConfigTree, 'notices'>; files: readonly string[] } {
+function read(
+  { flags = {}, env, cwd }: ConfigSources,
+  findings: Findings,
+): { tree: Omit<ConfigTree, 'notices'>; files: readonly string[] } {
   const besideFolder = readEnvFile(cwd, findings);
   const named = flags.config ?? new Environment([env, besideFolder]).get('CONFIG_FILE_PATH');
   const configFile = named === undefined ? undefined : resolve(cwd, named);
@@ -64,7 +76,10 @@ function read({ flags = {}, env, cwd }: ConfigSources, findings: Findings): { tr
   const resolved = (value: unknown, path: string, environment: Environment): unknown =>
     resolveReferences(value, path, (name) => environment.get(name), findings, missing);
   const { environment_variables: variables, ...rest } = raw;
-  const own = readEnvironmentSection(resolved(variables, 'environment_variables', new Environment(outside)), findings);
+  const own = readEnvironmentSection(
+    resolved(variables, 'environment_variables', new Environment(outside)),
+    findings,
+  );
   const environment = new Environment([...outside, own]);
   const sectionsRaw = resolved(rest, '', environment) as Record<string, unknown>;
   refuseMissingGuards(missing, findings);
@@ -72,21 +87,31 @@ function read({ flags = {}, env, cwd }: ConfigSources, findings: Findings): { tr
   const sections = readSections(sectionsRaw, findings);
   const models = readModels(sectionsRaw['model_list'], sectionsRaw['credential_list'], findings);
   const masterKeyIsLiteral = isLiteral(rest['general_settings'], 'master_key');
-  return { tree: assemble({ flags, environment, cwd, configFile, sections, models, masterKeyIsLiteral }, findings), files };
+  return {
+    tree: assemble({ flags, environment, cwd, configFile, sections, models, masterKeyIsLiteral }, findings),
+    files,
+  };
 }
 
 /** Settings whose absence opens a door: one that names a variable nobody set must not count as "not restricted". */
-const MUST_RESOLVE = /^general_settings\.(?:allowed_ips|admin_only_routes|allowed_routes|litellm_key_header_name|cors_origin|custom_auth|enable_\w+|enforce_\w+|reject_\w+|disable_\w+)(?:\.|$)|^guardrails(?:\.|$)|\.litellm_params\.allowed_keys(?:\.|$)/;
+const MUST_RESOLVE =
+  /^general_settings\.(?:allowed_ips|admin_only_routes|allowed_routes|litellm_key_header_name|cors_origin|custom_auth|enable_\w+|enforce_\w+|reject_\w+|disable_\w+)(?:\.|$)|^guardrails(?:\.|$)|\.litellm_params\.allowed_keys(?:\.|$)/;
 
 function refuseMissingGuards(missing: readonly string[], findings: Findings): void {
   for (const path of missing) {
-    if (MUST_RESOLVE.test(path)) findings.error(path, 'this setting restricts access and the variable it names is not set');
+    if (MUST_RESOLVE.test(path))
+      findings.error(path, 'this setting restricts access and the variable it names is not set');
   }
 }
 
 function isLiteral(section: unknown, name: string): boolean {
   const value = isPlainObject(section) ? section[name] : undefined;
-  return typeof value === 'string' && value !== '' && !value.startsWith('os.environ/') && !value.startsWith('oidc/');
+  return (
+    typeof value === 'string' &&
+    value !== '' &&
+    !value.startsWith('os.environ/') &&
+    !value.startsWith('oidc/')
+  );
 }
 
 function deepFreeze<T>(value: T): T {

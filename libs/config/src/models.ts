@@ -26,7 +26,9 @@ export function readModels(raw: unknown, credentials: unknown, findings: Finding
     return [];
   }
   const named = readCredentials(credentials, findings);
-  return raw.flatMap((entry: unknown, index) => readModel(entry, `model_list.${index}`, named, findings) ?? []);
+  return raw.flatMap(
+    (entry: unknown, index) => readModel(entry, `model_list.${index}`, named, findings) ?? [],
+  );
 }
 
 function readModel(
@@ -45,7 +47,10 @@ function readModel(
     return undefined;
   }
   if (params === undefined || params === null || (isPlainObject(params) && isOff(params['model']))) {
-    findings.notice(`${path}.litellm_params`, `the model ${name} has no litellm_params.model and is left out`);
+    findings.notice(
+      `${path}.litellm_params`,
+      `the model ${name} has no litellm_params.model and is left out`,
+    );
     return undefined;
   }
   if (!isPlainObject(params)) {
@@ -55,9 +60,15 @@ function readModel(
   const { rpm, tpm, ...strangers } = rest;
   for (const stranger of Object.keys(strangers)) {
     const nearest = findNearestName(stranger, ['model_name', 'litellm_params', 'model_info', 'rpm', 'tpm']);
-    findings.unknown(`${path}.${stranger}`, `This setting is not known and does nothing.${nearest ? ` Did you mean \`${nearest}\`?` : ''}`);
+    findings.unknown(
+      `${path}.${stranger}`,
+      `This setting is not known and does nothing.${nearest ? ` Did you mean \`${nearest}\`?` : ''}`,
+    );
   }
-  const merged = { ...present({ rpm, tpm }), ...present(withCredential(params, path, credentials, findings)) };
+  const merged = {
+    ...present({ rpm, tpm }),
+    ...present(withCredential(params, path, credentials, findings)),
+  };
   return finish(name, merged, isPlainObject(info) ? present(info) : {}, path, findings);
 }
 
@@ -78,7 +89,10 @@ function finish(
   if (!params || !info) return undefined;
   const provider = providerOf(params);
   if (UNBUILT_PROVIDERS.has(provider)) {
-    findings.unsupported(`${path}.litellm_params.model`, `The provider ${provider} is not there yet; calls to ${modelName} are refused.`);
+    findings.unsupported(
+      `${path}.litellm_params.model`,
+      `The provider ${provider} is not there yet; calls to ${modelName} are refused.`,
+    );
   }
   return {
     modelName,
@@ -89,7 +103,10 @@ function finish(
 }
 
 /** The provider that `provider/model` or `custom_llm_provider` names; routing knows what a bare name stands for. */
-function providerOf(params: { readonly model: string; readonly custom_llm_provider?: string | undefined }): string {
+function providerOf(params: {
+  readonly model: string;
+  readonly custom_llm_provider?: string | undefined;
+}): string {
   return params.custom_llm_provider ?? params.model.split('/', 1)[0] ?? params.model;
 }
 
@@ -102,7 +119,11 @@ function withCredential(
   const { litellm_credential_name: name, ...own } = params;
   if (typeof name !== 'string') return params;
   const values = credentials.get(name);
-  if (!values) findings.error(`${path}.litellm_params.litellm_credential_name`, 'no entry of credential_list has this name');
+  if (!values)
+    findings.error(
+      `${path}.litellm_params.litellm_credential_name`,
+      'no entry of credential_list has this name',
+    );
   return { ...values, ...own };
 }
 
@@ -117,7 +138,11 @@ function readCredentials(raw: unknown, findings: Findings): Map<string, Record<s
     const name = isPlainObject(entry) ? entry['credential_name'] : undefined;
     const values = isPlainObject(entry) ? entry['credential_values'] : undefined;
     if (typeof name === 'string' && name !== '' && isPlainObject(values)) named.set(name, present(values));
-    else findings.error(`credential_list.${index}`, 'expected a credential_name and a mapping credential_values');
+    else
+      findings.error(
+        `credential_list.${index}`,
+        'expected a credential_name and a mapping credential_values',
+      );
   }
   return named;
 }
@@ -140,7 +165,8 @@ function reportUnbuilt(
     if (isOff(value)) continue;
     const missing = Object.hasOwn(unbuilt, name) ? unbuilt[name] : undefined;
     const guard = Object.hasOwn(guarding, name) ? guarding[name] : undefined;
-    if (missing) findings.unsupported(`${path}.${name}`, `${missing}: not there yet; this setting does nothing.`);
+    if (missing)
+      findings.unsupported(`${path}.${name}`, `${missing}: not there yet; this setting does nothing.`);
     if (guard) {
       findings.unsupported(
         `${path}.${name}`,
@@ -155,17 +181,51 @@ function reportUnbuilt(
 function reportMisspelt(params: Record<string, unknown>, path: string, findings: Findings): void {
   const ours = Object.keys(modelParams.shape);
   for (const [name, value] of Object.entries(params)) {
-    if (ours.includes(name) || name.length < 5 || PROVIDER_PARAMS.has(name) || isPriceName(name) || name in UNBUILT_PARAMS) continue;
+    if (
+      ours.includes(name) ||
+      name.length < 5 ||
+      PROVIDER_PARAMS.has(name) ||
+      isPriceName(name) ||
+      name in UNBUILT_PARAMS
+    )
+      continue;
     const nearest = findNearestName(name, ours);
     if (!nearest) continue;
     const refuses = nearest === 'allowed_keys' && !isOff(value);
-    findings.unknown(`${path}.${name}`, `This parameter is not known and is sent to the provider as it is. Did you mean \`${nearest}\`?`, refuses);
+    findings.unknown(
+      `${path}.${name}`,
+      `This parameter is not known and is sent to the provider as it is. Did you mean \`${nearest}\`?`,
+      refuses,
+    );
   }
 }
 
 /** Parameters of providers whose names are near one of ours. */
-const PROVIDER_PARAMS: ReadonlySet<string> = new Set(['max_tokens', 'top_k', 'top_p', 'stop', 'seed', 'user', 'stream', 'api_type', 'models', 'usage', 'store', 'tools', 'modalities', 'headers', 'model_id', 'max_completion_tokens', 'prompt', 'voice', 'size', 'num_ctx']);
+const PROVIDER_PARAMS: ReadonlySet<string> = new Set([
+  'max_tokens',
+  'top_k',
+  'top_p',
+  'stop',
+  'seed',
+  'user',
+  'stream',
+  'api_type',
+  'models',
+  'usage',
+  'store',
+  'tools',
+  'modalities',
+  'headers',
+  'model_id',
+  'max_completion_tokens',
+  'prompt',
+  'voice',
+  'size',
+  'num_ctx',
+]);
 
 function present(settings: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== null && value !== undefined));
+  return Object.fromEntries(
+    Object.entries(settings).filter(([, value]) => value !== null && value !== undefined),
+  );
 }

@@ -37,16 +37,38 @@ describe('a weak master key', () => {
     expect(weaknessOfMasterKey(key)).toContain(reason);
   });
 
-  it.each(['sk-5f2d8c1b9a7e4430b6d1', '5f2d8c1b9a7e4430b6d1'])('is not one that is long and varied, with or without a prefix: %s', (key) => {
-    expect(weaknessOfMasterKey(key)).toBeUndefined();
-  });
+  it.each(['sk-5f2d8c1b9a7e4430b6d1', '5f2d8c1b9a7e4430b6d1'])(
+    'is not one that is long and varied, with or without a prefix: %s',
+    (key) => {
+      expect(weaknessOfMasterKey(key)).toBeUndefined();
+    },
+  );
 });
 
 describe('a secret-like name', () => {
-  it.each(['api_key', 'apiKey', 'X-API-Key', 'aws_secret_access_key', 'vertex_credentials', 'Authorization', 'langfuse_secret', 'redis_password', 'session-token'])('is %s', (name) => {
+  it.each([
+    'api_key',
+    'apiKey',
+    'X-API-Key',
+    'aws_secret_access_key',
+    'vertex_credentials',
+    'Authorization',
+    'langfuse_secret',
+    'redis_password',
+    'session-token',
+  ])('is %s', (name) => {
     expect(isSecretName(name)).toBe(true);
   });
-  it.each(['max_tokens', 'input_cost_per_token', 'key_alias', 'litellm_credential_name', 'model', 'tokens', 'monkey', 'allowed_keys'])('is not %s', (name) => {
+  it.each([
+    'max_tokens',
+    'input_cost_per_token',
+    'key_alias',
+    'litellm_credential_name',
+    'model',
+    'tokens',
+    'monkey',
+    'allowed_keys',
+  ])('is not %s', (name) => {
     expect(isSecretName(name)).toBe(false);
   });
 });

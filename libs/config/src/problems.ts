@@ -12,7 +12,9 @@ export class ConfigError extends Error {
 
   constructor(readonly problems: readonly ConfigProblem[]) {
     const lines = problems.map(({ path, message }) => `  - ${path}: ${message}`);
-    super(`The configuration cannot be used (${problems.length} ${problems.length === 1 ? 'problem' : 'problems'}):\n${lines.join('\n')}`);
+    super(
+      `The configuration cannot be used (${problems.length} ${problems.length === 1 ? 'problem' : 'problems'}):\n${lines.join('\n')}`,
+    );
   }
 }
 

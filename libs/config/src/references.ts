@@ -17,7 +17,9 @@ export function resolveReferences(
 ): unknown {
   if (typeof value === 'string') return resolveText(value, path, lookUp, findings, missing);
   if (Array.isArray(value)) {
-    const items = value.map((item, index) => resolveReferences(item, `${path}.${index}`, lookUp, findings, missing));
+    const items = value.map((item, index) =>
+      resolveReferences(item, `${path}.${index}`, lookUp, findings, missing),
+    );
     return items.filter((item) => item !== undefined);
   }
   if (!isPlainObject(value)) return value;
@@ -36,7 +38,10 @@ function resolveText(
   missing: string[],
 ): string | undefined {
   if (WORKLOAD_IDENTITY.test(text)) {
-    findings.unsupported(path, 'Workload identity tokens (oidc/...) are not there yet; the setting counts as absent.');
+    findings.unsupported(
+      path,
+      'Workload identity tokens (oidc/...) are not there yet; the setting counts as absent.',
+    );
     missing.push(path);
     return undefined;
   }

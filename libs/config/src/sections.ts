@@ -1,7 +1,11 @@
 import type { z } from 'zod';
 import type { Findings } from './problems.js';
 import { checkJwtSettings } from './sections/jwt-auth.schemas.js';
-import { generalSettings, PROTECTIVE_GENERAL_SETTINGS, UNBUILT_GENERAL_SETTINGS } from './sections/general-settings.schemas.js';
+import {
+  generalSettings,
+  PROTECTIVE_GENERAL_SETTINGS,
+  UNBUILT_GENERAL_SETTINGS,
+} from './sections/general-settings.schemas.js';
 import {
   BUILT_CALLBACKS,
   GUARDING_CALLBACKS,
@@ -20,12 +24,22 @@ export interface Sections {
 }
 
 const NAMES: readonly SectionNames[] = [
-  { name: 'general_settings', settings: [...Object.keys(generalSettings.shape), ...UNBUILT_GENERAL_SETTINGS.keys()] },
-  { name: 'litellm_settings', settings: [...Object.keys(litellmSettings.shape), ...UNBUILT_LITELLM_SETTINGS.keys()] },
-  { name: 'router_settings', settings: [...Object.keys(routerSettings.shape), ...UNBUILT_ROUTER_SETTINGS.keys()] },
+  {
+    name: 'general_settings',
+    settings: [...Object.keys(generalSettings.shape), ...UNBUILT_GENERAL_SETTINGS.keys()],
+  },
+  {
+    name: 'litellm_settings',
+    settings: [...Object.keys(litellmSettings.shape), ...UNBUILT_LITELLM_SETTINGS.keys()],
+  },
+  {
+    name: 'router_settings',
+    settings: [...Object.keys(routerSettings.shape), ...UNBUILT_ROUTER_SETTINGS.keys()],
+  },
 ];
 
-const refusing = (unbuilt: UnbuiltSettings): string[] => [...unbuilt].filter(([, setting]) => setting.refuses).map(([name]) => name);
+const refusing = (unbuilt: UnbuiltSettings): string[] =>
+  [...unbuilt].filter(([, setting]) => setting.refuses).map(([name]) => name);
 
 /** Names that restrict or guard, wherever they stand: in the wrong place or misspelt they must not pass for absent. */
 const PROTECTIVE: ReadonlySet<string> = new Set([
@@ -43,7 +57,13 @@ export function readSections(raw: Readonly<Record<string, unknown>>, findings: F
   const common = { protective: PROTECTIVE };
   const litellm = parseSection(
     raw['litellm_settings'],
-    { ...common, name: 'litellm_settings', schema: litellmSettings, unbuilt: UNBUILT_LITELLM_SETTINGS, others: others('litellm_settings') },
+    {
+      ...common,
+      name: 'litellm_settings',
+      schema: litellmSettings,
+      unbuilt: UNBUILT_LITELLM_SETTINGS,
+      others: others('litellm_settings'),
+    },
     findings,
   );
   reportCallbacks(litellm, findings);
@@ -51,18 +71,36 @@ export function readSections(raw: Readonly<Record<string, unknown>>, findings: F
     litellm,
     general: parseSection(
       raw['general_settings'],
-      { ...common, name: 'general_settings', schema: generalSettings, unbuilt: UNBUILT_GENERAL_SETTINGS, others: others('general_settings') },
+      {
+        ...common,
+        name: 'general_settings',
+        schema: generalSettings,
+        unbuilt: UNBUILT_GENERAL_SETTINGS,
+        others: others('general_settings'),
+      },
       findings,
     ),
     router: parseSection(
       raw['router_settings'],
-      { ...common, name: 'router_settings', schema: routerSettings, unbuilt: UNBUILT_ROUTER_SETTINGS, others: others('router_settings') },
+      {
+        ...common,
+        name: 'router_settings',
+        schema: routerSettings,
+        unbuilt: UNBUILT_ROUTER_SETTINGS,
+        others: others('router_settings'),
+      },
       findings,
     ),
   };
 }
 
-const CALLBACK_LISTS = ['callbacks', 'success_callback', 'failure_callback', 'service_callback', 'audit_log_callbacks'] as const;
+const CALLBACK_LISTS = [
+  'callbacks',
+  'success_callback',
+  'failure_callback',
+  'service_callback',
+  'audit_log_callbacks',
+] as const;
 
 /** A callback of one's own can refuse or rewrite calls only from `callbacks`; the other lists hear of calls afterwards. */
 function reportCallbacks(settings: Sections['litellm'], findings: Findings): void {

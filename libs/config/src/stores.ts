@@ -17,10 +17,22 @@ export interface StoreSettings {
 const POOL_SIZE = 10;
 
 /** Where data is kept: the environment wins over the file; `sqlite:///F` means the embedded store, mirrored into F. */
-export function readStores(settings: StoreSettings, environment: Environment, cwd: string, findings: Findings): ConfigTree['stores'] {
+export function readStores(
+  settings: StoreSettings,
+  environment: Environment,
+  cwd: string,
+  findings: Findings,
+): ConfigTree['stores'] {
   const fromEnvironment = environment.get('DATABASE_URL') ?? databaseUrlFromParts(environment);
-  if (fromEnvironment !== undefined && settings.databaseUrl !== undefined && fromEnvironment !== settings.databaseUrl) {
-    findings.notice('general_settings.database_url', 'DATABASE_URL of the environment is used instead of this setting');
+  if (
+    fromEnvironment !== undefined &&
+    settings.databaseUrl !== undefined &&
+    fromEnvironment !== settings.databaseUrl
+  ) {
+    findings.notice(
+      'general_settings.database_url',
+      'DATABASE_URL of the environment is used instead of this setting',
+    );
   }
   const url = fromEnvironment ?? settings.databaseUrl;
   const path = fromEnvironment === undefined ? 'general_settings.database_url' : 'DATABASE_URL';
@@ -29,20 +41,31 @@ export function readStores(settings: StoreSettings, environment: Environment, cw
   const redisUrl = readRedisUrl(settings.redis, environment, findings);
   return {
     ...database,
-    ...(direct !== undefined && isPostgresUrl(direct, 'DATABASE_DIRECT_URL', findings) ? { databaseDirectUrl: new Secret(direct) } : {}),
-    databasePoolSize: environment.wholeNumber('DATABASE_POOL_SIZE', 1, 1000, findings) ?? settings.poolSize ?? POOL_SIZE,
+    ...(direct !== undefined && isPostgresUrl(direct, 'DATABASE_DIRECT_URL', findings)
+      ? { databaseDirectUrl: new Secret(direct) }
+      : {}),
+    databasePoolSize:
+      environment.wholeNumber('DATABASE_POOL_SIZE', 1, 1000, findings) ?? settings.poolSize ?? POOL_SIZE,
     ...(redisUrl === undefined ? {} : { redisUrl: new Secret(redisUrl) }),
   };
 }
 
-function readDatabaseUrl(url: string, path: string, cwd: string, findings: Findings): Partial<ConfigTree['stores']> {
+function readDatabaseUrl(
+  url: string,
+  path: string,
+  cwd: string,
+  findings: Findings,
+): Partial<ConfigTree['stores']> {
   if (/^sqlite:/i.test(url)) {
     const file = /^sqlite:\/\/\/([^?#]+)/i.exec(url)?.[1];
     if (file === undefined) {
       findings.error(path, 'expected sqlite:/// and the name of a file');
       return {};
     }
-    findings.notice(path, 'the embedded PostgreSQL is the store; requests are mirrored into the table request_log of this SQLite file');
+    findings.notice(
+      path,
+      'the embedded PostgreSQL is the store; requests are mirrored into the table request_log of this SQLite file',
+    );
     return { sqliteMirror: isAbsolute(file) ? file : resolve(cwd, file) };
   }
   return isPostgresUrl(url, path, findings) ? { databaseUrl: new Secret(url) } : {};
@@ -50,7 +73,10 @@ function readDatabaseUrl(url: string, path: string, cwd: string, findings: Findi
 
 function isPostgresUrl(url: string, path: string, findings: Findings): boolean {
   if (/^postgres(?:ql)?:\/\/./i.test(url) && URL.canParse(url)) return true;
-  findings.error(path, 'expected a URL that starts with postgresql:// (special characters of the password percent-encoded), or sqlite:///FILE');
+  findings.error(
+    path,
+    'expected a URL that starts with postgresql:// (special characters of the password percent-encoded), or sqlite:///FILE',
+  );
   return false;
 }
 
@@ -65,7 +91,11 @@ function databaseUrlFromParts(environment: Environment): string | undefined {
   return `postgresql://${login}@${host}/${encodeURIComponent(name)}`;
 }
 
-function readRedisUrl(settings: StoreSettings['redis'], environment: Environment, findings: Findings): string | undefined {
+function readRedisUrl(
+  settings: StoreSettings['redis'],
+  environment: Environment,
+  findings: Findings,
+): string | undefined {
   const fromEnvironment = environment.get('REDIS_URL');
   const fromFile = settings.map((redis) => redis && redisUrlOf(redis)).find((url) => url !== undefined);
   const port = environment.wholeNumber('REDIS_PORT', 1, 65_535, findings);
@@ -79,7 +109,10 @@ function readRedisUrl(settings: StoreSettings['redis'], environment: Environment
   const url = fromEnvironment ?? fromFile ?? fromParts;
   if (url === undefined) return undefined;
   if (!/^rediss?:\/\/./i.test(url) || !URL.canParse(url)) {
-    findings.error(fromEnvironment === undefined ? 'general_settings.coordination_redis' : 'REDIS_URL', 'expected a URL that starts with redis:// or rediss://');
+    findings.error(
+      fromEnvironment === undefined ? 'general_settings.coordination_redis' : 'REDIS_URL',
+      'expected a URL that starts with redis:// or rediss://',
+    );
     return undefined;
   }
   return url;
@@ -89,6 +122,9 @@ function redisUrlOf(redis: RedisSettings): string | undefined {
   if (redis.url !== undefined) return redis.url;
   if (redis.host === undefined) return undefined;
   const password = redis.password === undefined ? '' : `:${encodeURIComponent(redis.password)}`;
-  const login = redis.username === undefined && password === '' ? '' : `${encodeURIComponent(redis.username ?? '')}${password}@`;
+  const login =
+    redis.username === undefined && password === ''
+      ? ''
+      : `${encodeURIComponent(redis.username ?? '')}${password}@`;
   return `${redis.ssl === true ? 'rediss' : 'redis'}://${login}${redis.host}:${redis.port ?? 6379}${redis.db === undefined ? '' : `/${redis.db}`}`;
 }

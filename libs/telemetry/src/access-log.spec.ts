@@ -2,7 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { ManualClock, parseUsd } from '#libs/kernel';
 import { AccessLog, greppableWords, maskKey, MemorySink, requestId } from './index.js';
 
-const entry = { method: 'POST', route: '/v1/chat/completions', status: 200, durationMs: 12.345, requestId: 'r-1' };
+const entry = {
+  method: 'POST',
+  route: '/v1/chat/completions',
+  status: 200,
+  durationMs: 12.345,
+  requestId: 'r-1',
+};
 const logOf = (json: boolean, level: 'info' | 'warn' = 'info') => {
   const sink = new MemorySink();
   return { sink, log: new AccessLog(sink, new ManualClock(), { level, json }) };
@@ -60,7 +66,8 @@ describe('the access log', () => {
   it('cannot be forged or made to leak by a model name', () => {
     for (const json of [true, false]) {
       const { sink, log } = logOf(json);
-      for (let i = 0; i < 2; i += 1) log.write({ ...entry, model: `x","level":"fatal"\n{"sk-abcdefghijklmnop9876` });
+      for (let i = 0; i < 2; i += 1)
+        log.write({ ...entry, model: `x","level":"fatal"\n{"sk-abcdefghijklmnop9876` });
       log.flush();
       expect(sink.text.trimEnd().split('\n')).toHaveLength(2);
       expect(sink.text).not.toContain('abcdefghijklmnop');

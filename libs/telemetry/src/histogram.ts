@@ -1,5 +1,7 @@
 /** Upper edges in seconds: from a cache hit to a ten-minute agent call. LiteLLM's dashboards use the same range. */
-export const LATENCY_BUCKETS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600] as const;
+export const LATENCY_BUCKETS_S = [
+  0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600,
+] as const;
 
 /** Counts of observed durations by bucket. One `observe` is a short loop over numbers: no labels, no objects. */
 export class LatencyHistogram {
@@ -41,6 +43,9 @@ export class LatencyHistogram {
 /** `name="value"` pairs, escaped as the text format wants it. */
 export function labelText(labels: Readonly<Record<string, string>>): string {
   return Object.entries(labels)
-    .map(([name, value]) => `${name}="${value.replace(/[\\"\n]/g, (character) => (character === '\n' ? String.raw`\n` : `\\${character}`))}"`)
+    .map(
+      ([name, value]) =>
+        `${name}="${value.replace(/[\\"\n]/g, (character) => (character === '\n' ? String.raw`\n` : `\\${character}`))}"`,
+    )
     .join(',');
 }

@@ -4,7 +4,12 @@ export function readableLine(json: string): string {
   return formatLine(String(time), String(level), String(msg ?? ''), fields);
 }
 
-export function formatLine(time: string, level: string, message: string, fields: Readonly<Record<string, unknown>>): string {
+export function formatLine(
+  time: string,
+  level: string,
+  message: string,
+  fields: Readonly<Record<string, unknown>>,
+): string {
   const details = Object.entries(fields).map(([name, value]) => ` ${name}=${readableValue(value)}`);
   // A line stays one line, so that a value with a line break cannot forge another.
   return `${time} ${level.toUpperCase().padEnd(5)} ${oneLine(message)}${details.join('')}\n`;

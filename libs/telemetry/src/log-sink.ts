@@ -27,7 +27,9 @@ export class ProcessSink extends LogSink {
     } catch (error) {
       if (this.#lost) return;
       this.#lost = true;
-      process.stderr.write(`tollgate: the log file cannot be written (${error instanceof Error ? error.message : 'unknown reason'}); lines go to standard output only\n`);
+      process.stderr.write(
+        `tollgate: the log file cannot be written (${error instanceof Error ? error.message : 'unknown reason'}); lines go to standard output only\n`,
+      );
     }
   }
 

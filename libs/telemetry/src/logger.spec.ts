@@ -8,7 +8,13 @@ describe('the log', () => {
   it('is one JSON object a line when asked for', () => {
     const sink = new MemorySink();
     createLogger({ level: 'info', json: true }, sink).warn({ room: 'budget', left: 3 }, 'nearly used up');
-    expect(JSON.parse(sink.text)).toMatchObject({ level: 'warn', room: 'budget', left: 3, msg: 'nearly used up', time: expect.stringMatching(/Z$/) });
+    expect(JSON.parse(sink.text)).toMatchObject({
+      level: 'warn',
+      room: 'budget',
+      left: 3,
+      msg: 'nearly used up',
+      time: expect.stringMatching(/Z$/),
+    });
   });
 
   it('is one readable line otherwise, whatever the values hold', () => {

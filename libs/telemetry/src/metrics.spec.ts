@@ -2,7 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { parseUsd } from '#libs/kernel';
 import { MAX_REQUEST_SERIES, Metrics } from './metrics.js';
 
-const labels = { route: '/v1/chat/completions', requestedModel: 'gpt', model: 'gpt-4o', hashedApiKey: 'h1', team: 't1', user: 'u"1' };
+const labels = {
+  route: '/v1/chat/completions',
+  requestedModel: 'gpt',
+  model: 'gpt-4o',
+  hashedApiKey: 'h1',
+  team: 't1',
+  user: 'u"1',
+};
 const quiet = { processMetrics: false };
 
 describe('the metrics page', () => {
@@ -10,7 +17,15 @@ describe('the metrics page', () => {
     const metrics = new Metrics(quiet);
     metrics.requestStarted();
     const series = metrics.requests(labels);
-    series.record({ status: 200, durationMs: 120, upstreamMs: 100, firstByteMs: 30, inputTokens: 5, outputTokens: 7, costNanoUsd: parseUsd('0.019') });
+    series.record({
+      status: 200,
+      durationMs: 120,
+      upstreamMs: 100,
+      firstByteMs: 30,
+      inputTokens: 5,
+      outputTokens: 7,
+      costNanoUsd: parseUsd('0.019'),
+    });
     metrics.requests({ ...labels }).record({ status: 429, durationMs: 1, errorCode: 'ratelimit.exceeded' });
     const page = await metrics.render();
     for (const sample of [
@@ -35,13 +50,22 @@ describe('the metrics page', () => {
 
   it('shows deployments, key budgets and queues', async () => {
     const metrics = new Metrics(quiet);
-    const deployment = metrics.deployment({ id: 'd1', model: 'gpt-4o', provider: 'openai', apiBase: 'https://api.example' });
+    const deployment = metrics.deployment({
+      id: 'd1',
+      model: 'gpt-4o',
+      provider: 'openai',
+      apiBase: 'https://api.example',
+    });
     deployment.succeeded();
     deployment.failed(503);
     deployment.cooledDown();
     metrics.setKeyBudget('h1', 'mobile', 3.5, 10);
     metrics.setKeyBudget('h1', 'mobile', 2.5, 10);
-    metrics.observe('litellm_in_memory_spend_update_queue_size', 'Ledger entries not yet in the database', () => 4);
+    metrics.observe(
+      'litellm_in_memory_spend_update_queue_size',
+      'Ledger entries not yet in the database',
+      () => 4,
+    );
     const page = await metrics.render();
     expect(page).toMatch(/litellm_deployment_success_responses_total\{[^}]*model_id="d1"[^}]*\} 1/);
     expect(page).toMatch(/litellm_deployment_failure_responses_total\{[^}]*exception_status="503"\} 1/);
@@ -56,8 +80,11 @@ describe('the metrics page', () => {
   it('keeps its size when labels never stop being new, and loses no count', async () => {
     const metrics = new Metrics(quiet);
     const requests = MAX_REQUEST_SERIES * 3;
-    for (let i = 0; i < requests; i += 1) metrics.requests({ ...labels, requestedModel: `invented-${i}` }).record({ status: 400, durationMs: 1 });
-    const counts = [...(await metrics.render()).matchAll(/^litellm_requests_metric_total\{.*\} (\d+)$/gm)].map((match) => Number(match[1]));
+    for (let i = 0; i < requests; i += 1)
+      metrics.requests({ ...labels, requestedModel: `invented-${i}` }).record({ status: 400, durationMs: 1 });
+    const counts = [
+      ...(await metrics.render()).matchAll(/^litellm_requests_metric_total\{.*\} (\d+)$/gm),
+    ].map((match) => Number(match[1]));
     expect(counts.length).toBeLessThanOrEqual(MAX_REQUEST_SERIES + 1);
     expect(counts.reduce((sum, count) => sum + count, 0)).toBe(requests);
   });

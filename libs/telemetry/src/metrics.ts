@@ -1,7 +1,13 @@
+import { DEPLOYMENT_LABELS, KEY_LABELS, REQUEST_LABELS, requestLabels } from './metric-labels.js';
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import { LRUCache } from 'lru-cache';
 import { labelText, type LatencyHistogram } from './histogram.js';
-import { type DeploymentLabels, DeploymentSeries, type RequestLabels, RequestSeries } from './metric-series.js';
+import {
+  type DeploymentLabels,
+  DeploymentSeries,
+  type RequestLabels,
+  RequestSeries,
+} from './metric-series.js';
 
 /**
  * Combinations of labels kept apart in one process. Callers choose model names and there may be any number of keys, so
@@ -11,13 +17,8 @@ export const MAX_REQUEST_SERIES = 1000;
 const MAX_DEPLOYMENT_SERIES = 500;
 /** Gauges of remaining money, for the keys used most recently. */
 const MAX_BUDGET_SERIES = 1000;
-const MAX_LABEL_LENGTH = 128;
 
 const OTHER: RequestLabels = { route: 'other', requestedModel: 'other', model: 'other' };
-
-const REQUEST_LABELS = ['hashed_api_key', 'api_key_alias', 'user', 'team', 'team_alias', 'org_id', 'requested_model', 'model', 'route', 'end_user'] as const;
-const DEPLOYMENT_LABELS = ['litellm_model_name', 'model_id', 'api_base', 'api_provider'] as const;
-const KEY_LABELS = ['hashed_api_key', 'api_key_alias'] as const;
 
 interface KeyBudget {
   alias: string;
@@ -67,7 +68,8 @@ export class Metrics {
     const known = this.#deployments.get(labels.id);
     if (known) return known;
     const full = this.#deployments.size >= MAX_DEPLOYMENT_SERIES;
-    if (full && labels.id !== 'other') return this.deployment({ id: 'other', model: 'other', provider: 'other', apiBase: 'other' });
+    if (full && labels.id !== 'other')
+      return this.deployment({ id: 'other', model: 'other', provider: 'other', apiBase: 'other' });
     const series = new DeploymentSeries({
       litellm_model_name: labels.model,
       model_id: labels.id,
@@ -109,52 +111,111 @@ export class Metrics {
 
   #declareRequests(): void {
     this.observe('litellm_in_flight_requests', 'Requests being answered now', () => this.#inFlight);
-    this.#counter('litellm_proxy_total_requests_metric_total', 'Requests answered, by status', [...REQUEST_LABELS, 'status_code'], (add) => {
-      for (const series of this.#requests.values()) {
-        for (const [status, count] of series.statuses) add({ ...series.labels, status_code: String(status) }, count);
-      }
-    });
-    const failureLabels = [...REQUEST_LABELS, 'exception_status', 'exception_class'];
-    this.#counter('litellm_proxy_failed_requests_metric_total', 'Requests that failed, by status and error code', failureLabels, (add) => {
-      for (const series of this.#requests.values()) {
-        for (const [failure, count] of series.failures) {
-          const [status = '', code = ''] = failure.split(' ');
-          add({ ...series.labels, exception_status: status, exception_class: code }, count);
+    this.#counter(
+      'litellm_proxy_total_requests_metric_total',
+      'Requests answered, by status',
+      [...REQUEST_LABELS, 'status_code'],
+      (add) => {
+        for (const series of this.#requests.values()) {
+          for (const [status, count] of series.statuses)
+            add({ ...series.labels, status_code: String(status) }, count);
         }
-      }
-    });
-    this.#sum('litellm_requests_metric_total', 'Requests answered', (series) => [...series.statuses.values()].reduce((sum, count) => sum + count, 0));
+      },
+    );
+    const failureLabels = [...REQUEST_LABELS, 'exception_status', 'exception_class'];
+    this.#counter(
+      'litellm_proxy_failed_requests_metric_total',
+      'Requests that failed, by status and error code',
+      failureLabels,
+      (add) => {
+        for (const series of this.#requests.values()) {
+          for (const [failure, count] of series.failures) {
+            const [status = '', code = ''] = failure.split(' ');
+            add({ ...series.labels, exception_status: status, exception_class: code }, count);
+          }
+        }
+      },
+    );
+    this.#sum('litellm_requests_metric_total', 'Requests answered', (series) =>
+      [...series.statuses.values()].reduce((sum, count) => sum + count, 0),
+    );
     this.#sum('litellm_spend_metric_total', 'Money spent, in dollars', (series) => series.spendUsd);
-    this.#sum('litellm_total_tokens_metric_total', 'Tokens, input and output', (series) => series.inputTokens + series.outputTokens);
+    this.#sum(
+      'litellm_total_tokens_metric_total',
+      'Tokens, input and output',
+      (series) => series.inputTokens + series.outputTokens,
+    );
     this.#sum('litellm_input_tokens_metric_total', 'Input tokens', (series) => series.inputTokens);
     this.#sum('litellm_output_tokens_metric_total', 'Output tokens', (series) => series.outputTokens);
   }
 
   #declareDeployments(): void {
     const all = (): Iterable<DeploymentSeries> => this.#deployments.values();
-    this.#counter('litellm_deployment_success_responses_total', 'Answers of a deployment that succeeded', DEPLOYMENT_LABELS, (add) => {
-      for (const series of all()) add(series.labels, series.successes);
-    });
-    this.#counter('litellm_deployment_failure_responses_total', 'Calls to a deployment that failed, by status', [...DEPLOYMENT_LABELS, 'exception_status'], (add) => {
-      for (const series of all()) for (const [status, count] of series.failures) add({ ...series.labels, exception_status: String(status) }, count);
-    });
-    this.#counter('litellm_deployment_total_requests_total', 'Calls to a deployment', DEPLOYMENT_LABELS, (add) => {
-      for (const series of all()) add(series.labels, series.successes + [...series.failures.values()].reduce((sum, count) => sum + count, 0));
-    });
-    this.#counter('litellm_deployment_cooled_down_total', 'Times a deployment was set aside', DEPLOYMENT_LABELS, (add) => {
-      for (const series of all()) add(series.labels, series.cooldowns);
-    });
-    this.#gauge('litellm_deployment_state', '0 healthy, 1 partial outage, 2 complete outage', DEPLOYMENT_LABELS, (set) => {
-      for (const series of all()) set(series.labels, series.state);
-    });
+    this.#counter(
+      'litellm_deployment_success_responses_total',
+      'Answers of a deployment that succeeded',
+      DEPLOYMENT_LABELS,
+      (add) => {
+        for (const series of all()) add(series.labels, series.successes);
+      },
+    );
+    this.#counter(
+      'litellm_deployment_failure_responses_total',
+      'Calls to a deployment that failed, by status',
+      [...DEPLOYMENT_LABELS, 'exception_status'],
+      (add) => {
+        for (const series of all())
+          for (const [status, count] of series.failures)
+            add({ ...series.labels, exception_status: String(status) }, count);
+      },
+    );
+    this.#counter(
+      'litellm_deployment_total_requests_total',
+      'Calls to a deployment',
+      DEPLOYMENT_LABELS,
+      (add) => {
+        for (const series of all())
+          add(
+            series.labels,
+            series.successes + [...series.failures.values()].reduce((sum, count) => sum + count, 0),
+          );
+      },
+    );
+    this.#counter(
+      'litellm_deployment_cooled_down_total',
+      'Times a deployment was set aside',
+      DEPLOYMENT_LABELS,
+      (add) => {
+        for (const series of all()) add(series.labels, series.cooldowns);
+      },
+    );
+    this.#gauge(
+      'litellm_deployment_state',
+      '0 healthy, 1 partial outage, 2 complete outage',
+      DEPLOYMENT_LABELS,
+      (set) => {
+        for (const series of all()) set(series.labels, series.state);
+      },
+    );
   }
 
   #declareBudgets(): void {
     const each = (value: (budget: KeyBudget) => number) => (set: SetValue) => {
-      for (const [hash, budget] of this.#budgets.entries()) set({ hashed_api_key: hash, api_key_alias: budget.alias }, value(budget));
+      for (const [hash, budget] of this.#budgets.entries())
+        set({ hashed_api_key: hash, api_key_alias: budget.alias }, value(budget));
     };
-    this.#gauge('litellm_remaining_api_key_budget_metric', 'Dollars a key may still spend', KEY_LABELS, each((budget) => budget.remainingUsd));
-    this.#gauge('litellm_api_key_max_budget_metric', 'Dollars a key may spend in a period', KEY_LABELS, each((budget) => budget.maxUsd));
+    this.#gauge(
+      'litellm_remaining_api_key_budget_metric',
+      'Dollars a key may still spend',
+      KEY_LABELS,
+      each((budget) => budget.remainingUsd),
+    );
+    this.#gauge(
+      'litellm_api_key_max_budget_metric',
+      'Dollars a key may spend in a period',
+      KEY_LABELS,
+      each((budget) => budget.maxUsd),
+    );
   }
 
   #sum(name: string, help: string, value: (series: RequestSeries) => number): void {
@@ -163,7 +224,12 @@ export class Metrics {
     });
   }
 
-  #counter(name: string, help: string, labelNames: readonly string[], collect: (add: SetValue) => void): void {
+  #counter(
+    name: string,
+    help: string,
+    labelNames: readonly string[],
+    collect: (add: SetValue) => void,
+  ): void {
     new Counter({
       name,
       help,
@@ -192,9 +258,17 @@ export class Metrics {
   /** prom-client keeps a histogram's labels per observation, which costs a request microseconds; ours are written out here. */
   #histograms(): string {
     const histograms: [string, string, (series: RequestSeries) => LatencyHistogram][] = [
-      ['litellm_request_total_latency_metric', 'Seconds from the first byte of a request to the last of its answer', (series) => series.total],
+      [
+        'litellm_request_total_latency_metric',
+        'Seconds from the first byte of a request to the last of its answer',
+        (series) => series.total,
+      ],
       ['litellm_llm_api_latency_metric', 'Seconds the upstream took', (series) => series.upstream],
-      ['litellm_llm_api_time_to_first_token_metric', 'Seconds until the first byte of a stream', (series) => series.firstByte],
+      [
+        'litellm_llm_api_time_to_first_token_metric',
+        'Seconds until the first byte of a stream',
+        (series) => series.firstByte,
+      ],
       ['litellm_overhead_latency_metric', 'Seconds the gateway added', (series) => series.overhead],
     ];
     const all = [...this.#requests.values()].map((series) => [series, labelText(series.labels)] as const);
@@ -210,23 +284,3 @@ export class Metrics {
 }
 
 type SetValue = (labels: Readonly<Record<string, string>>, value: number) => void;
-
-function requestLabels(labels: RequestLabels): Record<string, string> {
-  return {
-    hashed_api_key: labels.hashedApiKey ?? '',
-    api_key_alias: cut(labels.apiKeyAlias),
-    user: cut(labels.user),
-    team: cut(labels.team),
-    team_alias: cut(labels.teamAlias),
-    org_id: cut(labels.organizationId),
-    requested_model: cut(labels.requestedModel),
-    model: cut(labels.model),
-    route: labels.route,
-    // Present because dashboards group by it; empty because callers choose it and could fill the memory.
-    end_user: '',
-  };
-}
-
-function cut(value = ''): string {
-  return value.slice(0, MAX_LABEL_LENGTH);
-}

@@ -16,7 +16,9 @@ export interface LoggerOptions {
 
 /** The product's logger: pino writes, everything is redacted first, at every level. Lines are out when the call returns. */
 export function createLogger(options: LoggerOptions, sink: LogSink = new ProcessSink(options.file)): Logger {
-  const write = options.json ? (line: string) => sink.write(line) : (line: string) => sink.write(readableLine(line));
+  const write = options.json
+    ? (line: string) => sink.write(line)
+    : (line: string) => sink.write(readableLine(line));
   const instance = pino(
     {
       level: options.level,

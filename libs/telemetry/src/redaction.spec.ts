@@ -43,22 +43,38 @@ function samples(): { kind: string; canary: string; text: string }[] {
     make('password pair', password, `password=${password} host=x`),
     make('named secret', password, `client_secret: ${password}`),
     make('database variable', password, `DATABASE_URL=postgres://u:${password}@h/d`),
-  ].map((sample) => (sample.kind === 'PEM' ? { ...sample, text: `-----BEGIN PRIVATE KEY-----\n${sample.canary}\n-----END PRIVATE KEY-----` } : sample));
+  ].map((sample) =>
+    sample.kind === 'PEM'
+      ? { ...sample, text: `-----BEGIN PRIVATE KEY-----\n${sample.canary}\n-----END PRIVATE KEY-----` }
+      : sample,
+  );
 }
 
 /** The attack: a key that reached an error message is read by everybody who can read the logs. */
 describe('a secret in the logs', () => {
   for (const { kind } of samples()) {
     it(`never comes out: ${kind}`, () => {
-      const { canary, text } = samples().find((sample) => sample.kind === kind) ?? { canary: 'missing', text: 'missing' };
+      const { canary, text } = samples().find((sample) => sample.kind === kind) ?? {
+        canary: 'missing',
+        text: 'missing',
+      };
       for (const json of [true, false]) {
         const sink = new MemorySink();
         const logger = createLogger({ level: 'trace', json }, sink);
         const cause = new Error(`inner ${text}`);
-        const error = Object.assign(new Error(`outer ${text}`, { cause }), { detail: text, response: { headers: { x: text } } });
+        const error = Object.assign(new Error(`outer ${text}`, { cause }), {
+          detail: text,
+          response: { headers: { x: text } },
+        });
         logger.error({ err: error }, `failed: ${text}`);
-        logger.info({ note: text, deep: { list: [text, { more: text }], map: new Map([['m', text]]) } }, 'nested');
-        logger.debug({ [`name ${text}`]: 1, url: new URL(`http://x/?q=${encodeURIComponent(text)}`) }, 'odd places');
+        logger.info(
+          { note: text, deep: { list: [text, { more: text }], map: new Map([['m', text]]) } },
+          'nested',
+        );
+        logger.debug(
+          { [`name ${text}`]: 1, url: new URL(`http://x/?q=${encodeURIComponent(text)}`) },
+          'odd places',
+        );
         logger.child({ bound: text }).warn({}, 'child');
         logger.fatal(new AggregateError([new Error(text)], text), 'aggregate');
         logger.trace({ set: new Set([text]), json: { toJSON: () => ({ text }) } }, text);
@@ -70,7 +86,14 @@ describe('a secret in the logs', () => {
 
   it('is masked under any secret-like name, whatever it looks like', () => {
     const plain = 'just words';
-    const fields = { password: plain, apiKey: plain, 'x-api-key': plain, set_cookie: plain, nested: { client_secret: [plain] }, rawHeaders: ['Authorization', plain] };
+    const fields = {
+      password: plain,
+      apiKey: plain,
+      'x-api-key': plain,
+      set_cookie: plain,
+      nested: { client_secret: [plain] },
+      rawHeaders: ['Authorization', plain],
+    };
     expect(JSON.stringify(redactFields(fields))).not.toContain(plain);
     expect(JSON.stringify(redactFields({ value: new Secret('hidden-value') }))).not.toContain('hidden-value');
   });
@@ -80,7 +103,10 @@ describe('a secret in the logs', () => {
     registerSecret(new Secret(odd));
     registerSecret(odd);
     const sink = new MemorySink();
-    createLogger({ level: 'info', json: true }, sink).info({ text: `x${odd}y`, quoted: JSON.stringify({ odd }) }, `see ${encodeURIComponent(odd)}`);
+    createLogger({ level: 'info', json: true }, sink).info(
+      { text: `x${odd}y`, quoted: JSON.stringify({ odd }) },
+      `see ${encodeURIComponent(odd)}`,
+    );
     expect(sink.text).not.toContain(odd.slice(-12));
   });
 
@@ -117,17 +143,46 @@ describe('ordinary text', () => {
 
 describe('fields of any shape', () => {
   it('never throw: cycles, getters, proxies, huge lists, bigints', () => {
-    const cycle: Record<string, unknown> = { count: 1n, bytes: Buffer.from('x'), when: new Date(0), invalid: new Date(Number.NaN), run: () => 1 };
+    const cycle: Record<string, unknown> = {
+      count: 1n,
+      bytes: Buffer.from('x'),
+      when: new Date(0),
+      invalid: new Date(Number.NaN),
+      run: () => 1,
+    };
     cycle['self'] = cycle;
-    const hostile = Object.defineProperty({}, 'boom', { enumerable: true, get: () => { throw new Error('no'); } });
-    const safe = redactFields({ cycle, hostile, wide: Array.from({ length: 1000 }, (_, i) => i), nothing: null, absent: undefined });
-    expect(safe['cycle']).toMatchObject({ count: '1', self: '[circular]', bytes: '[1 bytes]', invalid: 'invalid date' });
+    const hostile = Object.defineProperty({}, 'boom', {
+      enumerable: true,
+      get: () => {
+        throw new Error('no');
+      },
+    });
+    const safe = redactFields({
+      cycle,
+      hostile,
+      wide: Array.from({ length: 1000 }, (_, i) => i),
+      nothing: null,
+      absent: undefined,
+    });
+    expect(safe['cycle']).toMatchObject({
+      count: '1',
+      self: '[circular]',
+      bytes: '[1 bytes]',
+      invalid: 'invalid date',
+    });
     expect(safe['hostile']).toBe('[unreadable]');
     expect((safe['wide'] as unknown[]).length).toBe(200);
   });
 
   it('takes hostile text in bounded time', () => {
-    const attacks = ['://a:'.repeat(13_000), '-----BEGIN A-----'.repeat(3_800), 'password='.repeat(7_000), `${'a-'.repeat(32_000)}token`, 'bearer '.repeat(9_000), 'eyJ'.repeat(21_000)];
+    const attacks = [
+      '://a:'.repeat(13_000),
+      '-----BEGIN A-----'.repeat(3_800),
+      'password='.repeat(7_000),
+      `${'a-'.repeat(32_000)}token`,
+      'bearer '.repeat(9_000),
+      'eyJ'.repeat(21_000),
+    ];
     const start = performance.now();
     for (const attack of attacks) redactText(attack);
     // Milliseconds in practice; the bound is wide for a busy machine and still far below a quadratic blow-up.

@@ -29,7 +29,10 @@ export function registerSecret(value: string | Secret): void {
   const quoted = JSON.stringify(text).slice(1, -1);
   if (quoted !== text) registered.add(quoted);
   const longestFirst = [...registered].sort((a, b) => b.length - a.length);
-  registeredPattern = new RegExp(longestFirst.map((item) => item.replace(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)).join('|'), 'g');
+  registeredPattern = new RegExp(
+    longestFirst.map((item) => item.replace(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)).join('|'),
+    'g',
+  );
 }
 
 type Rule = readonly [pattern: RegExp, replace: string | ((match: string, ...groups: string[]) => string)];
@@ -44,21 +47,29 @@ const RULES: readonly Rule[] = [
   [/-----BEGIN [A-Z0-9 ]{1,40}-----[\s\S]*?(?:-----END [A-Z0-9 ]{1,40}-----|$)/g, REDACTED],
   [/eyJ[\w-]{8,}(?:\.[\w-]*)*/g, REDACTED],
   [new RegExp(`${KEY_START}sk-[\\w-]{4,}`, 'g'), (key) => maskKey(key)],
-  [/\b(bearer|basic)(\s+|%20|\+)([\w+/=.~-]{6,})/gi, (match, scheme = '', gap = '', value = '') => (isWord(value) ? match : `${scheme}${gap}${REDACTED}`)],
+  [
+    /\b(bearer|basic)(\s+|%20|\+)([\w+/=.~-]{6,})/gi,
+    (match, scheme = '', gap = '', value = '') => (isWord(value) ? match : `${scheme}${gap}${REDACTED}`),
+  ],
   [/([a-z][a-z0-9+.-]{0,20}:\/\/)[^\s/?#@:"']{0,256}:[^\s"'<>]{0,512}@/gi, `$1${REDACTED}@`],
   [/([a-z][a-z0-9+.-]{0,20}:\/\/)[^\s/?#@"']{1,512}@/gi, `$1${REDACTED}@`],
   [/(?:AKIA|ASIA|AGPA|AIDA|AROA|ANPA)[0-9A-Z]{12,}/g, REDACTED],
   [/AIza[\w-]{20,}|ya29\.[\w.-]{10,}|GOCSPX-[\w-]{10,}/g, REDACTED],
   [/(?:gh[pousr]_|github_pat_|gsk_|hf_|r8_|pplx-|xai-|xox[abeprs]-|dapi|glpat-|pk-lf-)[\w-]{16,}/g, REDACTED],
-  [/([?&;](?:key|api[_-]?key|access[_-]?token|id[_-]?token|refresh[_-]?token|token|secret|client[_-]?secret|password|sig|signature|code|x-goog-api-key)=)[^&\s"'#<>]+/gi, `$1${REDACTED}`],
+  [
+    /([?&;](?:key|api[_-]?key|access[_-]?token|id[_-]?token|refresh[_-]?token|token|secret|client[_-]?secret|password|sig|signature|code|x-goog-api-key)=)[^&\s"'#<>]+/gi,
+    `$1${REDACTED}`,
+  ],
   [
     /\b((?:[\w-]{0,40}[_-])?(?:password|passwd|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|master[_-]?key|authorization|cookie))(\\*["']?\s{0,4}[:=]\s{0,4}(?:(?:bearer|basic|token|apikey|digest|negotiate|aws4-hmac-sha256)\s+)?)(?!\[redacted\])(\\*"[^"]*"?|'[^']*'?|[^\s"',;&}\])]{4,})/gi,
-    (match, name = '', gap = '', value = '') => (gap.endsWith(' ') && isWord(value) ? match : `${name}${gap}${REDACTED}`),
+    (match, name = '', gap = '', value = '') =>
+      gap.endsWith(' ') && isWord(value) ? match : `${name}${gap}${REDACTED}`,
   ],
 ];
 
 /** Any secret starts with, or stands beside, one of these; a line without them costs one scan. */
-const HINT = /sk-|eyj|bearer|basic|:\/\/|-----begin|a(?:kia|sia|gpa|ida|roa|npa|iza)|ya29|gocspx|gh[pousr]_|github_pat|gsk_|hf_|r8_|pplx-|xai-|xox|dapi|glpat|pk-lf|[?&;]|pass|secret|token|key|authorization|cookie/i;
+const HINT =
+  /sk-|eyj|bearer|basic|:\/\/|-----begin|a(?:kia|sia|gpa|ida|roa|npa|iza)|ya29|gocspx|gh[pousr]_|github_pat|gsk_|hf_|r8_|pplx-|xai-|xox|dapi|glpat|pk-lf|[?&;]|pass|secret|token|key|authorization|cookie/i;
 
 /** Prose such as `token: expected` or `Basic authentication`: one ordinary word. */
 function isWord(value: string): boolean {
@@ -80,7 +91,8 @@ export function redactText(text: string): string {
 function scan(text: string): string {
   let safe = registeredPattern ? text.replace(registeredPattern, REDACTED) : text;
   if (!HINT.test(safe)) return safe;
-  for (const [pattern, replace] of RULES) safe = typeof replace === 'string' ? safe.replace(pattern, replace) : safe.replace(pattern, replace);
+  for (const [pattern, replace] of RULES)
+    safe = typeof replace === 'string' ? safe.replace(pattern, replace) : safe.replace(pattern, replace);
   return safe;
 }
 
@@ -99,13 +111,16 @@ function decodedOrSame(encoded: string): string {
  */
 export function redactFields(fields: object): Record<string, unknown> {
   const safe = redactValue(fields, 0, new Set());
-  return typeof safe === 'object' && safe !== null && !Array.isArray(safe) ? (safe as Record<string, unknown>) : { value: safe };
+  return typeof safe === 'object' && safe !== null && !Array.isArray(safe)
+    ? (safe as Record<string, unknown>)
+    : { value: safe };
 }
 
 function redactValue(value: unknown, depth: number, path: Set<object>): unknown {
   if (typeof value === 'string') return redactText(value);
   if (typeof value === 'bigint') return value.toString();
-  if (typeof value !== 'object' || value === null) return typeof value === 'function' || typeof value === 'symbol' ? undefined : value;
+  if (typeof value !== 'object' || value === null)
+    return typeof value === 'function' || typeof value === 'symbol' ? undefined : value;
   if (value instanceof Secret) return '[secret]';
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'invalid date' : value.toISOString();
   if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return `[${value.byteLength} bytes]`;
@@ -125,16 +140,32 @@ function redactValue(value: unknown, depth: number, path: Set<object>): unknown 
 function redactObject(value: object, depth: number, path: Set<object>): unknown {
   if (value instanceof Error) return redactError(value, depth, path);
   if (Array.isArray(value)) return redactList(value, depth, path);
-  if (value instanceof Map) return redactEntries([...value].map(([name, item]) => [String(name), item]), depth, path);
+  if (value instanceof Map)
+    return redactEntries(
+      [...value].map(([name, item]) => [String(name), item]),
+      depth,
+      path,
+    );
   if (value instanceof Set) return redactList([...value], depth, path);
-  if ('toJSON' in value && typeof value.toJSON === 'function') return redactValue((value.toJSON as () => unknown)(), depth + 1, path);
-  const iterable = value instanceof Headers || value instanceof URLSearchParams ? [...value] : Object.entries(value);
+  if ('toJSON' in value && typeof value.toJSON === 'function')
+    return redactValue((value.toJSON as () => unknown)(), depth + 1, path);
+  const iterable =
+    value instanceof Headers || value instanceof URLSearchParams ? [...value] : Object.entries(value);
   return redactEntries(iterable, depth, path);
 }
 
-function redactEntries(entries: readonly [string, unknown][], depth: number, path: Set<object>): Record<string, unknown> {
+function redactEntries(
+  entries: readonly [string, unknown][],
+  depth: number,
+  path: Set<object>,
+): Record<string, unknown> {
   const kept = entries.slice(0, MAX_ENTRIES).map(([name, item]) => {
-    const hidden = isSecretName(name) && item !== null && item !== undefined && typeof item !== 'number' && typeof item !== 'boolean';
+    const hidden =
+      isSecretName(name) &&
+      item !== null &&
+      item !== undefined &&
+      typeof item !== 'number' &&
+      typeof item !== 'boolean';
     return [redactText(name), hidden ? REDACTED : redactValue(item, depth + 1, path)] as const;
   });
   return Object.fromEntries(kept);
@@ -144,7 +175,8 @@ function redactEntries(entries: readonly [string, unknown][], depth: number, pat
 function redactList(list: readonly unknown[], depth: number, path: Set<object>): unknown[] {
   return list.slice(0, MAX_ENTRIES).map((item, index) => {
     const before: unknown = list[index - 1];
-    const isValue = typeof before === 'string' && before.length < 64 && isSecretName(before) && /^[\w-]+$/.test(before);
+    const isValue =
+      typeof before === 'string' && before.length < 64 && isSecretName(before) && /^[\w-]+$/.test(before);
     return isValue && typeof item === 'string' ? REDACTED : redactValue(item, depth + 1, path);
   });
 }

@@ -7,18 +7,23 @@ describe('suspicious activity', () => {
   it('is told once a window when one source keeps failing', () => {
     const clock = new ManualClock();
     const activity = new SuspiciousActivity(clock);
-    const told = Array.from({ length: 50 }, () => activity.authenticationFailed('203.0.113.9')).filter(Boolean);
+    const told = Array.from({ length: 50 }, () => activity.authenticationFailed('203.0.113.9')).filter(
+      Boolean,
+    );
     expect(told).toHaveLength(1);
     expect(told[0]?.message).toContain('suspicious-activity');
     clock.advance(BURST_WINDOW_MS);
-    const again = Array.from({ length: BURST_FAILURES }, () => activity.authenticationFailed('203.0.113.9')).filter(Boolean);
+    const again = Array.from({ length: BURST_FAILURES }, () =>
+      activity.authenticationFailed('203.0.113.9'),
+    ).filter(Boolean);
     expect(again).toHaveLength(1);
   });
 
   it('is not told of a few mistakes, nor of many spread over time or sources', () => {
     const clock = new ManualClock();
     const activity = new SuspiciousActivity(clock);
-    for (let i = 0; i < BURST_FAILURES - 1; i += 1) expect(activity.authenticationFailed('203.0.113.9')).toBeUndefined();
+    for (let i = 0; i < BURST_FAILURES - 1; i += 1)
+      expect(activity.authenticationFailed('203.0.113.9')).toBeUndefined();
     for (let i = 0; i < 100; i += 1) {
       clock.advance(BURST_WINDOW_MS / 5);
       expect(activity.authenticationFailed('198.51.100.7')).toBeUndefined();
@@ -28,7 +33,9 @@ describe('suspicious activity', () => {
 
   it('counts all addresses of one IPv6 customer together', () => {
     const activity = new SuspiciousActivity(new ManualClock());
-    const told = Array.from({ length: BURST_FAILURES }, (_, i) => activity.authenticationFailed(`2001:db8:1:2::${i + 1}`)).filter(Boolean);
+    const told = Array.from({ length: BURST_FAILURES }, (_, i) =>
+      activity.authenticationFailed(`2001:db8:1:2::${i + 1}`),
+    ).filter(Boolean);
     expect(told).toHaveLength(1);
   });
 

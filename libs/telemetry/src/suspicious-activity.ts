@@ -73,21 +73,38 @@ export class SuspiciousActivity {
     history.lastAddress = address;
     if (history.networks.has(network) || history.networks.size >= MAX_NETWORKS) return undefined;
     history.networks.add(network);
-    return { kind: 'new_network', message: 'suspicious-activity: a key is used from a network it was not used from before', address, keyId };
+    return {
+      kind: 'new_network',
+      message: 'suspicious-activity: a key is used from a network it was not used from before',
+      address,
+      keyId,
+    };
   }
 }
 
 /** Who an address stands for when failures are counted: itself in IPv4, the /64 in IPv6, where one customer has all of it. */
 function sourceOf(address: string): string {
-  return parsed(address, (text) => text, (parts) => parts.slice(0, 4).join(':'));
+  return parsed(
+    address,
+    (text) => text,
+    (parts) => parts.slice(0, 4).join(':'),
+  );
 }
 
 /** The network an address belongs to: /24 in IPv4, /48 in IPv6, what a site is usually given. */
 export function networkOf(address: string): string {
-  return parsed(address, (text) => text.slice(0, text.lastIndexOf('.')), (parts) => parts.slice(0, 3).join(':'));
+  return parsed(
+    address,
+    (text) => text.slice(0, text.lastIndexOf('.')),
+    (parts) => parts.slice(0, 3).join(':'),
+  );
 }
 
-function parsed(address: string, ofV4: (text: string) => string, ofV6: (parts: readonly number[]) => string): string {
+function parsed(
+  address: string,
+  ofV4: (text: string) => string,
+  ofV6: (parts: readonly number[]) => string,
+): string {
   if (!ipaddr.isValid(address)) return address;
   const ip = ipaddr.process(address);
   return ip instanceof ipaddr.IPv6 ? ofV6(ip.parts) : ofV4(ip.toString());

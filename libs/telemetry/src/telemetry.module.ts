@@ -25,9 +25,17 @@ export class TelemetryModule {
       providers: [
         { provide: LogSink, useValue: parts.sink },
         { provide: Logger, useValue: parts.logger ?? createLogger(parts.options, parts.sink) },
-        { provide: AccessLog, useFactory: (clock: Clock) => new AccessLog(parts.sink, clock, parts.options), inject: [Clock] },
+        {
+          provide: AccessLog,
+          useFactory: (clock: Clock) => new AccessLog(parts.sink, clock, parts.options),
+          inject: [Clock],
+        },
         { provide: Metrics, useFactory: () => new Metrics() },
-        { provide: SuspiciousActivity, useFactory: (clock: Clock) => new SuspiciousActivity(clock), inject: [Clock] },
+        {
+          provide: SuspiciousActivity,
+          useFactory: (clock: Clock) => new SuspiciousActivity(clock),
+          inject: [Clock],
+        },
       ],
       exports: [LogSink, Logger, AccessLog, Metrics, SuspiciousActivity],
     };

@@ -33,12 +33,21 @@ export const seconds = z.preprocess(
 export const secondsAsMs = seconds.transform((value) => Math.round(value * 1000));
 
 /** Dollars: finite, never negative, at most a billion. */
-export const dollars = z.preprocess(spelledNumber, z.number().nonnegative().max(1e9, 'expected dollars, at most a billion'));
+export const dollars = z.preprocess(
+  spelledNumber,
+  z.number().nonnegative().max(1e9, 'expected dollars, at most a billion'),
+);
 
 /** A list, or one text with commas between. */
 export const listOf = <Item extends z.ZodType>(item: Item) =>
   z.preprocess(
-    (value) => (typeof value === 'string' ? value.split(',').map((part) => part.trim()).filter((part) => part !== '') : value),
+    (value) =>
+      typeof value === 'string'
+        ? value
+            .split(',')
+            .map((part) => part.trim())
+            .filter((part) => part !== '')
+        : value,
     z.array(item),
   );
 

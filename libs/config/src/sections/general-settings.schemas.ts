@@ -3,9 +3,19 @@ import { isIpRange } from '../ip-range.js';
 import { count, flag, listOf, positiveCount, secondsAsMs, text, textList } from './fields.js';
 import { guards, moot, notBuilt, type UnbuiltSettings } from './section.js';
 
-const ipRanges = listOf(text.refine(isIpRange, { error: 'expected an IP address or a range such as 10.0.0.0/8' }));
+const ipRanges = listOf(
+  text.refine(isIpRange, { error: 'expected an IP address or a range such as 10.0.0.0/8' }),
+);
 
-const LOG_LEVELS = { trace: 'trace', debug: 'debug', info: 'info', warn: 'warn', warning: 'warn', error: 'error', critical: 'error' } as const;
+const LOG_LEVELS = {
+  trace: 'trace',
+  debug: 'debug',
+  info: 'info',
+  warn: 'warn',
+  warning: 'warn',
+  error: 'error',
+  critical: 'error',
+} as const;
 
 /** `INFO`, `Warning`: Python's names and ours, in any case. */
 export const logLevel = z
@@ -27,7 +37,9 @@ export const redisSettings = z.object({
 });
 export type RedisSettings = z.output<typeof redisSettings>;
 
-const headerName = text.refine((name) => /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/.test(name), { error: 'expected the name of an HTTP header' });
+const headerName = text.refine((name) => /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/.test(name), {
+  error: 'expected the name of an HTTP header',
+});
 
 /** `general_settings`, as far as this version acts on it. */
 export const generalSettings = z.object({
@@ -46,7 +58,10 @@ export const generalSettings = z.object({
   user_header_name: headerName,
   user_api_key_cache_ttl: secondsAsMs,
   user_api_key_cache_max_size: positiveCount,
-  max_request_size_mb: z.preprocess((value) => (typeof value === 'string' && value.trim() !== '' ? Number(value) : value), z.number().positive().max(1024)),
+  max_request_size_mb: z.preprocess(
+    (value) => (typeof value === 'string' && value.trim() !== '' ? Number(value) : value),
+    z.number().positive().max(1024),
+  ),
   global_max_parallel_requests: count,
   token_rate_limit_type: z.enum(['total', 'input', 'output']),
   apply_user_budget_to_team_keys: flag,
@@ -76,7 +91,8 @@ export const PROTECTIVE_GENERAL_SETTINGS = [
   'max_request_size_mb',
 ] as const;
 
-const SPOOL = 'Spend goes through a local spool that survives a crash; this setting has nothing to tune here.';
+const SPOOL =
+  'Spend goes through a local spool that survives a crash; this setting has nothing to tune here.';
 const STORED = 'Redis-backed counters are not there yet; a single process is exact without them.';
 
 export const UNBUILT_GENERAL_SETTINGS: UnbuiltSettings = new Map([
@@ -86,7 +102,7 @@ export const UNBUILT_GENERAL_SETTINGS: UnbuiltSettings = new Map([
     'JWT sign-in': ['enable_jwt_auth'],
     'OAuth2 sign-in': ['enable_oauth2_auth'],
     'Sign-in by proxy headers': ['enable_oauth2_proxy_auth'],
-    'Guardrails': ['guardrails', 'guardrail_settings'],
+    Guardrails: ['guardrails', 'guardrail_settings'],
     'A custom check of new keys, users or teams': [
       'custom_key_generate',
       'custom_key_update',
@@ -94,7 +110,12 @@ export const UNBUILT_GENERAL_SETTINGS: UnbuiltSettings = new Map([
       'custom_team_metadata_validate',
     ],
     'Requiring parameters in requests': ['enforced_params', 'service_account_settings'],
-    'A limit on the size of answers and files': ['max_response_size_mb', 'max_file_size_mb', 'max_batch_file_size_mb', 'allowed_file_extensions'],
+    'A limit on the size of answers and files': [
+      'max_response_size_mb',
+      'max_file_size_mb',
+      'max_batch_file_size_mb',
+      'allowed_file_extensions',
+    ],
     'Checking access again on fallbacks': ['enforce_fallback_model_access'],
     'A list of hosts that provider URLs may name': ['provider_url_destination_allowed_hosts'],
   }),
@@ -121,7 +142,11 @@ export const UNBUILT_GENERAL_SETTINGS: UnbuiltSettings = new Map([
     'Sign-in by proxy headers': ['oauth2_config_mappings'],
     'Public routes of your own': ['public_routes'],
     'Pass-through endpoints': ['pass_through_endpoints'],
-    'The admin console': ['ui_access_mode', 'disable_env_credential_login', 'disable_password_login_when_sso_enabled'],
+    'The admin console': [
+      'ui_access_mode',
+      'disable_env_credential_login',
+      'disable_password_login_when_sso_enabled',
+    ],
     'Password sign-in': [
       'password_policy_min_length',
       'password_policy_require_uppercase',
@@ -134,7 +159,7 @@ export const UNBUILT_GENERAL_SETTINGS: UnbuiltSettings = new Map([
       'failed_login_window_seconds',
       'failed_login_block_seconds',
     ],
-    'Alerting': [
+    Alerting: [
       'alerting',
       'alert_types',
       'alerting_threshold',
@@ -166,7 +191,11 @@ export const UNBUILT_GENERAL_SETTINGS: UnbuiltSettings = new Map([
     ],
     'Mapping headers to users': ['user_header_mappings'],
     'Tracing (OpenTelemetry)': ['otel'],
-    'The MCP gateway': ['mcp_internal_ip_ranges', 'mcp_trusted_proxy_ranges', 'mcp_client_side_auth_header_name'],
+    'The MCP gateway': [
+      'mcp_internal_ip_ranges',
+      'mcp_trusted_proxy_ranges',
+      'mcp_client_side_auth_header_name',
+    ],
     'Forwarding provider credentials of the caller': ['forward_llm_provider_auth_headers'],
     'Serving without the database': ['allow_requests_on_db_unavailable'],
     'Admission queues per worker': [
@@ -184,7 +213,10 @@ export const UNBUILT_GENERAL_SETTINGS: UnbuiltSettings = new Map([
     'A name for the admin in records': ['default_user_id', 'proxy_admin_email'],
     'Passing the model through from the command line': ['completion_model', 'infer_model_from_keys'],
     'Cancelling on disconnect as a switch': ['cancel_on_disconnect'],
-    'A custom message of the metadata check': ['team_metadata_validation_timeout', 'team_metadata_validation_error_message'],
+    'A custom message of the metadata check': [
+      'team_metadata_validation_timeout',
+      'team_metadata_validation_error_message',
+    ],
     'Leaving failed calls out of the logs': ['disable_error_logs'],
   }),
   ...moot({
@@ -194,7 +226,8 @@ export const UNBUILT_GENERAL_SETTINGS: UnbuiltSettings = new Map([
     proxy_batch_write_at: SPOOL,
     disable_spend_logs: 'The ledger is what budgets count on; it cannot be switched off.',
     disable_spend_updates: 'The ledger is what budgets count on; it cannot be switched off.',
-    disable_budget_reservation: 'Every call is admitted against its budgets in one step; that cannot be switched off.',
+    disable_budget_reservation:
+      'Every call is admitted against its budgets in one step; that cannot be switched off.',
     disable_prisma_schema_update: 'The schema has migrations of its own; this switch has no counterpart.',
     proxy_budget_rescheduler_min_time: 'A budget period ends by the clock; no job has to come round for it.',
     proxy_budget_rescheduler_max_time: 'A budget period ends by the clock; no job has to come round for it.',

@@ -61,7 +61,9 @@ const jwtAuth = z.strictObject({
   roles_jwt_field: claim,
   role_mappings: z.array(z.strictObject({ role: text, internal_role: text })).optional(),
   object_id_jwt_field: claim,
-  scope_mappings: z.array(z.strictObject({ scope: text, models: textList.optional(), routes: textList.optional() })).optional(),
+  scope_mappings: z
+    .array(z.strictObject({ scope: text, models: textList.optional(), routes: textList.optional() }))
+    .optional(),
   enforce_scope_based_access: flag.optional(),
   enforce_team_based_model_access: flag.optional(),
   custom_validate: text.optional(),
@@ -110,11 +112,16 @@ function suggestNames(value: unknown, known: readonly string[], path: string, fi
   if (!isPlainObject(value)) return;
   for (const name of Object.keys(value).filter((candidate) => !known.includes(candidate))) {
     const nearest = findNearestName(name, known);
-    findings.error(`${path}.${name}`, `this setting is not known here${nearest ? `; did you mean \`${nearest}\`?` : ''}`);
+    findings.error(
+      `${path}.${name}`,
+      `this setting is not known here${nearest ? `; did you mean \`${nearest}\`?` : ''}`,
+    );
   }
 }
 
 function onlyKnown(value: unknown, known: readonly string[]): unknown {
   if (!isPlainObject(value)) return value;
-  return Object.fromEntries(Object.entries(value).filter(([name, item]) => known.includes(name) && item !== null));
+  return Object.fromEntries(
+    Object.entries(value).filter(([name, item]) => known.includes(name) && item !== null),
+  );
 }

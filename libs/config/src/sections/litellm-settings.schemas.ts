@@ -1,11 +1,23 @@
 import { z } from 'zod';
-import { count, dollars, duration, fallbackMap, flag, positiveCount, secondsAsMs, text, textList } from './fields.js';
+import {
+  count,
+  dollars,
+  duration,
+  fallbackMap,
+  flag,
+  positiveCount,
+  secondsAsMs,
+  text,
+  textList,
+} from './fields.js';
 import { logLevel } from './general-settings.schemas.js';
 import { guards, moot, notBuilt, type UnbuiltSettings } from './section.js';
 
 const CLOCK_TIME = /^(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?$/;
 
-const timezone = text.refine(isTimezone, { error: 'expected a time zone of the IANA list, such as Europe/Berlin' });
+const timezone = text.refine(isTimezone, {
+  error: 'expected a time zone of the IANA list, such as Europe/Berlin',
+});
 
 function isTimezone(name: string): boolean {
   try {
@@ -37,7 +49,9 @@ export const litellmSettings = z.object({
     z.int().min(400, 'expected a status from 400 to 499').max(499, 'expected a status from 400 to 499'),
   ),
   timezone,
-  budget_reset_time: text.refine((value) => CLOCK_TIME.test(value), { error: 'expected a time of day such as 06:30 or 06:30:00' }),
+  budget_reset_time: text.refine((value) => CLOCK_TIME.test(value), {
+    error: 'expected a time of day such as 06:30 or 06:30:00',
+  }),
   block_requests_for_models_without_pricing: flag,
   turn_off_message_logging: flag,
   global_disable_no_log_param: flag,
@@ -53,22 +67,47 @@ export const litellmSettings = z.object({
   set_verbose: flag,
 });
 
-export const PROTECTIVE_LITELLM_SETTINGS = ['turn_off_message_logging', 'require_auth_for_metrics_endpoint'] as const;
+export const PROTECTIVE_LITELLM_SETTINGS = [
+  'turn_off_message_logging',
+  'require_auth_for_metrics_endpoint',
+] as const;
 
 export const UNBUILT_LITELLM_SETTINGS: UnbuiltSettings = new Map([
   ...guards({
-    'Guardrails': ['guardrails', 'llm_guard_mode', 'banned_keywords_list', 'blocked_user_list', 'presidio_ad_hoc_recognizers'],
+    Guardrails: [
+      'guardrails',
+      'llm_guard_mode',
+      'banned_keywords_list',
+      'blocked_user_list',
+      'presidio_ad_hoc_recognizers',
+    ],
     'Restricting who may make keys': ['key_generation_settings'],
     'Upper bounds for new keys': ['upperbound_key_generate_params'],
     'Naming the hosts that provider URLs may have': ['provider_url_destination_allowed_hosts'],
   }),
   ...notBuilt({
-    'Response caching': ['cache', 'cache_params', 'enable_redis_auth_cache', 'default_redis_ttl', 'enable_caching_on_provider_specific_optional_params'],
+    'Response caching': [
+      'cache',
+      'cache_params',
+      'enable_redis_auth_cache',
+      'default_redis_ttl',
+      'enable_caching_on_provider_specific_optional_params',
+    ],
     'Fallbacks for refused content': ['content_policy_fallbacks'],
     'The priority limiter': ['priority_reservation', 'priority_reservation_settings'],
     'Budgets of tags in the file': ['tag_budget_config'],
-    'Default budgets of customers and users': ['max_end_user_budget', 'max_end_user_budget_id', 'max_internal_user_budget', 'internal_user_budget_duration', 'max_ui_session_budget'],
-    'Defaults for new users, teams and keys': ['default_internal_user_params', 'default_team_params', 'default_key_generate_params'],
+    'Default budgets of customers and users': [
+      'max_end_user_budget',
+      'max_end_user_budget_id',
+      'max_internal_user_budget',
+      'internal_user_budget_duration',
+      'max_ui_session_budget',
+    ],
+    'Defaults for new users, teams and keys': [
+      'default_internal_user_params',
+      'default_team_params',
+      'default_key_generate_params',
+    ],
     'Callbacks of single teams': ['default_team_settings', 'default_callback_vars'],
     'Carrying overspend into the next period': ['budget_rollover'],
     'Slowing down instead of refusing at the budget': ['budget_exceeded_throttle_percentage'],
@@ -78,7 +117,10 @@ export const UNBUILT_LITELLM_SETTINGS: UnbuiltSettings = new Map([
     'Hiding key details in logged calls': ['redact_user_api_key_info'],
     'Naming the key in failed sign-ins': ['log_auth_failure_key_identity'],
     'Explaining routing in errors': ['expose_router_debug_in_errors'],
-    'Telling the provider about the user': ['add_user_information_to_llm_headers', 'overwrite_user_with_key_hash'],
+    'Telling the provider about the user': [
+      'add_user_information_to_llm_headers',
+      'overwrite_user_with_key_hash',
+    ],
     'Settings for one model group': ['model_group_settings'],
     'Tags from headers of your own': ['extra_spend_tag_headers', 'disable_add_user_agent_to_request_tags'],
     'Choosing labels of metrics': [
@@ -95,8 +137,23 @@ export const UNBUILT_LITELLM_SETTINGS: UnbuiltSettings = new Map([
     'The MCP gateway': ['mcp_semantic_tool_filter', 'mcp_aliases'],
     'Web search by interception': ['websearch_interception_params'],
     'The code interpreter': ['code_interpreter_interception_params'],
-    'The settings of a callback': ['langfuse_default_tags', 's3_callback_params', 'datadog_params', 'callback_settings', 'gcs_bucket_name', 'otel_settings', 'aws_sqs_callback_params'],
-    'TLS settings of upstream connections': ['ssl_verify', 'ssl_certificate', 'ssl_security_level', 'ssl_ecdh_curve', 'force_ipv4', 'aiohttp_trust_env'],
+    'The settings of a callback': [
+      'langfuse_default_tags',
+      's3_callback_params',
+      'datadog_params',
+      'callback_settings',
+      'gcs_bucket_name',
+      'otel_settings',
+      'aws_sqs_callback_params',
+    ],
+    'TLS settings of upstream connections': [
+      'ssl_verify',
+      'ssl_certificate',
+      'ssl_security_level',
+      'ssl_ecdh_curve',
+      'force_ipv4',
+      'aiohttp_trust_env',
+    ],
     'Settings of the provider libraries': [
       'use_client',
       'model_alias_map',
@@ -117,7 +174,8 @@ export const UNBUILT_LITELLM_SETTINGS: UnbuiltSettings = new Map([
   }),
   ...moot({
     force_redis_hash_tag_grouping: 'Redis-backed counters are not there yet.',
-    num_retries_per_request: 'A cap on all retries of one request is not there yet; num_retries and max_fallbacks bound them.',
+    num_retries_per_request:
+      'A cap on all retries of one request is not there yet; num_retries and max_fallbacks bound them.',
   }),
 ]);
 

@@ -20,7 +20,12 @@ export const modelParams = z.looseObject({
   rpm: count.optional(),
   tpm: count.optional(),
   max_parallel_requests: count.optional(),
-  weight: z.preprocess((value) => (typeof value === 'string' && value !== '' ? Number(value) : value), z.number().nonnegative()).optional(),
+  weight: z
+    .preprocess(
+      (value) => (typeof value === 'string' && value !== '' ? Number(value) : value),
+      z.number().nonnegative(),
+    )
+    .optional(),
   order: count.optional(),
   timeout: seconds.optional(),
   stream_timeout: seconds.optional(),
@@ -51,7 +56,8 @@ export const modelInfo = z.looseObject({
 });
 
 /** Every other price (`cache_read_input_token_cost`, `input_cost_per_token_above_200k_tokens`) has the same rule. */
-export const isPriceName = (name: string): boolean => /(?:^|_)cost(?:_|$)/.test(name) && !name.startsWith('search_context');
+export const isPriceName = (name: string): boolean =>
+  /(?:^|_)cost(?:_|$)/.test(name) && !name.startsWith('search_context');
 export { price };
 
 /** `litellm_params` that LiteLLM acts on and this version does not. */
@@ -75,7 +81,9 @@ export const UNBUILT_PARAMS: Readonly<Record<string, string>> = {
 };
 
 /** Members that keep callers away from a deployment. Without them it would be open to more than its owner wants. */
-export const GUARDING_PARAMS: Readonly<Record<string, string>> = { guardrails: 'Guardrails of a single model' };
+export const GUARDING_PARAMS: Readonly<Record<string, string>> = {
+  guardrails: 'Guardrails of a single model',
+};
 export const GUARDING_INFO: Readonly<Record<string, string>> = {
   team_id: 'A model that belongs to one team',
   team_public_model_name: 'A model that belongs to one team',

@@ -41,7 +41,12 @@ export const routerSettings = z.object({
 
 export const UNBUILT_ROUTER_SETTINGS: UnbuiltSettings = new Map([
   ...notBuilt({
-    'Tuning a routing strategy': ['routing_strategy_args', 'routing_groups', 'enable_weighted_failover', 'lowest_latency_buffer'],
+    'Tuning a routing strategy': [
+      'routing_strategy_args',
+      'routing_groups',
+      'enable_weighted_failover',
+      'lowest_latency_buffer',
+    ],
     'Retry policies by kind of error': ['retry_policy', 'model_group_retry_policy'],
     'Allowed failures by kind of error': ['allowed_fails_policy'],
     'A minimum pause before retries': ['retry_after'],
@@ -52,14 +57,16 @@ export const UNBUILT_ROUTER_SETTINGS: UnbuiltSettings = new Map([
     'Budgets of providers': ['provider_budget_config'],
     'Default parameters of all deployments': ['default_litellm_params'],
     'Keeping a session on one deployment': ['deployment_affinity_ttl_seconds'],
-    'Alerting': ['alerting_config'],
+    Alerting: ['alerting_config'],
     'Response caching': ['cache_responses', 'cache_kwargs', 'caching_groups', 'client_ttl'],
-    'Assistants': ['assistants_config'],
+    Assistants: ['assistants_config'],
     'The priority queue': ['polling_interval', 'default_priority', 'router_general_settings'],
   }),
   ...moot({
-    num_retries_per_request: 'A cap on all retries of one request is not there yet; num_retries and max_fallbacks bound them.',
-    health_check_interval: 'Health checks in the background are not there yet; this setting belongs into general_settings.',
+    num_retries_per_request:
+      'A cap on all retries of one request is not there yet; num_retries and max_fallbacks bound them.',
+    health_check_interval:
+      'Health checks in the background are not there yet; this setting belongs into general_settings.',
     set_verbose: 'Set litellm_settings.set_verbose; the router has no log level of its own.',
     debug_level: 'Set general_settings.log_level; the router has no log level of its own.',
     redis_ssl: 'Use a rediss:// URL.',

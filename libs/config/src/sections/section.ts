@@ -56,7 +56,8 @@ export interface SectionRules<Shape extends z.ZodRawShape> {
 
 /** A value that asks for nothing: the feature is off, so its absence needs no word. */
 export function isOff(value: unknown): boolean {
-  if (value === undefined || value === null || value === false || value === '' || value === 'false') return true;
+  if (value === undefined || value === null || value === false || value === '' || value === 'false')
+    return true;
   if (Array.isArray(value)) return value.length === 0;
   return isPlainObject(value) && Object.keys(value).length === 0;
 }
@@ -86,7 +87,9 @@ export function parseSection<Shape extends z.ZodRawShape>(
       if (!isOff(value)) findings.unsupported(`${rules.name}.${name}`, unbuilt.message, unbuilt.refuses);
     } else reportUnknown(name, value, known, rules, findings);
   }
-  return (check(rules.schema.partial(), Object.fromEntries(honoured), rules.name, findings) ?? {}) as Partial<z.output<z.ZodObject<Shape>>>;
+  return (check(rules.schema.partial(), Object.fromEntries(honoured), rules.name, findings) ?? {}) as Partial<
+    z.output<z.ZodObject<Shape>>
+  >;
 }
 
 function reportUnknown<Shape extends z.ZodRawShape>(
@@ -107,7 +110,12 @@ function reportUnknown<Shape extends z.ZodRawShape>(
 }
 
 /** Validates a value against a schema; every mismatch becomes an error at its dotted path. */
-export function check<T extends z.ZodType>(schema: T, value: unknown, path: string, findings: Findings): z.output<T> | undefined {
+export function check<T extends z.ZodType>(
+  schema: T,
+  value: unknown,
+  path: string,
+  findings: Findings,
+): z.output<T> | undefined {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   for (const issue of result.error.issues) reportIssue(issue, value, path, findings);
@@ -117,12 +125,16 @@ export function check<T extends z.ZodType>(schema: T, value: unknown, path: stri
 function reportIssue(issue: z.core.$ZodIssue, root: unknown, path: string, findings: Findings): void {
   const at = [...(path === '' ? [] : [path]), ...issue.path.map(String)].join('.');
   if (issue.code === 'unrecognized_keys') {
-    for (const key of issue.keys) findings.error(at === '' ? key : `${at}.${key}`, 'this setting is not known here');
+    for (const key of issue.keys)
+      findings.error(at === '' ? key : `${at}.${key}`, 'this setting is not known here');
     return;
   }
   const actual = valueAt(root, issue.path);
   if (issue.code === 'invalid_type') {
-    findings.error(at, `expected ${issue.expected === 'int' ? 'a whole number' : issue.expected}, got ${typeName(actual)}`);
+    findings.error(
+      at,
+      `expected ${issue.expected === 'int' ? 'a whole number' : issue.expected}, got ${typeName(actual)}`,
+    );
     return;
   }
   findings.error(at, sentence(issue));
@@ -130,13 +142,17 @@ function reportIssue(issue: z.core.$ZodIssue, root: unknown, path: string, findi
 
 function sentence(issue: z.core.$ZodIssue): string {
   if (issue.code === 'invalid_value') return `expected one of ${issue.values.map(String).join(', ')}`;
-  if (issue.code === 'too_small' && issue.origin !== 'string') return `expected ${issue.inclusive ? 'at least' : 'more than'} ${issue.minimum}`;
+  if (issue.code === 'too_small' && issue.origin !== 'string')
+    return `expected ${issue.inclusive ? 'at least' : 'more than'} ${issue.minimum}`;
   // Only our own sentences and zod's fixed ones come here; neither repeats the value.
   return issue.message.charAt(0).toLowerCase() + issue.message.slice(1);
 }
 
 function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>((value, key) => (typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined), root);
+  return path.reduce<unknown>(
+    (value, key) => (typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined),
+    root,
+  );
 }
 
 /** What a value is, in the words of a YAML file. Never the value itself. */

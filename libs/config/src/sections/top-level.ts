@@ -14,22 +14,22 @@ export const SECTIONS = [
 
 const UNBUILT_SECTIONS: UnbuiltSettings = new Map([
   ...guards({
-    'Guardrails': ['guardrails'],
-    'Policies': ['policies', 'policy_attachments'],
+    Guardrails: ['guardrails'],
+    Policies: ['policies', 'policy_attachments'],
   }),
   ...notBuilt({
     'The MCP gateway': ['mcp_servers', 'mcp_tools', 'mcp_toolsets'],
-    'Agents': ['agents', 'agent_list'],
+    Agents: ['agents', 'agent_list'],
     'Prompt management': ['prompts'],
     'Vector stores': ['vector_store_registry'],
     'Search tools': ['search_tools'],
     'Sandbox tools': ['sandbox_tools'],
-    'Assistants': ['assistant_settings'],
+    Assistants: ['assistant_settings'],
     'Fine-tuning endpoints': ['finetune_settings'],
     'Files endpoints': ['files_settings'],
     'Default Vertex AI credentials': ['default_vertex_config'],
     'The settings of a callback': ['callback_settings'],
-    'Skills': ['skills'],
+    Skills: ['skills'],
   }),
 ]);
 
@@ -56,5 +56,8 @@ export function reportSections(
 
 /** A misspelt `general_settings` may hold the IP allow-list; a misspelt `guardrails` is one. */
 function nearestGuards(nearest: string | undefined): boolean {
-  return nearest === 'general_settings' || (nearest !== undefined && UNBUILT_SECTIONS.get(nearest)?.refuses === true);
+  return (
+    nearest === 'general_settings' ||
+    (nearest !== undefined && UNBUILT_SECTIONS.get(nearest)?.refuses === true)
+  );
 }
