@@ -29,6 +29,8 @@ const LONGEST_SHOWN_ID = 96;
  * its last four characters, and what could break a header or a terminal is left out (customer ids are caller-chosen).
  */
 export function shownId(scope: Scope): string {
+  // Which upstreams there are is nobody's business outside.
+  if (scope.type === 'deployment' || scope.type === 'provider') return 'upstream';
   const printable = scope.id.replace(/[^\x20-\x7e]+/g, '').slice(0, LONGEST_SHOWN_ID);
   return /^(?:[0-9a-f]{32,}|sk-.*)$/i.test(printable) ? `...${printable.slice(-4)}` : printable;
 }
