@@ -151,26 +151,22 @@ export class Product {
       },
     );
     const deadline = Date.now() + (this.options.readyWithinMs ?? 60_000);
-    while (!(await this.#isReady())) {
+    for (;;) {
+      const unready = await this.#findUnreadiness();
+      if (unready === undefined) return;
       const problem = this.#process.hasExited
         ? 'ended'
         : Date.now() > deadline
           ? 'is not ready in time'
           : undefined;
-      if (problem) throw new Error(`the product ${problem}; its last words:\n${this.logs.slice(-6_000)}`);
+      if (problem)
+        throw new Error(`the product ${problem} (${unready}); its last words:\n${this.logs.slice(-6_000)}`);
       await delay(25);
     }
   }
 
   #arguments(): string[] {
-    const args = [
-      '--port',
-      String(this.#port),
-      '--host',
-      '127.0.0.1',
-      '--data-dir',
-      join(this.dataDir, 'data'),
-    ];
+    const args = ['--port', String(this.#port), '--host', '127.0.0.1', '--data-dir', this.dataDir];
     const { config } = this.options;
     if (config !== undefined) {
       const file = join(this.folder, 'config.yaml');
@@ -191,13 +187,14 @@ export class Product {
     };
   }
 
-  async #isReady(): Promise<boolean> {
+  /** Undefined when it is ready, else what its readiness says. */
+  async #findUnreadiness(): Promise<string | undefined> {
     try {
       const response = await fetch(`${this.url}/health/readiness`, { signal: AbortSignal.timeout(2_000) });
-      await response.arrayBuffer();
-      return response.status === 200;
-    } catch {
-      return false; // not listening yet
+      const text = await response.text();
+      return response.status === 200 ? undefined : `readiness answers ${response.status} ${text}`;
+    } catch (error) {
+      return `readiness cannot be asked: ${String(error)}`;
     }
   }
 }
