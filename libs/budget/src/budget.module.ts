@@ -1,5 +1,6 @@
 import { Global, Injectable, Module, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { SpendReader } from '#libs/tenancy';
+import { BudgetPeriods } from './budget-periods.js';
 import { Budgets } from './budgets.js';
 import { BalanceStore } from './ledger/balance-store.js';
 import { LedgerStore } from './ledger/ledger-store.js';
@@ -30,9 +31,10 @@ class LedgerLifecycle implements OnApplicationBootstrap, OnApplicationShutdown {
     BalanceStore,
     SpendLedger,
     Budgets,
+    BudgetPeriods,
     { provide: SpendReader, useClass: PostgresSpendReader },
     LedgerLifecycle,
   ],
-  exports: [PriceBook, SpendLedger, Budgets, SpendReader],
+  exports: [PriceBook, SpendLedger, Budgets, BudgetPeriods, SpendReader],
 })
 export class BudgetModule {}

@@ -138,6 +138,11 @@ export class Budgets implements OnApplicationShutdown {
     return this.prices.priceOf(deployment, upstreamModel).version;
   }
 
+  /** Tokens a deployment's model can take in all; undefined when nobody knows. */
+  contextWindow(deployment: Deployment, upstreamModel?: string): number | undefined {
+    return this.prices.priceOf(deployment, upstreamModel).contextWindow;
+  }
+
   /** The error for a refusal that has a money claim in it; undefined when money was not the reason. */
   explain(refusal: Refusal, principal?: Principal): GatewayError | undefined {
     return explainRefusal(refusal, { status: this.config.budgets.exceededStatus, nowMs: this.clock.nowMs(), principal });

@@ -21,18 +21,24 @@ const OTHER_MARGIN_PERCENT = 200;
  */
 export async function tightenInputBound(bytes: Buffer, cheapBound: number, provider: string, model: string): Promise<number> {
   if (!Number.isFinite(cheapBound) || bytes.length > MAX_BYTES) return cheapBound;
-  const count = await counterFor(model);
   // What the cheap bound adds around the text stays on top of what is counted inside it.
   const wrapping = Math.max(0, cheapBound - bytes.length);
+  const tokens = await countTokens(bytes.toString('utf8'), model);
+  const percent = MARGIN_PERCENT[provider] ?? OTHER_MARGIN_PERCENT;
+  return Math.min(cheapBound, Math.ceil((tokens * percent) / 100) + wrapping);
+}
+
+/** Tokens of a text by the model's own vocabulary where it is public, else by OpenAI's newest. Yields the event loop while it counts. */
+export async function countTokens(text: string, model: string): Promise<number> {
+  const count = await counterFor(model);
   let tokens = 0;
   let pieces = 0;
-  for (const piece of piecesOf(bytes.toString('utf8'))) {
+  for (const piece of piecesOf(text)) {
     tokens += count(piece);
     pieces += 1;
     if (pieces % PIECES_PER_TURN === 0) await nextTurn();
   }
-  const percent = MARGIN_PERCENT[provider] ?? OTHER_MARGIN_PERCENT;
-  return Math.min(cheapBound, Math.ceil((tokens * percent) / 100) + wrapping);
+  return tokens;
 }
 
 async function counterFor(model: string): Promise<(text: string) => number> {

@@ -27,12 +27,12 @@ export class InFlight implements Append {
   written(segment: Segment): void {
     segment.needed += 1;
     this.segment = segment;
-    this.proceed();
+    run(this.proceed);
   }
 
   failed(error: Error): boolean {
     this.dropped(this);
-    this.proceed(ledgerFull(error));
+    run(this.proceed, ledgerFull(error));
     return false;
   }
 }
@@ -94,7 +94,18 @@ export class Ended implements Append {
   letGo(because?: GatewayError): void {
     const release = this.#release;
     this.#release = undefined;
-    release?.(because);
+    if (release) run(release, because);
+  }
+}
+
+/** A caller's callback that throws is a defect of that caller: it surfaces as one, and keeps no other record from being finished. */
+function run(callback: Proceed, reason?: GatewayError): void {
+  try {
+    callback(reason);
+  } catch (error) {
+    setImmediate(() => {
+      throw error;
+    });
   }
 }
 

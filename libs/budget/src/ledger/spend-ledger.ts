@@ -8,7 +8,7 @@ import type { BeginRecord, EndRecord } from '../ledger.js';
 import type { Entry } from '../spool/codec.js';
 import { AliveMark, newIncarnation } from '../spool/incarnation.js';
 import { adoptOrphans, entriesOf, removeOrphan } from '../spool/orphans.js';
-import { Spool } from '../spool/spool.js';
+import { Spool, type SpoolOptions } from '../spool/spool.js';
 import { Drain } from './drain.js';
 import { Ended, InFlight, ledgerFull, type Proceed } from './in-flight.js';
 import { LedgerStore } from './ledger-store.js';
@@ -62,7 +62,7 @@ export class SpendLedger {
   async start(): Promise<void> {
     const directory = join(this.#root, this.#incarnation);
     const onSyncError = (error: Error): void => this.logger.error({ error }, 'The disk did not confirm the spool; a power loss could lose the last moments.');
-    const spool = new Spool({ directory, segmentBytes: SEGMENT_BYTES, syncWithinMs: SYNC_WITHIN_MS, onSyncError });
+    const spool = this.openSpool({ directory, segmentBytes: SEGMENT_BYTES, syncWithinMs: SYNC_WITHIN_MS, onSyncError });
     this.#spool = spool;
     this.#drain = this.#outside(() => new Drain(spool, this.store, this.logger));
     await this.#alive.show(directory, () => {
@@ -157,6 +157,11 @@ export class SpendLedger {
     await this.#drain?.stop();
     this.#spool?.close();
     this.#alive.hide();
+  }
+
+  /** For tests, which break disks. */
+  protected openSpool(options: SpoolOptions): Spool {
+    return new Spool(options);
   }
 
   async #storeRecovered(entries: Entry[]): Promise<number> {

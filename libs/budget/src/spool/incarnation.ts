@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdtempSync, rmSync, statSync, symlinkSync, utimesSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const SOCKET = 'alive.sock';
+/** Tells a directory that was shown once (and whose socket is now gone) from one that is just being made. */
+const SHOWN = 'shown';
 /** The kernel's limit for a socket's path is 104 to 108 bytes, by system. */
 const MAX_SOCKET_PATH = 100;
 const BEAT_MS = 15_000;
@@ -42,6 +44,7 @@ export class AliveMark {
       server.unref();
       return new Promise<void>((resolve, reject) => server.once('error', reject).listen(path, resolve));
     });
+    writeFileSync(join(directory, SHOWN), '', { mode: 0o600 });
     this.#beat = setInterval(() => {
       try {
         const now = new Date();
@@ -60,9 +63,9 @@ export class AliveMark {
   }
 }
 
-/** Whether the owner ever got as far as showing that it lives; the mark's file outlives a killed process. */
-export function hasMark(directory: string): boolean {
-  return existsSync(join(directory, SOCKET));
+/** Whether the owner ever got as far as showing that it lives. */
+export function wasShown(directory: string): boolean {
+  return existsSync(join(directory, SHOWN));
 }
 
 /** Whether the process that owns `directory` can still write to it. */

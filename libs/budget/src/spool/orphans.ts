@@ -4,7 +4,7 @@ import { NO_USAGE } from '#libs/kernel';
 import type { BeginRecord, EndRecord } from '../ledger.js';
 import { decodeBegin, decodeEnd, type Entry } from './codec.js';
 import { recordsOf } from './frame.js';
-import { hasMark, isOwnerAlive, ownerOf, writerOf } from './incarnation.js';
+import { isOwnerAlive, ownerOf, wasShown, writerOf } from './incarnation.js';
 import { segmentName, segmentNumbers } from './segment.js';
 
 /** What a dead process left: its files, now ours. */
@@ -45,7 +45,7 @@ async function isTaken(directory: string, ownerDirectory: string, owner: string)
   try {
     const { mtimeMs } = statSync(directory);
     if (await isOwnerAlive(ownerDirectory, owner)) return true;
-    return directory === ownerDirectory && Math.abs(Date.now() - mtimeMs) < JUST_MADE_MS && !hasMark(directory);
+    return directory === ownerDirectory && Math.abs(Date.now() - mtimeMs) < JUST_MADE_MS && !wasShown(directory);
   } catch (error) {
     // Gone meanwhile. An adopter's directory that is gone while what it adopted is not: it ended, and forgot it.
     if (isMissing(error)) return directory === ownerDirectory;

@@ -1,0 +1,57 @@
+import { Processor, WorkerHost } from '@nestjs/bullmq';
+import { BudgetPeriods, SpendLedger } from '#libs/budget';
+import { cleanUpChanges, ensureLedgerPartitions, withTransaction } from '#libs/database';
+import { Clock } from '#libs/kernel';
+import { Logger } from '#libs/telemetry';
+import type { Job } from 'bullmq';
+import { DataSource } from 'typeorm';
+import { isScheduleName, MAINTENANCE_QUEUE, type ScheduleName } from './schedules.js';
+import { SqliteMirror } from './sqlite-mirror.js';
+
+const WORKER = { system: 'worker' };
+const DAY_MS = 86_400_000;
+/** Partitions from yesterday (a call admitted before midnight may end after it) to a week ahead: a week without a worker is bridged. */
+const DAYS_BACK = 1;
+const DAYS = 9;
+
+/** Does what `schedules.ts` lists. Jobs carry no data: the tables say what is due, so a job that runs twice does nothing the second time. */
+@Processor(MAINTENANCE_QUEUE, { concurrency: 2, lockDuration: 60_000 })
+export class MaintenanceProcessor extends WorkerHost {
+  readonly #tasks: Readonly<Record<ScheduleName, () => Promise<unknown>>>;
+
+  constructor(
+    private readonly dataSource: DataSource,
+    periods: BudgetPeriods,
+    ledger: SpendLedger,
+    mirror: SqliteMirror,
+    private readonly clock: Clock,
+    private readonly logger: Logger,
+  ) {
+    super();
+    this.#tasks = {
+      'budget.close-due-periods': () => periods.closeDue(clock.nowMs()),
+      'ledger.make-partitions': () => this.#makePartitions(),
+      'changes.clean-up': () => withTransaction(dataSource, WORKER, (manager) => cleanUpChanges(manager)),
+      'ledger.adopt-orphans': () => ledger.adopt(),
+      'requests.mirror-to-sqlite': () => mirror.mirror(),
+    };
+  }
+
+  override async process(job: Job): Promise<unknown> {
+    if (!isScheduleName(job.name)) {
+      this.logger.warn({ job: job.name }, 'A job of another release was left alone.');
+      return undefined;
+    }
+    try {
+      return await this.#tasks[job.name]();
+    } catch (error) {
+      this.logger.error({ error, job: job.name }, 'A maintenance job failed; it runs again at its next time.');
+      throw error;
+    }
+  }
+
+  async #makePartitions(): Promise<number> {
+    const from = new Date(this.clock.nowMs() - DAYS_BACK * DAY_MS).toISOString().slice(0, 10);
+    return withTransaction(this.dataSource, WORKER, (manager) => ensureLedgerPartitions(manager, from, DAYS));
+  }
+}

@@ -1,0 +1,24 @@
+import { InjectQueue } from '@nestjs/bullmq';
+import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { Logger } from '#libs/telemetry';
+import { Queue } from 'bullmq';
+import { isScheduleName, MAINTENANCE_QUEUE, SCHEDULES } from './schedules.js';
+
+/** Brings the queue's schedulers in line with `schedules.ts`: every worker does it at start, and it is the same each time. */
+@Injectable()
+export class Scheduler implements OnApplicationBootstrap {
+  constructor(
+    @InjectQueue(MAINTENANCE_QUEUE) private readonly queue: Queue,
+    private readonly logger: Logger,
+  ) {}
+
+  async onApplicationBootstrap(): Promise<void> {
+    this.queue.on('error', (error) => this.logger.warn({ error }, 'The job queue lost its connection; it tries again.'));
+    for (const [name, every] of Object.entries(SCHEDULES)) {
+      await this.queue.upsertJobScheduler(name, { every }, { name });
+    }
+    for (const { key, name } of await this.queue.getJobSchedulers(0, -1)) {
+      if (!isScheduleName(name ?? key)) await this.queue.removeJobScheduler(key);
+    }
+  }
+}
