@@ -1,5 +1,11 @@
 import 'reflect-metadata';
-import { type CanActivate, type ExecutionContext, type INestApplication, Module, Global } from '@nestjs/common';
+import {
+  type CanActivate,
+  type ExecutionContext,
+  type INestApplication,
+  Module,
+  Global,
+} from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, NestFactory } from '@nestjs/core';
 import { SpendLedger } from '#libs/budget';
 import { Config } from '#libs/config';
@@ -72,21 +78,34 @@ beforeAll(async () => {
 beforeEach(async () => {
   caller = admin.principal;
   draining.isDraining = false;
-  await test.dataSource.query('TRUNCATE virtual_keys, archived_keys, users, teams, team_members, audit_events');
+  await test.dataSource.query(
+    'TRUNCATE virtual_keys, archived_keys, users, teams, team_members, audit_events',
+  );
 });
 afterAll(async () => {
   await app.close();
   await test.drop();
 });
 
+/** Tests look into answers freely: a member that is not there fails the expectation. */
+// oxlint-disable-next-line typescript/no-explicit-any
+type Json = Record<string, any>;
+
 interface Answer {
   readonly status: number;
   readonly headers: Headers;
-  readonly body: Record<string, any>;
+  readonly body: Json;
 }
 async function send(method: string, path: string, body?: unknown): Promise<Answer> {
-  const response = await fetch(base + path, { method, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
-  return { status: response.status, headers: response.headers, body: (await response.json()) as Record<string, any> };
+  const response = await fetch(base + path, {
+    method,
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: (await response.json()) as Json,
+  };
 }
 const post = (path: string, body?: unknown) => send('POST', path, body);
 const get = (path: string) => send('GET', path);
@@ -98,7 +117,7 @@ const WORKED_ANSWER =
   );
 
 describe('POST /key/generate', () => {
-  it('answers the body of the security guide in the contract\'s shape', async () => {
+  it("answers the body of the security guide in the contract's shape", async () => {
     const { status, body } = await post('/key/generate', {
       user_id: 'user-123',
       key_name: 'mobile-app',
@@ -108,11 +127,21 @@ describe('POST /key/generate', () => {
     });
     expect(status).toBe(200);
     expect(Object.keys(body)).toEqual(WORKED_ANSWER);
-    expect(body).toMatchObject({ user_id: 'user-123', key_name: 'mobile-app', key_alias: 'mobile-app', max_budget: 100, duration: '30d' });
+    expect(body).toMatchObject({
+      user_id: 'user-123',
+      key_name: 'mobile-app',
+      key_alias: 'mobile-app',
+      max_budget: 100,
+      duration: '30d',
+    });
     expect(body['token']).toBe(hashRawKey(body['key']));
     expect(body['expires']).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
     const info = await get(`/key/info?key=${body['key']}`);
-    expect(info.body['info']).toMatchObject({ key_name: `sk-...${body['key'].slice(-4)}`, key_alias: 'mobile-app', status: 'active' });
+    expect(info.body['info']).toMatchObject({
+      key_name: `sk-...${body['key'].slice(-4)}`,
+      key_alias: 'mobile-app',
+      status: 'active',
+    });
     expect(info.body['info']).not.toHaveProperty('token');
   });
 
@@ -124,7 +153,17 @@ describe('POST /key/generate', () => {
 
   it('makes a key of nothing, and of defaults', async () => {
     expect((await post('/key/generate')).status).toBe(200);
-    expect((await post('/key/generate', { guardrails: [], permissions: {}, budget_id: '', auto_rotate: false, spend: 0 })).status).toBe(200);
+    expect(
+      (
+        await post('/key/generate', {
+          guardrails: [],
+          permissions: {},
+          budget_id: '',
+          auto_rotate: false,
+          spend: 0,
+        })
+      ).status,
+    ).toBe(200);
   });
 
   it('names fields it ignores', async () => {
@@ -169,16 +208,23 @@ describe('POST /key/generate', () => {
     const answer = await post('/key/generate', body);
     expect(answer.status).toBe(status);
     expect(answer.body['error']).toMatchObject({ param, code: String(status) });
-    if (status === 422) expect(answer.body['detail'][0]).toMatchObject({ loc: param === null ? ['body'] : ['body', param] });
+    if (status === 422)
+      expect(answer.body['detail'][0]).toMatchObject({ loc: param === null ? ['body'] : ['body', param] });
     expect(JSON.stringify(answer.body)).not.toMatch(/virtual_keys|at .*\.ts|node_modules/);
     expect(await test.dataSource.query('SELECT 1 FROM virtual_keys')).toHaveLength(0);
   });
 
   it('stores hostile text as text', async () => {
     const alias = `'; DROP TABLE virtual_keys; -- {{7*7}} \${jndi:ldap://x} <script>`;
-    const { body } = await post('/key/generate', { key_alias: alias, metadata: { __proto__x: alias, 'constructor': alias } });
+    const { body } = await post('/key/generate', {
+      key_alias: alias,
+      metadata: { __proto__x: alias, constructor: alias },
+    });
     const info = await get(`/key/info?key=${body['token']}`);
-    expect(info.body['info']).toMatchObject({ key_alias: alias, metadata: { __proto__x: alias, constructor: alias } });
+    expect(info.body['info']).toMatchObject({
+      key_alias: alias,
+      metadata: { __proto__x: alias, constructor: alias },
+    });
   });
 
   it('refuses a taken alias and allows a taken label', async () => {
@@ -190,7 +236,7 @@ describe('POST /key/generate', () => {
     expect((await post('/key/generate', { key_name: 'n' })).status).toBe(200);
   });
 
-  it('is an administrator\'s to ask', async () => {
+  it("is an administrator's to ask", async () => {
     caller = principal({ user: { id: 'ann' } });
     const { status, body } = await post('/key/generate', {});
     expect(status).toBe(401);
@@ -203,8 +249,19 @@ describe('the life of a key', () => {
     const made = await post('/key/generate', { key_alias: 'life', models: ['a'], max_budget: 1 });
     const raw = made.body['key'] as string;
     const updated = await post('/key/update', { key: raw, max_budget: '2.5', duration: '-1', models: null });
-    expect(updated.body).toMatchObject({ key: raw, max_budget: 2.5, models: [], key_alias: 'life', expires: null, token: made.body['token'] });
-    expect((await post('/key/update', { key_alias: 'life', rpm: 3 })).body).toMatchObject({ key: 'life', rpm_limit: 3, max_budget: 2.5 });
+    expect(updated.body).toMatchObject({
+      key: raw,
+      max_budget: 2.5,
+      models: [],
+      key_alias: 'life',
+      expires: null,
+      token: made.body['token'],
+    });
+    expect((await post('/key/update', { key_alias: 'life', rpm: 3 })).body).toMatchObject({
+      key: 'life',
+      rpm_limit: 3,
+      max_budget: 2.5,
+    });
     const nameless = await post('/key/update', { rpm: 3 });
     expect(nameless.status).toBe(422);
     expect(nameless.body['error'].message).toContain('either key or key_alias must be provided');
@@ -220,20 +277,27 @@ describe('the life of a key', () => {
     expect(rotated.body).toMatchObject({ key_alias: 'life', max_budget: 2.5, rpm_limit: 3 });
     expect(rotated.body['key']).not.toBe(raw);
     expect((await post('/key/regenerate', { key: raw })).status).toBe(404);
-    expect((await post('/key/regenerate', { key: rotated.body['key'], grace_period: '1d' })).status).toBe(400);
+    expect((await post('/key/regenerate', { key: rotated.body['key'], grace_period: '1d' })).status).toBe(
+      400,
+    );
 
     const deleted = await send('DELETE', '/key/delete', { key: rotated.body['key'] });
     expect(deleted.body).toEqual({ deleted_keys: [rotated.body['key']] });
     expect((await post('/key/delete', { keys: [rotated.body['key']] })).status).toBe(404);
     expect((await post('/key/delete', {})).status).toBe(422);
     expect((await get(`/key/info?key=${rotated.body['token']}`)).body['info'].status).toBe('deleted');
-    expect((await get(`/key/info?key=sk-unknown`)).body['error']).toMatchObject({ type: 'not_found_error', param: 'key' });
+    expect((await get(`/key/info?key=sk-unknown`)).body['error']).toMatchObject({
+      type: 'not_found_error',
+      param: 'key',
+    });
   });
 
   it('deletes by list and by alias, and echoes every value', async () => {
     const one = await post('/key/generate', { key_alias: 'one' });
     const two = await post('/key/generate', {});
-    expect((await post('/key/delete', { keys: [two.body['key'], 'sk-unknown'] })).body['deleted_keys']).toEqual([two.body['key'], 'sk-unknown']);
+    expect(
+      (await post('/key/delete', { keys: [two.body['key'], 'sk-unknown'] })).body['deleted_keys'],
+    ).toEqual([two.body['key'], 'sk-unknown']);
     expect((await post('/key/delete', { key_aliases: ['one'] })).body['deleted_keys']).toEqual(['one']);
     expect(one.status).toBe(200);
   });
@@ -241,7 +305,8 @@ describe('the life of a key', () => {
 
 describe('looking at keys', () => {
   it('lists them for the master key without a name, and by the list', async () => {
-    for (let i = 0; i < 12; i += 1) await post('/key/generate', { key_alias: `k${i}`, budget_duration: '1mo', max_budget: 1 });
+    for (let i = 0; i < 12; i += 1)
+      await post('/key/generate', { key_alias: `k${i}`, budget_duration: '1mo', max_budget: 1 });
     const own = await get('/key/info');
     expect(own.body['info']).toMatchObject({ user_role: 'proxy_admin' });
     expect(own.body['keys']).toHaveLength(10);
@@ -253,7 +318,10 @@ describe('looking at keys', () => {
     expect(full.body['keys'][0]).toMatchObject({ key_alias: 'k0', org_id: null, spend: 0 });
     expect(full.body['keys'][0]['budget_reset_at']).toMatch(/^\d{4}-\d\d-01T00:00:00/);
     expect((await get('/key/list?size=101')).status).toBe(422);
-    expect((await get('/key/list?size=101')).body['detail'][0]).toMatchObject({ type: 'less_than_equal', loc: ['query', 'size'] });
+    expect((await get('/key/list?size=101')).body['detail'][0]).toMatchObject({
+      type: 'less_than_equal',
+      loc: ['query', 'size'],
+    });
     expect((await get('/key/list?sort_by=id;drop')).status).toBe(400);
     const two = await post('/v2/key/info', { key_aliases: ['k1', 'nobody'] });
     expect(two.body['info']).toHaveLength(1);
@@ -269,12 +337,30 @@ describe('looking at keys', () => {
 
 describe('users and teams', () => {
   it('makes a user with a key, once', async () => {
-    const made = await post('/user/new', { user_id: 'ann', user_email: 'ann@x.org', max_budget: 3, models: ['m'], user_role: 'internal_user' });
+    const made = await post('/user/new', {
+      user_id: 'ann',
+      user_email: 'ann@x.org',
+      max_budget: 3,
+      models: ['m'],
+      user_role: 'internal_user',
+    });
     expect(made.status).toBe(200);
-    expect(made.body).toMatchObject({ user_id: 'ann', user_email: 'ann@x.org', max_budget: 3, token: null, teams: [], user_role: 'internal_user' });
+    expect(made.body).toMatchObject({
+      user_id: 'ann',
+      user_email: 'ann@x.org',
+      max_budget: 3,
+      token: null,
+      teams: [],
+      user_role: 'internal_user',
+    });
     expect(made.body['key']).toMatch(/^sk-/);
     const info = await get('/user/info?user_id=ann');
-    expect(info.body).toMatchObject({ user_id: 'ann', user_info: { max_budget: 3 }, keys: [{ user_id: 'ann', team_alias: 'None' }], teams: [] });
+    expect(info.body).toMatchObject({
+      user_id: 'ann',
+      user_info: { max_budget: 3 },
+      keys: [{ user_id: 'ann', team_alias: 'None' }],
+      teams: [],
+    });
     const again = await post('/user/new', { user_id: 'ann' });
     expect(again.status).toBe(409);
     expect(again.body['error'].message).toContain('User with id ann already exists');
@@ -285,13 +371,28 @@ describe('users and teams', () => {
   });
 
   it('makes, shows and blocks a team', async () => {
-    const body = { team_id: 't1', team_alias: 'T', members_with_roles: [{ role: 'user', user_id: 'ann' }], model_aliases: { a: 'b' }, max_budget: 5, tags: ['x'] };
+    const body = {
+      team_id: 't1',
+      team_alias: 'T',
+      members_with_roles: [{ role: 'user', user_id: 'ann' }],
+      model_aliases: { a: 'b' },
+      max_budget: 5,
+      tags: ['x'],
+    };
     const made = await post('/team/new', body);
-    expect(made.body).toMatchObject({ team_id: 't1', max_budget: 5, blocked: false, litellm_model_table: { aliases: { a: 'b' } }, metadata: { tags: ['x'] } });
+    expect(made.body).toMatchObject({
+      team_id: 't1',
+      max_budget: 5,
+      blocked: false,
+      litellm_model_table: { aliases: { a: 'b' } },
+      metadata: { tags: ['x'] },
+    });
     expect((await post('/team/new', body)).status).toBe(400);
     await post('/key/generate', { team_id: 't1' });
     const info = await get('/team/info?team_id=t1');
-    expect(info.body['team_info'].members_with_roles.map(({ user_id }: { user_id: string }) => user_id)).toContain('ann');
+    expect(
+      info.body['team_info'].members_with_roles.map(({ user_id }: { user_id: string }) => user_id),
+    ).toContain('ann');
     expect(info.body['keys'][0].token).toMatch(/^[0-9a-f]{64}$/);
     caller = principal({ user: { id: 'ann' } });
     expect((await get('/team/info?team_id=t1')).body['keys'][0].token).toBeNull();
@@ -319,11 +420,27 @@ describe('spend, probes and metrics', () => {
     );
     const all = (await get('/spend/logs')).body as unknown as Record<string, unknown>[];
     expect(all.map(({ request_id }) => request_id)).toEqual(['chatcmpl-3', 'chatcmpl-2', 'chatcmpl-1']);
-    expect(all[0]).toMatchObject({ spend: 1.5, total_tokens: 15, call_type: 'acompletion', messages: {}, user: 'bob', status: 'success' });
+    expect(all[0]).toMatchObject({
+      spend: 1.5,
+      total_tokens: 15,
+      call_type: 'acompletion',
+      messages: {},
+      user: 'bob',
+      status: 'success',
+    });
     expect(await get('/spend/logs?request_id=r2').then(({ body }) => body)).toHaveLength(1);
     const next = new Date(Date.parse(day) + 86_400_000).toISOString().slice(0, 10);
-    const daily = (await get(`/spend/logs?start_date=${day}&end_date=${next}`)).body as unknown as Record<string, unknown>[];
-    expect(daily[0]).toMatchObject({ startTime: day, spend: 4.5, users: { ann: 1.5, bob: 3 }, models: { demo: 4.5 }, hash: 4.5 });
+    const daily = (await get(`/spend/logs?start_date=${day}&end_date=${next}`)).body as unknown as Record<
+      string,
+      unknown
+    >[];
+    expect(daily[0]).toMatchObject({
+      startTime: day,
+      spend: 4.5,
+      users: { ann: 1.5, bob: 3 },
+      models: { demo: 4.5 },
+      hash: 4.5,
+    });
     expect(daily[1]).toMatchObject({ startTime: next, spend: 0 });
     expect((await get('/spend/logs?start_date=2026-02-31')).status).toBe(400);
     caller = principal({ user: { id: 'ann' } });

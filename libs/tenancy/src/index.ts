@@ -1,6 +1,13 @@
 export { assertAdministers, makerOf, MASTER_USER_ID, seesEverything } from './authority.js';
 export { after, type Duration, parseDuration, parsePeriod } from './duration.js';
-export { KeyCatalogue, type KeyStatus, type KeyView, type Page, type Paging, statusOf } from './key-catalogue.js';
+export {
+  KeyCatalogue,
+  type KeyStatus,
+  type KeyView,
+  type Page,
+  type Paging,
+  statusOf,
+} from './key-catalogue.js';
 export { KeyDirectory, type KeyRecord } from './key-directory.js';
 export { type KeyFilter, type KeyOrder } from './key-filter.js';
 export { hashOfNamed, hashRawKey, maskRawKey, newRawKey } from './key-secret.js';

@@ -29,7 +29,10 @@ export async function archiveKeys(
 }
 
 /** The latest archived row under each of the hashes. */
-export async function findDeparted(database: DataSource, hashes: readonly string[]): Promise<Map<string, DepartedKey>> {
+export async function findDeparted(
+  database: DataSource,
+  hashes: readonly string[],
+): Promise<Map<string, DepartedKey>> {
   const rows = await database
     .getRepository(ArchivedKey)
     .createQueryBuilder('archived')
@@ -40,7 +43,11 @@ export async function findDeparted(database: DataSource, hashes: readonly string
 }
 
 export function toDeparted(database: DataSource, archived: ArchivedKey): DepartedKey {
-  return { key: keyFromRow(database, archived.row), deletedAt: archived.deletedAt, deletedBy: archived.deletedBy };
+  return {
+    key: keyFromRow(database, archived.row),
+    deletedAt: archived.deletedAt,
+    deletedBy: archived.deletedBy,
+  };
 }
 
 /** A row of the table, kept as JSON, as the entity it was. Columns that came later get null. */
@@ -50,7 +57,9 @@ function keyFromRow(database: DataSource, row: Readonly<Record<string, unknown>>
     const stored = row[column.databaseName] ?? null;
     const transformer = Array.isArray(column.transformer) ? column.transformer[0] : column.transformer;
     const value =
-      column.type === 'timestamptz' && typeof stored === 'string' ? new Date(stored) : (transformer?.from(stored) ?? stored);
+      column.type === 'timestamptz' && typeof stored === 'string'
+        ? new Date(stored)
+        : (transformer?.from(stored) ?? stored);
     column.setEntityValue(key, value);
   }
   return key;

@@ -50,7 +50,8 @@ export class KeyCatalogue {
   /** Those of the named keys that are there (or were) and that the caller may see, in the order asked. */
   async find(caller: Principal, named: KeysNamed): Promise<readonly KeyView[]> {
     const order = 'hashes' in named ? named.hashes : named.aliases;
-    const where = 'hashes' in named ? { tokenHash: In([...named.hashes]) } : { alias: In([...named.aliases]) };
+    const where =
+      'hashes' in named ? { tokenHash: In([...named.hashes]) } : { alias: In([...named.aliases]) };
     const living = await this.database.getRepository(VirtualKey).find({ where });
     const nameOf = (key: VirtualKey): string | null => ('hashes' in named ? key.tokenHash : key.alias);
     const unsorted = living.map((key) => ({ key, deletedAt: null, deletedBy: null }) as Departure);
@@ -59,7 +60,9 @@ export class KeyCatalogue {
       const missing = named.hashes.filter((hash) => !known.has(hash));
       unsorted.push(...(await findDeparted(this.database, missing)).values());
     }
-    const byName = new Map(unsorted.filter(({ key }) => maySeeKey(caller, key)).map((found) => [nameOf(found.key), found]));
+    const byName = new Map(
+      unsorted.filter(({ key }) => maySeeKey(caller, key)).map((found) => [nameOf(found.key), found]),
+    );
     const found = [...new Set(order)].flatMap((name) => byName.get(name) ?? []);
     return this.#withSpend(found);
   }
@@ -81,7 +84,10 @@ export class KeyCatalogue {
       );
     }
     const [keys, total] = await query.offset(offset).limit(paging.size).getManyAndCount();
-    return { items: await this.#withSpend(keys.map((key) => ({ key, deletedAt: null, deletedBy: null }))), total };
+    return {
+      items: await this.#withSpend(keys.map((key) => ({ key, deletedAt: null, deletedBy: null }))),
+      total,
+    };
   }
 
   /** A page of deleted keys, the latest first. Administrators only see others' than their own. */
@@ -98,7 +104,8 @@ export class KeyCatalogue {
       ['alias', filter.alias],
     ];
     for (const [column, value] of owners) {
-      if (value !== undefined) query.andWhere(`archived.row ->> '${column}' = :${column}`, { [column]: value });
+      if (value !== undefined)
+        query.andWhere(`archived.row ->> '${column}' = :${column}`, { [column]: value });
     }
     if (!seesEverything(caller)) {
       query.andWhere("(archived.id = :ownKey OR archived.row ->> 'user_id' = :ownUser)", {

@@ -40,7 +40,12 @@ export class KeyDirectory {
       (found as JoinedKey[]).map(({ user, team, membership, ...columns }) => [
         columns.tokenHash,
         // For everybody but the unique index, a label is the key's name like an alias.
-        { key: Object.assign(new VirtualKey(), columns, { alias: columns.alias ?? columns.label }), user: user ?? null, team: team ?? null, teamRole: membership?.role ?? null },
+        {
+          key: Object.assign(new VirtualKey(), columns, { alias: columns.alias ?? columns.label }),
+          user: user ?? null,
+          team: team ?? null,
+          teamRole: membership?.role ?? null,
+        },
       ]),
     );
   }

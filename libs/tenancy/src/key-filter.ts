@@ -33,7 +33,12 @@ const COLUMN_OF: Readonly<Record<Exclude<KeyOrder['by'], 'spend'>, string>> = {
 const CONSOLE_TEAM = 'litellm-dashboard';
 
 /** Adds the filter's conditions and the order; the hash breaks ties, so that pages never overlap. */
-export function filterKeys(query: SelectQueryBuilder<VirtualKey>, filter: KeyFilter, order: KeyOrder, now: Date): void {
+export function filterKeys(
+  query: SelectQueryBuilder<VirtualKey>,
+  filter: KeyFilter,
+  order: KeyOrder,
+  now: Date,
+): void {
   query.where('key.teamId IS DISTINCT FROM :console', { console: CONSOLE_TEAM });
   const exact = {
     teamId: filter.teamId,
@@ -69,7 +74,11 @@ export function filterKeys(query: SelectQueryBuilder<VirtualKey>, filter: KeyFil
       .addSelect('COALESCE(balance.settledNano, 0)', 'spent')
       .orderBy('spent', order.direction);
   } else {
-    query.orderBy(COLUMN_OF[order.by], order.direction, order.direction === 'ASC' ? 'NULLS FIRST' : 'NULLS LAST');
+    query.orderBy(
+      COLUMN_OF[order.by],
+      order.direction,
+      order.direction === 'ASC' ? 'NULLS FIRST' : 'NULLS LAST',
+    );
   }
   if (order.by !== 'hash') query.addOrderBy('key.tokenHash', order.direction);
 }

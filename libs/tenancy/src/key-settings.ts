@@ -40,7 +40,11 @@ const ROUTES_OF_TYPE: Readonly<Record<KeyType, readonly string[]>> = {
 };
 
 /** Columns that a change writes. Times are taken from `nowMs`, so that one change has one instant. */
-export function columnsOf(change: KeyChange, current: VirtualKey | undefined, nowMs: number): Partial<VirtualKey> {
+export function columnsOf(
+  change: KeyChange,
+  current: VirtualKey | undefined,
+  nowMs: number,
+): Partial<VirtualKey> {
   const columns: Partial<VirtualKey> = {};
   if (change.alias !== undefined) columns.alias = change.alias;
   if (change.label !== undefined) columns.label = change.label;

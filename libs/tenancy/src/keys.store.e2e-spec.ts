@@ -26,13 +26,19 @@ const codeOf = async (work: Promise<unknown>): Promise<string> =>
 
 describe('a new key', () => {
   it('is at rest as a hash only', async () => {
-    const { key, raw } = await room.keys.generate(admin, { alias: 'one', metadata: { note: "'; DROP TABLE virtual_keys; --" } }, random);
+    const { key, raw } = await room.keys.generate(
+      admin,
+      { alias: 'one', metadata: { note: "'; DROP TABLE virtual_keys; --" } },
+      random,
+    );
     expect(key.tokenHash).toBe(hashRawKey(raw));
     for (const table of ['virtual_keys', 'audit_events', 'changes']) {
       const dump = JSON.stringify(await test.dataSource.query(`SELECT * FROM ${table}`));
       expect(dump).not.toContain(raw);
     }
-    expect((await room.directory.findByHash(key.tokenHash))?.key.metadata).toEqual({ note: "'; DROP TABLE virtual_keys; --" });
+    expect((await room.directory.findByHash(key.tokenHash))?.key.metadata).toEqual({
+      note: "'; DROP TABLE virtual_keys; --",
+    });
   });
 
   it('has its settings, exactly', async () => {
@@ -66,7 +72,11 @@ describe('a new key', () => {
   });
 
   it('gets an alias that a hundred ask for at once exactly once', async () => {
-    const outcomes = await Promise.all(Array.from({ length: 100 }, () => codeOf(room.keys.generate(admin, { alias: 'same' }, random).then(() => 0))));
+    const outcomes = await Promise.all(
+      Array.from({ length: 100 }, () =>
+        codeOf(room.keys.generate(admin, { alias: 'same' }, random).then(() => 0)),
+      ),
+    );
     expect(outcomes.filter((outcome) => outcome === 'allowed')).toHaveLength(1);
     expect(outcomes.filter((outcome) => outcome === 'request.bad_field')).toHaveLength(99);
     expect(await rows()).toHaveLength(1);
@@ -81,7 +91,9 @@ describe('a new key', () => {
 
   it('cannot take over a secret that exists', async () => {
     await room.keys.generate(admin, {}, { custom: 'sk-custom-key-0000001' });
-    expect(await codeOf(room.keys.generate(admin, {}, { custom: 'sk-custom-key-0000001' }))).toBe('request.bad_field');
+    expect(await codeOf(room.keys.generate(admin, {}, { custom: 'sk-custom-key-0000001' }))).toBe(
+      'request.bad_field',
+    );
   });
 });
 
@@ -106,20 +118,46 @@ describe('somebody who is no administrator', () => {
     const notYours = await room.catalogue.get(caller, foreign.key.tokenHash).catch((error: unknown) => error);
     const notThere = await room.catalogue.get(caller, 'f'.repeat(64)).catch((error: unknown) => error);
     expect(notYours).toEqual(notThere);
-    const list = await room.catalogue.list(caller, {}, { by: 'createdAt', direction: 'DESC' }, { page: 1, size: 10 });
+    const list = await room.catalogue.list(
+      caller,
+      {},
+      { by: 'createdAt', direction: 'DESC' },
+      { page: 1, size: 10 },
+    );
     expect(list.items.map(({ key }) => key.id)).toEqual([own.key.id]);
-    const nobody = await room.catalogue.list(principal(), {}, { by: 'createdAt', direction: 'DESC' }, { page: 1, size: 10 });
+    const nobody = await room.catalogue.list(
+      principal(),
+      {},
+      { by: 'createdAt', direction: 'DESC' },
+      { page: 1, size: 10 },
+    );
     expect(nobody.total).toBe(0);
   });
 });
 
 describe('a change of a key', () => {
   it('leaves what it does not name', async () => {
-    const { key } = await room.keys.generate(admin, { alias: 'a', models: ['m'], capNanoUsd: 5n, budgetDuration: '1d' }, random);
+    const { key } = await room.keys.generate(
+      admin,
+      { alias: 'a', models: ['m'], capNanoUsd: 5n, budgetDuration: '1d' },
+      random,
+    );
     room.clock.advance(1_000);
-    const after = await room.keys.update(admin, { aliases: ['a'] }, { requestsPerMinute: 5, budgetDuration: '1d' });
-    expect(after).toMatchObject({ alias: 'a', models: ['m'], maxBudgetNano: 5n, rpmLimit: 5, budgetAnchorAt: key.budgetAnchorAt });
-    expect(await room.keys.update(admin, { aliases: ['a'] }, { capNanoUsd: null, alias: 'b' })).toMatchObject({ maxBudgetNano: null, alias: 'b' });
+    const after = await room.keys.update(
+      admin,
+      { aliases: ['a'] },
+      { requestsPerMinute: 5, budgetDuration: '1d' },
+    );
+    expect(after).toMatchObject({
+      alias: 'a',
+      models: ['m'],
+      maxBudgetNano: 5n,
+      rpmLimit: 5,
+      budgetAnchorAt: key.budgetAnchorAt,
+    });
+    expect(await room.keys.update(admin, { aliases: ['a'] }, { capNanoUsd: null, alias: 'b' })).toMatchObject(
+      { maxBudgetNano: null, alias: 'b' },
+    );
     expect(await codeOf(room.keys.update(admin, { aliases: ['a'] }, {}))).toBe('request.not_found');
   });
 
@@ -148,20 +186,28 @@ describe('blocking', () => {
 
 describe('deleting', () => {
   it('keeps the row in the archive, exactly, and answers for it', async () => {
-    const { key } = await room.keys.generate(admin, { alias: 'gone', userId: 'ann', capNanoUsd: 999_999_999_999_999_999n, lifetime: '1d' }, random);
+    const { key } = await room.keys.generate(
+      admin,
+      { alias: 'gone', userId: 'ann', capNanoUsd: 999_999_999_999_999_999n, lifetime: '1d' },
+      random,
+    );
     expect(await room.keys.delete(admin, { hashes: [key.tokenHash, 'f'.repeat(64)] })).toHaveLength(1);
     expect(await room.keys.delete(admin, { hashes: [key.tokenHash] })).toHaveLength(0);
     const view = await room.catalogue.get(admin.principal, key.tokenHash);
     expect(view).toMatchObject({ status: 'deleted', deletedBy: 'default_user_id' });
     expect(view.key).toEqual(key);
-    expect((await room.catalogue.listDeleted(member.principal, { userId: 'ann' }, { page: 1, size: 10 })).total).toBe(1);
+    expect(
+      (await room.catalogue.listDeleted(member.principal, { userId: 'ann' }, { page: 1, size: 10 })).total,
+    ).toBe(1);
     expect(await room.directory.findByHash(key.tokenHash)).toBeUndefined();
     expect(await room.keys.generate(admin, { alias: 'gone' }, random)).toBeDefined();
   });
 
   it('happens once, however many ask for it together', async () => {
     const { key } = await room.keys.generate(admin, {}, random);
-    const deleted = await Promise.all(Array.from({ length: 20 }, () => room.keys.delete(admin, { hashes: [key.tokenHash] })));
+    const deleted = await Promise.all(
+      Array.from({ length: 20 }, () => room.keys.delete(admin, { hashes: [key.tokenHash] })),
+    );
     expect(deleted.flat()).toHaveLength(1);
     expect(await test.dataSource.getRepository(ArchivedKey).count()).toBe(1);
   });
@@ -171,16 +217,30 @@ describe('regenerating', () => {
   it('kills the old secret and keeps the rest', async () => {
     const { key } = await room.keys.generate(admin, { alias: 'rot', capNanoUsd: 7n, models: ['m'] }, random);
     const issued = await room.keys.regenerate(admin, key.tokenHash, {}, random);
-    expect(issued.key).toMatchObject({ id: key.id, alias: 'rot', maxBudgetNano: 7n, models: ['m'], rotationCount: 1 });
+    expect(issued.key).toMatchObject({
+      id: key.id,
+      alias: 'rot',
+      maxBudgetNano: 7n,
+      models: ['m'],
+      rotationCount: 1,
+    });
     expect(await room.directory.findByHash(key.tokenHash)).toBeUndefined();
     expect((await room.directory.findByHash(hashRawKey(issued.raw)))?.key.id).toBe(key.id);
-    const hashes = await test.dataSource.query("SELECT noun_id FROM changes WHERE noun = 'key_hash' ORDER BY seq");
-    expect(hashes.map(({ noun_id }: { noun_id: string }) => noun_id)).toEqual([key.tokenHash, key.tokenHash, issued.key.tokenHash]);
+    const hashes = await test.dataSource.query(
+      "SELECT noun_id FROM changes WHERE noun = 'key_hash' ORDER BY seq",
+    );
+    expect(hashes.map(({ noun_id }: { noun_id: string }) => noun_id)).toEqual([
+      key.tokenHash,
+      key.tokenHash,
+      issued.key.tokenHash,
+    ]);
   });
 
   it('with one old secret by many at once has one winner', async () => {
     const { key } = await room.keys.generate(admin, {}, random);
-    const outcomes = await Promise.all(Array.from({ length: 20 }, () => codeOf(room.keys.regenerate(admin, key.tokenHash, {}, random))));
+    const outcomes = await Promise.all(
+      Array.from({ length: 20 }, () => codeOf(room.keys.regenerate(admin, key.tokenHash, {}, random))),
+    );
     expect(outcomes.filter((outcome) => outcome === 'allowed')).toHaveLength(1);
     expect(outcomes.filter((outcome) => outcome === 'request.not_found')).toHaveLength(19);
     expect(await rows()).toHaveLength(1);
@@ -190,7 +250,11 @@ describe('regenerating', () => {
 describe('a list of keys', () => {
   it('filters, sorts and pages without overlap', async () => {
     for (let i = 0; i < 25; i += 1) {
-      const { key } = await room.keys.generate(admin, { alias: `k_${i}`, teamId: i % 2 ? 't1' : null, blocked: i === 3 }, random);
+      const { key } = await room.keys.generate(
+        admin,
+        { alias: `k_${i}`, teamId: i % 2 ? 't1' : null, blocked: i === 3 },
+        random,
+      );
       await test.dataSource.query(
         `INSERT INTO balances (scope_type, scope_id, budget, period_id, settled_nano) VALUES ('key', $1, 'total', 'total', $2)`,
         [key.id, i],
@@ -198,14 +262,20 @@ describe('a list of keys', () => {
     }
     const list = (filter: object, by: 'spend' | 'createdAt' | 'alias', page: number) =>
       room.catalogue.list(admin.principal, filter, { by, direction: 'DESC' }, { page, size: 10 });
-    const pages = await Promise.all([list({}, 'createdAt', 1), list({}, 'createdAt', 2), list({}, 'createdAt', 3)]);
+    const pages = await Promise.all([
+      list({}, 'createdAt', 1),
+      list({}, 'createdAt', 2),
+      list({}, 'createdAt', 3),
+    ]);
     expect(new Set(pages.flatMap(({ items }) => items.map(({ key }) => key.id))).size).toBe(25);
     expect((await list({}, 'spend', 1)).items[0]?.key.alias).toBe('k_24');
     expect((await list({ teamId: 't1' }, 'alias', 1)).total).toBe(12);
     expect((await list({ alias: 'k_1', substring: true }, 'alias', 1)).total).toBe(11);
     expect((await list({ alias: 'kx1', substring: true }, 'alias', 1)).total).toBe(0);
     expect((await list({ search: '%' }, 'alias', 1)).total).toBe(0);
-    expect((await list({ status: 'revoked' }, 'alias', 1)).items.map(({ status }) => status)).toEqual(['revoked']);
+    expect((await list({ status: 'revoked' }, 'alias', 1)).items.map(({ status }) => status)).toEqual([
+      'revoked',
+    ]);
     expect((await list({ status: 'active' }, 'alias', 1)).total).toBe(24);
     expect((await list({ status: 'expired' }, 'alias', 1)).total).toBe(0);
     expect((await list({ userId: "' OR 1=1 --" }, 'alias', 1)).total).toBe(0);

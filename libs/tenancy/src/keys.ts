@@ -41,7 +41,12 @@ export class Keys {
   }
 
   /** Inserts a key inside a change that somebody else began (a new user's first key). */
-  async issue(transaction: Transaction, author: Author, settings: KeyChange, secret: KeySecret): Promise<IssuedKey> {
+  async issue(
+    transaction: Transaction,
+    author: Author,
+    settings: KeyChange,
+    secret: KeySecret,
+  ): Promise<IssuedKey> {
     const { manager } = transaction;
     const nowMs = this.clock.nowMs();
     const now = new Date(nowMs);
@@ -94,7 +99,11 @@ export class Keys {
       await archiveKeys(transaction.manager, ids, 'deleted', makerOf(author.principal));
       await transaction.manager.delete(VirtualKey, { id: In(ids) });
       for (const key of keys) {
-        await transaction.record('deleted', 'key', key.id, { before: key, after: null, hashes: [key.tokenHash] });
+        await transaction.record('deleted', 'key', key.id, {
+          before: key,
+          after: null,
+          hashes: [key.tokenHash],
+        });
       }
       return keys;
     });
@@ -113,7 +122,11 @@ export class Keys {
         updatedAt: now,
         settingsUpdatedAt: now,
       });
-      await transaction.record(blocked ? 'blocked' : 'unblocked', 'key', after.id, { before, after, hashes: [after.tokenHash] });
+      await transaction.record(blocked ? 'blocked' : 'unblocked', 'key', after.id, {
+        before,
+        after,
+        hashes: [after.tokenHash],
+      });
       return after;
     });
   }
@@ -141,7 +154,11 @@ export class Keys {
           updatedAt: now,
           settingsUpdatedAt: now,
         });
-        await transaction.record('rotated', 'key', key.id, { before, after: key, hashes: [before.tokenHash, key.tokenHash] });
+        await transaction.record('rotated', 'key', key.id, {
+          before,
+          after: key,
+          hashes: [before.tokenHash, key.tokenHash],
+        });
         return { key, raw };
       }),
     );
@@ -155,11 +172,16 @@ export class Keys {
 
   /** Locked in the order of their ids, so that two changes of the same keys cannot wait for each other. */
   async #lock(manager: EntityManager, named: KeysNamed): Promise<VirtualKey[]> {
-    const where = 'hashes' in named ? { tokenHash: In([...named.hashes]) } : { alias: In([...named.aliases]) };
+    const where =
+      'hashes' in named ? { tokenHash: In([...named.hashes]) } : { alias: In([...named.aliases]) };
     return manager.find(VirtualKey, { where, order: { id: 'ASC' }, lock: { mode: 'pessimistic_write' } });
   }
 
-  async #write(manager: EntityManager, before: VirtualKey, columns: Partial<VirtualKey>): Promise<VirtualKey> {
+  async #write(
+    manager: EntityManager,
+    before: VirtualKey,
+    columns: Partial<VirtualKey>,
+  ): Promise<VirtualKey> {
     await manager.update(VirtualKey, { id: before.id }, columns as never);
     return manager.findOneByOrFail(VirtualKey, { id: before.id });
   }
@@ -179,16 +201,24 @@ export class Keys {
 export function refuseDuplicateKey(thrown: unknown, alias: string | null): void {
   const index = violatedIndex(thrown);
   if (index === 'virtual_keys_alias_key') {
-    throw new GatewayError('request.bad_field', `Key with alias '${alias ?? ''}' already exists. Aliases are unique.`, {
-      param: 'key_alias',
-      cause: thrown,
-    });
+    throw new GatewayError(
+      'request.bad_field',
+      `Key with alias '${alias ?? ''}' already exists. Aliases are unique.`,
+      {
+        param: 'key_alias',
+        cause: thrown,
+      },
+    );
   }
   if (index === 'virtual_keys_token_hash_key') {
-    throw new GatewayError('request.bad_field', 'This key cannot be used: choose another value, or let one be generated.', {
-      param: 'key',
-      cause: thrown,
-    });
+    throw new GatewayError(
+      'request.bad_field',
+      'This key cannot be used: choose another value, or let one be generated.',
+      {
+        param: 'key',
+        cause: thrown,
+      },
+    );
   }
 }
 

@@ -13,7 +13,11 @@ export interface MemberDraft {
  * Makes the people members of the team, making those who do not exist yet. Naming somebody twice is harmless; the
  * stronger role wins.
  */
-export async function addMembers(manager: EntityManager, teamId: string, drafts: readonly MemberDraft[]): Promise<void> {
+export async function addMembers(
+  manager: EntityManager,
+  teamId: string,
+  drafts: readonly MemberDraft[],
+): Promise<void> {
   for (const draft of drafts) {
     const userId = await findOrMakeUser(manager, draft);
     await manager.query(
@@ -25,7 +29,10 @@ export async function addMembers(manager: EntityManager, teamId: string, drafts:
 }
 
 /** The members of the teams, with what is known of them. */
-export async function membersOf(manager: EntityManager, teamIds: readonly string[]): Promise<readonly Membership[]> {
+export async function membersOf(
+  manager: EntityManager,
+  teamIds: readonly string[],
+): Promise<readonly Membership[]> {
   return manager.query(
     `SELECT m.team_id AS "teamId", m.user_id AS "userId", m.role, u.email, u.alias
        FROM team_members m JOIN users u ON u.id = m.user_id
@@ -48,7 +55,10 @@ async function findOrMakeUser(manager: EntityManager, { userId, email }: MemberD
     return userId;
   }
   // Of two that name a new address at once, one inserts and the other finds it.
-  await manager.query('INSERT INTO users (id, email) VALUES ($1, $2) ON CONFLICT DO NOTHING', [newId('user'), email]);
+  await manager.query('INSERT INTO users (id, email) VALUES ($1, $2) ON CONFLICT DO NOTHING', [
+    newId('user'),
+    email,
+  ]);
   const found = await manager
     .createQueryBuilder(User, 'user')
     .where('lower(user.email) = lower(:email)', { email })

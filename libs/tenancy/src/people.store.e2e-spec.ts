@@ -57,11 +57,19 @@ describe('a new user', () => {
   it('comes with its memberships and its first key, or not at all', async () => {
     await room.teams.create(admin, newTeam({ id: 't1' }));
     const firstKey = { settings: { models: ['m'], alias: 'first' }, secret: { randomBytes: 16 } };
-    const made = await room.users.create(admin, newUser({ id: 'ann', email: 'Ann@x.org', teams: [{ teamId: 't1', role: 'admin' }], firstKey }));
+    const made = await room.users.create(
+      admin,
+      newUser({ id: 'ann', email: 'Ann@x.org', teams: [{ teamId: 't1', role: 'admin' }], firstKey }),
+    );
     expect(made.issued?.key).toMatchObject({ userId: 'ann', models: ['m'] });
     expect((await room.users.info(admin.principal, 'ann')).teams.map(({ id }) => id)).toEqual(['t1']);
 
-    const missing = await failureOf(room.users.create(admin, newUser({ id: 'bob', teams: [{ teamId: 'nowhere', role: 'user' }], firstKey: undefined })));
+    const missing = await failureOf(
+      room.users.create(
+        admin,
+        newUser({ id: 'bob', teams: [{ teamId: 'nowhere', role: 'user' }], firstKey: undefined }),
+      ),
+    );
     expect(missing.code).toBe('request.bad_field');
     const clash = await failureOf(room.users.create(admin, newUser({ id: 'cid', firstKey })));
     expect(clash.code).toBe('request.bad_field');
@@ -70,16 +78,23 @@ describe('a new user', () => {
   });
 
   it('is one, however many ask for the id or the address at once, in any case', async () => {
-    const byId = await Promise.all(Array.from({ length: 30 }, () => failureOf(room.users.create(admin, newUser({ id: 'same' })))));
+    const byId = await Promise.all(
+      Array.from({ length: 30 }, () => failureOf(room.users.create(admin, newUser({ id: 'same' })))),
+    );
     expect(byId.filter(({ code }) => code === 'allowed')).toHaveLength(1);
     expect(byId.filter(({ code }) => code === 'request.conflict')).toHaveLength(29);
     await room.users.create(admin, newUser({ id: 'a', email: 'Ann@x.org' }));
     const again = await failureOf(room.users.create(admin, newUser({ id: 'b', email: 'ann@X.org' })));
-    expect(again).toMatchObject({ code: 'request.conflict', publicMessage: 'User with email ann@X.org already exists' });
+    expect(again).toMatchObject({
+      code: 'request.conflict',
+      publicMessage: 'User with email ann@X.org already exists',
+    });
   });
 
   it('is made by administrators only', async () => {
-    expect((await failureOf(room.users.create(member, newUser({ role: 'proxy_admin' })))).code).toBe('rbac.admin_only');
+    expect((await failureOf(room.users.create(member, newUser({ role: 'proxy_admin' })))).code).toBe(
+      'rbac.admin_only',
+    );
     expect(await test.dataSource.getRepository(User).count()).toBe(0);
   });
 });
@@ -97,7 +112,10 @@ describe('looking at a user', () => {
 
   it('shows keys of a name that is not a user yet', async () => {
     await room.keys.generate(admin, { userId: 'later' }, { randomBytes: 16 });
-    expect(await room.users.info(admin.principal, 'later')).toMatchObject({ user: null, keys: [{ userId: 'later' }] });
+    expect(await room.users.info(admin.principal, 'later')).toMatchObject({
+      user: null,
+      keys: [{ userId: 'later' }],
+    });
   });
 });
 
@@ -119,14 +137,18 @@ describe('a team', () => {
         ['new', 'user'],
       ].toSorted(),
     );
-    expect((await failureOf(room.teams.create(admin, newTeam({ id: 't1' })))).publicMessage).toContain('already exists');
+    expect((await failureOf(room.teams.create(admin, newTeam({ id: 't1' })))).publicMessage).toContain(
+      'already exists',
+    );
   });
 
   it('is shown to members and administrators; to others it is not there', async () => {
     await room.teams.create(admin, newTeam({ id: 't1', members: [{ userId: 'ann', role: 'user' }] }));
     expect((await room.teams.info(member.principal, 't1')).team.id).toBe('t1');
     expect((await room.teams.info(principal({ team: { id: 't1' } }), 't1')).team.id).toBe('t1');
-    expect((await failureOf(room.teams.info(principal({ user: { id: 'bob' } }), 't1'))).code).toBe('request.not_found');
+    expect((await failureOf(room.teams.info(principal({ user: { id: 'bob' } }), 't1'))).code).toBe(
+      'request.not_found',
+    );
   });
 
   it('is blocked once, and its block is announced', async () => {
@@ -134,16 +156,20 @@ describe('a team', () => {
     await Promise.all(Array.from({ length: 10 }, () => room.teams.setBlocked(admin, 't1', true)));
     const actions = await test.dataSource.getRepository(AuditEvent).find({ order: { at: 'ASC' } });
     expect(actions.map(({ action }) => action)).toEqual(['created', 'blocked']);
-    expect((await test.dataSource.query("SELECT 1 FROM changes WHERE noun = 'team'"))).toHaveLength(2);
+    expect(await test.dataSource.query("SELECT 1 FROM changes WHERE noun = 'team'")).toHaveLength(2);
     expect((await failureOf(room.teams.setBlocked(admin, 'zzz', true))).code).toBe('request.not_found');
     expect((await failureOf(room.teams.setBlocked(member, 't1', false))).code).toBe('rbac.admin_only');
   });
 });
 
-describe('authentication\'s view of a key', () => {
+describe("authentication's view of a key", () => {
   it('joins the user, the team and the role in it', async () => {
     await room.teams.create(admin, newTeam({ id: 't1', members: [{ userId: 'ann', role: 'admin' }] }));
-    const { key } = await room.keys.generate(admin, { userId: 'ann', teamId: 't1', label: 'phone' }, { randomBytes: 16 });
+    const { key } = await room.keys.generate(
+      admin,
+      { userId: 'ann', teamId: 't1', label: 'phone' },
+      { randomBytes: 16 },
+    );
     expect(await room.directory.findByHash(key.tokenHash)).toMatchObject({
       key: { id: key.id, alias: 'phone' },
       user: { id: 'ann' },
@@ -151,7 +177,11 @@ describe('authentication\'s view of a key', () => {
       teamRole: 'admin',
     });
     const lonely = await room.keys.generate(admin, { userId: 'ghost' }, { randomBytes: 16 });
-    expect(await room.directory.findByHash(lonely.key.tokenHash)).toMatchObject({ user: null, team: null, teamRole: null });
+    expect(await room.directory.findByHash(lonely.key.tokenHash)).toMatchObject({
+      user: null,
+      team: null,
+      teamRole: null,
+    });
     expect(await test.dataSource.getRepository(VirtualKey).count()).toBe(2);
   });
 });

@@ -58,15 +58,22 @@ export class Teams {
         await addMembers(manager, id, members);
         const team = await manager.findOneByOrFail(Team, { id });
         const joined = await membersOf(manager, [id]);
-        await transaction.record('created', 'team', id, { before: null, after: { ...team, members: joined } });
+        await transaction.record('created', 'team', id, {
+          before: null,
+          after: { ...team, members: joined },
+        });
         return { team, members: joined, keys: [] };
       });
     } catch (thrown) {
       if (violatedIndex(thrown) !== 'teams_pkey') throw thrown;
-      throw new GatewayError('request.bad_field', `Team id = ${id} already exists. Please use a different team id.`, {
-        param: 'team_id',
-        cause: thrown,
-      });
+      throw new GatewayError(
+        'request.bad_field',
+        `Team id = ${id} already exists. Please use a different team id.`,
+        {
+          param: 'team_id',
+          cause: thrown,
+        },
+      );
     }
   }
 
@@ -93,7 +100,10 @@ export class Teams {
     assertAdministers(author.principal);
     return this.transactions.run(author, async (transaction) => {
       const { manager } = transaction;
-      const before = await manager.findOne(Team, { where: { id: teamId }, lock: { mode: 'pessimistic_write' } });
+      const before = await manager.findOne(Team, {
+        where: { id: teamId },
+        lock: { mode: 'pessimistic_write' },
+      });
       if (before === null) throw teamNotFound(teamId);
       const members = await membersOf(manager, [teamId]);
       if (before.blocked === blocked) return { team: before, members, keys: [] };

@@ -9,7 +9,12 @@ import { type Author, Transactions } from './transactions.js';
 import { violatedIndex } from './unique.js';
 
 /** The roles a person can be given; the others come from memberships or are no persons. */
-export const USER_ROLES = ['proxy_admin', 'proxy_admin_viewer', 'internal_user', 'internal_user_viewer'] as const satisfies Role[];
+export const USER_ROLES = [
+  'proxy_admin',
+  'proxy_admin_viewer',
+  'internal_user',
+  'internal_user_viewer',
+] as const satisfies Role[];
 
 export interface NewUser {
   /** Absent: one is made. */
@@ -66,9 +71,13 @@ export class Users {
       return await this.transactions.run(author, async (transaction) => {
         const { manager } = transaction;
         await manager.insert(User, this.#columnsOf(id, draft) as never);
-        for (const { teamId, role } of draft.teams) await manager.insert(TeamMember, { teamId, userId: id, role });
+        for (const { teamId, role } of draft.teams)
+          await manager.insert(TeamMember, { teamId, userId: id, role });
         const user = await manager.findOneByOrFail(User, { id });
-        await transaction.record('created', 'user', id, { before: null, after: { ...user, teams: draft.teams } });
+        await transaction.record('created', 'user', id, {
+          before: null,
+          after: { ...user, teams: draft.teams },
+        });
         const { firstKey } = draft;
         const issued = firstKey
           ? await this.keys.issue(transaction, author, { ...firstKey.settings, userId: id }, firstKey.secret)
@@ -132,7 +141,10 @@ function refusalOf(thrown: unknown, id: string, draft: NewUser): GatewayError | 
   if (index === 'users_email_key') return taken('email', draft.email ?? '', 'user_email', thrown);
   if (index === 'users_sso_user_id_key') return taken('sso id', draft.ssoUserId ?? '', 'sso_user_id', thrown);
   if (isMissingTeam(thrown)) {
-    return new GatewayError('request.bad_field', 'A team in `teams` does not exist.', { param: 'teams', cause: thrown });
+    return new GatewayError('request.bad_field', 'A team in `teams` does not exist.', {
+      param: 'teams',
+      cause: thrown,
+    });
   }
   return undefined;
 }

@@ -19,7 +19,12 @@ export class MetaController {
       methods.set(path, [...(methods.get(path) ?? []), method]);
     }
     return {
-      routes: [...methods].map(([path, allowed]) => ({ path, methods: allowed, name: nameOf(path), endpoint: nameOf(path) })),
+      routes: [...methods].map(([path, allowed]) => ({
+        path,
+        methods: allowed,
+        name: nameOf(path),
+        endpoint: nameOf(path),
+      })),
     };
   }
 

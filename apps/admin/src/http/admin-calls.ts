@@ -43,7 +43,8 @@ export class AdminCalls implements NestInterceptor {
 
   #logIgnored(request: Request): void {
     const fields = IGNORED.get(request);
-    if (fields !== undefined) this.logger.warn({ path: request.path, fields }, 'Fields of an admin request were ignored.');
+    if (fields !== undefined)
+      this.logger.warn({ path: request.path, fields }, 'Fields of an admin request were ignored.');
   }
 }
 
@@ -51,7 +52,9 @@ export class AdminCalls implements NestInterceptor {
 export function authorOf(request: object): Author {
   const author = AUTHORS.get(request);
   if (author === undefined) {
-    throw new GatewayError('internal.unexpected', 'The request has no author.', { internal: 'By() outside AdminCalls' });
+    throw new GatewayError('internal.unexpected', 'The request has no author.', {
+      internal: 'By() outside AdminCalls',
+    });
   }
   return author;
 }

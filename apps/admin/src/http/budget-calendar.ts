@@ -12,7 +12,11 @@ export class BudgetCalendar {
   ) {}
 
   /** Null for a budget that never resets. */
-  resetsAt(budget: { readonly budgetDuration: string | null; readonly budgetAnchorAt: Date | null; readonly createdAt: Date }): Date | null {
+  resetsAt(budget: {
+    readonly budgetDuration: string | null;
+    readonly budgetAnchorAt: Date | null;
+    readonly createdAt: Date;
+  }): Date | null {
     if (budget.budgetDuration === null) return null;
     const { timezone, resetTime } = this.config.budgets;
     const anchorMs = (budget.budgetAnchorAt ?? budget.createdAt).getTime();

@@ -1,4 +1,10 @@
-import { applyDecorators, Controller, createParamDecorator, type ExecutionContext, UseInterceptors } from '@nestjs/common';
+import {
+  applyDecorators,
+  Controller,
+  createParamDecorator,
+  type ExecutionContext,
+  UseInterceptors,
+} from '@nestjs/common';
 import type { Author } from '#libs/tenancy';
 import type { Request, Response } from 'express';
 import type { z } from 'zod';
@@ -17,18 +23,21 @@ export const By = createParamDecorator((_: unknown, context: ExecutionContext): 
 
 // What a decorator is given travels inside an object of its own: Nest takes one with a `schema` or a `transform` (as zod's
 // have) for a pipe of its own and keeps it.
-const bodyOf = createParamDecorator(({ read }: { read: () => BodyDefinition }, context: ExecutionContext): unknown => {
-  const http = context.switchToHttp();
-  const request = http.getRequest<Request>();
-  const { value, ignored } = parseBody(read(), request.body);
-  if (ignored.length > 0) {
-    noteIgnored(request, ignored);
-    http.getResponse<Response>().setHeader('x-ignored-fields', ignoredFieldsHeader(ignored));
-  }
-  return value;
-});
-const queryOf = createParamDecorator(({ read }: { read: () => z.ZodObject }, context: ExecutionContext): unknown =>
-  parseQuery(read(), context.switchToHttp().getRequest<Request>().query),
+const bodyOf = createParamDecorator(
+  ({ read }: { read: () => BodyDefinition }, context: ExecutionContext): unknown => {
+    const http = context.switchToHttp();
+    const request = http.getRequest<Request>();
+    const { value, ignored } = parseBody(read(), request.body);
+    if (ignored.length > 0) {
+      noteIgnored(request, ignored);
+      http.getResponse<Response>().setHeader('x-ignored-fields', ignoredFieldsHeader(ignored));
+    }
+    return value;
+  },
+);
+const queryOf = createParamDecorator(
+  ({ read }: { read: () => z.ZodObject }, context: ExecutionContext): unknown =>
+    parseQuery(read(), context.switchToHttp().getRequest<Request>().query),
 );
 
 /** Parameter decorator: the body, parsed; unknown fields are named in `x-ignored-fields`. */

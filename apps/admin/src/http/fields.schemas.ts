@@ -22,7 +22,10 @@ function isStorable(text: string): boolean {
 export const name = z
   .string()
   .max(LONGEST_NAME)
-  .refine((text) => !/[\p{Cc}\u2028\u2029]/u.test(text) && text.isWellFormed(), 'control characters are not allowed');
+  .refine(
+    (text) => !/[\p{Cc}\u2028\u2029]/u.test(text) && text.isWellFormed(),
+    'control characters are not allowed',
+  );
 
 /** A name where null and the empty text both mean "none". */
 export const optionalName = name
@@ -60,7 +63,9 @@ export const tokenLimit = limitUpTo(Number.MAX_SAFE_INTEGER);
 function limitUpTo(most: number) {
   return ruled((value): number | undefined => {
     const count = typeof value === 'string' && /^\d{1,16}$/.test(value) ? Number(value) : value;
-    return typeof count === 'number' && Number.isInteger(count) && count >= 0 && count <= most ? count : undefined;
+    return typeof count === 'number' && Number.isInteger(count) && count >= 0 && count <= most
+      ? count
+      : undefined;
   }, `a limit is a whole number from 0 to ${most}`);
 }
 
@@ -113,9 +118,15 @@ export const metadata = z
   .superRefine((data, context) => {
     const problem = problemIn(data);
     if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
-    const governing = Object.keys(data).find((member) => GOVERNING_MEMBERS.has(member) && !isEmpty(data[member]));
+    const governing = Object.keys(data).find(
+      (member) => GOVERNING_MEMBERS.has(member) && !isEmpty(data[member]),
+    );
     if (governing !== undefined) {
-      context.addIssue({ code: 'custom', path: [governing], message: 'is not there yet, and would do nothing here' });
+      context.addIssue({
+        code: 'custom',
+        path: [governing],
+        message: 'is not there yet, and would do nothing here',
+      });
     }
   })
   .nullable()

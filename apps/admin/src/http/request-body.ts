@@ -24,13 +24,17 @@ export interface ParsedBody<S extends z.ZodObject> {
 const MOST_LISTED = 20;
 
 /** Fields that narrow who may use a key; dropping one would widen it. */
-const NARROWING = /^(allowed|denied|blocked)_(ips?|networks?|cidrs?|hosts?|regions?)$|^ip_(allow|white|deny)_?list$/i;
+const NARROWING =
+  /^(allowed|denied|blocked)_(ips?|networks?|cidrs?|hosts?|regions?)$|^ip_(allow|white|deny)_?list$/i;
 
 /**
  * Reads one admin body: known fields parsed, unknown ones listed. Throws 400 naming the field for a contract field that
  * is not built yet, for a near miss of a limit or grant, and for a value out of range; 422 with `detail` for a wrong type.
  */
-export function parseBody<S extends z.ZodObject>(definition: BodyDefinition<S>, body: unknown): ParsedBody<S> {
+export function parseBody<S extends z.ZodObject>(
+  definition: BodyDefinition<S>,
+  body: unknown,
+): ParsedBody<S> {
   const sent = body === undefined && definition.optional ? {} : body;
   if (typeof sent !== 'object' || sent === null || Array.isArray(sent)) throw notAnObject(sent);
   const known: Record<string, unknown> = {};
@@ -54,47 +58,67 @@ export function parseQuery<S extends z.ZodObject>(schema: S, query: unknown): z.
 
 /** The `x-ignored-fields` header's value: printable names only, so that a name can never forge a header. */
 export function ignoredFieldsHeader(ignored: readonly string[]): string {
-  const names = ignored.slice(0, MOST_LISTED).map((name) => name.slice(0, 64).replace(/[^\x21-\x7e]|,/g, '?'));
+  const names = ignored
+    .slice(0, MOST_LISTED)
+    .map((name) => name.slice(0, 64).replace(/[^\x21-\x7e]|,/g, '?'));
   if (ignored.length > MOST_LISTED) names.push(`(+${ignored.length - MOST_LISTED})`);
   return names.join(',');
 }
 
 function assertDefault(name: string, value: unknown): void {
   if (isEmpty(value)) return;
-  throw new GatewayError('request.bad_field', `'${name}' is not there yet. Leave it out or send its default.`, {
-    param: name,
-  });
+  throw new GatewayError(
+    'request.bad_field',
+    `'${name}' is not there yet. Leave it out or send its default.`,
+    {
+      param: name,
+    },
+  );
 }
 
 function assertHarmless(name: string, definition: BodyDefinition, ignored: string[]): void {
   const reason = definition.refused?.get(name);
   if (reason !== undefined) throw new GatewayError('request.unprocessable', reason, { param: name });
   if (NARROWING.test(name)) {
-    throw new GatewayError('request.bad_field', `'${name}' cannot be set here; dropping it would widen access.`, {
-      param: name,
-    });
+    throw new GatewayError(
+      'request.bad_field',
+      `'${name}' cannot be set here; dropping it would widen access.`,
+      {
+        param: name,
+      },
+    );
   }
   const meant = governingFieldMeantBy(name);
-  const takesIt = meant !== undefined && (Object.hasOwn(definition.schema.shape, meant) || definition.notBuilt?.includes(meant));
+  const takesIt =
+    meant !== undefined &&
+    (Object.hasOwn(definition.schema.shape, meant) || definition.notBuilt?.includes(meant));
   if (takesIt) {
-    throw new GatewayError('request.bad_field', `'${name}' is not a field of this route. Did you mean '${meant}'?`, {
-      param: name.slice(0, 64),
-    });
+    throw new GatewayError(
+      'request.bad_field',
+      `'${name}' is not a field of this route. Did you mean '${meant}'?`,
+      {
+        param: name.slice(0, 64),
+      },
+    );
   }
   ignored.push(name);
 }
 
 function notAnObject(sent: unknown): GatewayError {
   const missing = sent === undefined || sent === null;
-  return new GatewayError('request.unprocessable', missing ? 'A JSON body is required.' : 'The body must be a JSON object.', {
-    detail: [
-      {
-        type: missing ? 'missing' : 'model_attributes_type',
-        loc: ['body'],
-        msg: missing ? 'Field required' : 'Input should be a JSON object',
-      },
-    ],
-  });
+  return new GatewayError(
+    'request.unprocessable',
+    missing ? 'A JSON body is required.' : 'The body must be a JSON object.',
+    {
+      detail: [
+        {
+          type: missing ? 'missing' : 'model_attributes_type',
+          loc: ['body'],
+          msg: missing ? 'Field required' : 'Input should be a JSON object',
+        },
+      ],
+    },
+  );
 }
 
 /**
@@ -112,7 +136,9 @@ function firstProblem(issues: readonly z.core.$ZodIssue[], part: 'body' | 'query
   if (isSize || isRule) return new GatewayError('request.bad_field', sentence, { param });
   return new GatewayError('request.unprocessable', sentence, {
     param,
-    detail: issues.slice(0, MOST_LISTED).map((each) => ({ type: typeOf(each), loc: [part, ...each.path], msg: each.message })),
+    detail: issues
+      .slice(0, MOST_LISTED)
+      .map((each) => ({ type: typeOf(each), loc: [part, ...each.path], msg: each.message })),
   });
 }
 

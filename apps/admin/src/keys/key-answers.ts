@@ -93,7 +93,9 @@ export class KeyAnswers {
   info(view: KeyView): Record<string, unknown> {
     return {
       ...this.#columns(view.key, view.spentNanoUsd),
-      ...(view.deletedAt === null ? {} : { deleted_at: toApiTime(view.deletedAt), deleted_by: view.deletedBy }),
+      ...(view.deletedAt === null
+        ? {}
+        : { deleted_at: toApiTime(view.deletedAt), deleted_by: view.deletedBy }),
       status: view.status,
     };
   }

@@ -51,7 +51,10 @@ export const listQuery = z.object({
   expand: z.union([name, z.array(name).max(10)]).optional(),
   status: z
     .string()
-    .refine((value): value is (typeof STATUSES)[number] => STATUSES.some((status) => status === value), `send one of: ${STATUSES.join(', ')}`)
+    .refine(
+      (value): value is (typeof STATUSES)[number] => STATUSES.some((status) => status === value),
+      `send one of: ${STATUSES.join(', ')}`,
+    )
     .optional(),
   expires: z.enum(['active', 'expired']).optional(),
 });

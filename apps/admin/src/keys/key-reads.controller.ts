@@ -1,11 +1,25 @@
 import { HttpCode } from '@nestjs/common';
 import { GatewayError, type Principal } from '#libs/kernel';
 import { Caller, Handles } from '#libs/rbac';
-import { hashOfNamed, KeyCatalogue, type KeyView, type Page, type Paging, seesEverything } from '#libs/tenancy';
+import {
+  hashOfNamed,
+  KeyCatalogue,
+  type KeyView,
+  type Page,
+  type Paging,
+  seesEverything,
+} from '#libs/tenancy';
 import { AdminBody, AdminController, AdminQuery } from '../http/decorators.js';
 import { pagesOf } from '../http/wire.js';
 import { KeyAnswers } from './key-answers.js';
-import { infoQuery, type InfoQuery, listQuery, type ListQuery, toKeyFilter, toKeyOrder } from './key-queries.schemas.js';
+import {
+  infoQuery,
+  type InfoQuery,
+  listQuery,
+  type ListQuery,
+  toKeyFilter,
+  toKeyOrder,
+} from './key-queries.schemas.js';
 import { namedKeysBody, type NamedKeysBody } from './keys.schemas.js';
 import { namedBy } from './keys.controller.js';
 

@@ -43,7 +43,11 @@ export class KeysController {
   async generate(@By() author: Author, @AdminBody(generateBody) body: GenerateBody): Promise<object> {
     const settings = toKeyChange(body);
     const issued = await this.keys.generate(author, settings, secretFor(body.key, this.config, 'key'));
-    return this.answers.issued(issued, { duration: settings.lifetime, label: body.key_name, blocked: body.blocked }, 0n);
+    return this.answers.issued(
+      issued,
+      { duration: settings.lifetime, label: body.key_name, blocked: body.blocked },
+      0n,
+    );
   }
 
   @Handles('POST /key/update')
@@ -143,7 +147,11 @@ export function namedBy(body: NamedKeysBody): [KeysNamed, readonly string[]] {
 function secretFor(custom: string | null | undefined, config: Config, param: string): KeySecret {
   if (!custom) return { randomBytes: config.keys.generatedLength };
   if (!config.keys.allowCustom) {
-    throw new GatewayError('rbac.forbidden', 'Custom API key values are disabled. Leave it out to get a generated one.', { param });
+    throw new GatewayError(
+      'rbac.forbidden',
+      'Custom API key values are disabled. Leave it out to get a generated one.',
+      { param },
+    );
   }
   if (custom.length < config.keys.minimumCustomLength) {
     const message = `'${param}' must have at least ${config.keys.minimumCustomLength} characters.`;
@@ -151,7 +159,11 @@ function secretFor(custom: string | null | undefined, config: Config, param: str
   }
   const master = config.auth.masterKey?.reveal();
   if (master !== undefined && hashRawKey(master) === hashRawKey(custom)) {
-    throw new GatewayError('request.bad_field', 'This key cannot be used: choose another value, or let one be generated.', { param });
+    throw new GatewayError(
+      'request.bad_field',
+      'This key cannot be used: choose another value, or let one be generated.',
+      { param },
+    );
   }
   return { custom };
 }

@@ -72,7 +72,10 @@ const routes = z
   .array(
     name
       .min(1)
-      .refine((route) => route.startsWith('/') || KNOWN_GROUPS.has(route), `send paths or one of: ${ROUTE_GROUPS.join(', ')}`),
+      .refine(
+        (route) => route.startsWith('/') || KNOWN_GROUPS.has(route),
+        `send paths or one of: ${ROUTE_GROUPS.join(', ')}`,
+      ),
   )
   .max(200)
   .nullable()
@@ -110,7 +113,10 @@ export type KeyFields = z.output<typeof keyFields>;
 const rawKey = name
   .min(1)
   .refine((raw) => raw.startsWith('sk-'), 'a key starts with sk-')
-  .refine((raw) => /^[\x21-\x7e]+$/.test(raw), 'a key has printable ASCII characters only, because it travels in a header')
+  .refine(
+    (raw) => /^[\x21-\x7e]+$/.test(raw),
+    'a key has printable ASCII characters only, because it travels in a header',
+  )
   .nullable()
   .optional();
 
@@ -159,7 +165,10 @@ export const deleteBody = {
 
 export const blockBody = {
   schema: z.object({
-    key: keyName.refine((key) => key.startsWith('sk-') || /^[0-9a-f]{64}$/i.test(key), 'send the key, or its 64 hexadecimal digits'),
+    key: keyName.refine(
+      (key) => key.startsWith('sk-') || /^[0-9a-f]{64}$/i.test(key),
+      'send the key, or its 64 hexadecimal digits',
+    ),
   }),
 } satisfies BodyDefinition;
 export type BlockBody = z.output<typeof blockBody.schema>;

@@ -11,7 +11,10 @@ export class MetricsRefusal implements ExceptionFilter {
     const error = toGatewayError(thrown);
     const answer = errorAnswer(error, 'openai');
     const response = host.switchToHttp().getResponse<Response>();
-    response.status(answer.status).set(answer.headers).json(error.status === 401 ? error.publicMessage : answer.body);
+    response
+      .status(answer.status)
+      .set(answer.headers)
+      .json(error.status === 401 ? error.publicMessage : answer.body);
   }
 }
 

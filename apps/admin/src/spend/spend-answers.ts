@@ -70,7 +70,10 @@ function metadataOf({ entry, keyAlias, teamAlias }: NamedEntry): object {
       completion_tokens: entry.outputTokens,
       total_tokens: entry.inputTokens + entry.outputTokens,
       prompt_tokens_details: { cached_tokens: entry.cacheReadTokens, audio_tokens: entry.inputAudioTokens },
-      completion_tokens_details: { reasoning_tokens: entry.reasoningTokens, audio_tokens: entry.outputAudioTokens },
+      completion_tokens_details: {
+        reasoning_tokens: entry.reasoningTokens,
+        audio_tokens: entry.outputAudioTokens,
+      },
       cache_creation_input_tokens: entry.cacheWriteTokens + entry.cacheWriteHourTokens,
       cache_read_input_tokens: entry.cacheReadTokens,
     },
@@ -83,7 +86,12 @@ function metadataOf({ entry, keyAlias, teamAlias }: NamedEntry): object {
     error_information:
       entry.errorCode === null && entry.errorMessage === null
         ? null
-        : { error_code: entry.errorCode, error_class: entry.flag, error_message: entry.errorMessage, llm_provider: entry.provider },
+        : {
+            error_code: entry.errorCode,
+            error_class: entry.flag,
+            error_message: entry.errorMessage,
+            llm_provider: entry.provider,
+          },
   };
 }
 
@@ -103,7 +111,13 @@ class Day {
 
   toApi(day: string): object {
     // The contract puts the keys' hashes beside the day's own members.
-    return { ...dollars(this.keys), startTime: day, spend: usdNumber(this.spent), users: dollars(this.users), models: dollars(this.models) };
+    return {
+      ...dollars(this.keys),
+      startTime: day,
+      spend: usdNumber(this.spent),
+      users: dollars(this.users),
+      models: dollars(this.models),
+    };
   }
 }
 

@@ -44,7 +44,10 @@ export class SpendLog {
   ) {}
 
   /** The newest calls first, at most MOST_ROWS; `truncated` tells that there are more. Includes every call that has ended in this process. */
-  async list(caller: Principal, filter: SpendFilter): Promise<{ entries: readonly NamedEntry[]; truncated: boolean }> {
+  async list(
+    caller: Principal,
+    filter: SpendFilter,
+  ): Promise<{ entries: readonly NamedEntry[]; truncated: boolean }> {
     await this.ledger.flush();
     const rows = await this.#query(caller, filter)
       .orderBy('entry.startedAt', 'DESC')
@@ -83,7 +86,9 @@ export class SpendLog {
     }
     if (filter.userId !== undefined) query.andWhere('entry.userId = :userId', { userId: filter.userId });
     if (filter.requestId !== undefined) {
-      query.andWhere('(entry.responseId = :id OR entry.requestId = :id OR entry.clientCallId = :id)', { id: filter.requestId });
+      query.andWhere('(entry.responseId = :id OR entry.requestId = :id OR entry.clientCallId = :id)', {
+        id: filter.requestId,
+      });
     }
     narrowByTime(query, filter);
     if (!seesEverything(caller)) narrowToOwn(query, caller);
@@ -111,7 +116,10 @@ function narrowByTime(query: SelectQueryBuilder<LedgerEntry>, { from, until }: S
     query.andWhere('entry.startedAt >= :from AND entry.day >= :fromDay', { from, fromDay: dayOf(from, -1) });
   }
   if (until !== undefined) {
-    query.andWhere('entry.startedAt <= :until AND entry.day <= :untilDay', { until, untilDay: dayOf(until, 1) });
+    query.andWhere('entry.startedAt <= :until AND entry.day <= :untilDay', {
+      until,
+      untilDay: dayOf(until, 1),
+    });
   }
 }
 

@@ -10,7 +10,8 @@ const day = z
     const match = /^(\d{4}-\d{2}-\d{2})(?:[ T]00:00:00Z?)?$/.exec(text);
     const date = new Date(`${match?.[1]}T00:00:00Z`);
     // The calendar rolls 31 February over to March; a date that changes when written again was none.
-    if (match !== null && !Number.isNaN(date.getTime()) && date.toISOString().startsWith(match[1] ?? ' ')) return date;
+    if (match !== null && !Number.isNaN(date.getTime()) && date.toISOString().startsWith(match[1] ?? ' '))
+      return date;
     context.addIssue({ code: 'custom', message: 'send a date as YYYY-MM-DD' });
     return z.NEVER;
   })

@@ -17,7 +17,11 @@ export function teamRow(
     object_permission_id: null,
     admins: members.filter(({ role }) => role === 'admin').map(({ userId }) => userId),
     members: members.map(({ userId }) => userId),
-    members_with_roles: members.map(({ userId, email, role }) => ({ user_id: userId, user_email: email, role })),
+    members_with_roles: members.map(({ userId, email, role }) => ({
+      user_id: userId,
+      user_email: email,
+      role,
+    })),
     metadata: team.tags.length === 0 ? team.metadata : { ...team.metadata, tags: team.tags },
     max_budget: toApiUsd(team.maxBudgetNano),
     soft_budget: toApiUsd(team.softBudgetNano),
@@ -41,7 +45,8 @@ export function teamRow(
     default_team_member_models: [],
     budget_limits: null,
     model_id: null,
-    litellm_model_table: Object.keys(team.modelAliases).length === 0 ? null : { id: null, aliases: team.modelAliases },
+    litellm_model_table:
+      Object.keys(team.modelAliases).length === 0 ? null : { id: null, aliases: team.modelAliases },
     object_permission: null,
   };
 }

@@ -48,7 +48,10 @@ export class TeamsController {
   async info(@Caller() caller: Principal, @AdminQuery(teamQuery) query: TeamQuery): Promise<object> {
     const view = await this.teams.info(caller, query.team_id);
     const keys = query.key_limit === undefined ? view.keys : view.keys.slice(0, query.key_limit);
-    const spent = await this.spend.spendOf([scopeOf(view), ...keys.map(({ id }): Scope => ({ type: 'key', id }))]);
+    const spent = await this.spend.spendOf([
+      scopeOf(view),
+      ...keys.map(({ id }): Scope => ({ type: 'key', id })),
+    ]);
     return {
       team_id: view.team.id,
       team_info: {

@@ -19,8 +19,15 @@ import { KEY_FIELDS_NOT_BUILT } from '../keys/keys.schemas.js';
 const MOST_MEMBERS = 500;
 
 const member = z
-  .object({ role: z.enum(['admin', 'user']), user_id: name.nullable().optional(), user_email: name.nullable().optional() })
-  .refine((each) => Boolean(each.user_id) || Boolean(each.user_email), 'each member needs a user_id or a user_email');
+  .object({
+    role: z.enum(['admin', 'user']),
+    user_id: name.nullable().optional(),
+    user_email: name.nullable().optional(),
+  })
+  .refine(
+    (each) => Boolean(each.user_id) || Boolean(each.user_email),
+    'each member needs a user_id or a user_email',
+  );
 
 const userIds = z.array(name.min(1)).max(MOST_MEMBERS).nullable().optional();
 
@@ -63,7 +70,10 @@ export type NewTeamBody = z.output<typeof newTeamBody.schema>;
 export const teamBody = { schema: z.object({ team_id: name.min(1) }) } satisfies BodyDefinition;
 export type TeamBody = z.output<typeof teamBody.schema>;
 
-export const teamQuery = z.object({ team_id: name.min(1), key_limit: z.coerce.number().int().min(0).optional() });
+export const teamQuery = z.object({
+  team_id: name.min(1),
+  key_limit: z.coerce.number().int().min(0).optional(),
+});
 export type TeamQuery = z.output<typeof teamQuery>;
 
 export function toNewTeam(body: NewTeamBody): NewTeam {

@@ -3,13 +3,27 @@ import { Config } from '#libs/config';
 import type { User, VirtualKey } from '#libs/database';
 import { type NanoUsd, type Principal, type Scope, usdNumber } from '#libs/kernel';
 import { Caller, Handles } from '#libs/rbac';
-import { type Author, makerOf, type MadeUser, seesEverything, SpendReader, Users, type UserView } from '#libs/tenancy';
+import {
+  type Author,
+  makerOf,
+  type MadeUser,
+  seesEverything,
+  SpendReader,
+  Users,
+  type UserView,
+} from '#libs/tenancy';
 import { BudgetCalendar } from '../http/budget-calendar.js';
 import { AdminBody, AdminController, AdminQuery, By } from '../http/decorators.js';
 import { toApiTime, toApiUsd } from '../http/wire.js';
 import { KeyAnswers } from '../keys/key-answers.js';
 import { teamRow } from '../teams/team-row.js';
-import { newUserBody, type NewUserBody, toNewUser, userInfoQuery, type UserInfoQuery } from './users.schemas.js';
+import {
+  newUserBody,
+  type NewUserBody,
+  toNewUser,
+  userInfoQuery,
+  type UserInfoQuery,
+} from './users.schemas.js';
 
 /** Users on the wire. */
 @AdminController()
@@ -68,7 +82,13 @@ export class UsersController {
     const aliasOf = new Map(teams.map((team) => [team.id, team.alias]));
     return {
       user_id: userId,
-      user_info: user && this.#row(user, spentBy('user', user.id), teams.map(({ id }) => id)),
+      user_info:
+        user &&
+        this.#row(
+          user,
+          spentBy('user', user.id),
+          teams.map(({ id }) => id),
+        ),
       keys: keys.map((key) => ({
         ...this.keyAnswers.row(key, spentBy('key', key.id)),
         // The word, not null: clients of the contract compare with it.

@@ -45,7 +45,19 @@ export type UserInfoQuery = z.output<typeof userInfoQuery>;
  */
 export function toNewUser(body: NewUserBody, randomBytes: number): NewUser {
   const settings = toKeyChange(body);
-  const { alias, label, teamId, customerId, models, modelAliases, allowedRoutes, keyType, tags, blocked, lifetime } = settings;
+  const {
+    alias,
+    label,
+    teamId,
+    customerId,
+    models,
+    modelAliases,
+    allowedRoutes,
+    keyType,
+    tags,
+    blocked,
+    lifetime,
+  } = settings;
   return {
     id: body.user_id ?? undefined,
     email: body.user_email ?? null,
@@ -60,13 +72,27 @@ export function toNewUser(body: NewUserBody, randomBytes: number): NewUser {
     metadata: settings.metadata ?? {},
     ssoUserId: body.sso_user_id ?? null,
     teams: (body.teams ?? []).map((team) =>
-      typeof team === 'string' ? { teamId: team, role: 'user' } : { teamId: team.team_id, role: team.user_role ?? 'user' },
+      typeof team === 'string'
+        ? { teamId: team, role: 'user' }
+        : { teamId: team.team_id, role: team.user_role ?? 'user' },
     ),
     firstKey:
       body.auto_create_key === false
         ? undefined
         : {
-            settings: { alias, label, teamId, customerId, models, modelAliases, allowedRoutes, keyType, tags, blocked, lifetime },
+            settings: {
+              alias,
+              label,
+              teamId,
+              customerId,
+              models,
+              modelAliases,
+              allowedRoutes,
+              keyType,
+              tags,
+              blocked,
+              lifetime,
+            },
             secret: { randomBytes },
           },
   };
