@@ -1,4 +1,5 @@
-import { Global, Injectable, Module, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { type BeforeApplicationShutdown, Global, Injectable, Module, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Logger } from '#libs/telemetry';
 import { SpendReader } from '#libs/tenancy';
 import { BudgetPeriods } from './budget-periods.js';
 import { Budgets } from './budgets.js';
@@ -10,11 +11,19 @@ import { PriceBook } from './price-book/price-book.js';
 
 /** Recovers what dead processes left before the first call is served, and stores what is left before this one ends. */
 @Injectable()
-class LedgerLifecycle implements OnApplicationBootstrap, OnApplicationShutdown {
-  constructor(private readonly ledger: SpendLedger) {}
+class LedgerLifecycle implements OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown {
+  constructor(
+    private readonly ledger: SpendLedger,
+    private readonly logger: Logger,
+  ) {}
 
   async onApplicationBootstrap(): Promise<void> {
     await this.ledger.start();
+  }
+
+  /** The database is still open here, and calls may still be ending: most is stored now, the rest at the end. */
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.ledger.flush().catch((error: unknown) => this.logger.warn({ error }, 'Spend records could not be stored before shutdown; they stay in the spool.'));
   }
 
   async onApplicationShutdown(): Promise<void> {

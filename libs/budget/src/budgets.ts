@@ -66,7 +66,8 @@ export class Budgets implements OnApplicationShutdown {
   /** Loads every counter the caller needs that is not open. Throws `counters.unavailable` when PostgreSQL does not answer. */
   async open(principal: Principal, nowMs: number = this.clock.nowMs()): Promise<void> {
     try {
-      await this.#opener.open(this.#of(principal, nowMs).budgets);
+      const { budgets, shown } = this.#of(principal, nowMs);
+      await this.#opener.open(shown && !budgets.includes(shown) ? [...budgets, shown] : budgets);
     } catch (cause) {
       throw new GatewayError('counters.unavailable', 'What this caller has spent cannot be read right now. Please try again shortly.', {
         cause,
@@ -89,6 +90,12 @@ export class Budgets implements OnApplicationShutdown {
         ...(period && { periodEndsAtMs: period.endsAtMs }),
       });
     }
+  }
+
+  /** What the caller's key has spent, in its budget's period or in its life; undefined without a key, or when that is not loaded. */
+  spentByKey(principal: Principal): NanoUsd | undefined {
+    const key = this.#prepared.get(principal)?.shown?.key;
+    return key === undefined ? undefined : this.counters.balance(key)?.settledNanoUsd;
   }
 
   /** Every balance the call's cost is added to, for its begin record. The same array for all calls of a period. */

@@ -47,6 +47,8 @@ export class PreparedBudget {
 /** A principal's budgets and the charges of its calls, made once and renewed when a period ends. */
 export class PreparedPrincipal {
   readonly budgets: readonly PreparedBudget[];
+  /** What the key's spend is shown from: its budget, or the sum of its life when it has none. */
+  readonly shown: PreparedBudget | undefined;
   #charges: readonly Charge[];
 
   constructor(
@@ -55,6 +57,7 @@ export class PreparedPrincipal {
     nowMs: number,
   ) {
     this.budgets = principal.budgets.map((budget) => new PreparedBudget(budget, settings, nowMs));
+    this.shown = this.budgets.find(({ budget }) => budget.scope.type === 'key') ?? lifeOfKey(principal, settings, nowMs);
     this.#charges = this.#makeCharges();
   }
 
@@ -81,4 +84,10 @@ export class PreparedPrincipal {
     }
     return [...charges.values()];
   }
+}
+
+function lifeOfKey(principal: Principal, settings: PeriodSettings, nowMs: number): PreparedBudget | undefined {
+  if (!principal.key) return undefined;
+  const scope = { type: 'key', id: principal.key.id } as const;
+  return new PreparedBudget({ scope, name: 'main', capNanoUsd: 0n, anchorMs: 0 }, settings, nowMs);
 }

@@ -48,6 +48,7 @@ export class SpendLedger {
   #spool: Spool | undefined;
   #drain: Drain | undefined;
   #lost = false;
+  #closed = false;
   #recovered: (entry: Entry) => void = () => undefined;
 
   constructor(
@@ -97,7 +98,7 @@ export class SpendLedger {
   /** Why no new call may begin; undefined when one may. Costs nothing. */
   refusal(): GatewayError | undefined {
     const spool = this.#spool;
-    if (spool === undefined || this.#lost || spool.failing || spool.keptBytes > MAX_KEPT_BYTES) return ledgerFull(spool?.failing);
+    if (spool === undefined || this.#lost || this.#closed || spool.failing || spool.keptBytes > MAX_KEPT_BYTES) return ledgerFull(spool?.failing);
     return undefined;
   }
 
@@ -122,6 +123,8 @@ export class SpendLedger {
     const call = this.#calls.get(record.id);
     if (!call) return release();
     this.#calls.delete(record.id);
+    // Too late to be written; the begin is on record, and whoever starts next makes it a crash charge.
+    if (this.#closed) return release(ledgerFull());
     const ended = new Ended(call, record, release);
     this.#opened().append(ended);
     this.#drain?.add(ended);
@@ -149,11 +152,13 @@ export class SpendLedger {
 
   /** Stores what is left and closes. What PostgreSQL does not take stays in the files, for the next process. */
   async close(): Promise<void> {
+    if (this.#closed) return;
     try {
       await this.flush();
     } catch (error) {
       this.logger.warn({ error }, 'PostgreSQL did not take the last spend records; they stay in the spool.');
     }
+    this.#closed = true;
     await this.#drain?.stop();
     this.#spool?.close();
     this.#alive.hide();

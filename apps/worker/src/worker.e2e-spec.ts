@@ -1,0 +1,138 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { Global, type INestApplicationContext, Module } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
+import { BudgetModule, BudgetPeriods } from '#libs/budget';
+import { Config } from '#libs/config';
+import { Counters, LocalCounters } from '#libs/counters';
+import { Clock, ManualClock, SystemClock } from '#libs/kernel';
+import { Logger } from '#libs/telemetry';
+import { DataSource } from 'typeorm';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createTestDatabase, silentLogger, type TestDatabase } from '../../../test/harness/postgres.js';
+import { SqliteMirror } from './sqlite-mirror.js';
+import { WorkerModule } from './worker.module.js';
+
+let database: TestDatabase;
+let db: DataSource;
+const folder = mkdtempSync(join(tmpdir(), 'tollgate-worker-'));
+const mirrorFile = join(folder, 'mirror', 'litellm.db');
+const config = {
+  server: { dataDir: folder },
+  stores: { sqliteMirror: mirrorFile },
+  budgets: { timezone: 'UTC', resetTime: '00:00', exceededStatus: 422, blockUnpricedModels: false },
+} as unknown as Config;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  db = database.dataSource;
+});
+afterAll(async () => database.drop());
+beforeEach(async () => {
+  await db.query('TRUNCATE ledger_entries, balances, budget_periods, virtual_keys, users, teams CASCADE');
+});
+
+async function startWorker(): Promise<INestApplicationContext> {
+  @Global()
+  @Module({
+    providers: [
+      { provide: Config, useValue: config },
+      { provide: Logger, useValue: silentLogger },
+      { provide: Clock, useClass: SystemClock },
+      { provide: DataSource, useValue: db },
+      { provide: Counters, inject: [Clock], useFactory: (clock: Clock) => new LocalCounters(clock) },
+    ],
+    exports: [Config, Logger, Clock, DataSource, Counters],
+  })
+  class World {}
+  const app = await Test.createTestingModule({ imports: [World, BudgetModule, WorkerModule] }).compile();
+  return app.init();
+}
+
+async function entry(id: string, tokens = 7): Promise<void> {
+  const day = new Date().toISOString().slice(0, 10);
+  await db.query('SELECT ensure_ledger_partitions($1::date, 1)', [day]);
+  await db.query(
+    `INSERT INTO ledger_entries (day, id, request_id, started_at, ended_at, endpoint, stream, status, model_group, model, provider, deployment_id, api_base,
+       user_id, input_tokens, output_tokens, usage_source, cost_nano, price_version)
+     VALUES ($1, $2, $2, now(), now(), 'chat', false, 'success', 'gpt-4o', 'gpt-4o', 'openai', 'd', '', 'ann', $3, 0, 'provider', 1, 'v')`,
+    [day, id, tokens],
+  );
+}
+
+describe('the worker', () => {
+  it('runs its schedules on PostgreSQL: periods close, tables are made ahead, requests reach the SQLite file', async () => {
+    await db.query("INSERT INTO budget_periods (scope_type, scope_id, budget, period_id, starts_at, ends_at) VALUES ('key', 'k', 'main', 'p', now() - interval '2 days', now() - interval '1 day')");
+    await entry('tick');
+    const app = await startWorker();
+    try {
+      await expect.poll(async () => (await db.query('SELECT 1 FROM budget_periods WHERE closed_at IS NOT NULL')).length, { timeout: 20_000, interval: 100 }).toBe(1);
+      await expect.poll(async () => (await db.query("SELECT to_regclass('ledger_entries_' || to_char(now() + interval '5 days', 'YYYYMMDD')) AS t"))[0].t, { timeout: 20_000, interval: 100 }).not.toBeNull();
+      await expect.poll(() => mirrored().length, { timeout: 20_000, interval: 100 }).toBe(1);
+    } finally {
+      await app.close();
+    }
+  });
+});
+
+function mirrored(): unknown[] {
+  const file = new DatabaseSync(mirrorFile);
+  try {
+    return file.prepare('SELECT timestamp, user, model, tokens FROM request_log ORDER BY timestamp DESC').all();
+  } finally {
+    file.close();
+  }
+}
+
+describe('the SQLite mirror', () => {
+  it('holds each request once, however often it runs and whoever restarts it', async () => {
+    const path = join(mkdtempSync(join(tmpdir(), 'tollgate-mirror-')), 'a.db');
+    const own = { ...config, stores: { sqliteMirror: path } } as unknown as Config;
+    await entry('a');
+    const first = new SqliteMirror(own, db);
+    expect(await first.mirror()).toBe(1);
+    expect(await first.mirror()).toBe(0);
+    first.onApplicationShutdown();
+    await entry('b', 9);
+    const second = new SqliteMirror(own, db);
+    expect(await second.mirror()).toBe(1);
+    second.onApplicationShutdown();
+    const file = new DatabaseSync(path);
+    expect(file.prepare('SELECT user, model, tokens FROM request_log ORDER BY tokens').all().map((row) => ({ ...row }))).toEqual([
+      { user: 'ann', model: 'gpt-4o', tokens: 7 },
+      { user: 'ann', model: 'gpt-4o', tokens: 9 },
+    ]);
+    file.close();
+  });
+});
+
+describe('closing budget periods', () => {
+  const clock = new ManualClock(Date.parse('2026-11-21T12:00:00Z'));
+  const closer = (): BudgetPeriods => new BudgetPeriods(db, config, silentLogger);
+
+  it('happens once for each period and each owner, with three workers at it', async () => {
+    await db.query(`INSERT INTO budget_periods (scope_type, scope_id, budget, period_id, starts_at, ends_at)
+      SELECT 'key', 'k' || n, 'main', '1d@20261120T000000Z', '2026-11-20Z', '2026-11-21Z' FROM generate_series(1, 1500) n`);
+    await db.query(`INSERT INTO budget_periods (scope_type, scope_id, budget, period_id, starts_at, ends_at) VALUES ('key', 'open', 'main', 'p', '2026-11-21Z', '2026-11-22Z')`);
+    await db.query(`INSERT INTO balances (scope_type, scope_id, budget, period_id, settled_nano) SELECT 'key', 'k' || n, 'main', '1d@20261120T000000Z', n FROM generate_series(1, 1500) n`);
+    await db.query(`INSERT INTO virtual_keys (id, token_hash, masked_name, budget_duration, budget_reset_at) SELECT 'k' || n, 'h' || n, 'm', '1mo', '2026-11-01Z' FROM generate_series(1, 700) n`);
+    await db.query(`INSERT INTO teams (id, budget_duration) VALUES ('t', '1d'), ('odd', 'fortnightly')`);
+    const done = await Promise.all([closer(), closer(), closer()].map((each) => each.closeDue(clock.nowMs())));
+    expect(done.reduce((sum, { periods }) => sum + periods, 0)).toBe(1500);
+    expect(done.reduce((sum, { owners }) => sum + owners, 0)).toBe(702);
+    const [history] = await db.query('SELECT count(*)::int AS n, sum(settled_nano)::int AS nano FROM budget_periods WHERE closed_at IS NOT NULL');
+    expect(history).toEqual({ n: 1500, nano: (1500 * 1501) / 2 });
+    const resets = await db.query('SELECT DISTINCT budget_reset_at AS at FROM virtual_keys');
+    expect(resets).toEqual([{ at: new Date('2026-12-01T00:00:00Z') }]);
+    expect((await closer().closeDue(clock.nowMs()))).toEqual({ periods: 0, owners: 0 });
+  });
+
+  it('follows calls that ended after their period', async () => {
+    await db.query(`INSERT INTO budget_periods (scope_type, scope_id, budget, period_id, starts_at, ends_at, closed_at, settled_nano) VALUES ('key', 'k', 'main', 'p', now() - interval '1 day', now(), now(), 5)`);
+    await db.query(`INSERT INTO balances (scope_type, scope_id, budget, period_id, settled_nano) VALUES ('key', 'k', 'main', 'p', 8)`);
+    await closer().closeDue(clock.nowMs());
+    expect((await db.query('SELECT settled_nano FROM budget_periods'))[0].settled_nano).toBe('8');
+  });
+});
