@@ -1,0 +1,99 @@
+import 'reflect-metadata';
+import { type CanActivate, type ExecutionContext, Global, Module } from '@nestjs/common';
+import { APP_FILTER, APP_GUARD, NestFactory } from '@nestjs/core';
+import { AdminModule, ProbesModule } from '#apps/admin';
+import { SpendLedger } from '#libs/budget';
+import { Config } from '#libs/config';
+import { Changes, DatabaseHealth } from '#libs/database';
+import { Draining, FastExpressAdapter, GatewayErrorFilter } from '#libs/http';
+import { Clock, type Principal, Secret, SystemClock } from '#libs/kernel';
+import { Network } from '#libs/rbac';
+import { SpendReader } from '#libs/tenancy';
+import { Logger, Metrics } from '#libs/telemetry';
+import express from 'express';
+import { DataSource } from 'typeorm';
+import { createTestDatabase, silentLogger } from './postgres.js';
+import { admin, StatedSpend } from './tenancy.js';
+
+/** Tests look into answers freely: a member that is not there fails the expectation. */
+// oxlint-disable-next-line typescript/no-explicit-any
+export type Json = Record<string, any>;
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Json;
+}
+
+/** The control plane over HTTP on a database of its own; only who calls is decided by the test. */
+export async function startAdmin() {
+  const test = await createTestDatabase();
+  const state = { caller: admin.principal as Principal, isDraining: false };
+  const spend = new StatedSpend();
+  class TakesCaller implements CanActivate {
+    canActivate(context: ExecutionContext): boolean {
+      context.switchToHttp().getRequest<{ user: Principal }>().user = state.caller;
+      return true;
+    }
+  }
+  const config = {
+    keys: { generatedLength: 16, minimumCustomLength: 16, allowCustom: true },
+    auth: { masterKey: new Secret('sk-the-master-key-of-this-test') },
+    budgets: { timezone: 'UTC', resetTime: '00:00' },
+    network: { trustedProxyRanges: [] },
+  };
+  const stands = [
+    { provide: Config, useValue: config },
+    { provide: Clock, useValue: new SystemClock() },
+    { provide: DataSource, useValue: test.dataSource },
+    { provide: Changes, useValue: new Changes({ directUrl: test.url }, silentLogger) },
+    { provide: DatabaseHealth, useValue: { state: () => 'connected', isWarm: () => true } },
+    { provide: Draining, useValue: state },
+    { provide: Logger, useValue: silentLogger },
+    { provide: Metrics, useValue: new Metrics({ processMetrics: false }) },
+    { provide: SpendReader, useValue: spend },
+    { provide: SpendLedger, useValue: { flush: async () => undefined } },
+    { provide: Network, useValue: new Network(config as never) },
+  ];
+  class Stands {}
+  Global()(Stands);
+  Module({ providers: stands, exports: stands.map(({ provide }) => provide) })(Stands);
+  class Root {}
+  Module({
+    imports: [Stands, AdminModule, ProbesModule],
+    providers: [
+      { provide: APP_GUARD, useClass: TakesCaller },
+      { provide: APP_FILTER, useFactory: () => new GatewayErrorFilter(silentLogger) },
+    ],
+  })(Root);
+  const adapter = new FastExpressAdapter({ rootPath: '', requestTimeoutMs: 10_000 });
+  const app = await NestFactory.create(Root, adapter, { bodyParser: false, logger: ['error'] });
+  app.use(express.json({ type: () => true, limit: '1mb' }));
+  await app.listen(0, '127.0.0.1');
+  const base = await app.getUrl();
+
+  const send = async (method: string, path: string, body?: unknown): Promise<Answer> => {
+    const sent = body === undefined ? {} : { body: JSON.stringify(body) };
+    const response = await fetch(base + path, { method, ...sent });
+    return { status: response.status, headers: response.headers, body: (await response.json()) as Json };
+  };
+  return {
+    base,
+    spend,
+    state,
+    dataSource: test.dataSource,
+    send,
+    post: (path: string, body?: unknown) => send('POST', path, body),
+    get: (path: string) => send('GET', path),
+    async reset(): Promise<void> {
+      Object.assign(state, { caller: admin.principal, isDraining: false });
+      await test.dataSource.query(
+        'TRUNCATE virtual_keys, archived_keys, users, teams, team_members, audit_events',
+      );
+    },
+    async stop(): Promise<void> {
+      await app.close();
+      await test.drop();
+    },
+  };
+}
