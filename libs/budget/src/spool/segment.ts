@@ -51,7 +51,8 @@ export class Segment {
   /** Asks the disk to keep what was written; for power loss, not for crashes of ours. */
   sync(done: (error: Error | null) => void): void {
     if (this.#fd === undefined) return done(null);
-    fdatasync(this.#fd, done);
+    // A file that was drained and closed meanwhile needs no disk any more.
+    fdatasync(this.#fd, (error) => done(this.#fd === undefined ? null : error));
   }
 
   close(): void {

@@ -159,8 +159,7 @@ export class Spool {
     this.#dirty = false;
     this.#current.sync((error) => {
       this.#syncing = false;
-      // A file that was drained and removed meanwhile needs no disk any more.
-      if (error && !('code' in error && error.code === 'EBADF')) this.options.onSyncError(error);
+      if (error) this.options.onSyncError(error);
       if (this.#dirty && !this.#closed) this.#scheduleSync();
     });
   };
