@@ -143,8 +143,7 @@ try {
     }
     say(`  (${((Date.now() - began) / 1000).toFixed(0)} s)`);
   }
-  if (database && isOn((scenario) => !scenario.needsStreams))
-    results.ledgerEntries = await ledgerCount(database.url);
+  if (database) results.ledgerEntries = await ledgerCount(database.url);
 } finally {
   await stopAll();
 }

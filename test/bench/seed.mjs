@@ -63,7 +63,7 @@ export async function transactions(databaseUrl) {
     const { rows } = await client.query(
       'SELECT xact_commit + xact_rollback AS n FROM pg_stat_database WHERE datname = current_database()',
     );
-    return Number(rows[0].n);
+    return { count: Number(rows[0].n), atMs: performance.now() };
   } finally {
     await client.end();
   }
