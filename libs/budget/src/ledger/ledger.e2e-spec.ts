@@ -113,6 +113,23 @@ describe('the ledger', () => {
     await next.close();
   });
 
+  it('goes on with an adoption that PostgreSQL interrupted', async () => {
+    const first = await open();
+    await new Promise<void>((resolve) => first.begin(beginRecord(), () => resolve()));
+    await first.close();
+    const store = new LedgerStore(db, silentLogger);
+    let away = true;
+    const flaky = {
+      insert: (entries: Parameters<LedgerStore['insert']>[0]) => (away ? Promise.reject(new Error('away')) : store.insert(entries)),
+    } as unknown as LedgerStore;
+    const next = new SpendLedger(testConfig(dataDir), flaky, silentLogger);
+    await expect(next.start()).rejects.toThrow('away');
+    away = false;
+    expect(await Promise.all([next.adopt(), next.adopt()])).toEqual([1, 0]);
+    await next.close();
+    expect(readdirSync(join(dataDir, 'spool'))).toEqual([]);
+  });
+
   it('never takes the files of a process that lives', async () => {
     const first = await open();
     await new Promise<void>((resolve) => first.begin(beginRecord(), () => resolve()));

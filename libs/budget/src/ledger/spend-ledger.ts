@@ -47,6 +47,8 @@ export class SpendLedger {
   readonly #outside = AsyncLocalStorage.snapshot();
   #spool: Spool | undefined;
   #drain: Drain | undefined;
+  /** One adoption after the other: two would read and remove the same files. */
+  #adopting: Promise<unknown> = Promise.resolve();
   #lost = false;
   #closed = false;
   #recovered: (entry: Entry) => void = () => undefined;
@@ -73,8 +75,17 @@ export class SpendLedger {
     await this.adopt();
   }
 
-  /** Takes over and stores what dead processes left; returns how many entries were new. Safe to run anywhere, any time. */
-  async adopt(): Promise<number> {
+  /**
+   * Takes over and stores what dead processes left; returns how many entries were new. Safe to run anywhere, any time; what
+   * PostgreSQL does not take stays ours and is tried again by the next run.
+   */
+  adopt(): Promise<number> {
+    const run = this.#adopting.then(() => this.#adoptAll());
+    this.#adopting = run.catch(() => 0);
+    return run;
+  }
+
+  async #adoptAll(): Promise<number> {
     let stored = 0;
     for (const orphan of await adoptOrphans(this.#root, this.#incarnation)) {
       let batch: Entry[] = [];

@@ -25,9 +25,13 @@ export async function adoptOrphans(root: string, adopter: string): Promise<Orpha
   const adopted: Orphan[] = [];
   for (const name of readdirSync(root)) {
     const owner = ownerOf(name);
-    if (owner === adopter) continue;
     const from = join(root, name);
     const to = join(root, `${adopter}@${writerOf(name)}`);
+    if (owner === adopter) {
+      // Taken earlier, and PostgreSQL went away before all of it was stored.
+      if (from === to) adopted.push({ directory: to, writer: writerOf(name) });
+      continue;
+    }
     if (await isTaken(from, join(root, owner), owner)) continue;
     try {
       renameSync(from, to);
