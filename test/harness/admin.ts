@@ -7,12 +7,11 @@ import { Config } from '#libs/config';
 import { Changes, DatabaseHealth } from '#libs/database';
 import { Draining, FastExpressAdapter, GatewayErrorFilter } from '#libs/http';
 import { Clock, type Principal, Secret, SystemClock } from '#libs/kernel';
-import { Network } from '#libs/rbac';
 import { SpendReader } from '#libs/tenancy';
 import { Logger, Metrics } from '#libs/telemetry';
 import express from 'express';
 import { DataSource } from 'typeorm';
-import { createTestDatabase, silentLogger } from './postgres.js';
+import { createTestDatabase, silentLogger, type TestDatabase } from './postgres.js';
 import { admin, StatedSpend } from './tenancy.js';
 
 /** Tests look into answers freely: a member that is not there fails the expectation. */
@@ -26,8 +25,8 @@ export interface Answer {
 }
 
 /** The control plane over HTTP on a database of its own; only who calls is decided by the test. */
-export async function startAdmin() {
-  const test = await createTestDatabase();
+export async function startAdmin(database?: TestDatabase) {
+  const test = database ?? (await createTestDatabase());
   const state = { caller: admin.principal as Principal, isDraining: false };
   const spend = new StatedSpend();
   class TakesCaller implements CanActivate {
@@ -38,7 +37,9 @@ export async function startAdmin() {
   }
   const config = {
     keys: { generatedLength: 16, minimumCustomLength: 16, allowCustom: true },
-    auth: { masterKey: new Secret('sk-the-master-key-of-this-test') },
+    auth: { masterKey: new Secret('sk-the-master-key-of-this-test'), adminOnlyRoutes: [] },
+    server: { disableAdminEndpoints: false, disableLlmEndpoints: false },
+    metrics: { requireAuth: true },
     budgets: { timezone: 'UTC', resetTime: '00:00' },
     network: { trustedProxyRanges: [] },
   };
@@ -53,7 +54,6 @@ export async function startAdmin() {
     { provide: Metrics, useValue: new Metrics({ processMetrics: false }) },
     { provide: SpendReader, useValue: spend },
     { provide: SpendLedger, useValue: { flush: async () => undefined } },
-    { provide: Network, useValue: new Network(config as never) },
   ];
   class Stands {}
   Global()(Stands);

@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { RbacModule } from '#libs/rbac';
 import { TenancyModule } from '#libs/tenancy';
 import { HealthController } from './health/health.controller.js';
 import { MetaController } from './health/meta.controller.js';
@@ -13,14 +14,14 @@ import { SpendController } from './spend/spend.controller.js';
 import { TeamsController } from './teams/teams.controller.js';
 import { UsersController } from './users/users.controller.js';
 
+/** Probes, metrics and the few public facts: served by every role. */
+@Module({ controllers: [HealthController, MetaController, MetricsController] })
+export class ProbesModule {}
+
 /** The control plane. */
 @Module({
-  imports: [TenancyModule],
+  imports: [TenancyModule, RbacModule, ProbesModule],
   controllers: [KeysController, KeyReadsController, UsersController, TeamsController, SpendController],
   providers: [AdminCalls, BudgetCalendar, KeyAnswers, SpendLog],
 })
 export class AdminModule {}
-
-/** Probes, metrics and the few public facts: served by every role. */
-@Module({ controllers: [HealthController, MetaController, MetricsController] })
-export class ProbesModule {}
