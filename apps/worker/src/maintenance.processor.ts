@@ -45,7 +45,10 @@ export class MaintenanceProcessor extends WorkerHost {
     try {
       return await this.#tasks[job.name]();
     } catch (error) {
-      this.logger.error({ error, job: job.name }, 'A maintenance job failed; it runs again at its next time.');
+      this.logger.error(
+        { error, job: job.name },
+        'A maintenance job failed; it runs again at its next time.',
+      );
       throw error;
     }
   }

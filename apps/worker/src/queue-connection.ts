@@ -19,7 +19,11 @@ export function queueOptions(config: Config, dataSource: DataSource): QueueOptio
   if (redisUrl) {
     setDefaultBackendFactory();
     // A worker waits for Redis as long as it takes; the request path does not, and has its own client.
-    return { connection: { url: redisUrl.reveal(), maxRetriesPerRequest: null }, prefix: '{tollgate}', defaultJobOptions };
+    return {
+      connection: { url: redisUrl.reveal(), maxRetriesPerRequest: null },
+      prefix: '{tollgate}',
+      defaultJobOptions,
+    };
   }
   setDefaultBackendFactory(createPostgresBackend);
   return { connection: postgresConnection(dataSource), defaultJobOptions };

@@ -13,7 +13,9 @@ export class Scheduler implements OnApplicationBootstrap {
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
-    this.queue.on('error', (error) => this.logger.warn({ error }, 'The job queue lost its connection; it tries again.'));
+    this.queue.on('error', (error) =>
+      this.logger.warn({ error }, 'The job queue lost its connection; it tries again.'),
+    );
     for (const [name, every] of Object.entries(SCHEDULES)) {
       await this.queue.upsertJobScheduler(name, { every }, { name });
     }

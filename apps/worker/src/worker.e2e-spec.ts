@@ -64,12 +64,29 @@ async function entry(id: string, tokens = 7): Promise<void> {
 
 describe('the worker', () => {
   it('runs its schedules on PostgreSQL: periods close, tables are made ahead, requests reach the SQLite file', async () => {
-    await db.query("INSERT INTO budget_periods (scope_type, scope_id, budget, period_id, starts_at, ends_at) VALUES ('key', 'k', 'main', 'p', now() - interval '2 days', now() - interval '1 day')");
+    await db.query(
+      "INSERT INTO budget_periods (scope_type, scope_id, budget, period_id, starts_at, ends_at) VALUES ('key', 'k', 'main', 'p', now() - interval '2 days', now() - interval '1 day')",
+    );
     await entry('tick');
     const app = await startWorker();
     try {
-      await expect.poll(async () => (await db.query('SELECT 1 FROM budget_periods WHERE closed_at IS NOT NULL')).length, { timeout: 20_000, interval: 100 }).toBe(1);
-      await expect.poll(async () => (await db.query("SELECT to_regclass('ledger_entries_' || to_char(now() + interval '5 days', 'YYYYMMDD')) AS t"))[0].t, { timeout: 20_000, interval: 100 }).not.toBeNull();
+      await expect
+        .poll(
+          async () => (await db.query('SELECT 1 FROM budget_periods WHERE closed_at IS NOT NULL')).length,
+          { timeout: 20_000, interval: 100 },
+        )
+        .toBe(1);
+      await expect
+        .poll(
+          async () =>
+            (
+              await db.query(
+                "SELECT to_regclass('ledger_entries_' || to_char(now() + interval '5 days', 'YYYYMMDD')) AS t",
+              )
+            )[0].t,
+          { timeout: 20_000, interval: 100 },
+        )
+        .not.toBeNull();
       await expect.poll(() => mirrored().length, { timeout: 20_000, interval: 100 }).toBe(1);
     } finally {
       await app.close();
@@ -80,7 +97,9 @@ describe('the worker', () => {
 function mirrored(): unknown[] {
   const file = new DatabaseSync(mirrorFile);
   try {
-    return file.prepare('SELECT timestamp, user, model, tokens FROM request_log ORDER BY timestamp DESC').all();
+    return file
+      .prepare('SELECT timestamp, user, model, tokens FROM request_log ORDER BY timestamp DESC')
+      .all();
   } finally {
     file.close();
   }
@@ -100,7 +119,12 @@ describe('the SQLite mirror', () => {
     expect(await second.mirror()).toBe(1);
     second.onApplicationShutdown();
     const file = new DatabaseSync(path);
-    expect(file.prepare('SELECT user, model, tokens FROM request_log ORDER BY tokens').all().map((row) => ({ ...row }))).toEqual([
+    expect(
+      file
+        .prepare('SELECT user, model, tokens FROM request_log ORDER BY tokens')
+        .all()
+        .map((row) => ({ ...row })),
+    ).toEqual([
       { user: 'ann', model: 'gpt-4o', tokens: 7 },
       { user: 'ann', model: 'gpt-4o', tokens: 9 },
     ]);
@@ -115,23 +139,37 @@ describe('closing budget periods', () => {
   it('happens once for each period and each owner, with three workers at it', async () => {
     await db.query(`INSERT INTO budget_periods (scope_type, scope_id, budget, period_id, starts_at, ends_at)
       SELECT 'key', 'k' || n, 'main', '1d@20261120T000000Z', '2026-11-20Z', '2026-11-21Z' FROM generate_series(1, 1500) n`);
-    await db.query(`INSERT INTO budget_periods (scope_type, scope_id, budget, period_id, starts_at, ends_at) VALUES ('key', 'open', 'main', 'p', '2026-11-21Z', '2026-11-22Z')`);
-    await db.query(`INSERT INTO balances (scope_type, scope_id, budget, period_id, settled_nano) SELECT 'key', 'k' || n, 'main', '1d@20261120T000000Z', n FROM generate_series(1, 1500) n`);
-    await db.query(`INSERT INTO virtual_keys (id, token_hash, masked_name, budget_duration, budget_reset_at) SELECT 'k' || n, 'h' || n, 'm', '1mo', '2026-11-01Z' FROM generate_series(1, 700) n`);
+    await db.query(
+      `INSERT INTO budget_periods (scope_type, scope_id, budget, period_id, starts_at, ends_at) VALUES ('key', 'open', 'main', 'p', '2026-11-21Z', '2026-11-22Z')`,
+    );
+    await db.query(
+      `INSERT INTO balances (scope_type, scope_id, budget, period_id, settled_nano) SELECT 'key', 'k' || n, 'main', '1d@20261120T000000Z', n FROM generate_series(1, 1500) n`,
+    );
+    await db.query(
+      `INSERT INTO virtual_keys (id, token_hash, masked_name, budget_duration, budget_reset_at) SELECT 'k' || n, 'h' || n, 'm', '1mo', '2026-11-01Z' FROM generate_series(1, 700) n`,
+    );
     await db.query(`INSERT INTO teams (id, budget_duration) VALUES ('t', '1d'), ('odd', 'fortnightly')`);
-    const done = await Promise.all([closer(), closer(), closer()].map((each) => each.closeDue(clock.nowMs())));
+    const done = await Promise.all(
+      [closer(), closer(), closer()].map((each) => each.closeDue(clock.nowMs())),
+    );
     expect(done.reduce((sum, { periods }) => sum + periods, 0)).toBe(1500);
     expect(done.reduce((sum, { owners }) => sum + owners, 0)).toBe(702);
-    const [history] = await db.query('SELECT count(*)::int AS n, sum(settled_nano)::int AS nano FROM budget_periods WHERE closed_at IS NOT NULL');
+    const [history] = await db.query(
+      'SELECT count(*)::int AS n, sum(settled_nano)::int AS nano FROM budget_periods WHERE closed_at IS NOT NULL',
+    );
     expect(history).toEqual({ n: 1500, nano: (1500 * 1501) / 2 });
     const resets = await db.query('SELECT DISTINCT budget_reset_at AS at FROM virtual_keys');
     expect(resets).toEqual([{ at: new Date('2026-12-01T00:00:00Z') }]);
-    expect((await closer().closeDue(clock.nowMs()))).toEqual({ periods: 0, owners: 0 });
+    expect(await closer().closeDue(clock.nowMs())).toEqual({ periods: 0, owners: 0 });
   });
 
   it('follows calls that ended after their period', async () => {
-    await db.query(`INSERT INTO budget_periods (scope_type, scope_id, budget, period_id, starts_at, ends_at, closed_at, settled_nano) VALUES ('key', 'k', 'main', 'p', now() - interval '1 day', now(), now(), 5)`);
-    await db.query(`INSERT INTO balances (scope_type, scope_id, budget, period_id, settled_nano) VALUES ('key', 'k', 'main', 'p', 8)`);
+    await db.query(
+      `INSERT INTO budget_periods (scope_type, scope_id, budget, period_id, starts_at, ends_at, closed_at, settled_nano) VALUES ('key', 'k', 'main', 'p', now() - interval '1 day', now(), now(), 5)`,
+    );
+    await db.query(
+      `INSERT INTO balances (scope_type, scope_id, budget, period_id, settled_nano) VALUES ('key', 'k', 'main', 'p', 8)`,
+    );
     await closer().closeDue(clock.nowMs());
     expect((await db.query('SELECT settled_nano FROM budget_periods'))[0].settled_nano).toBe('8');
   });

@@ -39,7 +39,12 @@ export interface BoundOptions {
  * The bound of a call to a deployment, at the dearest price that may apply: the tier of its longest input, cache writes,
  * audio, reasoning. Pure and under a microsecond.
  */
-export function boundOf(facts: CallFacts, deployment: Deployment, price: DeploymentPrice, options: BoundOptions): Bound {
+export function boundOf(
+  facts: CallFacts,
+  deployment: Deployment,
+  price: DeploymentPrice,
+  options: BoundOptions,
+): Bound {
   const window = price.contextWindow ?? STATED_CONTEXT_WINDOW;
   const inputTokens = Math.min(facts.inputTokenBound, window);
   const choices = Math.max(1, facts.choices);
@@ -47,13 +52,42 @@ export function boundOf(facts: CallFacts, deployment: Deployment, price: Deploym
   const outputTokens = longest ?? STATED_OUTPUT_CAP;
   const minOutputTokens = Math.min(outputTokens, minimalAnswer(facts));
   const rates = price.ratesAt(options.nowMs);
-  const base = { inputTokens, outputTokens, minOutputTokens, choices, statedOutputTokens: longest === undefined ? outputTokens : undefined };
-  if (!rates) return { ...base, minNanoUsd: 0n, fullNanoUsd: 0n, inputNanoUsd: 0n, priced: false, outputRate: 0, unit: 1 };
+  const base = {
+    inputTokens,
+    outputTokens,
+    minOutputTokens,
+    choices,
+    statedOutputTokens: longest === undefined ? outputTokens : undefined,
+  };
+  if (!rates)
+    return {
+      ...base,
+      minNanoUsd: 0n,
+      fullNanoUsd: 0n,
+      inputNanoUsd: 0n,
+      priced: false,
+      outputRate: 0,
+      unit: 1,
+    };
   const tier = tierFor(rates, inputTokens);
-  const inputRate = dearestInput(tier, options.noCacheWrites === true, Number.isFinite(facts.inputTokenBound));
+  const inputRate = dearestInput(
+    tier,
+    options.noCacheWrites === true,
+    Number.isFinite(facts.inputTokenBound),
+  );
   const outputRate = Math.max(tier.output, tier.reasoning, tier.outputAudio);
-  const at = (output: number): NanoUsd => costAtMost(inputTokens, inputRate, output * choices, outputRate, rates.unit) + perRequest(tier, rates.unit);
-  return { ...base, minNanoUsd: at(minOutputTokens), fullNanoUsd: at(outputTokens), inputNanoUsd: at(0), priced: true, outputRate, unit: rates.unit };
+  const at = (output: number): NanoUsd =>
+    costAtMost(inputTokens, inputRate, output * choices, outputRate, rates.unit) +
+    perRequest(tier, rates.unit);
+  return {
+    ...base,
+    minNanoUsd: at(minOutputTokens),
+    fullNanoUsd: at(outputTokens),
+    inputNanoUsd: at(0),
+    priced: true,
+    outputRate,
+    unit: rates.unit,
+  };
 }
 
 /**
@@ -73,7 +107,8 @@ export function clampedOutputTokens(grantedNanoUsd: NanoUsd, bound: Bound): numb
 /** The longest answer of one choice; undefined when nobody knows it. */
 function outputBound(facts: CallFacts, deployment: Deployment): number | undefined {
   if (facts.endpoint === 'embeddings') return 0;
-  const model = deployment.maxOutputTokens ?? findMaxOutputTokens(deployment.baseModel ?? deployment.upstreamModel);
+  const model =
+    deployment.maxOutputTokens ?? findMaxOutputTokens(deployment.baseModel ?? deployment.upstreamModel);
   // The caller's cap holds as it is: an upstream that takes it may answer up to it, whatever our table says.
   return facts.maxOutputTokens ?? model;
 }

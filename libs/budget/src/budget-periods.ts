@@ -36,7 +36,8 @@ export class BudgetPeriods {
   async closeDue(nowMs: number): Promise<ClosedPeriods> {
     const periods = await this.#untilNone((manager) => closeSome(manager, nowMs));
     let owners = 0;
-    for (const table of OWNERS) owners += await this.#untilNone((manager) => this.#moveSome(manager, table, nowMs));
+    for (const table of OWNERS)
+      owners += await this.#untilNone((manager) => this.#moveSome(manager, table, nowMs));
     await this.#followLateCalls();
     return { periods, owners };
   }
@@ -58,7 +59,9 @@ export class BudgetPeriods {
       [nowMs],
     );
     if (rows.length === 0) return 0;
-    const resets = rows.map(({ id, budget_duration, anchor }) => this.#resetOf(table, id, budget_duration, anchor, nowMs));
+    const resets = rows.map(({ id, budget_duration, anchor }) =>
+      this.#resetOf(table, id, budget_duration, anchor, nowMs),
+    );
     await manager.query(
       `UPDATE ${table} SET budget_reset_at = to_timestamp(t.at / 1000.0) FROM unnest($1::text[], $2::float8[]) AS t(id, at) WHERE ${table}.id = t.id`,
       [rows.map(({ id }) => id), resets],

@@ -1,4 +1,11 @@
-import { type BeforeApplicationShutdown, Global, Injectable, Module, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import {
+  type BeforeApplicationShutdown,
+  Global,
+  Injectable,
+  Module,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
 import { Logger } from '#libs/telemetry';
 import { SpendReader } from '#libs/tenancy';
 import { BudgetPeriods } from './budget-periods.js';
@@ -23,7 +30,14 @@ class LedgerLifecycle implements OnApplicationBootstrap, BeforeApplicationShutdo
 
   /** The database is still open here, and calls may still be ending: most is stored now, the rest at the end. */
   async beforeApplicationShutdown(): Promise<void> {
-    await this.ledger.flush().catch((error: unknown) => this.logger.warn({ error }, 'Spend records could not be stored before shutdown; they stay in the spool.'));
+    await this.ledger
+      .flush()
+      .catch((error: unknown) =>
+        this.logger.warn(
+          { error },
+          'Spend records could not be stored before shutdown; they stay in the spool.',
+        ),
+      );
   }
 
   async onApplicationShutdown(): Promise<void> {

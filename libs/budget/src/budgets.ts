@@ -39,7 +39,8 @@ export class Budgets implements OnApplicationShutdown {
     this.#settings = { timezone: config.budgets.timezone, resetTime: config.budgets.resetTime };
     this.#opener = new Opener(counters, ledger, balances);
     ledger.onRecovered(({ begin, end }) => {
-      for (const { scope, budget, periodId } of begin.charges) this.#follow(`budget:${scope.type}:${scope.id}:${budget}:${periodId}`, end.costNanoUsd);
+      for (const { scope, budget, periodId } of begin.charges)
+        this.#follow(`budget:${scope.type}:${scope.id}:${budget}:${periodId}`, end.costNanoUsd);
     });
   }
 
@@ -69,10 +70,14 @@ export class Budgets implements OnApplicationShutdown {
       const { budgets, shown } = this.#of(principal, nowMs);
       await this.#opener.open(shown && !budgets.includes(shown) ? [...budgets, shown] : budgets);
     } catch (cause) {
-      throw new GatewayError('counters.unavailable', 'What this caller has spent cannot be read right now. Please try again shortly.', {
-        cause,
-        headers: { 'retry-after': '5' },
-      });
+      throw new GatewayError(
+        'counters.unavailable',
+        'What this caller has spent cannot be read right now. Please try again shortly.',
+        {
+          cause,
+          headers: { 'retry-after': '5' },
+        },
+      );
     }
   }
 
@@ -110,21 +115,39 @@ export class Budgets implements OnApplicationShutdown {
   settled(charges: readonly Charge[], costNanoUsd: NanoUsd): void {
     let keys = this.#unclaimed.get(charges);
     if (!keys) {
-      keys = charges.filter(({ counterKey }) => counterKey === undefined).map(({ scope }) => lifetimeKey(scope));
+      keys = charges
+        .filter(({ counterKey }) => counterKey === undefined)
+        .map(({ scope }) => lifetimeKey(scope));
       this.#unclaimed.set(charges, keys);
     }
     for (const key of keys) this.#follow(key, costNanoUsd);
   }
 
   /** What the call may cost at most. Throws `budget.price_missing` for a model without a price when the operator wants that. */
-  bound(facts: CallFacts, deployment: Deployment, nowMs: number, options: { upstreamModel?: string; noCacheWrites?: boolean } = {}): Bound {
+  bound(
+    facts: CallFacts,
+    deployment: Deployment,
+    nowMs: number,
+    options: { upstreamModel?: string; noCacheWrites?: boolean } = {},
+  ): Bound {
     const price = this.prices.priceOf(deployment, options.upstreamModel);
-    const bound = boundOf(facts, deployment, price, { nowMs, ...(options.noCacheWrites ? { noCacheWrites: true } : {}) });
+    const bound = boundOf(facts, deployment, price, {
+      nowMs,
+      ...(options.noCacheWrites ? { noCacheWrites: true } : {}),
+    });
     if (!bound.priced && this.config.budgets.blockUnpricedModels) {
-      throw new GatewayError('budget.price_missing', `No price is known for model ${facts.requestedModel}, and models without a price are not served.`, {
-        param: 'model',
-        denial: { code: 'budget.price_missing', scope: { type: 'model', id: facts.requestedModel }, wouldAllow: 'Set input_cost_per_token and output_cost_per_token on the model.' },
-      });
+      throw new GatewayError(
+        'budget.price_missing',
+        `No price is known for model ${facts.requestedModel}, and models without a price are not served.`,
+        {
+          param: 'model',
+          denial: {
+            code: 'budget.price_missing',
+            scope: { type: 'model', id: facts.requestedModel },
+            wouldAllow: 'Set input_cost_per_token and output_cost_per_token on the model.',
+          },
+        },
+      );
     }
     return bound;
   }
@@ -152,7 +175,11 @@ export class Budgets implements OnApplicationShutdown {
 
   /** The error for a refusal that has a money claim in it; undefined when money was not the reason. */
   explain(refusal: Refusal, principal?: Principal): GatewayError | undefined {
-    return explainRefusal(refusal, { status: this.config.budgets.exceededStatus, nowMs: this.clock.nowMs(), principal });
+    return explainRefusal(refusal, {
+      status: this.config.budgets.exceededStatus,
+      nowMs: this.clock.nowMs(),
+      principal,
+    });
   }
 
   onApplicationShutdown(): void {
@@ -161,7 +188,8 @@ export class Budgets implements OnApplicationShutdown {
 
   #of(principal: Principal, nowMs: number): PreparedPrincipal {
     let prepared = this.#prepared.get(principal);
-    if (!prepared) this.#prepared.set(principal, (prepared = new PreparedPrincipal(principal, this.#settings, nowMs)));
+    if (!prepared)
+      this.#prepared.set(principal, (prepared = new PreparedPrincipal(principal, this.#settings, nowMs)));
     else prepared.moveTo(nowMs, this.#wasOpen);
     return prepared;
   }
@@ -171,7 +199,10 @@ export class Budgets implements OnApplicationShutdown {
   #follow(key: string, costNanoUsd: NanoUsd): void {
     if (costNanoUsd === 0n || !this.counters.isOpen(key)) return;
     Promise.resolve(this.counters.adjust(key, costNanoUsd)).catch((error: unknown) =>
-      this.logger.error({ error }, 'A money counter could not follow a charge; it is right again when it is next loaded.'),
+      this.logger.error(
+        { error },
+        'A money counter could not follow a charge; it is right again when it is next loaded.',
+      ),
     );
   }
 
@@ -183,7 +214,12 @@ export class Budgets implements OnApplicationShutdown {
       const begun = this.#begun.splice(0);
       this.balances
         .registerPeriods(begun)
-        .catch((error: unknown) => this.logger.warn({ error, periods: begun.length }, 'Budget periods could not be noted for the history; their counters are unaffected.'));
+        .catch((error: unknown) =>
+          this.logger.warn(
+            { error, periods: begun.length },
+            'Budget periods could not be noted for the history; their counters are unaffected.',
+          ),
+        );
     }, 1_000).unref();
   }
 }

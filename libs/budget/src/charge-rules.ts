@@ -56,7 +56,10 @@ function usageOf(ending: CallEnding): Usage {
     // The last report may be older than the last byte: whichever is more was produced.
     return seen > usage.outputTokens ? { ...usage, outputTokens: seen, source: 'estimated' } : usage;
   }
-  const input = Math.max(1, Math.min(Math.ceil(ending.requestBytes / BYTES_PER_TOKEN), ending.inputTokenBound));
+  const input = Math.max(
+    1,
+    Math.min(Math.ceil(ending.requestBytes / BYTES_PER_TOKEN), ending.inputTokenBound),
+  );
   return { ...NO_USAGE, inputTokens: input, outputTokens: seen, source: 'estimated' };
 }
 

@@ -6,18 +6,37 @@ import { keyPrincipal } from './ledger/fixtures.js';
 import { compileRates } from './price-book/rates.js';
 
 const NOW = Date.parse('2026-11-21T12:00:00Z');
-const claim = (over: Partial<MoneyClaim> = {}): MoneyClaim => ({ kind: 'money', key: 'k', scope: { type: 'key', id: 'key_1' }, budget: 'main', capNanoUsd: 1_000_000_000n, minNanoUsd: 5n, fullNanoUsd: 9n, ...over });
-const refusal = (reason: 'over' | 'busy', over: Partial<MoneyClaim> = {}, current = 1_500_000_000n, retryAfterMs?: number): Refusal => ({
-  admitted: false, waitedMs: 0, refused: [{ claim: claim(over), reason, current, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }],
+const claim = (over: Partial<MoneyClaim> = {}): MoneyClaim => ({
+  kind: 'money',
+  key: 'k',
+  scope: { type: 'key', id: 'key_1' },
+  budget: 'main',
+  capNanoUsd: 1_000_000_000n,
+  minNanoUsd: 5n,
+  fullNanoUsd: 9n,
+  ...over,
 });
-const explain = (given: Refusal): ReturnType<typeof explainRefusal> => explainRefusal(given, { status: 422, nowMs: NOW, principal: keyPrincipal() });
+const refusal = (
+  reason: 'over' | 'busy',
+  over: Partial<MoneyClaim> = {},
+  current = 1_500_000_000n,
+  retryAfterMs?: number,
+): Refusal => ({
+  admitted: false,
+  waitedMs: 0,
+  refused: [{ claim: claim(over), reason, current, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }],
+});
+const explain = (given: Refusal): ReturnType<typeof explainRefusal> =>
+  explainRefusal(given, { status: 422, nowMs: NOW, principal: keyPrincipal() });
 
 describe('a refusal for money', () => {
   /** A key's hash is what spend rows are found by; an error that shows it hands it to whoever reads the log of a client. */
   it('names the key by alias and mask, what it spent and its cap, and never its hash', () => {
     const error = explain(refusal('over'));
     expect(error).toMatchObject({ status: 422, type: 'budget_exceeded', code: 'budget.exceeded' });
-    expect(error?.publicMessage).toContain('Budget has been exceeded! Key=ci (sk-...abcd) Current cost: 1.5, Max budget: 1.');
+    expect(error?.publicMessage).toContain(
+      'Budget has been exceeded! Key=ci (sk-...abcd) Current cost: 1.5, Max budget: 1.',
+    );
     expect(JSON.stringify([error?.publicMessage, error?.denial])).not.toContain('secret-hash');
   });
   it('says when the period ends', () => {
@@ -29,17 +48,27 @@ describe('a refusal for money', () => {
     expect(explain(refusal('over'))?.headers).toEqual({});
   });
   it('is a 429 with a true retry-after when the money is only held', () => {
-    expect(explain(refusal('busy', {}, 0n, 7_300))).toMatchObject({ status: 429, code: 'budget.busy', headers: { 'retry-after': '8' } });
+    expect(explain(refusal('busy', {}, 0n, 7_300))).toMatchObject({
+      status: 429,
+      code: 'budget.busy',
+      headers: { 'retry-after': '8' },
+    });
   });
   it('shows the used-up budget before the busy one, and nothing when money was not the reason', () => {
-    const both: Refusal = { admitted: false, waitedMs: 0, refused: [...refusal('busy').refused, ...refusal('over').refused] };
+    const both: Refusal = {
+      admitted: false,
+      waitedMs: 0,
+      refused: [...refusal('busy').refused, ...refusal('over').refused],
+    };
     expect(explain(both)?.code).toBe('budget.exceeded');
     expect(explain({ admitted: false, waitedMs: 0, refused: [] })).toBeUndefined();
   });
 });
 
 describe('what a call is charged, however it ends', () => {
-  const rates = compileRates([{ above: 0, rates: { input: { digits: 1n, scale: 0 }, output: { digits: 10n, scale: 0 } } }]);
+  const rates = compileRates([
+    { above: 0, rates: { input: { digits: 1n, scale: 0 }, output: { digits: 10n, scale: 0 } } },
+  ]);
   const ending = { usage: undefined, outputBytes: 0, inputTokenBound: 500, requestBytes: 400 };
   const charge = (over: Partial<Parameters<typeof chargeFor>[1]>): string => {
     const { totalNanoUsd, flag } = chargeFor(rates, { kind: 'complete', ...ending, ...over });

@@ -25,30 +25,45 @@ export function explainRefusal(refusal: Refusal, options: ExplainOptions): Gatew
   const busy = money[0];
   if (!busy) return undefined;
   const retryMs = Math.max(LEAST_BUSY_MS, ...refusal.refused.map(({ retryAfterMs }) => retryAfterMs ?? 0));
-  return new GatewayError('budget.busy', `${subject(busy.claim.scope, options.principal)} has money left, but calls in progress hold it. Try again in ${seconds(retryMs)} s.`, {
-    headers: { 'retry-after': seconds(retryMs) },
-    denial: {
-      code: 'budget.busy',
-      scope: busy.claim.scope,
-      dimension: 'usd',
-      limit: formatUsd(busy.claim.capNanoUsd),
-      current: formatUsd(BigInt(busy.current)),
-      resetsAtMs: options.nowMs + retryMs,
-      wouldAllow: 'Wait for calls in progress to end, or lower max_tokens.',
+  return new GatewayError(
+    'budget.busy',
+    `${subject(busy.claim.scope, options.principal)} has money left, but calls in progress hold it. Try again in ${seconds(retryMs)} s.`,
+    {
+      headers: { 'retry-after': seconds(retryMs) },
+      denial: {
+        code: 'budget.busy',
+        scope: busy.claim.scope,
+        dimension: 'usd',
+        limit: formatUsd(busy.claim.capNanoUsd),
+        current: formatUsd(BigInt(busy.current)),
+        resetsAtMs: options.nowMs + retryMs,
+        wouldAllow: 'Wait for calls in progress to end, or lower max_tokens.',
+      },
     },
-  });
+  );
 }
 
-function exceeded({ claim, current, retryAfterMs }: RefusedMoney, { status, nowMs, principal }: ExplainOptions): GatewayError {
+function exceeded(
+  { claim, current, retryAfterMs }: RefusedMoney,
+  { status, nowMs, principal }: ExplainOptions,
+): GatewayError {
   const spent = formatUsd(BigInt(current));
   const cap = formatUsd(claim.capNanoUsd);
   const resetsAtMs = claim.periodEndsAtMs ?? (retryAfterMs === undefined ? undefined : nowMs + retryAfterMs);
-  const renewal = resetsAtMs === undefined ? 'It does not reset by itself.' : `It resets at ${new Date(resetsAtMs).toISOString()}.`;
-  const left = BigInt(current) >= claim.capNanoUsd ? '' : ' What is left does not pay for this call with a minimal answer.';
+  const renewal =
+    resetsAtMs === undefined
+      ? 'It does not reset by itself.'
+      : `It resets at ${new Date(resetsAtMs).toISOString()}.`;
+  const left =
+    BigInt(current) >= claim.capNanoUsd
+      ? ''
+      : ' What is left does not pay for this call with a minimal answer.';
   const message = `Budget has been exceeded! ${subject(claim.scope, principal)} Current cost: ${spent}, Max budget: ${cap}.${left} ${renewal}`;
   return new GatewayError('budget.exceeded', message, {
     status,
-    ...(resetsAtMs === undefined ? {} : { headers: { 'retry-after': seconds(Math.max(0, resetsAtMs - nowMs)) } }),
+    ...(resetsAtMs === undefined
+      ? {}
+      : { headers: { 'retry-after': seconds(Math.max(0, resetsAtMs - nowMs)) } }),
     denial: {
       code: 'budget.exceeded',
       scope: claim.scope,
@@ -62,8 +77,18 @@ function exceeded({ claim, current, retryAfterMs }: RefusedMoney, { status, nowM
 }
 
 const NAMES: Readonly<Record<Scope['type'], string>> = {
-  proxy: 'Proxy', organization: 'Organization', team: 'Team', team_member: 'TeamMember', project: 'Project', user: 'User',
-  key: 'Key', customer: 'End User', tag: 'Tag', model: 'Model', provider: 'Provider', deployment: 'Deployment',
+  proxy: 'Proxy',
+  organization: 'Organization',
+  team: 'Team',
+  team_member: 'TeamMember',
+  project: 'Project',
+  user: 'User',
+  key: 'Key',
+  customer: 'End User',
+  tag: 'Tag',
+  model: 'Model',
+  provider: 'Provider',
+  deployment: 'Deployment',
 };
 /** Families whose messages clients recognise by another word besides the common one. */
 const ALSO_MARKED: ReadonlySet<Scope['type']> = new Set(['user', 'customer']);

@@ -1,4 +1,10 @@
-export { type Bound, type BoundOptions, boundOf, clampedOutputTokens, MINIMAL_ANSWER_TOKENS } from './bounds.js';
+export {
+  type Bound,
+  type BoundOptions,
+  boundOf,
+  clampedOutputTokens,
+  MINIMAL_ANSWER_TOKENS,
+} from './bounds.js';
 export { BudgetPeriods, type ClosedPeriods } from './budget-periods.js';
 export { BudgetModule } from './budget.module.js';
 export { Budgets } from './budgets.js';

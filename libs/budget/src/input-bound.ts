@@ -10,13 +10,40 @@ const ANY_TOOLS = 1_024;
 
 /** Content parts whose text is in the body. Every other kind is opaque: its tokens cannot be told from its bytes. */
 const TEXT_PARTS: ReadonlySet<unknown> = new Set([
-  'text', 'input_text', 'output_text', 'refusal', 'tool_use', 'tool_result', 'thinking', 'redacted_thinking',
-  'reasoning', 'summary_text', 'reasoning_text', 'function_call', 'function_call_output', 'message', 'custom_tool_call', 'custom_tool_call_output',
+  'text',
+  'input_text',
+  'output_text',
+  'refusal',
+  'tool_use',
+  'tool_result',
+  'thinking',
+  'redacted_thinking',
+  'reasoning',
+  'summary_text',
+  'reasoning_text',
+  'function_call',
+  'function_call_output',
+  'message',
+  'custom_tool_call',
+  'custom_tool_call_output',
 ]);
 /** Tools that run at the caller. Others run at the provider, which feeds their results back as input we never see. */
 const CALLER_TOOLS: ReadonlySet<unknown> = new Set([undefined, 'function', 'custom']);
 /** Members that make the provider add input of its own. */
-const OPAQUE_MEMBERS = ['previous_response_id', 'conversation', 'prompt_id', 'cached_content', 'cachedContent', 'web_search_options', 'audio', 'mcp_servers', 'container', 'data_sources', 'file_ids', 'plugins'] as const;
+const OPAQUE_MEMBERS = [
+  'previous_response_id',
+  'conversation',
+  'prompt_id',
+  'cached_content',
+  'cachedContent',
+  'web_search_options',
+  'audio',
+  'mcp_servers',
+  'container',
+  'data_sources',
+  'file_ids',
+  'plugins',
+] as const;
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -45,7 +72,8 @@ function textBytes(bytes: Buffer, json: Json): number {
 }
 
 function wrappingTokens(json: Json, endpoint: Endpoint): number {
-  for (const member of OPAQUE_MEMBERS) if (json[member] !== undefined && json[member] !== null) return Infinity;
+  for (const member of OPAQUE_MEMBERS)
+    if (json[member] !== undefined && json[member] !== null) return Infinity;
   let tokens = toolTokens(json['tools']) + toolTokens(json['functions']) + PER_MESSAGE;
   if (endpoint === 'embeddings' || endpoint === 'completions') return tokens + promptTokens(json);
   if (endpoint === 'responses' && json['prompt'] !== undefined && json['prompt'] !== null) return Infinity;
@@ -73,7 +101,12 @@ function messageTokens(message: unknown): number {
   const type = message['type'];
   if (type !== undefined && !TEXT_PARTS.has(type)) return Infinity;
   if (isObject(message['audio'])) return Infinity;
-  return PER_MESSAGE + partsTokens(message['content']) + partsTokens(message['output']) + callTokens(message['tool_calls']);
+  return (
+    PER_MESSAGE +
+    partsTokens(message['content']) +
+    partsTokens(message['output']) +
+    callTokens(message['tool_calls'])
+  );
 }
 
 function callTokens(calls: unknown): number {

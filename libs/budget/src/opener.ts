@@ -66,7 +66,9 @@ export class Opener {
           }
         }
         for (const [key, { opening }] of wanted) {
-          opened.push(this.counters.open(key, (stored.get(key) ?? 0n) + (settled.get(key) ?? 0n), opening?.endsAtMs));
+          opened.push(
+            this.counters.open(key, (stored.get(key) ?? 0n) + (settled.get(key) ?? 0n), opening?.endsAtMs),
+          );
         }
       },
     );

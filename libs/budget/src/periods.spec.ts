@@ -4,17 +4,73 @@ import { canonicalDuration, findDuration } from './duration.js';
 import { PeriodClock } from './period-clock.js';
 import { periodAt, type PeriodRule } from './periods.js';
 
-const ZONES = ['UTC', 'America/New_York', 'Europe/Berlin', 'Asia/Kolkata', 'Asia/Kathmandu', 'Pacific/Apia', 'Australia/Lord_Howe', 'America/Sao_Paulo'];
-const DURATIONS = ['30s', '5m', '90m', '1h', '5h', '30h', '48h', '1d', '2d', '7d', '14d', '30d', '60d', '365d', '1w', '2w', '1mo', '2mo', '5mo', '1y', '3y', 'daily', 'weekly', 'monthly', 'yearly'];
-const rule = (duration: string, timezone = 'UTC', resetTime = '00:00', anchor = '2026-01-29T22:17:05Z'): PeriodRule => ({ duration, timezone, resetTime, anchorMs: Date.parse(anchor) });
-const reset = (duration: string, timezone?: string, resetTime?: string, now = '2026-01-29T22:17:05Z'): string =>
-  new Date(periodAt(rule(duration, timezone, resetTime), Date.parse(now)).endsAtMs).toISOString();
+const ZONES = [
+  'UTC',
+  'America/New_York',
+  'Europe/Berlin',
+  'Asia/Kolkata',
+  'Asia/Kathmandu',
+  'Pacific/Apia',
+  'Australia/Lord_Howe',
+  'America/Sao_Paulo',
+];
+const DURATIONS = [
+  '30s',
+  '5m',
+  '90m',
+  '1h',
+  '5h',
+  '30h',
+  '48h',
+  '1d',
+  '2d',
+  '7d',
+  '14d',
+  '30d',
+  '60d',
+  '365d',
+  '1w',
+  '2w',
+  '1mo',
+  '2mo',
+  '5mo',
+  '1y',
+  '3y',
+  'daily',
+  'weekly',
+  'monthly',
+  'yearly',
+];
+const rule = (
+  duration: string,
+  timezone = 'UTC',
+  resetTime = '00:00',
+  anchor = '2026-01-29T22:17:05Z',
+): PeriodRule => ({ duration, timezone, resetTime, anchorMs: Date.parse(anchor) });
+const reset = (
+  duration: string,
+  timezone?: string,
+  resetTime?: string,
+  now = '2026-01-29T22:17:05Z',
+): string => new Date(periodAt(rule(duration, timezone, resetTime), Date.parse(now)).endsAtMs).toISOString();
 
 describe('a duration', () => {
-  it.each(['0d', '-1d', '1.5h', 'd', '', 'forever', '10', '99999y', '1e3d', 'constructor'])('refuses %j', (text) => {
-    expect(findDuration(text)).toBeUndefined();
-  });
-  it.each([['weekly', '1w'], ['7d', '1w'], ['30d', '1mo'], ['monthly', '1mo'], ['24h', '1d'], ['12mo', '1y'], ['2w', '14d'], ['48h', '48h']])('%s is the same as %s', (written, canonical) => {
+  it.each(['0d', '-1d', '1.5h', 'd', '', 'forever', '10', '99999y', '1e3d', 'constructor'])(
+    'refuses %j',
+    (text) => {
+      expect(findDuration(text)).toBeUndefined();
+    },
+  );
+  it.each([
+    ['weekly', '1w'],
+    ['7d', '1w'],
+    ['30d', '1mo'],
+    ['monthly', '1mo'],
+    ['24h', '1d'],
+    ['12mo', '1y'],
+    ['2w', '14d'],
+    ['48h', '48h'],
+  ])('%s is the same as %s', (written, canonical) => {
     const found = findDuration(written);
     const { count, unit } = canonicalDuration(found ?? { count: 0, unit: 's' });
     expect(`${count}${unit}`).toBe(canonical);
@@ -91,18 +147,23 @@ describe('periods of one budget', () => {
 
   it('partition time: each instant is in one period, its end begins the next, and the id is the same throughout', () => {
     fc.assert(
-      fc.property(anyRule, instant, fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true }), (each, at, share) => {
-        const period = periodAt(each, at);
-        expect(period.startsAtMs).toBeLessThanOrEqual(at);
-        expect(period.endsAtMs).toBeGreaterThan(at);
-        const inside = period.startsAtMs + Math.floor(share * (period.endsAtMs - period.startsAtMs));
-        expect(periodAt(each, inside)).toEqual(period);
-        expect(periodAt(each, period.endsAtMs - 1)).toEqual(period);
-        const next = periodAt(each, period.endsAtMs);
-        expect(next.startsAtMs).toBe(period.endsAtMs);
-        expect(next.id).not.toBe(period.id);
-        expect(periodAt(each, period.startsAtMs - 1).endsAtMs).toBe(period.startsAtMs);
-      }),
+      fc.property(
+        anyRule,
+        instant,
+        fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true }),
+        (each, at, share) => {
+          const period = periodAt(each, at);
+          expect(period.startsAtMs).toBeLessThanOrEqual(at);
+          expect(period.endsAtMs).toBeGreaterThan(at);
+          const inside = period.startsAtMs + Math.floor(share * (period.endsAtMs - period.startsAtMs));
+          expect(periodAt(each, inside)).toEqual(period);
+          expect(periodAt(each, period.endsAtMs - 1)).toEqual(period);
+          const next = periodAt(each, period.endsAtMs);
+          expect(next.startsAtMs).toBe(period.endsAtMs);
+          expect(next.id).not.toBe(period.id);
+          expect(periodAt(each, period.startsAtMs - 1).endsAtMs).toBe(period.startsAtMs);
+        },
+      ),
       { numRuns: 500 },
     );
   });

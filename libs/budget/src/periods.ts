@@ -89,7 +89,8 @@ function boundaries(duration: Duration, zone: string, rule: PeriodRule): Boundar
   }
   const days = duration.unit === 'w' ? 7 : duration.count;
   // Day 4 of the epoch was a Monday. One day needs no anchor; other lengths count from the day the budget was made.
-  const origin = duration.unit === 'w' ? 4 : days === 1 ? 0 : anchorDay(rule.anchorMs, localDayOf, startOfDay);
+  const origin =
+    duration.unit === 'w' ? 4 : days === 1 ? 0 : anchorDay(rule.anchorMs, localDayOf, startOfDay);
   return {
     near: (instantMs) => Math.floor((localDayOf(instantMs) - origin) / days),
     startOf: (index) => startOfDay(origin + index * days),
@@ -97,14 +98,22 @@ function boundaries(duration: Duration, zone: string, rule: PeriodRule): Boundar
 }
 
 /** The day the budget was made, where a day begins at the reset time. */
-function anchorDay(anchorMs: number, localDayOf: (ms: number) => number, startOfDay: (day: number) => number): number {
+function anchorDay(
+  anchorMs: number,
+  localDayOf: (ms: number) => number,
+  startOfDay: (day: number) => number,
+): number {
   const day = localDayOf(anchorMs);
   return startOfDay(day) > anchorMs ? day - 1 : day;
 }
 
 function parseResetTime(text: string): [number, number, number] {
   const match = /^(\d{1,2}):(\d{2})(?::(\d{2}))?$/.exec(text);
-  const parts: [number, number, number] = [Number(match?.[1] ?? 0), Number(match?.[2] ?? 0), Number(match?.[3] ?? 0)];
+  const parts: [number, number, number] = [
+    Number(match?.[1] ?? 0),
+    Number(match?.[2] ?? 0),
+    Number(match?.[3] ?? 0),
+  ];
   return parts[0] < 24 && parts[1] < 60 && parts[2] < 60 ? parts : [0, 0, 0];
 }
 

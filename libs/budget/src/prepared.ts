@@ -26,7 +26,10 @@ export class PreparedBudget {
       this.key = lifetimeKey(budget.scope);
       return;
     }
-    this.#clock = new PeriodClock({ duration: budget.duration, anchorMs: budget.anchorMs, ...settings }, nowMs);
+    this.#clock = new PeriodClock(
+      { duration: budget.duration, anchorMs: budget.anchorMs, ...settings },
+      nowMs,
+    );
     this.period = this.#clock.at(nowMs);
     this.key = counterKey(budget.scope, budget.name, this.period.id);
   }
@@ -57,7 +60,8 @@ export class PreparedPrincipal {
     nowMs: number,
   ) {
     this.budgets = principal.budgets.map((budget) => new PreparedBudget(budget, settings, nowMs));
-    this.shown = this.budgets.find(({ budget }) => budget.scope.type === 'key') ?? lifeOfKey(principal, settings, nowMs);
+    this.shown =
+      this.budgets.find(({ budget }) => budget.scope.type === 'key') ?? lifeOfKey(principal, settings, nowMs);
     this.#charges = this.#makeCharges();
   }
 
@@ -77,16 +81,26 @@ export class PreparedPrincipal {
     const scopes = [...this.principal.spendScopes, ...this.budgets.map(({ budget }) => budget.scope)];
     for (const scope of scopes) {
       const key = lifetimeKey(scope);
-      charges.set(key, { scope, budget: LIFETIME, periodId: LIFETIME, ...(claimed.has(key) ? { counterKey: key } : {}) });
+      charges.set(key, {
+        scope,
+        budget: LIFETIME,
+        periodId: LIFETIME,
+        ...(claimed.has(key) ? { counterKey: key } : {}),
+      });
     }
     for (const { budget, period, key } of this.budgets) {
-      if (period) charges.set(key, { scope: budget.scope, budget: budget.name, periodId: period.id, counterKey: key });
+      if (period)
+        charges.set(key, { scope: budget.scope, budget: budget.name, periodId: period.id, counterKey: key });
     }
     return [...charges.values()];
   }
 }
 
-function lifeOfKey(principal: Principal, settings: PeriodSettings, nowMs: number): PreparedBudget | undefined {
+function lifeOfKey(
+  principal: Principal,
+  settings: PeriodSettings,
+  nowMs: number,
+): PreparedBudget | undefined {
   if (!principal.key) return undefined;
   const scope = { type: 'key', id: principal.key.id } as const;
   return new PreparedBudget({ scope, name: 'main', capNanoUsd: 0n, anchorMs: 0 }, settings, nowMs);

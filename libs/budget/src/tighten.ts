@@ -19,7 +19,12 @@ const OTHER_MARGIN_PERCENT = 200;
  * budget. Never larger than `cheapBound`; opaque requests (`Infinity`) stay opaque. Yields the event loop while it counts.
  * The first call loads the vocabulary (about 100 ms).
  */
-export async function tightenInputBound(bytes: Buffer, cheapBound: number, provider: string, model: string): Promise<number> {
+export async function tightenInputBound(
+  bytes: Buffer,
+  cheapBound: number,
+  provider: string,
+  model: string,
+): Promise<number> {
   if (!Number.isFinite(cheapBound) || bytes.length > MAX_BYTES) return cheapBound;
   // What the cheap bound adds around the text stays on top of what is counted inside it.
   const wrapping = Math.max(0, cheapBound - bytes.length);
@@ -56,7 +61,7 @@ async function counterFor(model: string): Promise<(text: string) => number> {
 function* piecesOf(text: string): Generator<string> {
   // A UTF-16 unit is at most three bytes of UTF-8.
   const units = Math.floor(PIECE_BYTES / 3);
-  for (let start = 0; start < text.length; ) {
+  for (let start = 0; start < text.length;) {
     let end = Math.min(text.length, start + units);
     if (end < text.length && (text.charCodeAt(end - 1) & 0xfc00) === 0xd800) end -= 1;
     yield text.slice(start, end);

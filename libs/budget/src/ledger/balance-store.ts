@@ -27,7 +27,13 @@ export interface PeriodOpening {
 }
 
 /** How a scope is found among ledger entries: by its own column where it has one, by the entry's charges otherwise. */
-const COLUMN_OF: Readonly<Record<string, string>> = { key: 'key_id', user: 'user_id', team: 'team_id', organization: 'organization_id', customer: 'customer_id' };
+const COLUMN_OF: Readonly<Record<string, string>> = {
+  key: 'key_id',
+  user: 'user_id',
+  team: 'team_id',
+  organization: 'organization_id',
+  customer: 'customer_id',
+};
 
 /** What scopes have spent, as PostgreSQL knows it. */
 @Injectable()
@@ -40,7 +46,10 @@ export class BalanceStore {
    * name it; later ones read the sum that the drain keeps. Safe to race: a balance row is locked while it is summed, so an
    * entry committed meanwhile is added on top, never lost, never twice.
    */
-  async settledOf(lifetimes: readonly Scope[], periods: readonly PeriodOpening[]): Promise<Map<string, NanoUsd>> {
+  async settledOf(
+    lifetimes: readonly Scope[],
+    periods: readonly PeriodOpening[],
+  ): Promise<Map<string, NanoUsd>> {
     const settled = new Map<string, NanoUsd>();
     const wanted = lifetimes.map((scope) => ({ scope, budget: LIFETIME, periodId: LIFETIME }));
     await readInto(settled, this.dataSource.manager, wanted);
@@ -49,7 +58,15 @@ export class BalanceStore {
       await withTransaction(this.dataSource, OPENING, async (manager) => {
         const fresh = await register(manager, some);
         for (const opening of some) {
-          if (fresh.has(counterKey({ type: opening.scope.type, id: boundedId(opening.scope.id) }, opening.budget, opening.periodId))) {
+          if (
+            fresh.has(
+              counterKey(
+                { type: opening.scope.type, id: boundedId(opening.scope.id) },
+                opening.budget,
+                opening.periodId,
+              ),
+            )
+          ) {
             await sumByTime(manager, opening);
           }
         }
@@ -65,7 +82,11 @@ export class BalanceStore {
   }
 }
 
-async function readInto(settled: Map<string, NanoUsd>, manager: EntityManager, wanted: readonly Named[]): Promise<void> {
+async function readInto(
+  settled: Map<string, NanoUsd>,
+  manager: EntityManager,
+  wanted: readonly Named[],
+): Promise<void> {
   if (wanted.length === 0) return;
   const rows: { n: string; settled_nano: string }[] = await manager.query(
     `SELECT t.n, b.settled_nano FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) WITH ORDINALITY AS t(type, id, budget, period, n)
@@ -83,7 +104,10 @@ async function readInto(settled: Map<string, NanoUsd>, manager: EntityManager, w
   }
 }
 
-async function sumByTime(manager: EntityManager, { scope, budget, periodId, startsAtMs, endsAtMs }: PeriodOpening): Promise<void> {
+async function sumByTime(
+  manager: EntityManager,
+  { scope, budget, periodId, startsAtMs, endsAtMs }: PeriodOpening,
+): Promise<void> {
   const key = [scope.type, boundedId(scope.id), budget, periodId];
   // Takes the row's lock: a drain that has added to it is waited for, one that has not yet waits for us.
   await manager.query(
@@ -110,26 +134,30 @@ async function sumByTime(manager: EntityManager, { scope, budget, periodId, star
 
 /** Returns the counter keys (with stored ids) that were not known yet. */
 async function register(manager: EntityManager, openings: readonly PeriodOpening[]): Promise<Set<string>> {
-  const rows: { scope_type: ScopeType; scope_id: string; budget: string; period_id: string }[] = await manager.query(
-    `INSERT INTO budget_periods (scope_type, scope_id, budget, period_id, starts_at, ends_at, cap_nano)
+  const rows: { scope_type: ScopeType; scope_id: string; budget: string; period_id: string }[] =
+    await manager.query(
+      `INSERT INTO budget_periods (scope_type, scope_id, budget, period_id, starts_at, ends_at, cap_nano)
      SELECT t.type, t.id, t.budget, t.period, to_timestamp(t.starts / 1000.0), to_timestamp(t.ends / 1000.0), t.cap
      FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::float8[], $6::float8[], $7::bigint[]) AS t(type, id, budget, period, starts, ends, cap)
      ON CONFLICT DO NOTHING RETURNING scope_type, scope_id, budget, period_id`,
-    [
-      openings.map(({ scope }) => scope.type),
-      openings.map(({ scope }) => boundedId(scope.id)),
-      openings.map(({ budget }) => budget),
-      openings.map(({ periodId }) => periodId),
-      openings.map(({ startsAtMs }) => startsAtMs),
-      openings.map(({ endsAtMs }) => endsAtMs),
-      openings.map(({ capNanoUsd }) => capNanoUsd.toString()),
-    ],
+      [
+        openings.map(({ scope }) => scope.type),
+        openings.map(({ scope }) => boundedId(scope.id)),
+        openings.map(({ budget }) => budget),
+        openings.map(({ periodId }) => periodId),
+        openings.map(({ startsAtMs }) => startsAtMs),
+        openings.map(({ endsAtMs }) => endsAtMs),
+        openings.map(({ capNanoUsd }) => capNanoUsd.toString()),
+      ],
+    );
+  return new Set(
+    rows.map((row) => counterKey({ type: row.scope_type, id: row.scope_id }, row.budget, row.period_id)),
   );
-  return new Set(rows.map((row) => counterKey({ type: row.scope_type, id: row.scope_id }, row.budget, row.period_id)));
 }
 
 /** The order in which the drain takes balance rows, too: two who lock several cannot wait for each other. */
 function sorted(openings: readonly PeriodOpening[]): PeriodOpening[] {
-  const key = ({ scope, budget, periodId }: PeriodOpening): string => `${scope.type}\0${boundedId(scope.id)}\0${budget}\0${periodId}`;
+  const key = ({ scope, budget, periodId }: PeriodOpening): string =>
+    `${scope.type}\0${boundedId(scope.id)}\0${budget}\0${periodId}`;
   return [...openings].sort((a, b) => (key(a) < key(b) ? -1 : 1));
 }

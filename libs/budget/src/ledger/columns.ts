@@ -6,7 +6,12 @@ const MAX_ID = 500;
 const MAX_TEXT = 2_000;
 
 /** Columns of `ledger_entries` in the order they are inserted: name, array type on the wire, cast, and value. */
-export const COLUMNS: readonly (readonly [name: string, arrayType: string, cast: string, value: (entry: Entry) => unknown])[] = [
+export const COLUMNS: readonly (readonly [
+  name: string,
+  arrayType: string,
+  cast: string,
+  value: (entry: Entry) => unknown,
+])[] = [
   ['day', 'text', '::date', ({ begin }) => begin.day],
   ['id', 'text', '', ({ begin }) => begin.id],
   ['request_id', 'text', '', ({ begin }) => begin.requestId],
@@ -68,7 +73,9 @@ export function storable(value: string): string {
 /** An identifier that fits an index: a long one keeps its beginning and gets a hash, so that two long ones stay two. */
 export function boundedId(value: string): string {
   const clean = storable(value);
-  return clean.length <= MAX_ID ? clean : `${clean.slice(0, MAX_ID - 33).toWellFormed()}#${hash('sha256', clean).slice(0, 32)}`;
+  return clean.length <= MAX_ID
+    ? clean
+    : `${clean.slice(0, MAX_ID - 33).toWellFormed()}#${hash('sha256', clean).slice(0, 32)}`;
 }
 
 function id(value: string | null): string | null {
@@ -94,7 +101,11 @@ function chargesJson(charges: Entry['begin']['charges']): string {
   let known = chargeTexts.get(charges);
   if (known === undefined) {
     known = JSON.stringify(
-      charges.map(({ scope, budget, periodId }) => ({ scope: { type: scope.type, id: boundedId(scope.id) }, budget, periodId })),
+      charges.map(({ scope, budget, periodId }) => ({
+        scope: { type: scope.type, id: boundedId(scope.id) },
+        budget,
+        periodId,
+      })),
     );
     chargeTexts.set(charges, known);
   }

@@ -65,7 +65,10 @@ export class Drain {
   }
 
   /** See SpendLedger.readSettled. */
-  async still<T>(read: () => Promise<T>, apply: (value: T, undrained: Iterable<Entry>) => void): Promise<void> {
+  async still<T>(
+    read: () => Promise<T>,
+    apply: (value: T, undrained: Iterable<Entry>) => void,
+  ): Promise<void> {
     await this.flush();
     await this.#inLine(async () => {
       const value = await read();
@@ -106,7 +109,10 @@ export class Drain {
 
   #failed(error: unknown): void {
     this.#retryMs = Math.min(LAST_RETRY_MS, Math.max(FIRST_RETRY_MS, this.#retryMs * 2));
-    this.logger.warn({ error, waiting: this.size, retryMs: this.#retryMs }, 'Spend records wait in the spool, because PostgreSQL did not take them.');
+    this.logger.warn(
+      { error, waiting: this.size, retryMs: this.#retryMs },
+      'Spend records wait in the spool, because PostgreSQL did not take them.',
+    );
     for (const waiter of this.#waiters.splice(0)) waiter.reject(error);
   }
 
@@ -120,7 +126,8 @@ export class Drain {
       this.#queue.splice(0, batch.length);
       left -= batch.length;
       for (const ended of batch) this.#done(ended);
-      for (const { begin } of entries) if (begin.keyId !== null) this.#usedKeys.set(begin.keyId, begin.startedAtMs);
+      for (const { begin } of entries)
+        if (begin.keyId !== null) this.#usedKeys.set(begin.keyId, begin.startedAtMs);
       this.#wake();
     }
     await this.#touchKeys();
@@ -145,7 +152,8 @@ export class Drain {
 
   async #touchKeys(): Promise<void> {
     const nowMs = performance.now();
-    if (this.#usedKeys.size === 0 || (this.#touchedAtMs > 0 && nowMs - this.#touchedAtMs < TOUCH_EVERY_MS)) return;
+    if (this.#usedKeys.size === 0 || (this.#touchedAtMs > 0 && nowMs - this.#touchedAtMs < TOUCH_EVERY_MS))
+      return;
     const used = this.#usedKeys;
     this.#usedKeys = new Map();
     this.#touchedAtMs = nowMs;

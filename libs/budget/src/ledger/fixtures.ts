@@ -9,28 +9,78 @@ export function beginRecord(over: Partial<BeginRecord> = {}): BeginRecord {
   const id = over.id ?? `req_${(number += 1).toString().padStart(6, '0')}`;
   const startedAtMs = over.startedAtMs ?? Date.UTC(2026, 10, 21, 12);
   return {
-    id, requestId: id, day: new Date(startedAtMs).toISOString().slice(0, 10), startedAtMs, endpoint: 'chat',
-    charges: [{ scope: { type: 'key', id: 'k1' }, budget: 'total', periodId: 'total' }], crashChargeNanoUsd: 900n, priceVersion: 'v', modelGroup: 'g',
-    model: 'm', provider: 'openai', deploymentId: 'd', apiBase: 'https://x', stream: false, keyId: 'k1', keyHash: 'h', userId: null, teamId: null,
-    organizationId: null, customerId: null, tags: [], clientCallId: null, sessionId: null, requesterIp: null, userAgent: null, ...over,
+    id,
+    requestId: id,
+    day: new Date(startedAtMs).toISOString().slice(0, 10),
+    startedAtMs,
+    endpoint: 'chat',
+    charges: [{ scope: { type: 'key', id: 'k1' }, budget: 'total', periodId: 'total' }],
+    crashChargeNanoUsd: 900n,
+    priceVersion: 'v',
+    modelGroup: 'g',
+    model: 'm',
+    provider: 'openai',
+    deploymentId: 'd',
+    apiBase: 'https://x',
+    stream: false,
+    keyId: 'k1',
+    keyHash: 'h',
+    userId: null,
+    teamId: null,
+    organizationId: null,
+    customerId: null,
+    tags: [],
+    clientCallId: null,
+    sessionId: null,
+    requesterIp: null,
+    userAgent: null,
+    ...over,
   };
 }
 
 export function endRecord(id: string, costNanoUsd = 10n, over: Partial<EndRecord> = {}): EndRecord {
   return {
-    id, endedAtMs: Date.UTC(2026, 10, 21, 12, 0, 1), firstByteAtMs: null, status: 'success', flag: '', usage: { ...NO_USAGE, inputTokens: 3, outputTokens: 4 },
-    costNanoUsd, inputCostNanoUsd: costNanoUsd, outputCostNanoUsd: 0n, error: null, responseId: null, ...over,
+    id,
+    endedAtMs: Date.UTC(2026, 10, 21, 12, 0, 1),
+    firstByteAtMs: null,
+    status: 'success',
+    flag: '',
+    usage: { ...NO_USAGE, inputTokens: 3, outputTokens: 4 },
+    costNanoUsd,
+    inputCostNanoUsd: costNanoUsd,
+    outputCostNanoUsd: 0n,
+    error: null,
+    responseId: null,
+    ...over,
   };
 }
 
 export function keyPrincipal(over: Partial<Principal> = {}): Principal {
   return {
-    credential: 'virtual_key', role: 'internal_user', displayName: 'k1', key: { id: 'k1', hash: 'secret-hash', alias: 'ci', maskedName: 'sk-...abcd' },
-    modelGrants: [], modelAliases: {}, limits: [], budgets: [], spendScopes: [{ type: 'key', id: 'k1' }], tags: [], metadata: {}, isCurrent: () => true, ...over,
+    credential: 'virtual_key',
+    role: 'internal_user',
+    displayName: 'k1',
+    key: { id: 'k1', hash: 'secret-hash', alias: 'ci', maskedName: 'sk-...abcd' },
+    modelGrants: [],
+    modelAliases: {},
+    limits: [],
+    budgets: [],
+    spendScopes: [{ type: 'key', id: 'k1' }],
+    tags: [],
+    metadata: {},
+    isCurrent: () => true,
+    ...over,
   };
 }
 
 export function testConfig(dataDir: string): Config {
-  const budgets = { timezone: 'UTC', resetTime: '00:00', exceededStatus: 422, applyUserBudgetToTeamKeys: false, blockUnpricedModels: false, maxWaitMs: 30_000 };
+  const budgets = {
+    timezone: 'UTC',
+    resetTime: '00:00',
+    exceededStatus: 422,
+    applyUserBudgetToTeamKeys: false,
+    blockUnpricedModels: false,
+    maxWaitMs: 30_000,
+  };
   return { server: { dataDir }, budgets } as unknown as Config;
 }

@@ -110,8 +110,12 @@ function run(callback: Proceed, reason?: GatewayError): void {
 }
 
 export function ledgerFull(cause?: unknown): GatewayError {
-  return new GatewayError('ledger.backlog_full', 'Spend cannot be recorded right now, so no new calls are taken. Please try again shortly.', {
-    cause,
-    headers: { 'retry-after': '5' },
-  });
+  return new GatewayError(
+    'ledger.backlog_full',
+    'Spend cannot be recorded right now, so no new calls are taken. Please try again shortly.',
+    {
+      cause,
+      headers: { 'retry-after': '5' },
+    },
+  );
 }

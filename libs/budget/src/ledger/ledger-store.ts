@@ -43,7 +43,9 @@ export class LedgerStore {
    */
   async insert(entries: readonly Entry[]): Promise<ReadonlySet<string>> {
     const unique = new Map(entries.map((entry) => [entry.begin.id, entry]));
-    const sorted = [...unique.values()].sort((a, b) => compare(a.begin.day, b.begin.day) || compare(a.begin.id, b.begin.id));
+    const sorted = [...unique.values()].sort(
+      (a, b) => compare(a.begin.day, b.begin.day) || compare(a.begin.id, b.begin.id),
+    );
     try {
       await this.#ensureDays(sorted);
       return await this.#insertSorted(sorted);
@@ -62,7 +64,10 @@ export class LedgerStore {
         COLUMNS.map(([, , , value]) => entries.map(value)),
       );
       const fresh = new Set(rows.map(({ id }) => id));
-      await addToBalances(manager, entries.filter(({ begin }) => fresh.has(begin.id)));
+      await addToBalances(
+        manager,
+        entries.filter(({ begin }) => fresh.has(begin.id)),
+      );
       return fresh;
     });
   }
@@ -72,7 +77,10 @@ export class LedgerStore {
     if (entries.length <= 1) {
       const only = entries[0];
       await this.#ensureDays(entries);
-      this.logger.error({ error: reason, entryId: only?.begin.id }, 'A ledger entry did not fit its table and is stored without its texts.');
+      this.logger.error(
+        { error: reason, entryId: only?.begin.id },
+        'A ledger entry did not fit its table and is stored without its texts.',
+      );
       return this.#insertSorted(only ? [bare(only)] : []);
     }
     const middle = entries.length >> 1;
@@ -111,7 +119,17 @@ async function addToBalances(manager: EntityManager, entries: readonly Entry[]):
       const key = `${scope.type}\0${scopeId}\0${budget}\0${periodId}`;
       let delta = deltas.get(key);
       if (!delta) {
-        delta = { key, scopeType: scope.type, scopeId, budget, periodId, nano: 0n, requests: 0, inputTokens: 0, outputTokens: 0 };
+        delta = {
+          key,
+          scopeType: scope.type,
+          scopeId,
+          budget,
+          periodId,
+          nano: 0n,
+          requests: 0,
+          inputTokens: 0,
+          outputTokens: 0,
+        };
         deltas.set(key, delta);
       }
       delta.nano += end.costNanoUsd;
@@ -142,7 +160,17 @@ function isDataError(error: unknown): boolean {
 
 function bare({ begin, end }: Entry): Entry {
   return {
-    begin: { ...begin, tags: [], clientCallId: null, sessionId: null, requesterIp: null, userAgent: null, apiBase: '', model: '?', modelGroup: '?' },
+    begin: {
+      ...begin,
+      tags: [],
+      clientCallId: null,
+      sessionId: null,
+      requesterIp: null,
+      userAgent: null,
+      apiBase: '',
+      model: '?',
+      modelGroup: '?',
+    },
     end: { ...end, error: null, responseId: null },
   };
 }

@@ -61,8 +61,15 @@ describe('the ledger', () => {
 
   it('adds nothing when the same entries are stored again, alone, together or at once', async () => {
     const store = new LedgerStore(db, silentLogger);
-    const entries = Array.from({ length: 300 }, () => beginRecord()).map((begin) => ({ begin, end: endRecord(begin.id) }));
-    await Promise.all([store.insert(entries), store.insert([...entries].reverse()), store.insert(entries.concat(entries))]);
+    const entries = Array.from({ length: 300 }, () => beginRecord()).map((begin) => ({
+      begin,
+      end: endRecord(begin.id),
+    }));
+    await Promise.all([
+      store.insert(entries),
+      store.insert([...entries].reverse()),
+      store.insert(entries.concat(entries)),
+    ]);
     await store.insert(entries);
     expect(await scalar('SELECT settled_nano FROM balances')).toBe('3000');
   });
@@ -72,10 +79,19 @@ describe('the ledger', () => {
     const ledger = await open();
     const nasty = 'a\0b\ud800\\"{},' + 'x'.repeat(10_000);
     const charges = [{ scope: { type: 'customer' as const, id: nasty }, budget: 'total', periodId: 'total' }];
-    await spend(ledger, beginRecord({ customerId: nasty, clientCallId: nasty, userAgent: nasty, tags: [nasty, '', 'plain'], charges }));
+    await spend(
+      ledger,
+      beginRecord({
+        customerId: nasty,
+        clientCallId: nasty,
+        userAgent: nasty,
+        tags: [nasty, '', 'plain'],
+        charges,
+      }),
+    );
     await ledger.flush();
     expect(await scalar('SELECT count(*) FROM ledger_entries')).toBe('1');
-    expect(await scalar("SELECT tags[3] FROM ledger_entries")).toBe('plain');
+    expect(await scalar('SELECT tags[3] FROM ledger_entries')).toBe('plain');
     expect(await scalar('SELECT settled_nano FROM balances')).toBe('10');
     await ledger.close();
   });
@@ -89,7 +105,9 @@ describe('the ledger', () => {
   });
 
   it('keeps what PostgreSQL did not take in files, for the next process', async () => {
-    const away = { insert: async () => Promise.reject(new Error('connection refused')) } as unknown as LedgerStore;
+    const away = {
+      insert: async () => Promise.reject(new Error('connection refused')),
+    } as unknown as LedgerStore;
     const ledger = new SpendLedger(testConfig(dataDir), away, silentLogger);
     await ledger.start();
     await Promise.all(Array.from({ length: 50 }, () => spend(ledger)));
@@ -108,7 +126,9 @@ describe('the ledger', () => {
     await ledger.close();
     const next = await open();
     await next.adopt();
-    expect(await scalar("SELECT flag || ' ' || cost_nano || ' ' || status FROM ledger_entries")).toBe('crash 900 failure');
+    expect(await scalar("SELECT flag || ' ' || cost_nano || ' ' || status FROM ledger_entries")).toBe(
+      'crash 900 failure',
+    );
     expect(await scalar('SELECT settled_nano FROM balances')).toBe('900');
     await next.close();
   });
@@ -120,7 +140,8 @@ describe('the ledger', () => {
     const store = new LedgerStore(db, silentLogger);
     let away = true;
     const flaky = {
-      insert: (entries: Parameters<LedgerStore['insert']>[0]) => (away ? Promise.reject(new Error('away')) : store.insert(entries)),
+      insert: (entries: Parameters<LedgerStore['insert']>[0]) =>
+        away ? Promise.reject(new Error('away')) : store.insert(entries),
     } as unknown as LedgerStore;
     const next = new SpendLedger(testConfig(dataDir), flaky, silentLogger);
     await expect(next.start()).rejects.toThrow('away');
@@ -139,14 +160,20 @@ describe('the ledger', () => {
   });
 
   it('refuses new work when the disk refuses it, answers in time, and loses no end', async () => {
-    const ledger = new LedgerOnFragileDisk(testConfig(dataDir), new LedgerStore(db, silentLogger), silentLogger);
+    const ledger = new LedgerOnFragileDisk(
+      testConfig(dataDir),
+      new LedgerStore(db, silentLogger),
+      silentLogger,
+    );
     await ledger.start();
     const begin = beginRecord();
     await new Promise<void>((resolve) => ledger.begin(begin, () => resolve()));
     ledger.full = true;
     const refused = new Promise((resolve) => ledger.begin(beginRecord(), resolve));
     expect(await refused).toMatchObject({ code: 'ledger.backlog_full', status: 503 });
-    await new Promise<void>((resolve, reject) => ledger.end(endRecord(begin.id), (failed) => (failed ? reject(failed) : resolve())));
+    await new Promise<void>((resolve, reject) =>
+      ledger.end(endRecord(begin.id), (failed) => (failed ? reject(failed) : resolve())),
+    );
     expect(await scalar('SELECT count(*) FROM ledger_entries')).toBe('1');
     ledger.full = false;
     await expect.poll(() => ledger.refusal()).toBeUndefined();
@@ -192,11 +219,24 @@ class LedgerOnFragileDisk extends SpendLedger {
 describe('opening budgets', () => {
   const clock = new ManualClock(Date.UTC(2026, 10, 21, 12));
   const budgetsOn = (ledger: SpendLedger, counters: LocalCounters): Budgets =>
-    new Budgets(testConfig(dataDir), clock, counters, ledger, new BalanceStore(db), new PriceBook(), silentLogger);
+    new Budgets(
+      testConfig(dataDir),
+      clock,
+      counters,
+      ledger,
+      new BalanceStore(db),
+      new PriceBook(),
+      silentLogger,
+    );
   const scope = { type: 'key' as const, id: 'k1' };
-  const lifetime: Principal = keyPrincipal({ budgets: [{ scope, name: 'main', capNanoUsd: 1_000n, anchorMs: 0 }] });
-  const daily: Principal = keyPrincipal({ budgets: [{ scope, name: 'main', capNanoUsd: 1_000n, anchorMs: 0, duration: '1d' }] });
-  const settled = (counters: LocalCounters, key: string): NanoUsd | undefined => counters.balance(key)?.settledNanoUsd;
+  const lifetime: Principal = keyPrincipal({
+    budgets: [{ scope, name: 'main', capNanoUsd: 1_000n, anchorMs: 0 }],
+  });
+  const daily: Principal = keyPrincipal({
+    budgets: [{ scope, name: 'main', capNanoUsd: 1_000n, anchorMs: 0, duration: '1d' }],
+  });
+  const settled = (counters: LocalCounters, key: string): NanoUsd | undefined =>
+    counters.balance(key)?.settledNanoUsd;
 
   it('counts what is stored and what is not stored yet, exactly once, while calls keep ending', async () => {
     const ledger = await open();
@@ -213,7 +253,8 @@ describe('opening budgets', () => {
         await new Promise<void>((resolve) => {
           ledger.end(endRecord(begin.id, 7n), () => resolve());
           // A call that was admitted before the counter was open never claimed it: the counters' settle does nothing, so the test adjusts.
-          if (counters.isOpen('budget:key:k1:total:total')) void counters.adjust('budget:key:k1:total:total', 7n);
+          if (counters.isOpen('budget:key:k1:total:total'))
+            void counters.adjust('budget:key:k1:total:total', 7n);
         });
       }
     };
@@ -264,13 +305,22 @@ describe('opening budgets', () => {
 
   it('shows a scope what its caller has just paid', async () => {
     const ledger = await open();
-    await db.query("INSERT INTO virtual_keys (id, token_hash, masked_name, max_budget_nano, budget_duration) VALUES ('k1', 'h', 'm', 1000, '1d')");
+    await db.query(
+      "INSERT INTO virtual_keys (id, token_hash, masked_name, max_budget_nano, budget_duration) VALUES ('k1', 'h', 'm', 1000, '1d')",
+    );
     const reader = new PostgresSpendReader(db, ledger, testConfig(dataDir), clock);
     const charges = budgetsOn(ledger, new LocalCounters(clock)).charges(daily, clock.nowMs());
     await spend(ledger, beginRecord({ charges }), 12n);
-    await spend(ledger, beginRecord({ charges: [{ scope: { type: 'team', id: 't' }, budget: 'total', periodId: 'total' }] }), 3n);
+    await spend(
+      ledger,
+      beginRecord({ charges: [{ scope: { type: 'team', id: 't' }, budget: 'total', periodId: 'total' }] }),
+      3n,
+    );
     expect(await reader.spendOf([scope, { type: 'team', id: 't' }, { type: 'user', id: 'nobody' }])).toEqual(
-      new Map([['key:k1', 12n], ['team:t', 3n]]),
+      new Map([
+        ['key:k1', 12n],
+        ['team:t', 3n],
+      ]),
     );
     await ledger.close();
   });

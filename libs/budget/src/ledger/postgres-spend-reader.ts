@@ -44,8 +44,15 @@ export class PostgresSpendReader extends SpendReader {
         wanted.map(({ periodId }) => periodId),
       ],
     );
-    const asked = new Map(scopes.map((scope) => [`${scope.type}:${boundedId(scope.id)}`, `${scope.type}:${scope.id}`]));
-    return new Map(rows.map(({ type, id, settled_nano }) => [asked.get(`${type}:${id}`) ?? `${type}:${id}`, BigInt(settled_nano)]));
+    const asked = new Map(
+      scopes.map((scope) => [`${scope.type}:${boundedId(scope.id)}`, `${scope.type}:${scope.id}`]),
+    );
+    return new Map(
+      rows.map(({ type, id, settled_nano }) => [
+        asked.get(`${type}:${id}`) ?? `${type}:${id}`,
+        BigInt(settled_nano),
+      ]),
+    );
   }
 
   /** A scope whose own budget has a duration shows its current period; the others their lifetime. */

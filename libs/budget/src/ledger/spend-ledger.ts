@@ -64,8 +64,17 @@ export class SpendLedger {
   /** Opens this process's spool and stores what dead processes left. Resolves when that is in PostgreSQL. */
   async start(): Promise<void> {
     const directory = join(this.#root, this.#incarnation);
-    const onSyncError = (error: Error): void => this.logger.error({ error }, 'The disk did not confirm the spool; a power loss could lose the last moments.');
-    const spool = this.openSpool({ directory, segmentBytes: SEGMENT_BYTES, syncWithinMs: SYNC_WITHIN_MS, onSyncError });
+    const onSyncError = (error: Error): void =>
+      this.logger.error(
+        { error },
+        'The disk did not confirm the spool; a power loss could lose the last moments.',
+      );
+    const spool = this.openSpool({
+      directory,
+      segmentBytes: SEGMENT_BYTES,
+      syncWithinMs: SYNC_WITHIN_MS,
+      onSyncError,
+    });
     this.#spool = spool;
     this.#drain = this.#outside(() => new Drain(spool, this.store, this.logger));
     await this.#alive.show(directory, () => {
@@ -96,7 +105,10 @@ export class SpendLedger {
       }
       stored += await this.#storeRecovered(batch);
       removeOrphan(orphan);
-      this.logger.warn({ writer: orphan.writer, entries: stored }, 'The spend records of a process that died were recovered.');
+      this.logger.warn(
+        { writer: orphan.writer, entries: stored },
+        'The spend records of a process that died were recovered.',
+      );
     }
     return stored;
   }
@@ -109,7 +121,14 @@ export class SpendLedger {
   /** Why no new call may begin; undefined when one may. Costs nothing. */
   refusal(): GatewayError | undefined {
     const spool = this.#spool;
-    if (spool === undefined || this.#lost || this.#closed || spool.failing || spool.keptBytes > MAX_KEPT_BYTES) return ledgerFull(spool?.failing);
+    if (
+      spool === undefined ||
+      this.#lost ||
+      this.#closed ||
+      spool.failing ||
+      spool.keptBytes > MAX_KEPT_BYTES
+    )
+      return ledgerFull(spool?.failing);
     return undefined;
   }
 
@@ -151,14 +170,21 @@ export class SpendLedger {
    * Reads from PostgreSQL while nothing is drained, then calls `apply` in the same step with what was read and all entries
    * that ended but were not in it: together exactly what was spent up to that instant.
    */
-  async readSettled<T>(read: () => Promise<T>, apply: (value: T, undrained: Iterable<Entry>) => void): Promise<void> {
+  async readSettled<T>(
+    read: () => Promise<T>,
+    apply: (value: T, undrained: Iterable<Entry>) => void,
+  ): Promise<void> {
     const drain = this.#drain;
     if (!drain) return apply(await read(), []);
     await drain.still(read, apply);
   }
 
   backlog(): LedgerBacklog {
-    return { entries: this.#drain?.size ?? 0, bytes: this.#spool?.keptBytes ?? 0, inFlight: this.#calls.size };
+    return {
+      entries: this.#drain?.size ?? 0,
+      bytes: this.#spool?.keptBytes ?? 0,
+      inFlight: this.#calls.size,
+    };
   }
 
   /** Stores what is left and closes. What PostgreSQL does not take stays in the files, for the next process. */

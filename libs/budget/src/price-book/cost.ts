@@ -31,20 +31,36 @@ export function costOf(rates: CompiledRates, usage: Usage): Cost {
   const outputAudio = Math.min(text, count(usage.outputAudioTokens));
   text -= outputAudio;
   const input =
-    left * tier.input + cacheRead * tier.cacheRead + cacheWrite * tier.cacheWrite + cacheWriteHour * tier.cacheWriteHour + inputAudio * tier.inputAudio + tier.request;
+    left * tier.input +
+    cacheRead * tier.cacheRead +
+    cacheWrite * tier.cacheWrite +
+    cacheWriteHour * tier.cacheWriteHour +
+    inputAudio * tier.inputAudio +
+    tier.request;
   const output = text * tier.output + reasoning * tier.reasoning + outputAudio * tier.outputAudio;
   // Doubles are exact below 2^53, and every term is smaller than the sum: no term was rounded if the sum was not.
   if (input + output <= Number.MAX_SAFE_INTEGER) return rounded(input, output, rates.unit);
   const big = (tokens: number, rate: number): bigint => BigInt(tokens) * BigInt(rate);
   return roundedBig(
-    big(left, tier.input) + big(cacheRead, tier.cacheRead) + big(cacheWrite, tier.cacheWrite) + big(cacheWriteHour, tier.cacheWriteHour) + big(inputAudio, tier.inputAudio) + BigInt(tier.request),
+    big(left, tier.input) +
+      big(cacheRead, tier.cacheRead) +
+      big(cacheWrite, tier.cacheWrite) +
+      big(cacheWriteHour, tier.cacheWriteHour) +
+      big(inputAudio, tier.inputAudio) +
+      BigInt(tier.request),
     big(text, tier.output) + big(reasoning, tier.reasoning) + big(outputAudio, tier.outputAudio),
     BigInt(rates.unit),
   );
 }
 
 /** `tokens` at `rate` plus `more` at `moreRate`, rounded up: what a bound needs. */
-export function costAtMost(tokens: number, rate: number, more: number, moreRate: number, unit: number): NanoUsd {
+export function costAtMost(
+  tokens: number,
+  rate: number,
+  more: number,
+  moreRate: number,
+  unit: number,
+): NanoUsd {
   const sum = tokens * rate + more * moreRate;
   if (sum <= Number.MAX_SAFE_INTEGER) return BigInt(Math.ceil(sum / unit));
   const exact = BigInt(tokens) * BigInt(rate) + BigInt(more) * BigInt(moreRate);
@@ -58,7 +74,11 @@ function count(tokens: number): number {
 function rounded(input: number, output: number, unit: number): Cost {
   const total = halfUp(input + output, unit);
   const inputNano = Math.floor(input / unit);
-  return { totalNanoUsd: BigInt(total), inputNanoUsd: BigInt(inputNano), outputNanoUsd: BigInt(total - inputNano) };
+  return {
+    totalNanoUsd: BigInt(total),
+    inputNanoUsd: BigInt(inputNano),
+    outputNanoUsd: BigInt(total - inputNano),
+  };
 }
 
 function halfUp(sum: number, unit: number): number {

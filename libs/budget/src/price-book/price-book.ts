@@ -37,12 +37,14 @@ export class PriceBook {
       applies,
       rates: compileRates(own ? overlaid(tiers, own) : tiers),
     }));
-    if (variants.length === 0 && own) variants.push({ applies: () => true, rates: compileRates(startingAtZero(own)) });
+    if (variants.length === 0 && own)
+      variants.push({ applies: () => true, rates: compileRates(startingAtZero(own)) });
     const only = variants.length === 1 ? variants[0]?.rates : undefined;
     return {
       version: own ? `${this.version}+config` : this.version,
       contextWindow: deployment.maxInputTokens ?? published?.contextWindow,
-      ratesAt: (nowMs) => only ?? variants.findLast(({ applies }) => applies(nowMs))?.rates ?? variants[0]?.rates,
+      ratesAt: (nowMs) =>
+        only ?? variants.findLast(({ applies }) => applies(nowMs))?.rates ?? variants[0]?.rates,
     };
   }
 
@@ -73,7 +75,9 @@ export class PriceBook {
 function overlaid(published: readonly RateTier[], own: readonly RateTier[]): RateTier[] {
   const base = own.find(({ above }) => above === 0)?.rates ?? {};
   const dropped = new Set<string>();
-  if (base.input) for (const name of ['input', 'cacheRead', 'cacheWrite', 'cacheWriteHour', 'inputAudio']) dropped.add(name);
+  if (base.input)
+    for (const name of ['input', 'cacheRead', 'cacheWrite', 'cacheWriteHour', 'inputAudio'])
+      dropped.add(name);
   if (base.output) for (const name of ['output', 'reasoning', 'outputAudio']) dropped.add(name);
   const merged = new Map<number, RateTable>();
   for (const { above, rates } of published) {

@@ -60,8 +60,13 @@ export function findPublishedModel(provider: string, model: string): PublishedMo
 export function publishedVersion(): string {
   const entry = fileURLToPath(import.meta.resolve('@pydantic/genai-prices'));
   const source = readFileSync(entry, 'utf8');
-  const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.resolve('@pydantic/genai-prices')), 'utf8'));
-  const version = typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : 'unknown';
+  const manifest: unknown = JSON.parse(
+    readFileSync(new URL('../package.json', import.meta.resolve('@pydantic/genai-prices')), 'utf8'),
+  );
+  const version =
+    typeof manifest === 'object' && manifest !== null && 'version' in manifest
+      ? String(manifest.version)
+      : 'unknown';
   return `genai-prices@${version}+${hash('sha256', source).slice(0, 12)}`;
 }
 
@@ -69,7 +74,11 @@ function toModel(model: ModelInfo): PublishedModel {
   const prices = Array.isArray(model.prices)
     ? model.prices.map((each) => ({ applies: whenApplies(each), tiers: toTiers(each.prices) }))
     : [{ applies: () => true, tiers: toTiers(model.prices) }];
-  return { id: model.id, ...(model.context_window === undefined ? {} : { contextWindow: model.context_window }), prices };
+  return {
+    id: model.id,
+    ...(model.context_window === undefined ? {} : { contextWindow: model.context_window }),
+    prices,
+  };
 }
 
 function whenApplies({ constraint }: ConditionalPrice): (nowMs: number) => boolean {
@@ -98,7 +107,10 @@ function toTiers(price: ModelPrice): RateTier[] {
     if (!known || value === undefined) continue;
     const [name, places] = known;
     const steps = typeof value === 'number' ? [] : value.tiers;
-    for (const [above, amount] of [[0, typeof value === 'number' ? value : value.base] as const, ...steps.map((step) => [step.start, step.price] as const)]) {
+    for (const [above, amount] of [
+      [0, typeof value === 'number' ? value : value.base] as const,
+      ...steps.map((step) => [step.start, step.price] as const),
+    ]) {
       const rates = tiers.get(above) ?? {};
       rates[name] = shift(decimalOf(amount), places - 9);
       tiers.set(above, rates);

@@ -59,7 +59,8 @@ export function compileRates(tiers: readonly RateTier[]): CompiledRates {
     complete.push({ above: tier.above, rates: completeRates(below) });
   }
   let scale = 0;
-  for (const { rates } of complete) for (const rate of Object.values(rates)) scale = Math.max(scale, significantScale(rate));
+  for (const { rates } of complete)
+    for (const rate of Object.values(rates)) scale = Math.max(scale, significantScale(rate));
   if (scale > 9) throw new RangeError('a price has more than 18 decimals');
   const compiled = complete.map(({ above, rates }) => compileTier(above, rates, scale));
   return { unit: 10 ** scale, tiers: compiled, free: compiled.every(isFree) };
@@ -95,7 +96,9 @@ function significantScale({ digits, scale }: Decimal): number {
 
 function compileTier(above: number, rates: Required<RateTable>, scale: number): CompiledTier {
   const whole = (rate: Decimal): number => {
-    const value = Number(rate.scale <= scale ? atScale(rate, scale) : rate.digits / 10n ** BigInt(rate.scale - scale));
+    const value = Number(
+      rate.scale <= scale ? atScale(rate, scale) : rate.digits / 10n ** BigInt(rate.scale - scale),
+    );
     if (!Number.isSafeInteger(value)) throw new RangeError('a price is too large');
     return value;
   };

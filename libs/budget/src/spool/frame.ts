@@ -80,7 +80,8 @@ export function* recordsOf(bytes: Buffer, offset = 0): Generator<SpoolRecord> {
 }
 
 function parsePayload(payload: string, nextOffset: number): SpoolRecord {
-  if (payload.startsWith('b')) return { kind: 'b', beginSegment: -1, begin: payload.slice(1), end: '', nextOffset };
+  if (payload.startsWith('b'))
+    return { kind: 'b', beginSegment: -1, begin: payload.slice(1), end: '', nextOffset };
   const first = payload.indexOf('\n');
   const second = payload.indexOf('\n', first + 1);
   return {

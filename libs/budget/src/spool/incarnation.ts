@@ -104,5 +104,9 @@ async function withShortPath<T>(directory: string, use: (path: string) => Promis
 }
 
 function ownHost(): string {
-  return hostname().replace(/[^A-Za-z0-9-]/g, '-').slice(0, 64) || 'host';
+  return (
+    hostname()
+      .replace(/[^A-Za-z0-9-]/g, '-')
+      .slice(0, 64) || 'host'
+  );
 }

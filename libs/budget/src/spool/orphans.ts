@@ -49,7 +49,9 @@ async function isTaken(directory: string, ownerDirectory: string, owner: string)
   try {
     const { mtimeMs } = statSync(directory);
     if (await isOwnerAlive(ownerDirectory, owner)) return true;
-    return directory === ownerDirectory && Math.abs(Date.now() - mtimeMs) < JUST_MADE_MS && !wasShown(directory);
+    return (
+      directory === ownerDirectory && Math.abs(Date.now() - mtimeMs) < JUST_MADE_MS && !wasShown(directory)
+    );
   } catch (error) {
     // Gone meanwhile. An adopter's directory that is gone while what it adopted is not: it ended, and forgot it.
     if (isMissing(error)) return directory === ownerDirectory;

@@ -24,7 +24,8 @@ export class Segment {
     const fd = this.#open();
     let written = 0;
     try {
-      while (written < bytes.length) written += writeSync(fd, bytes, written, bytes.length - written, this.size + written);
+      while (written < bytes.length)
+        written += writeSync(fd, bytes, written, bytes.length - written, this.size + written);
     } catch (error) {
       // Half a record in the middle would hide all that is written after it.
       if (written > 0) ftruncateSync(fd, this.size);

@@ -12,12 +12,17 @@ import { Spool } from './spool.js';
 describe('a spool record', () => {
   it('comes back as it was written, whatever callers sent', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), fc.array(fc.string()), fc.bigInt({ min: 0n, max: 10n ** 18n }), (text, tags, cost) => {
-        const begin = beginRecord({ id: 'a', userAgent: text, customerId: text, tags });
-        expect(decodeBegin(encodeBegin(begin))).toEqual(begin);
-        const end = endRecord('a', cost, { error: { code: 'x', message: text }, responseId: text });
-        expect(decodeEnd(encodeEnd(end))).toEqual(end);
-      }),
+      fc.property(
+        fc.string({ unit: 'binary' }),
+        fc.array(fc.string()),
+        fc.bigInt({ min: 0n, max: 10n ** 18n }),
+        (text, tags, cost) => {
+          const begin = beginRecord({ id: 'a', userAgent: text, customerId: text, tags });
+          expect(decodeBegin(encodeBegin(begin))).toEqual(begin);
+          const end = endRecord('a', cost, { error: { code: 'x', message: text }, responseId: text });
+          expect(decodeEnd(encodeEnd(end))).toEqual(end);
+        },
+      ),
     );
   });
 
@@ -42,14 +47,26 @@ describe('a spool record', () => {
 
 describe('the spool', () => {
   const directory = (): string => join(mkdtempSync(join(tmpdir(), 'tollgate-spool-')), 'own');
-  const open = (path: string, segmentBytes = 1_000): Spool => new Spool({ directory: path, segmentBytes, syncWithinMs: 5, onSyncError: (error) => expect.unreachable(error.message) });
+  const open = (path: string, segmentBytes = 1_000): Spool =>
+    new Spool({
+      directory: path,
+      segmentBytes,
+      syncWithinMs: 5,
+      onSyncError: (error) => expect.unreachable(error.message),
+    });
 
   it('writes all records of a turn at once, then lets their callbacks run in order', async () => {
     const path = directory();
     const spool = open(path);
     const order: string[] = [];
-    const size = (): number => readdirSync(path).reduce((sum, name) => sum + readFileSync(join(path, name)).length, 0);
-    const append = (text: string): void => spool.append({ payload: () => beginPayload(text), written: () => void order.push(`${text} ${size()}`), failed: () => false });
+    const size = (): number =>
+      readdirSync(path).reduce((sum, name) => sum + readFileSync(join(path, name)).length, 0);
+    const append = (text: string): void =>
+      spool.append({
+        payload: () => beginPayload(text),
+        written: () => void order.push(`${text} ${size()}`),
+        failed: () => false,
+      });
     append('[1]');
     append('[2]');
     expect(size()).toBe(0);
@@ -63,7 +80,14 @@ describe('the spool', () => {
     const spool = open(path, 10);
     const segments: Segment[] = [];
     for (let index = 0; index < 3; index += 1) {
-      spool.append({ payload: () => beginPayload('["something long"]'), written: (segment) => { segment.needed += 1; segments.push(segment); }, failed: () => false });
+      spool.append({
+        payload: () => beginPayload('["something long"]'),
+        written: (segment) => {
+          segment.needed += 1;
+          segments.push(segment);
+        },
+        failed: () => false,
+      });
       await new Promise(setImmediate);
     }
     expect(readdirSync(path)).toHaveLength(3);

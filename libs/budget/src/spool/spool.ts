@@ -110,7 +110,8 @@ export class Spool {
     this.#failing = undefined;
     const segment = this.#current;
     const base = segment.size - this.#frames.used.length;
-    for (let index = 0; index < batch.length; index += 1) batch[index]?.written(segment, base + (starts[index] ?? 0));
+    for (let index = 0; index < batch.length; index += 1)
+      batch[index]?.written(segment, base + (starts[index] ?? 0));
     this.#scheduleSync();
   };
 
