@@ -143,6 +143,8 @@ try {
     }
     say(`  (${((Date.now() - began) / 1000).toFixed(0)} s)`);
   }
+  // The product drains its spool when it stops; what is in the ledger then is all it will ever say.
+  for (const target of standing?.targets ?? []) await target.stop();
   if (database) results.ledgerEntries = await ledgerCount(database.url);
 } finally {
   await stopAll();
