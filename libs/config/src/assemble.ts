@@ -151,7 +151,7 @@ function readCors(
   environment: Environment,
   findings: Findings,
 ): Pick<ConfigTree['server'], 'corsOrigins' | 'corsAllowCredentials'> {
-  const corsOrigins = environment.list('LITELLM_CORS_ORIGINS') ?? general.cors_origin ?? ['*'];
+  const corsOrigins = environment.list('LITELLM_CORS_ORIGINS') ?? general.cors_origin ?? [];
   const asked = environment.flag('LITELLM_CORS_ALLOW_CREDENTIALS', findings);
   const everybody = corsOrigins.includes('*');
   if (asked === true && everybody) {
@@ -160,7 +160,7 @@ function readCors(
       'does nothing while every origin is allowed; name the origins in LITELLM_CORS_ORIGINS',
     );
   }
-  return { corsOrigins, corsAllowCredentials: !everybody && (asked ?? true) };
+  return { corsOrigins, corsAllowCredentials: !everybody && asked === true };
 }
 
 function readNetwork({ general }: Sections, findings: Findings): ConfigTree['network'] {

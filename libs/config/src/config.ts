@@ -40,7 +40,7 @@ export interface ConfigTree {
     readonly rootPath: string;
     readonly maxRequestBytes: number;
     readonly bodyTimeoutMs: number;
-    /** Origins a browser may call from; `*` for all. Default `*`, as in LiteLLM, without credentials. */
+    /** Origins a browser may call from; `*` for all. None by default: cross-origin calls are off. */
     readonly corsOrigins: readonly string[];
     readonly corsAllowCredentials: boolean;
     readonly disableAdminEndpoints: boolean;

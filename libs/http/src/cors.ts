@@ -6,14 +6,17 @@ const EXPOSED_HEADERS =
   'x-litellm-call-id,x-litellm-response-cost,x-ratelimit-limit-requests,x-ratelimit-remaining-requests,retry-after';
 
 /**
- * Cross-origin answers for the configured origins; off when none are configured. Credentials are never allowed: the
- * API is called with headers, not cookies, so a page of another origin gains nothing from a signed-in browser.
+ * Cross-origin answers for the configured origins; off when none are configured. Credentials (cookies) only when asked
+ * for and never for every origin: a page of a stranger must gain nothing from a signed-in browser.
  */
 export class Cors {
   readonly #any: boolean;
   readonly #origins: ReadonlySet<string>;
 
-  constructor(origins: readonly string[]) {
+  constructor(
+    origins: readonly string[],
+    private readonly allowCredentials = false,
+  ) {
     this.#any = origins.includes('*');
     this.#origins = new Set(origins);
   }
@@ -30,6 +33,7 @@ export class Cors {
     if (origin === undefined || !(this.#any || this.#origins.has(origin))) return;
     headers.push('access-control-allow-origin', this.#any ? '*' : origin);
     headers.push('access-control-expose-headers', EXPOSED_HEADERS);
+    if (this.allowCredentials && !this.#any) headers.push('access-control-allow-credentials', 'true');
   }
 
   /** Express middleware: sets the headers, and answers preflights. */

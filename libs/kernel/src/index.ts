@@ -1,3 +1,4 @@
+export { Build } from './build.js';
 export type { CallFacts, Endpoint } from './call.js';
 export { Clock, ManualClock, SystemClock } from './clock.js';
 export type { Denial } from './denial.js';

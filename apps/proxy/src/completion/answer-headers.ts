@@ -1,0 +1,84 @@
+import { Injectable } from '@nestjs/common';
+import { Budgets, type ChargedCost } from '#libs/budget';
+import { Cors, SECURITY_HEADERS } from '#libs/http';
+import { Build, formatUsd, usdNumber } from '#libs/kernel';
+import { responseHeaders } from '#libs/providers';
+import { RateLimits } from '#libs/ratelimit';
+import type { Deployment } from '#libs/routing';
+import type { Call } from './call.js';
+import type { Candidate } from './plan.js';
+import type { Ticket } from './ticket.js';
+
+/** What a LiteLLM client may read of the version; the contract's header, our number. */
+const VERSION_HEADER = 'x-litellm-version';
+
+/**
+ * The headers of an answer, flat: an array of 34 names and values costs a third of what an object does. The price is only
+ * known when the whole answer is, so streams carry limits but no cost (contract/limits 4.3).
+ */
+@Injectable()
+export class AnswerHeaders {
+  readonly #ofDeployment = new WeakMap<Deployment, readonly string[]>();
+
+  constructor(
+    private readonly build: Build,
+    private readonly cors: Cors,
+    private readonly limits: RateLimits,
+    private readonly budgets: Budgets,
+  ) {}
+
+  of(call: Call, ticket: Ticket, candidate: Candidate, upstream: readonly string[], charged: ChargedCost | undefined): string[] {
+    const headers = [...this.#fixed(candidate), 'x-litellm-call-id', call.id];
+    this.limits.headers(ticket.standings, headers);
+    responseHeaders(upstream, headers);
+    headers.push('x-litellm-model-name', `${candidate.deployment.provider}/${candidate.upstreamModel}`);
+    headers.push('x-litellm-model-group', ticket.plan.resolution.name);
+    headers.push('x-litellm-attempted-retries', String(call.retries));
+    headers.push('x-litellm-attempted-fallbacks', String(call.fallbacks));
+    if (ticket.clampedTo !== undefined) headers.push('x-tollgate-max-tokens-clamped', String(ticket.clampedTo));
+    if (ticket.waitedMs > 0) headers.push('x-tollgate-waited-ms', ticket.waitedMs.toFixed(0));
+    this.#addKey(call, headers);
+    if (charged) {
+      headers.push('x-litellm-response-cost', formatUsd(charged.totalNanoUsd));
+      headers.push('x-litellm-response-cost-original', formatUsd(charged.totalNanoUsd));
+      headers.push('x-litellm-response-cost-input', formatUsd(charged.inputNanoUsd));
+      headers.push('x-litellm-response-cost-output', formatUsd(charged.outputNanoUsd));
+      headers.push('x-litellm-response-duration-ms', call.elapsedMs.toFixed(3));
+      headers.push('x-litellm-overhead-duration-ms', (call.elapsedMs - call.upstreamMs).toFixed(3));
+    }
+    if (this.cors.isOn) this.cors.append(call.request, headers);
+    return headers;
+  }
+
+  /** What an error answer of a known caller carries too. */
+  ofFailure(call: Call): string[] {
+    const headers = ['x-litellm-call-id', call.id];
+    this.#addKey(call, headers);
+    if (this.cors.isOn) this.cors.append(call.request, headers);
+    return headers;
+  }
+
+  #addKey({ principal }: Call, headers: string[]): void {
+    if (!principal?.key) return;
+    const spent = this.budgets.spentByKey(principal);
+    if (spent !== undefined) headers.push('x-litellm-key-spend', String(usdNumber(spent)));
+    const cap = principal.budgets.find(({ scope }) => scope.type === 'key')?.capNanoUsd;
+    if (cap !== undefined) headers.push('x-litellm-key-max-budget', String(usdNumber(cap)));
+  }
+
+  #fixed({ deployment }: Candidate): readonly string[] {
+    let headers = this.#ofDeployment.get(deployment);
+    if (!headers) {
+      headers = [
+        ...SECURITY_HEADERS,
+        VERSION_HEADER,
+        this.build.version,
+        'x-litellm-model-id',
+        deployment.id,
+        ...(deployment.wire === 'mock' ? [] : ['x-litellm-model-api-base', deployment.apiBase]),
+      ];
+      this.#ofDeployment.set(deployment, headers);
+    }
+    return headers;
+  }
+}

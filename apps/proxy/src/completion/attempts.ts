@@ -1,0 +1,119 @@
+import { Injectable } from '@nestjs/common';
+import { Budgets, SpendLedger } from '#libs/budget';
+import { Config } from '#libs/config';
+import { Network } from '#libs/rbac';
+import { type ForwardingPolicy, headersToForward, Upstream, type UpstreamRequest } from '#libs/providers';
+import { AnswerHeaders } from './answer-headers.js';
+import { Attempt, type AttemptOutcome } from './attempt.js';
+import { Books } from './books.js';
+import type { Call } from './call.js';
+import type { ClientAnswer } from './client-answer.js';
+import type { Asked } from './entrance.js';
+import type { Candidate } from './plan.js';
+import type { Ticket } from './ticket.js';
+import { Admissions } from './admissions.js';
+
+/** Longest silence between two reads of a stream, when the operator set no stream timeout. */
+const IDLE_TIMEOUT_MS = 600_000;
+
+/** Makes attempts: the record of what may be spent, the request to send, and the books that close it. */
+@Injectable()
+export class Attempts {
+  readonly #forwarding: ForwardingPolicy;
+
+  constructor(
+    private readonly config: Config,
+    private readonly upstream: Upstream,
+    private readonly ledger: SpendLedger,
+    private readonly budgets: Budgets,
+    private readonly network: Network,
+    private readonly headers: AnswerHeaders,
+    private readonly admissions: Admissions,
+  ) {
+    const { keyHeaderName } = config.auth;
+    this.#forwarding = { ...config.calls, ...(keyHeaderName === undefined ? {} : { keyHeaderName }) };
+  }
+
+  make(call: Call, answer: ClientAnswer, asked: Asked, ticket: Ticket, candidate: Candidate): Promise<AttemptOutcome> {
+    call.upstreamModel = candidate.upstreamModel;
+    const { principal, facts, headers } = asked;
+    const { deployment } = candidate;
+    const { atMs } = ticket.plan;
+    const charges = this.budgets.charges(principal, atMs);
+    call.attempts += 1;
+    return Attempt.run({
+      call,
+      answer,
+      ledger: this.ledger,
+      upstream: this.upstream,
+      books: new Books(this.budgets, ticket.plan, candidate, asked.body.bytes.length),
+      begin: {
+        id: `${call.id}.${call.attempts}`,
+        requestId: call.id,
+        day: dayOf(atMs),
+        startedAtMs: atMs,
+        endpoint: facts.endpoint,
+        charges,
+        crashChargeNanoUsd: candidate.bound.fullNanoUsd,
+        priceVersion: this.budgets.priceVersion(deployment, candidate.upstreamModel),
+        modelGroup: ticket.plan.resolution.name,
+        model: candidate.upstreamModel,
+        provider: deployment.provider,
+        deploymentId: deployment.id,
+        apiBase: deployment.apiBase,
+        stream: facts.stream,
+        keyId: principal.key?.id ?? null,
+        keyHash: principal.key?.hash ?? null,
+        userId: principal.user?.id ?? null,
+        teamId: principal.team?.id ?? null,
+        organizationId: principal.organizationId ?? null,
+        customerId: facts.customerId ?? null,
+        tags: facts.tags,
+        clientCallId: headers.clientCallId,
+        sessionId: headers.sessionId,
+        requesterIp: this.network.clientAddress(call.request.socket.remoteAddress, call.header('x-forwarded-for')) ?? null,
+        userAgent: headers.userAgent,
+      },
+      request: this.#request(call, asked, ticket, candidate),
+      headersOf: (upstream, paid) => this.headers.of(call, ticket, candidate, upstream, paid),
+      settle: (paid, isFinal) => {
+        ticket.add(paid.usage, paid.totalNanoUsd);
+        call.addUsage(paid.usage, paid.totalNanoUsd);
+        this.budgets.settled(charges, paid.totalNanoUsd);
+        if (isFinal) this.admissions.settle(ticket);
+      },
+    });
+  }
+
+  #request(call: Call, asked: Asked, ticket: Ticket, { deployment, upstreamModel }: Candidate): UpstreamRequest {
+    const { headers, facts, body } = asked;
+    const { router, calls } = this.config;
+    const timeoutMs = headers.timeoutMs ?? deployment.timeoutMs ?? router.timeoutMs;
+    const streamTimeoutMs = headers.streamTimeoutMs ?? deployment.streamTimeoutMs ?? router.streamTimeoutMs;
+    return {
+      deployment,
+      endpoint: facts.endpoint,
+      body,
+      stream: facts.stream,
+      upstreamModel,
+      dropParams: deployment.dropParams ?? calls.dropParams,
+      stripped: asked.stripped,
+      forwardedHeaders: headersToForward(deployment, call.request.rawHeaders, this.#forwarding),
+      timeoutMs: facts.stream ? (streamTimeoutMs ?? timeoutMs) : timeoutMs,
+      idleTimeoutMs: Math.min(streamTimeoutMs ?? IDLE_TIMEOUT_MS, timeoutMs),
+      ...(ticket.outputCap === undefined ? {} : { maxOutputTokens: ticket.outputCap }),
+    };
+  }
+}
+
+let day = '';
+let dayEndsAtMs = 0;
+
+/** The UTC day, made once a day: formatting it costs more than the record it is for. */
+function dayOf(nowMs: number): string {
+  if (nowMs >= dayEndsAtMs || nowMs < dayEndsAtMs - 86_400_000) {
+    day = new Date(nowMs).toISOString().slice(0, 10);
+    dayEndsAtMs = (Math.floor(nowMs / 86_400_000) + 1) * 86_400_000;
+  }
+  return day;
+}

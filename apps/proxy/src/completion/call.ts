@@ -1,0 +1,64 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type CallFacts, type NanoUsd, newId, type Principal, type Usage } from '#libs/kernel';
+import type { CompletionRoute } from '../http/completion-routes.js';
+
+/** One completion on its way: what came in, who sent it, and whether anybody still waits for the answer. */
+export class Call {
+  readonly id = newId('req');
+  readonly startedAtMs = Date.now();
+  readonly startedAt = performance.now();
+  principal: Principal | undefined;
+  facts: CallFacts | undefined;
+  /** What was finally called, for the access line. */
+  upstreamModel: string | undefined;
+  costNanoUsd: NanoUsd = 0n;
+  inputTokens = 0;
+  outputTokens = 0;
+  /** Time spent waiting for upstreams; the rest is ours. */
+  upstreamMs = 0;
+  attempts = 0;
+  retries = 0;
+  fallbacks = 0;
+  /** How often the caller's rights changed under way and everything was asked again. */
+  restarts = 0;
+  #gone = false;
+  #onGone: (() => void) | undefined;
+
+  constructor(
+    readonly route: CompletionRoute,
+    readonly request: IncomingMessage,
+    readonly response: ServerResponse,
+  ) {
+    response.once('close', () => {
+      if (response.writableFinished) return;
+      this.#gone = true;
+      this.#onGone?.();
+    });
+  }
+
+  /** The client hung up before its answer was whole. */
+  get isGone(): boolean {
+    return this.#gone;
+  }
+
+  /** Called at once when the client hangs up; one listener at a time, `undefined` to stop listening. */
+  whenGone(listener: (() => void) | undefined): void {
+    this.#onGone = listener;
+    if (this.#gone) listener?.();
+  }
+
+  get elapsedMs(): number {
+    return performance.now() - this.startedAt;
+  }
+
+  addUsage(usage: Usage, costNanoUsd: NanoUsd): void {
+    this.inputTokens += usage.inputTokens;
+    this.outputTokens += usage.outputTokens;
+    this.costNanoUsd += costNanoUsd;
+  }
+
+  header(name: string): string | undefined {
+    const value = this.request.headers[name];
+    return Array.isArray(value) ? value[0] : value;
+  }
+}

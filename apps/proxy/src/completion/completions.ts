@@ -1,0 +1,148 @@
+import { Injectable } from '@nestjs/common';
+import { Budgets } from '#libs/budget';
+import { GatewayError, type Principal } from '#libs/kernel';
+import type { RequestBody, UpstreamFailure } from '#libs/providers';
+import { failureKind, fallbacksFor, maxRetriesFor, type Resolution, retryDelayMs, Router, shouldRetry } from '#libs/routing';
+import { Config } from '#libs/config';
+import { Admissions } from './admissions.js';
+import { Attempts } from './attempts.js';
+import type { Call } from './call.js';
+import type { ClientAnswer } from './client-answer.js';
+import { type Asked, Entrance } from './entrance.js';
+import { assertFitsContext } from './context-window.js';
+import { makePlan } from './plan.js';
+import type { Ticket } from './ticket.js';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** Rights that change more often than this during one request are not a race, they are an attack or a defect. */
+const MAX_RESTARTS = 3;
+
+/** How a group's deployments dealt with the call. */
+type Served = 'done' | 'outdated' | UpstreamFailure;
+
+/** One completion, from a request to a settled bill. Read it from top to bottom. */
+@Injectable()
+export class Completions {
+  constructor(
+    private readonly entrance: Entrance,
+    private readonly router: Router,
+    private readonly budgets: Budgets,
+    private readonly admissions: Admissions,
+    private readonly attempts: Attempts,
+    private readonly config: Config,
+  ) {}
+
+  /** Resolves when the client has its answer and the spend is durable; throws what the client must be told instead. */
+  async run(call: Call, answer: ClientAnswer): Promise<void> {
+    this.entrance.assertOpen(call);
+    let principal = await this.#caller(call);
+    const body = await this.entrance.read(call);
+    while (!(await this.#answer(call, answer, principal, body))) {
+      call.restarts += 1;
+      if (call.restarts > MAX_RESTARTS) throw new GatewayError('server.overloaded', 'The caller’s rights keep changing; try again.');
+      principal = await this.#caller(call);
+    }
+  }
+
+  async #caller(call: Call): Promise<Principal> {
+    const found = this.entrance.authenticate(call);
+    const principal = found instanceof Promise ? await found : found;
+    call.principal = principal;
+    return principal;
+  }
+
+  /** False when the caller's rights changed before anything was sent: everything is asked again. */
+  async #answer(call: Call, answer: ClientAnswer, principal: Principal, body: RequestBody): Promise<boolean> {
+    const asked = this.entrance.understand(call, principal, body);
+    call.facts = asked.facts;
+    const tried = new Set<string>();
+    let resolution = asked.resolution;
+    for (;;) {
+      tried.add(resolution.name);
+      let failed: GatewayError;
+      try {
+        const served = await this.#serve(call, answer, asked, resolution);
+        if (served === 'done') return true;
+        if (served === 'outdated') return false;
+        failed = served.error;
+      } catch (thrown) {
+        // A group that rests or is full may be stood in for; a caller that may not or cannot pay may not.
+        if (!(thrown instanceof GatewayError) || !isGroupsFault(thrown)) throw thrown;
+        failed = thrown;
+      }
+      const next = this.#fallback(asked, resolution, failed, tried, call.fallbacks);
+      if (!next) throw failed;
+      call.fallbacks += 1;
+      resolution = next;
+    }
+  }
+
+  /** One group: plan, admit, try its deployments, settle. */
+  async #serve(call: Call, answer: ClientAnswer, asked: Asked, resolution: Resolution): Promise<Served> {
+    const { principal, facts } = asked;
+    const deployments = this.router.plan(resolution, {
+      endpoint: facts.endpoint,
+      tags: facts.tags,
+      keyNames: [principal.key?.alias, principal.key?.id, principal.key?.hash],
+    });
+    const plan = makePlan(asked, facts, resolution, deployments, this.budgets, Date.now());
+    const fits = assertFitsContext(asked, plan);
+    if (fits) await fits;
+    const admitted = this.admissions.admit(call, asked, plan);
+    const ticket = admitted instanceof Promise ? await admitted : admitted;
+    try {
+      return await this.#tryDeployments(call, answer, asked, ticket);
+    } finally {
+      // Settled already when an answer was released; twice changes nothing.
+      this.admissions.settle(ticket);
+    }
+  }
+
+  async #tryDeployments(call: Call, answer: ClientAnswer, asked: Asked, ticket: Ticket): Promise<Served> {
+    const { candidates } = ticket;
+    const deployments = candidates.map(({ deployment }) => deployment);
+    for (let at = 0, retries = 0; ; at = (at + 1) % candidates.length) {
+      const candidate = candidates[at];
+      if (!candidate) throw new Error('a ticket without a candidate');
+      const outcome = await this.attempts.make(call, answer, asked, ticket, candidate);
+      if (outcome.kind === 'answered') this.router.report(candidate.deployment, 'success');
+      if (outcome.kind === 'outdated') return 'outdated';
+      if (outcome.kind !== 'failed' && outcome.kind !== 'broken') return 'done';
+      const { failure } = outcome;
+      this.router.report(candidate.deployment, {
+        status: failure.status,
+        ...(failure.retryAfterMs === undefined ? {} : { retryAfterMs: failure.retryAfterMs }),
+        // A caller's impatience says nothing about the deployment.
+        callerTimeout: failure.error.code === 'upstream.timeout' && hasOwnTimeout(asked),
+      });
+      if (outcome.kind === 'broken') return 'done';
+      const maxRetries = maxRetriesFor(asked.headers.numRetries, candidate.deployment.maxRetries, this.config.router.numRetries);
+      const healthy = this.router.healthyCount(deployments);
+      const again = shouldRetry(
+        { status: failure.status, code: failure.error.code, started: failure.started },
+        { retries, maxRetries, groupSize: candidates.length, healthy },
+      );
+      const next = candidates[(at + 1) % candidates.length];
+      if (!again || !next || call.isGone) return failure;
+      if (next !== candidate && !(await this.admissions.extend(ticket, next, asked.facts))) return failure;
+      const otherHealthy = next !== candidate && this.router.cooldownRemainingMs(next.deployment) === 0;
+      const waitMs = retryDelayMs({ retries, otherHealthy, upstreamRetryAfterMs: failure.retryAfterMs });
+      if (waitMs > 0) await delay(waitMs);
+      retries += 1;
+      call.retries += 1;
+    }
+  }
+
+  #fallback(asked: Asked, from: Resolution, failed: GatewayError, tried: ReadonlySet<string>, hops: number): Resolution | undefined {
+    const [name] = fallbacksFor(from.group, failureKind(failed.code), this.config.router, tried, hops);
+    return name === undefined ? undefined : this.entrance.resolve(asked.principal, name);
+  }
+}
+
+function hasOwnTimeout({ headers, facts }: Asked): boolean {
+  return (facts.stream ? (headers.streamTimeoutMs ?? headers.timeoutMs) : headers.timeoutMs) !== undefined;
+}
+
+function isGroupsFault(error: GatewayError): boolean {
+  return error.code === 'routing.all_in_cooldown' || error.denial?.scope?.type === 'deployment';
+}

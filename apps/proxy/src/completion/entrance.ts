@@ -1,0 +1,119 @@
+import { Injectable } from '@nestjs/common';
+import { Authentication } from '#libs/auth';
+import { inputTokenBound } from '#libs/budget';
+import { Config } from '#libs/config';
+import { Draining, readBody } from '#libs/http';
+import { type CallFacts, GatewayError, type Principal } from '#libs/kernel';
+import { parseRequestBody, type RequestBody } from '#libs/providers';
+import {
+  assertModelAllowed,
+  assertNetworkAllowed,
+  assertRouteAllowed,
+  assertSafeBody,
+  decideModelAccess,
+  fallbackNamesOf,
+  Network,
+  RouteAccess,
+} from '#libs/rbac';
+import { Catalogue, modelUnknown, type Resolution } from '#libs/routing';
+import type { Call } from './call.js';
+import { readCallFacts } from './call-facts.js';
+import { type CallHeaders, readCallHeaders } from './call-headers.js';
+
+/** What a call asks for, once everything that could refuse it without counting has been asked. */
+export interface Asked {
+  readonly principal: Principal;
+  readonly body: RequestBody;
+  readonly facts: CallFacts;
+  readonly headers: CallHeaders;
+  /** The output cap as the caller sent it; `facts` may hold a lower one that the operator set. */
+  readonly callerCap: number | undefined;
+  readonly resolution: Resolution;
+  /** Top-level members that steer a proxy, not a model: cut before the body goes on. */
+  readonly stripped: readonly string[];
+}
+
+/** The first half of a completion: who is calling, may they be here, what do they ask, may they have it. */
+@Injectable()
+export class Entrance {
+  constructor(
+    private readonly config: Config,
+    private readonly authentication: Authentication,
+    private readonly routes: RouteAccess,
+    private readonly network: Network,
+    private readonly catalogue: Catalogue,
+    private readonly draining: Draining,
+  ) {}
+
+  /** Asked before any credential is looked at. */
+  assertOpen(call: Call): void {
+    if (this.draining.isDraining) {
+      throw new GatewayError('server.draining', 'The server is shutting down.', { headers: { connection: 'close', 'retry-after': '1' } });
+    }
+    if (!this.network.isOpen) {
+      assertNetworkAllowed(this.network.decide(call.request.socket.remoteAddress, call.header('x-forwarded-for')));
+    }
+    assertRouteAllowed(this.routes.decideProxyWide(call.route.policy));
+  }
+
+  /** Synchronous for a caller that is known. */
+  authenticate(call: Call): Principal | Promise<Principal> {
+    return this.authentication.authenticate(call.request);
+  }
+
+  /** The body after the credential: who may not come in does not get to send megabytes. */
+  async read(call: Call): Promise<RequestBody> {
+    return parseRequestBody(await readBody(call.request, this.config.server.maxRequestBytes));
+  }
+
+  /** Pure but for the catalogue: everything a caller asks for that grants can refuse. */
+  understand(call: Call, principal: Principal, body: RequestBody): Asked {
+    assertRouteAllowed(this.routes.decide(call.route.policy, principal), principal);
+    const stripped = assertSafeBody(body.json, this.config.calls.allowClientCredentials);
+    const { endpoint, model } = call.route;
+    const headers = readCallHeaders(call, this.config.calls.userHeaderName);
+    const sent = readCallFacts(endpoint, body, model, inputTokenBound(body.bytes, body.json, endpoint));
+    const facts = this.#capped(this.#attributed(sent, principal, headers));
+    for (const name of fallbackNamesOf(body.json)) this.resolve(principal, name);
+    return { principal, body, facts, headers, stripped, callerCap: sent.maxOutputTokens, resolution: this.resolve(principal, facts.requestedModel) };
+  }
+
+  /** The model's deployments. A name the grants refuse is refused before it is said whether it exists. */
+  resolve(principal: Principal, requestedModel: string): Resolution {
+    const target = Object.hasOwn(principal.modelAliases, requestedModel)
+      ? (principal.modelAliases[requestedModel] ?? requestedModel)
+      : requestedModel;
+    const resolution = this.catalogue.resolve(target);
+    const decision = decideModelAccess(principal, {
+      requestedModel,
+      resolvedGroup: resolution?.group ?? target,
+      accessGroups: resolution?.deployments[0]?.accessGroups ?? [],
+      deployments: resolution?.deployments ?? [],
+    });
+    if (!decision.allowed) assertModelAllowed(decision);
+    if (!resolution) throw modelUnknown(requestedModel);
+    return resolution;
+  }
+
+  /** A pinned customer, then the header's, then the body's; the caller's tags may only add to the key's. */
+  #attributed(facts: CallFacts, principal: Principal, headers: CallHeaders): CallFacts {
+    const customerId = principal.customerId ?? headers.customerId ?? facts.customerId;
+    if (this.config.calls.enforceUserParam && customerId === undefined) {
+      throw new GatewayError('request.invalid', 'This proxy requires a `user` in every request.', { param: 'user' });
+    }
+    if (this.config.calls.rejectClientTags && (facts.tags.length > 0 || headers.tags.length > 0)) {
+      throw new GatewayError('request.bad_field', 'This proxy does not take tags from callers.', { param: 'metadata.tags' });
+    }
+    if (customerId === facts.customerId && headers.tags.length === 0 && principal.tags.length === 0) return facts;
+    const tags = [...new Set([...principal.tags, ...(facts.tags.length > 0 ? facts.tags : headers.tags)])];
+    return { ...facts, tags, ...(customerId === undefined ? {} : { customerId }) };
+  }
+
+  /** `litellm_settings.max_tokens`: lowers a larger cap and sets a missing one. */
+  #capped(facts: CallFacts): CallFacts {
+    const most = this.config.calls.maxTokens;
+    if (most === undefined || facts.endpoint === 'embeddings') return facts;
+    if (facts.maxOutputTokens !== undefined && facts.maxOutputTokens <= most) return facts;
+    return { ...facts, maxOutputTokens: most };
+  }
+}

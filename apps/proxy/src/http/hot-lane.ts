@@ -1,0 +1,91 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Injectable } from '@nestjs/common';
+import { Draining, type ErrorShape, toGatewayError } from '#libs/http';
+import type { GatewayError } from '#libs/kernel';
+import { AccessLog, Logger, Metrics } from '#libs/telemetry';
+import { AnswerHeaders } from '../completion/answer-headers.js';
+import { Call } from '../completion/call.js';
+import { ClientAnswer } from '../completion/client-answer.js';
+import { Completions } from '../completion/completions.js';
+import { matchCompletionRoute } from './completion-routes.js';
+
+/**
+ * Takes completion routes before Express sees them (docs/decisions/002), and is the one place where a completion's
+ * outcome is told: to the client, the access log and the metrics.
+ */
+@Injectable()
+export class HotLane {
+  constructor(
+    private readonly completions: Completions,
+    private readonly headers: AnswerHeaders,
+    private readonly draining: Draining,
+    private readonly accessLog: AccessLog,
+    private readonly metrics: Metrics,
+    private readonly logger: Logger,
+  ) {}
+
+  /** False: not a completion route, Express may have it. */
+  readonly dispatch = (request: IncomingMessage, response: ServerResponse): boolean => {
+    const route = matchCompletionRoute(request.method, request.url ?? '');
+    if (!route) return false;
+    void this.#serve(new Call(route, request, response));
+    return true;
+  };
+
+  async #serve(call: Call): Promise<void> {
+    const shape: ErrorShape = call.route.endpoint === 'messages' ? 'anthropic' : 'openai';
+    const answer = new ClientAnswer(call.response, shape);
+    this.draining.enter();
+    this.metrics.requestStarted();
+    let error: GatewayError | undefined;
+    try {
+      await this.completions.run(call, answer);
+    } catch (thrown) {
+      error = toGatewayError(thrown);
+      if (error.status >= 500) this.logger.error({ request_id: call.id, code: error.code, err: error.cause ?? error }, 'a completion failed');
+      answer.fail(error, this.headers.ofFailure(call));
+    } finally {
+      this.draining.leave();
+      this.metrics.requestEnded();
+      this.#report(call, error);
+    }
+  }
+
+  #report(call: Call, error: GatewayError | undefined): void {
+    const status = call.isGone ? 499 : (error?.status ?? call.response.statusCode);
+    const { principal, facts } = call;
+    this.accessLog.write({
+      method: 'POST',
+      route: call.route.policy.slice('POST '.length),
+      status,
+      durationMs: call.elapsedMs,
+      requestId: call.id,
+      key: principal?.displayName,
+      model: facts?.requestedModel,
+      costNanoUsd: call.costNanoUsd,
+      errorCode: error?.code,
+    });
+    this.metrics
+      .requests({
+        route: call.route.policy,
+        // Names that mean nothing here are counted as one: callers could invent any number of them.
+        requestedModel: call.attempts > 0 && facts ? facts.requestedModel : 'unknown',
+        model: call.upstreamModel ?? 'unknown',
+        hashedApiKey: principal?.key?.hash,
+        apiKeyAlias: principal?.key?.alias,
+        user: principal?.user?.id,
+        team: principal?.team?.id,
+        teamAlias: principal?.team?.alias,
+        organizationId: principal?.organizationId,
+      })
+      .record({
+        status,
+        durationMs: call.elapsedMs,
+        upstreamMs: call.attempts > 0 ? call.upstreamMs : undefined,
+        inputTokens: call.inputTokens,
+        outputTokens: call.outputTokens,
+        costNanoUsd: call.costNanoUsd,
+        errorCode: error?.code,
+      });
+  }
+}

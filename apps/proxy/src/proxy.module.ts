@@ -1,0 +1,23 @@
+import { Module } from '@nestjs/common';
+import { AuthModule } from '#libs/auth';
+import { BudgetModule } from '#libs/budget';
+import { ProvidersModule } from '#libs/providers';
+import { RateLimitModule } from '#libs/ratelimit';
+import { RbacModule } from '#libs/rbac';
+import { RoutingModule } from '#libs/routing';
+import { Admissions } from './completion/admissions.js';
+import { AnswerHeaders } from './completion/answer-headers.js';
+import { Attempts } from './completion/attempts.js';
+import { Completions } from './completion/completions.js';
+import { Entrance } from './completion/entrance.js';
+import { HotLane } from './http/hot-lane.js';
+import { ModelsController } from './models/models.controller.js';
+
+/** The data plane: completions through the hot lane, model lists through Nest. */
+@Module({
+  imports: [AuthModule, RbacModule, RoutingModule, ProvidersModule, RateLimitModule, BudgetModule],
+  controllers: [ModelsController],
+  providers: [Entrance, Admissions, AnswerHeaders, Attempts, Completions, HotLane],
+  exports: [HotLane],
+})
+export class ProxyModule {}

@@ -1,0 +1,90 @@
+import { type DynamicModule, Global, Module, type Type } from '@nestjs/common';
+import { AdminModule } from '#apps/admin';
+import { ProxyModule } from '#apps/proxy';
+import { WorkerModule } from '#apps/worker';
+import { AuthenticationEvents, AuthModule, ChangeFeed, PrincipalPreparation, PublicRoutes } from '#libs/auth';
+import { BudgetModule, Budgets } from '#libs/budget';
+import { Config } from '#libs/config';
+import { CountersModule } from '#libs/counters';
+import { Changes, DatabaseModule } from '#libs/database';
+import { Cors, Draining } from '#libs/http';
+import { Build, Clock, type Principal, type Secret, SystemClock } from '#libs/kernel';
+import { DeclaredRoutes, RbacModule } from '#libs/rbac';
+import { LogSink, Logger, TelemetryModule } from '#libs/telemetry';
+import { TenancyModule } from '#libs/tenancy';
+import { AuthenticationReports } from './authentication-reports.js';
+import type { ProcessRole } from './roles.js';
+import { productVersion } from './version.js';
+
+export interface AppParts {
+  readonly config: Config;
+  readonly databaseUrl: Secret;
+  readonly logger: Logger;
+  readonly sink: LogSink;
+  readonly role: ProcessRole;
+}
+
+const APPS: Readonly<Record<ProcessRole, readonly Type[]>> = {
+  all: [ProxyModule, AdminModule, WorkerModule],
+  proxy: [ProxyModule],
+  admin: [AdminModule],
+  worker: [WorkerModule],
+};
+
+/** What every room may ask for without importing who provides it. */
+@Global()
+@Module({})
+class PlatformModule {
+  static of({ config }: AppParts): DynamicModule {
+    return {
+      module: PlatformModule,
+      imports: [TenancyModule, RbacModule],
+      providers: [
+        { provide: Config, useValue: config },
+        { provide: Clock, useClass: SystemClock },
+        { provide: Build, useFactory: (): Build => ({ version: productVersion() }) },
+        { provide: Cors, useFactory: () => new Cors(config.server.corsOrigins, config.server.corsAllowCredentials) },
+        Draining,
+        { provide: ChangeFeed, useExisting: Changes },
+        { provide: PublicRoutes, useExisting: DeclaredRoutes },
+        { provide: AuthenticationEvents, useClass: AuthenticationReports },
+        {
+          provide: PrincipalPreparation,
+          useFactory: (budgets: Budgets): PrincipalPreparation => ({
+            prepare: (principal: Principal) => budgets.open(principal),
+          }),
+          inject: [Budgets],
+        },
+      ],
+      exports: [
+        Config, Clock, Build, Cors, Draining, ChangeFeed, PublicRoutes, AuthenticationEvents, PrincipalPreparation,
+        TenancyModule, RbacModule,
+      ], // prettier-ignore
+    };
+  }
+}
+
+/** The rooms of one process, by its role. */
+@Module({})
+export class AppModule {
+  static of(parts: AppParts): DynamicModule {
+    const { config, databaseUrl, logger, sink } = parts;
+    return {
+      module: AppModule,
+      imports: [
+        TelemetryModule.with({ options: config.logging, sink, logger }),
+        DatabaseModule.forRoot({
+          url: databaseUrl,
+          directUrl: config.stores.databaseDirectUrl ?? databaseUrl,
+          poolSize: config.stores.databasePoolSize,
+        }),
+        PlatformModule.of(parts),
+        CountersModule,
+        BudgetModule,
+        AuthModule,
+        ...APPS[parts.role],
+      ],
+    };
+  }
+}
+

@@ -1,0 +1,87 @@
+import { parseArgs } from 'node:util';
+import { productVersion } from '../version.js';
+import { checkConfigFile } from './config-check.js';
+import { doctor } from './doctor.js';
+import { migrate } from './migrate.js';
+import { start } from './start.js';
+
+const HELP = `Tollgate: an open, self-hosted control plane for LLM traffic.
+
+Usage: tollgate [start] [options]       run the gateway (default)
+       tollgate migrate [options]       bring the database's schema up to date, then exit
+       tollgate doctor [--production]   explain what is wrong with this environment, in sentences
+       tollgate config check FILE       list everything in a proxy_config.yaml that is wrong or not there yet
+
+Options (environment variable):
+  --config FILE     proxy_config.yaml to read            (CONFIG_FILE_PATH)
+  --port N          port to listen on, default 4000      (PORT)
+  --host H          address to listen on, 127.0.0.1      (HOST)
+  --data-dir DIR    where keys, spool and store live     (.tollgate)
+  --role R          all | proxy | admin | worker         (TOLLGATE_ROLE, default all)
+  --production      doctor: also run the production checklist
+  --help, --version
+
+Stores: DATABASE_URL (default: an embedded PostgreSQL), REDIS_URL.
+Keys:   LITELLM_MASTER_KEY (default: one is made on first start and kept in the data directory).
+`;
+
+export interface CommandOptions {
+  readonly config?: string;
+  readonly port?: string;
+  readonly host?: string;
+  readonly 'data-dir'?: string;
+  readonly role?: string;
+  readonly production?: boolean;
+}
+
+/** Runs one command of the CLI; resolves with the exit code (0 fine, 1 failed, 2 wrong usage) once there is nothing left to do. */
+export async function runCommand(argv: readonly string[]): Promise<number> {
+  let parsed;
+  try {
+    parsed = parseArgs({
+      args: [...argv],
+      allowPositionals: true,
+      options: {
+        config: { type: 'string' },
+        port: { type: 'string' },
+        host: { type: 'string' },
+        'data-dir': { type: 'string' },
+        role: { type: 'string' },
+        production: { type: 'boolean' },
+        help: { type: 'boolean', short: 'h' },
+        version: { type: 'boolean', short: 'v' },
+      },
+    });
+  } catch (error) {
+    return usage(error instanceof Error ? error.message : String(error));
+  }
+  const { values, positionals } = parsed;
+  const [command = 'start', ...rest] = positionals;
+  if (values.help || command === 'help') return print(HELP);
+  if (values.version) return print(`${productVersion()}\n`);
+  switch (command) {
+    case 'start':
+      return rest.length > 0 ? usage(`start takes no argument: ${rest.join(' ')}`) : start(values);
+    case 'migrate':
+      return migrate(values);
+    case 'doctor':
+      return doctor(values);
+    case 'config': {
+      const [action, file] = rest;
+      if (action !== 'check' || file === undefined) return usage('config check takes one file');
+      return checkConfigFile(file);
+    }
+    default:
+      return usage(`there is no command ${command}`);
+  }
+}
+
+function print(text: string): number {
+  process.stdout.write(text);
+  return 0;
+}
+
+function usage(problem: string): number {
+  process.stderr.write(`tollgate: ${problem}\n\n${HELP}`);
+  return 2;
+}

@@ -1,0 +1,39 @@
+import { Config } from '#libs/config';
+import { createDataSource, runMigrations, startEmbeddedPostgres } from '#libs/database';
+import type { Secret } from '#libs/kernel';
+import type { Logger } from '#libs/telemetry';
+
+export interface OpenStore {
+  /** The configuration with the store's URLs in it. */
+  readonly config: Config;
+  readonly url: Secret;
+  /** For people: which PostgreSQL this is. */
+  readonly description: string;
+  close(): Promise<void>;
+}
+
+/** The configured PostgreSQL, or an embedded one started in the data directory. */
+export async function openStore(config: Config, logger: Logger): Promise<OpenStore> {
+  const { databaseUrl } = config.stores;
+  if (databaseUrl) {
+    return { config, url: databaseUrl, description: 'PostgreSQL (DATABASE_URL)', close: () => Promise.resolve() };
+  }
+  const postgres = await startEmbeddedPostgres({ dataDir: config.server.dataDir, logger });
+  const stores = { ...config.stores, databaseUrl: postgres.url, databaseDirectUrl: postgres.directUrl };
+  return {
+    config: new Config({ ...config, stores }),
+    url: postgres.url,
+    description: 'embedded PostgreSQL in the data directory',
+    close: () => postgres.stop(),
+  };
+}
+
+/** Safe to run from several processes at once. No statement timeout: a migration takes what it takes. */
+export async function bringSchemaUpToDate(store: OpenStore, logger: Logger): Promise<void> {
+  const dataSource = await createDataSource({ url: store.url, poolSize: 2, statementTimeoutMs: 0 }, logger);
+  try {
+    await runMigrations(dataSource);
+  } finally {
+    await dataSource.destroy();
+  }
+}
