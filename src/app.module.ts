@@ -1,5 +1,5 @@
 import { type DynamicModule, Global, Module, type Type } from '@nestjs/common';
-import { AdminModule } from '#apps/admin';
+import { AdminModule, ProbesModule } from '#apps/admin';
 import { ProxyModule } from '#apps/proxy';
 import { WorkerModule } from '#apps/worker';
 import { AuthenticationEvents, AuthModule, ChangeFeed, PrincipalPreparation, PublicRoutes } from '#libs/auth';
@@ -26,9 +26,9 @@ export interface AppParts {
 
 const APPS: Readonly<Record<ProcessRole, readonly Type[]>> = {
   all: [ProxyModule, AdminModule, WorkerModule],
-  proxy: [ProxyModule],
+  proxy: [ProxyModule, ProbesModule],
   admin: [AdminModule],
-  worker: [WorkerModule],
+  worker: [WorkerModule, ProbesModule],
 };
 
 /** What every room may ask for without importing who provides it. */

@@ -5,7 +5,7 @@ import { HotLane } from '#apps/proxy';
 import { AuthenticationGuard, MasterKey, PrincipalPreparation } from '#libs/auth';
 import { type Config, secretsOf } from '#libs/config';
 import { SingletonLock } from '#libs/database';
-import { Cors, Draining, FastExpressAdapter, GatewayErrorFilter, securityHeaders } from '#libs/http';
+import { callId, Cors, Draining, FastExpressAdapter, GatewayErrorFilter, jsonBody, securityHeaders } from '#libs/http';
 import type { Secret } from '#libs/kernel';
 import { assertEveryRouteDeclared, GateGuard, PolicyGuard } from '#libs/rbac';
 import { Catalogue } from '#libs/routing';
@@ -60,8 +60,9 @@ async function createApp(parts: Parameters<typeof AppModule.of>[0]): Promise<INe
     abortOnError: false,
   });
   const cors = app.get(Cors);
-  app.use(securityHeaders);
+  app.use(securityHeaders, callId);
   if (cors.isOn) app.use(cors.middleware);
+  app.use(jsonBody);
   app.useGlobalGuards(app.get(GateGuard), app.get(AuthenticationGuard), app.get(PolicyGuard));
   app.useGlobalFilters(new GatewayErrorFilter(logger));
   if (role === 'all' || role === 'proxy') adapter.useLane(app.get(HotLane).dispatch);

@@ -5,3 +5,5 @@ export { readBody } from './read-body.js';
 export { SECURITY_HEADERS, securityHeaders } from './security-headers.js';
 export { Cors } from './cors.js';
 export { Draining } from './draining.js';
+export { callId } from './call-id.js';
+export { jsonBody } from './json-body.js';
