@@ -14,6 +14,7 @@ import { AppModule } from './app.module.js';
 import { greeting } from './greeting.js';
 import { withMasterKey } from './master-key.js';
 import { NestLog } from './nest-log.js';
+import { assertDataDirUsable, assertPortFree } from './preflight.js';
 import { parseRole, type ProcessRole } from './roles.js';
 import { bringSchemaUpToDate, openStore } from './store.js';
 import { tellNotices, tellProblems } from './notices.js';
@@ -29,11 +30,13 @@ export interface Running {
 /** Starts one process in its role, from configuration to an open port, and keeps it until a signal. */
 export async function boot(asked: Config, roleText: string | undefined): Promise<Running> {
   const role = parseRole(roleText);
+  assertDataDirUsable(asked.server.dataDir);
   const configured = withMasterKey(asked);
   const sink = new ProcessSink(configured.logging.file);
   const logger = createLogger(configured.logging, sink);
   for (const secret of secretsOf(configured)) registerSecret(secret);
   tellNotices(configured, logger);
+  await assertPortFree(configured.server.host, configured.server.port);
   const store = await openStore(configured, logger);
   try {
     const { config, url: databaseUrl } = store;

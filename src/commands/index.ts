@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { productVersion } from '../version.js';
 import { checkConfigFile } from './config-check.js';
 import { doctor } from './doctor.js';
+import { describeFailure } from './failure.js';
 import { migrate } from './migrate.js';
 import { start } from './start.js';
 
@@ -59,16 +60,26 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
   const [command = 'start', ...rest] = positionals;
   if (values.help || command === 'help') return print(HELP);
   if (values.version) return print(`${productVersion()}\n`);
+  try {
+    return await dispatch(command, rest, values);
+  } catch (error) {
+    process.stderr.write(`tollgate: ${describeFailure(error)}\n`);
+    return 1;
+  }
+}
+
+const WITHOUT_ARGUMENTS = { start, migrate, doctor };
+
+async function dispatch(command: string, rest: readonly string[], options: CommandOptions): Promise<number> {
   switch (command) {
     case 'start':
-      return rest.length > 0 ? usage(`start takes no argument: ${rest.join(' ')}`) : start(values);
     case 'migrate':
-      return migrate(values);
     case 'doctor':
-      return doctor(values);
+      if (rest.length > 0) return usage(`${command} takes no argument: ${rest.join(' ')}`);
+      return WITHOUT_ARGUMENTS[command](options);
     case 'config': {
       const [action, file] = rest;
-      if (action !== 'check' || file === undefined) return usage('config check takes one file');
+      if (action !== 'check' || file === undefined || rest.length > 2) return usage('config check takes one file');
       return checkConfigFile(file);
     }
     default:

@@ -1,0 +1,45 @@
+import { accessSync, constants, mkdirSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { ConfigError } from '#libs/config';
+
+const REASONS: Readonly<Record<string, (host: string, port: number) => [string, string]>> = {
+  EADDRINUSE: (host, port) => [
+    '--port',
+    `${port} on ${host} is in use by another program. Stop that one, or choose another port (--port, PORT).`,
+  ],
+  EACCES: (_host, port) => ['--port', `${port} may not be opened by this user; choose a port above 1023.`],
+  EADDRNOTAVAIL: (host) => ['--host', `${host} is not an address of this machine.`],
+  ENOTFOUND: (host) => ['--host', `${host} is not an address, and no name that can be resolved.`],
+};
+
+/**
+ * Refuses with a sentence when the port cannot be opened, before any store is started for nothing. Who takes the port in the
+ * moment between still makes `listen` fail.
+ */
+export async function assertPortFree(host: string, port: number): Promise<void> {
+  const server = createServer();
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject).listen({ host, port, exclusive: true }, resolve);
+    });
+  } catch (error) {
+    const reason = REASONS[(error as NodeJS.ErrnoException).code ?? ''];
+    if (!reason) throw error;
+    const [path, message] = reason(host, port);
+    throw new ConfigError([{ path, message }]);
+  }
+  await new Promise((resolve) => server.close(resolve));
+}
+
+/** The data directory exists from here on, and this process may write into it. */
+export function assertDataDirUsable(dataDir: string): void {
+  try {
+    mkdirSync(dataDir, { recursive: true });
+    accessSync(dataDir, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    const { code = 'unknown reason' } = error as NodeJS.ErrnoException;
+    const isFile = code === 'EEXIST' || code === 'ENOTDIR';
+    const why = isFile ? 'there is a file in its way' : `it cannot be written (${code})`;
+    throw new ConfigError([{ path: '--data-dir', message: `${dataDir}: ${why}. Choose another directory.` }]);
+  }
+}
