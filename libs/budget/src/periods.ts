@@ -1,4 +1,4 @@
-import { DateTime, IANAZone } from 'luxon';
+import { DateTime, FixedOffsetZone, IANAZone, type Zone } from 'luxon';
 import { canonicalDuration, type Duration, findDuration, gridMs } from './duration.js';
 
 /** Everything a period is a function of, besides the instant. */
@@ -34,16 +34,42 @@ export function periodAt(rule: PeriodRule, instantMs: number): Period {
   const written = findDuration(rule.duration);
   if (!written) throw new RangeError(`not a duration: ${rule.duration.slice(0, 32)}`);
   const duration = canonicalDuration(written);
-  const zone = IANAZone.isValidZone(rule.timezone) ? rule.timezone : 'utc';
+  const zone = zoneOf(rule.timezone);
   const name = `${duration.count}${duration.unit}`;
   if (duration.unit === 's' || duration.unit === 'm' || duration.unit === 'h') {
     return onGrid(name, gridMs(duration), zone, rule.anchorMs, instantMs);
   }
-  return onCalendar(name, boundaries(duration, zone, rule), instantMs);
+  const shared = isAnchored(duration) ? undefined : `${name}|${rule.timezone}|${rule.resetTime}`;
+  const known = shared === undefined ? undefined : current.get(shared);
+  if (known && known.startsAtMs <= instantMs && instantMs < known.endsAtMs) return known;
+  const found = onCalendar(name, boundaries(duration, zone, rule), instantMs);
+  if (shared !== undefined && (known || current.size < MAX_CURRENT)) current.set(shared, found);
+  return found;
+}
+
+/** Months, weeks and single days begin at the same instant for everybody: what was found last is kept for the next caller. */
+const current = new Map<string, Period>();
+/** Durations are written by administrators: there are few, but nothing stops them from inventing more. */
+const MAX_CURRENT = 256;
+
+function isAnchored({ unit, count }: Duration): boolean {
+  return unit === 'd' && count !== 1;
+}
+
+const zones = new Map<string, Zone>();
+
+/** Zones are made once: asking the platform whether a name is one costs 100 us and some native memory. */
+function zoneOf(name: string): Zone {
+  let zone = zones.get(name);
+  if (!zone) {
+    zone = name.toUpperCase() === 'UTC' || !IANAZone.isValidZone(name) ? FixedOffsetZone.utcInstance : IANAZone.create(name);
+    if (zones.size < MAX_CURRENT) zones.set(name, zone);
+  }
+  return zone;
 }
 
 /** A fixed grid, laid so that it met the local wall clock when the budget was made (half-hour zones get whole local hours). */
-function onGrid(name: string, lengthMs: number, zone: string, anchorMs: number, instantMs: number): Period {
+function onGrid(name: string, lengthMs: number, zone: Zone, anchorMs: number, instantMs: number): Period {
   const shiftMs = DateTime.fromMillis(anchorMs, { zone }).offset * 60_000;
   const startsAtMs = Math.floor((instantMs + shiftMs) / lengthMs) * lengthMs - shiftMs;
   return period(name, startsAtMs, startsAtMs + lengthMs);
@@ -64,7 +90,7 @@ function onCalendar(name: string, { near, startOf }: Boundaries, instantMs: numb
   return period(name, startOf(index), startOf(index + 1));
 }
 
-function boundaries(duration: Duration, zone: string, rule: PeriodRule): Boundaries {
+function boundaries(duration: Duration, zone: Zone, rule: PeriodRule): Boundaries {
   const [hour, minute, second] = parseResetTime(rule.resetTime);
   /** Local midnight (or the reset time) of a day; a time inside a DST gap is the first instant after it, an ambiguous one the earlier. */
   const at = (year: number, month: number, day: number): number =>
