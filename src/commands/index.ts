@@ -1,10 +1,6 @@
 import { parseArgs } from 'node:util';
 import { productVersion } from '../version.js';
-import { checkConfigFile } from './config-check.js';
-import { doctor } from './doctor.js';
 import { describeFailure } from './failure.js';
-import { migrate } from './migrate.js';
-import { start } from './start.js';
 
 const HELP = `Tollgate: an open, self-hosted control plane for LLM traffic.
 
@@ -68,7 +64,12 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
   }
 }
 
-const WITHOUT_ARGUMENTS = { start, migrate, doctor };
+/** Each command is loaded when it is asked for: help and a wrong flag answer at once. */
+const WITHOUT_ARGUMENTS = {
+  start: async (options: CommandOptions) => (await import('./start.js')).start(options),
+  migrate: async (options: CommandOptions) => (await import('./migrate.js')).migrate(options),
+  doctor: async (options: CommandOptions) => (await import('./doctor.js')).doctor(options),
+};
 
 async function dispatch(command: string, rest: readonly string[], options: CommandOptions): Promise<number> {
   switch (command) {
@@ -80,7 +81,7 @@ async function dispatch(command: string, rest: readonly string[], options: Comma
     case 'config': {
       const [action, file] = rest;
       if (action !== 'check' || file === undefined || rest.length > 2) return usage('config check takes one file');
-      return checkConfigFile(file);
+      return (await import('./config-check.js')).checkConfigFile(file);
     }
     default:
       return usage(`there is no command ${command}`);

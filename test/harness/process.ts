@@ -69,6 +69,18 @@ export class OwnedProcess {
       );
   }
 
+  /** Waits until it ends by itself; killed after `limitMs`, and that is an error. */
+  async ended(limitMs: number): Promise<void> {
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      this.#child.kill('SIGKILL');
+    }, limitMs);
+    await this.#exited;
+    clearTimeout(timer);
+    if (late) throw new Error(`process ${this.pid} did not end within ${limitMs} ms\n${this.output.slice(-4_000)}`);
+  }
+
   /** The hard crash: no handler of its own runs. */
   async kill(): Promise<void> {
     if (!this.hasExited) this.#child.kill('SIGKILL');

@@ -88,10 +88,10 @@ export class Product {
     return this.#earlierOutput + (this.#process?.output ?? '') + written;
   }
 
-  /** A clean stop (SIGTERM): drains, then ends with exit code 0. */
-  async stop(): Promise<number | null> {
+  /** A clean stop: drains, then ends with exit code 0. */
+  async stop(signal: 'SIGTERM' | 'SIGINT' = 'SIGTERM'): Promise<number | null> {
     const child = this.#process;
-    await child?.stop('SIGTERM', 40_000);
+    await child?.stop(signal, 40_000);
     return child?.exitCode ?? null;
   }
 
