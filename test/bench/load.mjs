@@ -47,7 +47,7 @@ export async function warmUp(targets, inputs, streams) {
     if (streams)
       await wrk(target, { ...common, keysFile: inputs['few-keys'], bodyFile: inputs.stream, seconds: 3 });
     else {
-      await wrk(target, common);
+      await wrk(target, { ...common, connections: 128 });
       await wrk(target, { ...common, keysFile: inputs['few-keys'], bodyFile: inputs['100k'], seconds: 2 });
     }
   }

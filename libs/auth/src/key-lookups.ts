@@ -2,8 +2,10 @@ import type { Clock } from '#libs/kernel';
 import { GatewayError } from '#libs/kernel';
 import type { KeyRecord } from '#libs/tenancy';
 
-/** At most 40 questions a second reach the database, whatever is presented: bad keys cannot buy more. */
+/** At most 40 questions a second about keys that turn out to be none: bad keys cannot buy more. */
 export const SPACING_MS = 25;
+/** Between questions that mostly find keys, as after a start, when every caller is met for the first time. */
+const SPACING_WHEN_FOUND_MS = 1;
 /** Hashes in one question: an index probe each. When all are keys nobody met yet, compiling them blocks the loop some 20 ms, so no more. */
 const LARGEST_BATCH = 500;
 /** Beyond this many waiting strangers a new one is told to come back: memory is bounded, nobody is called unknown unread. */
@@ -39,6 +41,9 @@ export class KeyLookups<T> {
   #timer: NodeJS.Timeout | undefined;
   #lastAskedMs = Number.NEGATIVE_INFINITY;
   #restsUntilMs = Number.NEGATIVE_INFINITY;
+  #isFailing = false;
+  /** Whether the last question was mostly about strangers. */
+  #isFlooded = true;
 
   constructor(
     private readonly read: (hashes: readonly string[]) => Promise<ReadonlyMap<string, KeyRecord>>,
@@ -54,6 +59,11 @@ export class KeyLookups<T> {
   /** True while a recent failure makes asking pointless. */
   get isResting(): boolean {
     return this.clock.monotonicMs() < this.#restsUntilMs;
+  }
+
+  /** True from a failure until the store answers again. */
+  get isFailing(): boolean {
+    return this.#isFailing;
   }
 
   /** Tells the questions under way that a row (`noun:id`, or `*`) changed under them. */
@@ -81,7 +91,7 @@ export class KeyLookups<T> {
 
   #schedule(): void {
     if (this.#isAsking || this.#timer !== undefined || this.#waiting.size === 0) return;
-    const waitMs = Math.max(0, this.#lastAskedMs + SPACING_MS - this.clock.monotonicMs());
+    const waitMs = Math.max(0, this.#lastAskedMs + (this.#isFlooded ? SPACING_MS : SPACING_WHEN_FOUND_MS) - this.clock.monotonicMs());
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       void this.#ask();
@@ -96,6 +106,8 @@ export class KeyLookups<T> {
     this.#open.add(question);
     try {
       const records = await inTime(this.read([...batch.keys()]));
+      this.#isFailing = false;
+      this.#isFlooded = records.size * 2 < batch.size;
       const settled = [...batch].map(([hash, waiting]) =>
         this.#settleOne(hash, waiting, records.get(hash), question),
       );
@@ -103,6 +115,7 @@ export class KeyLookups<T> {
       void Promise.allSettled(settled).then(() => this.#open.delete(question));
     } catch (cause) {
       this.#open.delete(question);
+      this.#isFailing = true;
       this.#restsUntilMs = this.clock.monotonicMs() + REST_MS;
       const error = unavailable('reading keys failed', cause);
       for (const { reject } of [...batch.values(), ...this.#waiting.values()]) reject(error);

@@ -247,6 +247,28 @@ describe('while PostgreSQL does not answer', () => {
     await expect(find(hash)).rejects.toEqual(unavailable);
   });
 
+  it('one request waits for a silent database, the others are served meanwhile', async () => {
+    const hash = directory.add(recordOf(keyRow('sk-a')));
+    const compiled = await find(hash);
+    directory.isSilent = true;
+    feed.is = 'lagging';
+    await pass(TTL_MS + 1);
+    const first = Promise.resolve(vault.find(hash));
+    await pass(2_100);
+    expect(await first).toBe(compiled);
+    for (let second = 0; second < 10; second += 1) {
+      expect(vault.find(hash)).toBe(compiled);
+      await pass(1_000);
+    }
+    expect(directory.questions.length).toBeGreaterThan(3);
+    directory.isSilent = false;
+    directory.rows.delete(hash);
+    await pass(3_200);
+    vault.find(hash);
+    await pass(100);
+    expect(await find(hash)).toBeUndefined();
+  });
+
   it('a key dropped by a revocation is not revived', async () => {
     const hash = directory.add(recordOf(keyRow('sk-a')));
     await find(hash);

@@ -84,7 +84,11 @@ export class KeyVault {
       this.#refresh(hash, known);
       return known;
     }
-    if (this.#lookups.isResting && isServable) return known;
+    if (this.#lookups.isFailing && isServable && known.principal.isCurrent()) {
+      // One request waited to learn that the store does not answer; the others are served while it is asked again.
+      this.#refresh(hash, known);
+      return known;
+    }
     return this.#ask(hash).catch((error: unknown) => {
       // Only an outage may be bridged by what was known; a principal dropped meanwhile may not be.
       if (isServable && isOutage(error) && known.principal.isCurrent()) return known;

@@ -94,7 +94,7 @@ export class Drain {
   #run = (): void => {
     this.#timer = undefined;
     this.#draining = true;
-    void this.#inLine(() => this.#drainAll())
+    void this.#drainAll()
       .then(
         () => {
           this.#retryMs = 0;
@@ -117,20 +117,22 @@ export class Drain {
   }
 
   async #drainAll(): Promise<void> {
-    // One pass takes what is there now, so that readers in line get their turn.
-    let left = this.size;
-    while (left > 0 && this.#queue.length > 0) {
-      const batch = this.#queue.slice(0, BATCH);
-      const entries = batch.map((ended) => ended.entry());
-      await this.store.insert(entries);
-      this.#queue.splice(0, batch.length);
-      left -= batch.length;
-      for (const ended of batch) this.#done(ended);
-      for (const { begin } of entries)
-        if (begin.keyId !== null) this.#usedKeys.set(begin.keyId, begin.startedAtMs);
-      this.#wake();
+    // Each batch stands in line by itself, so that readers get their turn between two.
+    for (let left = this.size; left > 0 && this.#queue.length > 0; left -= BATCH) {
+      await this.#inLine(() => this.#drainBatch());
     }
-    await this.#touchKeys();
+    await this.#inLine(() => this.#touchKeys());
+  }
+
+  async #drainBatch(): Promise<void> {
+    const batch = this.#queue.slice(0, BATCH);
+    const entries = batch.map((ended) => ended.entry());
+    await this.store.insert(entries);
+    this.#queue.splice(0, batch.length);
+    for (const ended of batch) this.#done(ended);
+    for (const { begin } of entries)
+      if (begin.keyId !== null) this.#usedKeys.set(begin.keyId, begin.startedAtMs);
+    this.#wake();
   }
 
   #done(ended: Ended): void {

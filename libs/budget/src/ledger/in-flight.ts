@@ -5,6 +5,9 @@ import { beginPayload, entryPayload } from '../spool/frame.js';
 import type { Segment } from '../spool/segment.js';
 import type { Append } from '../spool/spool.js';
 
+/** How long an end may wait for a disk and a database that both refuse it, before its client is told. */
+const MAX_HELD_MS = 10_000;
+
 export type Proceed = (refused?: GatewayError) => void;
 
 /** A call between its begin and its end: also what is appended for the begin. */
@@ -50,6 +53,7 @@ export class Ended implements Append {
   #offset = 0;
   #release: Proceed | undefined;
   #call: InFlight | undefined;
+  #patience: NodeJS.Timeout | undefined;
 
   constructor(call: InFlight, end: EndRecord, release: Proceed) {
     this.#entry = { begin: call.begin, end };
@@ -86,7 +90,8 @@ export class Ended implements Append {
     this.letGo();
   }
 
-  failed(): boolean {
+  failed(error: Error): boolean {
+    if (this.#release) this.#patience ??= setTimeout(() => this.letGo(ledgerFull(error)), MAX_HELD_MS);
     return !this.drained;
   }
 
@@ -94,6 +99,7 @@ export class Ended implements Append {
   letGo(because?: GatewayError): void {
     const release = this.#release;
     this.#release = undefined;
+    clearTimeout(this.#patience);
     if (release) run(release, because);
   }
 }

@@ -18,8 +18,6 @@ const SEGMENT_BYTES = 16 * 1024 * 1024;
 const MAX_KEPT_BYTES = 1024 * 1024 * 1024;
 /** Half of the ten milliseconds promised for power loss; the other half is the disk's. */
 const SYNC_WITHIN_MS = 5;
-/** How long an end may wait for a disk and a database that both refuse it, before its client is told. */
-const MAX_HELD_MS = 10_000;
 /** Entries of a dead process go in batches of this size. */
 const ORPHAN_BATCH = 1_000;
 
@@ -158,7 +156,6 @@ export class SpendLedger {
     const ended = new Ended(call, record, release);
     this.#opened().append(ended);
     this.#drain?.add(ended);
-    if (this.#spool?.failing) setTimeout(() => ended.letGo(ledgerFull(this.#spool?.failing)), MAX_HELD_MS);
   }
 
   /** Resolves when everything that ended before this call is in PostgreSQL; rejects when PostgreSQL does not take it. */
