@@ -44,6 +44,24 @@ describe("the database's health", () => {
     expect(health.state()).toBe('disconnected');
   });
 
+  it('gives up the connections of a server that takes no new one either, and of no other', async () => {
+    let cuts = 0;
+    let answers = true;
+    const silence = {
+      answers: () => (answers ? Promise.resolve() : Promise.reject(new Error('silent'))),
+      cut: () => void (cuts += 1),
+    };
+    const watched = new DatabaseHealth({ query: () => answer() as never }, silentLogger, 1_000, silence);
+    await watched.start();
+    answer = () => new Promise(() => undefined);
+    await vi.advanceTimersByTimeAsync(3_100);
+    expect(cuts).toBe(0);
+    answers = false;
+    await vi.advanceTimersByTimeAsync(3_100);
+    expect(cuts).toBe(1);
+    watched.stop();
+  });
+
   it('is not warm before the first answer', async () => {
     answer = () => Promise.reject(new Error('away'));
     await health.start();

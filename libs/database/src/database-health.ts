@@ -16,6 +16,8 @@ export class DatabaseHealth {
     private readonly dataSource: Pick<DataSource, 'query'>,
     private readonly logger: Logger,
     private readonly checkMs: number = CHECK_MS,
+    /** Asked after a silence of the pool: whether the server as such answers, and what to do when it does not. */
+    private readonly silence: { answers(): Promise<unknown>; cut(): void } | undefined = undefined,
   ) {}
 
   /** As of at most 4 s ago. */
@@ -45,6 +47,17 @@ export class DatabaseHealth {
     clearTimeout(this.timer);
   }
 
+  /** A pool whose every connection is at work is silent too; only a server that takes no new connection either is gone. */
+  private async cutIfSilent(): Promise<void> {
+    if (!this.silence) return;
+    try {
+      await answersInTime(this.silence.answers());
+    } catch (error) {
+      this.logger.warn({ error }, 'The database is silent; its connections are given up.');
+      this.silence.cut();
+    }
+  }
+
   private async check(): Promise<void> {
     const before = this.reachable;
     try {
@@ -55,14 +68,17 @@ export class DatabaseHealth {
     } catch (error) {
       this.reachable = false;
       if (before) this.logger.error({ error }, 'The database does not answer.');
+      if (error instanceof Silence) await this.cutIfSilent();
     }
   }
 }
 
+class Silence extends Error {}
+
 function answersInTime(answer: Promise<unknown>): Promise<unknown> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${ANSWER_MS} ms`)), ANSWER_MS);
+    timer = setTimeout(() => reject(new Silence(`no answer within ${ANSWER_MS} ms`)), ANSWER_MS);
   });
   return Promise.race([answer, late]).finally(() => clearTimeout(timer));
 }

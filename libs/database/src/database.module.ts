@@ -5,6 +5,20 @@ import { DataSource } from 'typeorm';
 import { Changes } from './changes.js';
 import { createDataSource } from './data-source.js';
 import { DatabaseHealth } from './database-health.js';
+import { directClient, resolveConnection } from './connect.js';
+import { cutConnections } from './pool-connections.js';
+
+/** On a connection of its own. */
+async function answersOnce(url: Secret): Promise<void> {
+  const client = directClient(await resolveConnection(url), 'tollgate health', 2_000);
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    await client.query('SELECT 1');
+  } finally {
+    void client.end().catch(() => undefined);
+  }
+}
 
 export interface DatabaseModuleOptions {
   readonly url: Secret;
@@ -50,7 +64,10 @@ export class DatabaseModule implements OnApplicationShutdown {
           provide: DatabaseHealth,
           inject: [DataSource, Logger],
           useFactory: async (dataSource: DataSource, logger: Logger) => {
-            const health = new DatabaseHealth(dataSource, logger);
+            const health = new DatabaseHealth(dataSource, logger, undefined, {
+              answers: () => answersOnce(options.url),
+              cut: () => cutConnections(dataSource),
+            });
             await health.start();
             return health;
           },
