@@ -36,6 +36,14 @@ export class Changes {
     return { seq: BigInt(row.seq), xid: BigInt(row.xid) };
   }
 
+  /**
+   * Tells this process's caches of its own committed change, without waiting for the feed: the feed may be down while the
+   * write went through. The feed tells of it again; subscribers are used to that.
+   */
+  applyOwn(noun: ChangeNoun, id: string, mark: ChangeMark): void {
+    this.tell((subscriber) => subscriber.onChange({ seq: mark.seq, noun, id }));
+  }
+
   /** Subscribe before serving. Returns the way to stop. */
   subscribe(subscriber: ChangeSubscriber): () => void {
     this.subscribers.add(subscriber);

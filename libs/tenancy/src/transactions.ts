@@ -24,7 +24,7 @@ export interface RowChange {
 /** A change under way: its rows, its audit records and its notifications are one transaction. */
 export class Transaction {
   readonly #actor: Actor;
-  readonly #marks: ChangeMark[] = [];
+  readonly #published: { readonly noun: Noun | 'key_hash'; readonly id: string; readonly mark: ChangeMark }[] = [];
 
   constructor(
     readonly manager: EntityManager,
@@ -42,14 +42,18 @@ export class Transaction {
   /** Records one row's change; at commit every process is told to forget what it knows of it. */
   async record(action: ChangeAction, noun: Noun, id: string, change: RowChange): Promise<void> {
     await recordChange(this.manager, this.#actor, action, noun, id, change.before, change.after);
-    this.#marks.push(await this.changes.publish(this.manager, noun, id));
-    for (const hash of change.hashes ?? []) {
-      this.#marks.push(await this.changes.publish(this.manager, 'key_hash', hash));
-    }
+    await this.#publish(noun, id);
+    for (const hash of change.hashes ?? []) await this.#publish('key_hash', hash);
   }
 
-  get lastMark(): ChangeMark | undefined {
-    return this.#marks.at(-1);
+  /** After the commit: this process forgets at once, also while it hears of no changes. Returns the last one's mark. */
+  applyHere(): ChangeMark | undefined {
+    for (const { noun, id, mark } of this.#published) this.changes.applyOwn(noun, id, mark);
+    return this.#published.at(-1)?.mark;
+  }
+
+  async #publish(noun: Noun | 'key_hash', id: string): Promise<void> {
+    this.#published.push({ noun, id, mark: await this.changes.publish(this.manager, noun, id) });
   }
 }
 
@@ -67,13 +71,12 @@ export class Transactions {
    * changed.
    */
   async run<T>(author: Author, work: (transaction: Transaction) => Promise<T>): Promise<T> {
-    let mark: ChangeMark | undefined;
+    let transaction: Transaction | undefined;
     const result = await withTransaction(this.database, author.principal, async (manager) => {
-      const transaction = new Transaction(manager, author, this.changes);
-      const made = await work(transaction);
-      mark = transaction.lastMark;
-      return made;
+      transaction = new Transaction(manager, author, this.changes);
+      return work(transaction);
     });
+    const mark = transaction?.applyHere();
     // While notifications are down nobody would ever be told; the write is committed all the same.
     if (mark !== undefined && this.changes.state() !== 'down') await this.changes.waitUntilApplied(mark);
     return result;
