@@ -18,7 +18,7 @@ const SERVER_CODES = /^(08|53|57P0)/;
 
 /** What the driver says, without a code, when a connection is lost or none can be had. */
 const DRIVER_WORDS =
-  /Connection terminated|timeout exceeded when trying to connect|connection error and is not queryable|Client was closed/i;
+  /Connection terminated|Query read timeout|timeout exceeded when trying to connect|connection error and is not queryable|Client was closed/i;
 
 /** Whether a failure means that PostgreSQL cannot be asked, rather than that it said no. */
 export function isOutage(thrown: unknown): boolean {
