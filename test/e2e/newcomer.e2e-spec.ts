@@ -97,7 +97,7 @@ describe('a data directory', () => {
     const [, , key] = inShell(printedLines()).answers;
     await product.kill();
     await product.restart();
-    const info = await (await product.request('GET', '/key/info', undefined, key)).json();
+    const info = (await (await product.request('GET', '/key/info', undefined, key)).json()) as { info: { spend: number } };
     expect(info.info.spend).toBeGreaterThan(0);
   });
 

@@ -1,8 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { GatewayError, type Usage } from '#libs/kernel';
-import { JsonRelay, readAnswer } from './json-relay.js';
+import { JsonRelay, readAnswer, withShownModel } from './json-relay.js';
 import { exceptionName, mapEmbeddedError, mapUpstreamError, parseRetryAfter } from './upstream-error.js';
+import { ShownModel } from './shown-model.js';
 import { dialectOf } from './sse-dialects.js';
 import { SseRelay } from './sse-relay.js';
 import type { UpstreamHandle, UpstreamRequest, UpstreamSink } from './upstream.js';
@@ -71,7 +72,7 @@ export class Exchange implements Dispatcher.DispatchHandler, UpstreamHandle {
       return;
     }
     if ((headers['content-type'] ?? '').includes('text/event-stream')) {
-      this.#stream = new SseRelay(dialectOf(this.request.endpoint), this.hideUsage);
+      this.#stream = new SseRelay(dialectOf(this.request.endpoint), this.hideUsage, this.#shownModel);
       // Reads of a stream have their own limit; the whole may take long.
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => this.#timedOut('did not finish its stream in time'), Math.min(Math.max(this.request.timeoutMs, MAX_STREAM_MS), MAX_TIMER_MS));
@@ -120,6 +121,11 @@ export class Exchange implements Dispatcher.DispatchHandler, UpstreamHandle {
           cause: error,
         });
     this.#fail(gatewayError, 0, false, !wasSent);
+  }
+
+  get #shownModel(): ShownModel | undefined {
+    const { shownModel } = this.request;
+    return shownModel === undefined ? undefined : new ShownModel(shownModel);
   }
 
   get #usage(): Usage | undefined {
@@ -173,7 +179,7 @@ export class Exchange implements Dispatcher.DispatchHandler, UpstreamHandle {
       this.#fail(error, error.status, false);
     } else {
       this.#finish();
-      this.sink.onEnd({ tail: body, usage: answer.usage, outputBytes: answer.outputBytes, responseId: answer.responseId });
+      this.sink.onEnd({ tail: withShownModel(body, answer, this.request.shownModel), usage: answer.usage, outputBytes: answer.outputBytes, responseId: answer.responseId });
     }
   }
 

@@ -1,6 +1,7 @@
 import type { Endpoint, Usage } from '#libs/kernel';
 import { GatewayError } from '#libs/kernel';
 import { type Member, scanMembers } from './members.js';
+import { ShownModel } from './shown-model.js';
 import { anthropicUsage, openAiUsage } from './usage.js';
 
 /** A whole answer in memory: embeddings of a large batch, an image as base64. More is refused rather than risk the process. */
@@ -12,6 +13,9 @@ export interface JsonAnswer {
   readonly usage: Usage | undefined;
   readonly responseId: string | null;
   readonly outputBytes: number;
+  /** The model's name as the provider has it, and where its value is when that was looked for. */
+  readonly model: string | undefined;
+  readonly modelAt?: Member | undefined;
   /** An error object inside a good status, as some aggregators answer. */
   readonly error: unknown;
 }
@@ -55,6 +59,7 @@ export function readAnswer(body: Buffer, endpoint: Endpoint): JsonAnswer | undef
     return member === undefined ? undefined : parsed(body.toString('utf8', member.valueStart, member.valueEnd));
   };
   const id = value('id');
+  const model = value('model');
   const raw = value('usage');
   const usage = endpoint === 'messages' ? anthropicUsage(raw) : openAiUsage(raw);
   const mayBeError = endpoint !== 'responses' && members.has('error') && !members.has('choices') && !members.has('data');
@@ -62,20 +67,32 @@ export function readAnswer(body: Buffer, endpoint: Endpoint): JsonAnswer | undef
     usage,
     responseId: typeof id === 'string' ? id : null,
     outputBytes: usage ? body.length : producedBytes(parsed(body.toString('utf8'))),
+    model: typeof model === 'string' ? model : undefined,
+    modelAt: members.get('model'),
     error: mayBeError ? { error: value('error') } : undefined,
   };
+}
+
+/** The answer as the caller sees it: with the model's name as it was asked for. Every other byte stays. */
+export function withShownModel(body: Buffer, { model, modelAt }: JsonAnswer, shown: string | undefined): Buffer {
+  if (shown === undefined || model === undefined || model === shown) return body;
+  const names = new ShownModel(shown);
+  if (modelAt) return names.splice(body, modelAt.valueStart, modelAt.valueEnd);
+  names.learn(model, body);
+  return names.apply(body);
 }
 
 /** Short answers, and those our strict scan refuses (a repeated name): read as any parser would. */
 function readWhole(body: Buffer, endpoint: Endpoint): JsonAnswer | undefined {
   const json = parsed(body.toString('utf8'));
   if (typeof json !== 'object' || json === null || Array.isArray(json)) return undefined;
-  const { choices, data, error, id, usage: raw } = json as Record<string, unknown>;
+  const { choices, data, error, id, model, usage: raw } = json as Record<string, unknown>;
   const usage = endpoint === 'messages' ? anthropicUsage(raw) : openAiUsage(raw);
   return {
     usage,
     responseId: typeof id === 'string' ? id : null,
     outputBytes: usage ? body.length : producedBytes(json),
+    model: typeof model === 'string' ? model : undefined,
     error: endpoint !== 'responses' && error !== undefined && choices === undefined && data === undefined ? { error } : undefined,
   };
 }

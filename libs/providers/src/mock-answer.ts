@@ -23,7 +23,7 @@ const MAX_CHOICES = 128;
 const PROMPT_MEMBERS = ['messages', 'system', 'prompt', 'input', 'instructions', 'tools'];
 
 /** Decides what a local deployment says: its configured text, cut at the cap, with the estimated tokens of what really came and went. */
-export function mockAnswer({ deployment, endpoint, body, maxOutputTokens, upstreamModel }: UpstreamRequest): MockAnswer {
+export function mockAnswer({ deployment, endpoint, body, maxOutputTokens, upstreamModel, shownModel }: UpstreamRequest): MockAnswer {
   const { json, members } = body;
   let promptBytes = 0;
   for (const name of PROMPT_MEMBERS) {
@@ -43,7 +43,7 @@ export function mockAnswer({ deployment, endpoint, body, maxOutputTokens, upstre
     isCut: text.length < full.length,
     id: newId('req').slice(4),
     createdS: Math.floor(Date.now() / 1000),
-    model: upstreamModel,
+    model: shownModel ?? upstreamModel,
   };
 }
 

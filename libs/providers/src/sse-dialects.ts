@@ -8,6 +8,8 @@ export type Verdict = 'pass' | 'hide' | 'final' | 'error';
 export interface StreamState {
   usage: Usage | undefined;
   responseId: string | null;
+  /** The model's name as the provider has it. */
+  model: string | undefined;
 }
 
 /** How one wire format's stream is read: which frames deserve a look, and what they say. */
@@ -25,6 +27,11 @@ function isRecord(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** Azure's first frame is about the prompt and has an empty name. */
+function nameIn({ model }: Json): string | undefined {
+  return typeof model === 'string' && model !== '' ? model : undefined;
+}
+
 /** Chat and text completions: usage in a frame near the end, then `[DONE]`. */
 const chunks: StreamDialect = {
   markers: ['"usage"', '[DONE]', '"error"'],
@@ -33,6 +40,7 @@ const chunks: StreamDialect = {
     if (payload === '[DONE]') return 'final';
     if (!isRecord(payload)) return 'pass';
     if (typeof payload['id'] === 'string') state.responseId ??= payload['id'];
+    state.model ??= nameIn(payload);
     const choices = payload['choices'];
     if (payload['error'] !== undefined && payload['error'] !== null && !Array.isArray(choices)) return 'error';
     const extension = payload['x_groq'];
@@ -54,6 +62,7 @@ const responses: StreamDialect = {
     const response = payload['response'];
     if (isRecord(response)) {
       if (typeof response['id'] === 'string') state.responseId ??= response['id'];
+      state.model ??= nameIn(response);
       if (isRecord(response['usage'])) state.usage = openAiUsage(response['usage']) ?? state.usage;
     } else if (payload['type'] === undefined && isRecord(payload['error'])) return 'error';
     return typeof payload['type'] === 'string' && RESPONSES_ENDS.has(payload['type']) ? 'final' : 'pass';
@@ -70,6 +79,7 @@ const messages: StreamDialect = {
     if (type === 'message_stop') return 'final';
     if (type === 'message_start' && isRecord(message)) {
       if (typeof message['id'] === 'string') state.responseId ??= message['id'];
+      state.model ??= nameIn(message);
       state.usage = anthropicUsage(message['usage'], state.usage);
     } else if (type === 'message_delta') state.usage = anthropicUsage(usage, state.usage);
     return 'pass';

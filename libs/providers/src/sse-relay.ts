@@ -1,3 +1,4 @@
+import type { ShownModel } from './shown-model.js';
 import type { StreamDialect, StreamState } from './sse-dialects.js';
 import { textBytes } from './text-meter.js';
 
@@ -5,14 +6,16 @@ import { textBytes } from './text-meter.js';
 const MAX_FRAME_BYTES = 32 * 1024 * 1024;
 /** What may follow the last frame: blank lines, a comment. */
 const MAX_TAIL_BYTES = 64 * 1024;
+/** Frames parsed to learn the id and the model's name: they are in the first one, or Azure's second. */
+const LOOKS = 3;
 const NOTHING = Buffer.alloc(0);
 
 /**
- * Passes an event stream on, frame by frame, byte for byte, and learns usage on the way. A frame reaches the client only
+ * Passes an event stream on, frame by frame, byte for byte but for the model's name, and learns usage on the way. A frame reaches the client only
  * when it is whole; the last one is kept back as `tail`. However the stream is cut into chunks, the output is the same.
  */
 export class SseRelay {
-  readonly state: StreamState = { usage: undefined, responseId: null };
+  readonly state: StreamState = { usage: undefined, responseId: null, model: undefined };
   outputBytes = 0;
   /** Set once the stream's own last frame was seen. */
   finished = false;
@@ -24,18 +27,25 @@ export class SseRelay {
   readonly #pending: Buffer[] = [];
   #pendingBytes = 0;
   #tail: Buffer = NOTHING;
+  #looks = LOOKS;
 
   constructor(
     private readonly dialect: StreamDialect,
     private readonly hideUsage: boolean,
+    private readonly shownModel?: ShownModel,
   ) {}
 
   get tail(): Buffer {
-    return this.#tail;
+    return this.shownModel?.apply(this.#tail) ?? this.#tail;
   }
 
   /** The bytes the client may see now; empty when there are none. */
   push(chunk: Buffer): Buffer {
+    const visible = this.#take(chunk);
+    return this.shownModel?.apply(visible) ?? visible;
+  }
+
+  #take(chunk: Buffer): Buffer {
     if (this.finished) {
       if (this.#tail.length + chunk.length <= MAX_TAIL_BYTES + MAX_FRAME_BYTES) this.#tail = Buffer.concat([this.#tail, chunk]);
       return NOTHING;
@@ -80,7 +90,7 @@ export class SseRelay {
     while (at < data.length) {
       const frameEnd = endOfFrame(text, at, atEnd);
       if (frameEnd < 0) break;
-      const verdict = this.#isMarked(text, marks, at, frameEnd) || this.state.responseId === null ? this.#read(data, at, frameEnd) : 'pass';
+      const verdict = this.#isMarked(text, marks, at, frameEnd) || this.#looks > 0 ? this.#read(data, at, frameEnd) : 'pass';
       if (verdict === 'final' || verdict === 'error') {
         stop = at;
         break;
@@ -125,11 +135,18 @@ export class SseRelay {
     if (payload === undefined) return 'pass';
     const json = payload === '[DONE]' ? payload : parsed(payload);
     const verdict = this.dialect.read(json, this.state, this.hideUsage);
-    // One look is enough to find an id; a stream without one is not parsed for it again.
-    this.state.responseId ??= '';
+    if (this.#looks > 0) this.#look(data.subarray(from, to));
     if (verdict === 'final') this.finished = true;
     if (verdict === 'error') this.error = json;
     return verdict;
+  }
+
+  /** A stream that tells neither id nor name in its first frames is not parsed for them again. */
+  #look(frame: Buffer): void {
+    this.#looks -= 1;
+    const { responseId, model } = this.state;
+    if (model !== undefined) this.shownModel?.learn(model, frame);
+    if (model !== undefined && responseId !== null) this.#looks = 0;
   }
 }
 

@@ -15,6 +15,8 @@ export interface UpstreamRequest {
   readonly stream: boolean;
   /** The real model name for this deployment (wildcards substituted). */
   readonly upstreamModel: string;
+  /** The model's name in the answer: as the caller asked for it. Absent: as the upstream has it. */
+  readonly shownModel?: string;
   /** Output cap to send, when governance lowers or sets one; undefined leaves the caller's. */
   readonly maxOutputTokens?: number;
   readonly dropParams: boolean;

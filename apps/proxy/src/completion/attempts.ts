@@ -96,6 +96,8 @@ export class Attempts {
       body,
       stream: facts.stream,
       upstreamModel,
+      // After a fallback the caller learns what really answered (contract 4.3).
+      ...(call.fallbacks > 0 ? {} : { shownModel: facts.requestedModel }),
       dropParams: deployment.dropParams ?? calls.dropParams,
       stripped: asked.stripped,
       forwardedHeaders: headersToForward(deployment, call.request.rawHeaders, this.#forwarding),
