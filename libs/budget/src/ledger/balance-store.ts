@@ -57,19 +57,10 @@ export class BalanceStore {
       const some = sorted(periods.slice(start, start + OPENED_AT_ONCE));
       await withTransaction(this.dataSource, OPENING, async (manager) => {
         const fresh = await register(manager, some);
-        for (const opening of some) {
-          if (
-            fresh.has(
-              counterKey(
-                { type: opening.scope.type, id: boundedId(opening.scope.id) },
-                opening.budget,
-                opening.periodId,
-              ),
-            )
-          ) {
-            await sumByTime(manager, opening);
-          }
-        }
+        const unsummed = some.filter(({ scope, budget, periodId }) =>
+          fresh.has(counterKey({ type: scope.type, id: boundedId(scope.id) }, budget, periodId)),
+        );
+        await sumByTime(manager, unsummed);
         await readInto(settled, manager, some);
       });
     }
@@ -91,12 +82,7 @@ async function readInto(
   const rows: { n: string; settled_nano: string }[] = await manager.query(
     `SELECT t.n, b.settled_nano FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) WITH ORDINALITY AS t(type, id, budget, period, n)
      JOIN balances b ON b.scope_type = t.type AND b.scope_id = t.id AND b.budget = t.budget AND b.period_id = t.period`,
-    [
-      wanted.map(({ scope }) => scope.type),
-      wanted.map(({ scope }) => boundedId(scope.id)),
-      wanted.map(({ budget }) => budget),
-      wanted.map(({ periodId }) => periodId),
-    ],
+    namesOf(wanted),
   );
   for (const { n, settled_nano } of rows) {
     const named = wanted[Number(n) - 1];
@@ -104,32 +90,51 @@ async function readInto(
   }
 }
 
-async function sumByTime(
-  manager: EntityManager,
-  { scope, budget, periodId, startsAtMs, endsAtMs }: PeriodOpening,
-): Promise<void> {
-  const key = [scope.type, boundedId(scope.id), budget, periodId];
-  // Takes the row's lock: a drain that has added to it is waited for, one that has not yet waits for us.
+/** Sums what entries of each period's time cost its scope; one statement for all scopes that are found by the same column. */
+async function sumByTime(manager: EntityManager, openings: readonly PeriodOpening[]): Promise<void> {
+  if (openings.length === 0) return;
+  // Takes the rows' locks: a drain that has added to them is waited for, one that has not yet waits for us.
   await manager.query(
-    `INSERT INTO balances (scope_type, scope_id, budget, period_id) VALUES ($1, $2, $3, $4)
+    `INSERT INTO balances (scope_type, scope_id, budget, period_id)
+     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
      ON CONFLICT (scope_type, scope_id, budget, period_id) DO UPDATE SET updated_at = now()`,
-    key,
+    namesOf(openings),
   );
-  const column = COLUMN_OF[scope.type];
-  const charge = JSON.stringify([{ scope: { type: scope.type, id: key[1] }, budget: 'total' }]);
-  await manager.query(
-    `UPDATE balances SET settled_nano = sums.nano, requests = sums.requests, input_tokens = sums.input, output_tokens = sums.output
-     FROM (
-       SELECT coalesce(sum(cost_nano), 0)::bigint AS nano, count(*) AS requests,
-         coalesce(sum(input_tokens), 0)::bigint AS input, coalesce(sum(output_tokens), 0)::bigint AS output
-       FROM ledger_entries
-       WHERE started_at >= to_timestamp($5 / 1000.0) AND started_at < to_timestamp($6 / 1000.0)
-         AND day BETWEEN (to_timestamp($5 / 1000.0) AT TIME ZONE 'UTC')::date AND (to_timestamp($6 / 1000.0) AT TIME ZONE 'UTC')::date
-         AND charges @> $7::jsonb${column ? ` AND ${column} = $2` : ''}
-     ) AS sums
-     WHERE scope_type = $1 AND scope_id = $2 AND budget = $3 AND period_id = $4`,
-    [...key, startsAtMs, endsAtMs, charge],
-  );
+  const byColumn = Map.groupBy(openings, ({ scope }) => COLUMN_OF[scope.type]);
+  for (const [column, some] of byColumn) {
+    const charges = some.map(({ scope }) =>
+      JSON.stringify([{ scope: { type: scope.type, id: boundedId(scope.id) }, budget: LIFETIME }]),
+    );
+    await manager.query(
+      `UPDATE balances AS b SET settled_nano = s.nano, requests = s.requests, input_tokens = s.input, output_tokens = s.output
+       FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::float8[], $6::float8[], $7::text[]) AS t(type, id, budget, period, starts, ends, charge)
+       CROSS JOIN LATERAL (
+         SELECT coalesce(sum(cost_nano), 0)::bigint AS nano, count(*) AS requests,
+           coalesce(sum(input_tokens), 0)::bigint AS input, coalesce(sum(output_tokens), 0)::bigint AS output
+         FROM ledger_entries
+         WHERE started_at >= to_timestamp(t.starts / 1000.0) AND started_at < to_timestamp(t.ends / 1000.0)
+           AND day BETWEEN (to_timestamp(t.starts / 1000.0) AT TIME ZONE 'UTC')::date AND (to_timestamp(t.ends / 1000.0) AT TIME ZONE 'UTC')::date
+           AND charges @> t.charge::jsonb${column ? ` AND ${column} = t.id` : ''}
+       ) AS s
+       WHERE b.scope_type = t.type AND b.scope_id = t.id AND b.budget = t.budget AND b.period_id = t.period`,
+      [
+        ...namesOf(some),
+        some.map(({ startsAtMs }) => startsAtMs),
+        some.map(({ endsAtMs }) => endsAtMs),
+        charges,
+      ],
+    );
+  }
+}
+
+/** Type, id, budget and period of each, as parallel arrays. */
+function namesOf(named: readonly Named[]): string[][] {
+  return [
+    named.map(({ scope }) => scope.type),
+    named.map(({ scope }) => boundedId(scope.id)),
+    named.map(({ budget }) => budget),
+    named.map(({ periodId }) => periodId),
+  ];
 }
 
 /** Returns the counter keys (with stored ids) that were not known yet. */
