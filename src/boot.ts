@@ -5,22 +5,20 @@ import { HotLane } from '#apps/proxy';
 import { AuthenticationGuard, MasterKey, PrincipalPreparation } from '#libs/auth';
 import { type Config, secretsOf } from '#libs/config';
 import { SingletonLock } from '#libs/database';
-import { callId, Cors, Draining, FastExpressAdapter, GatewayErrorFilter, jsonBody, securityHeaders } from '#libs/http';
+import { callId, Cors, FastExpressAdapter, GatewayErrorFilter, jsonBody, securityHeaders } from '#libs/http';
 import type { Secret } from '#libs/kernel';
 import { assertEveryRouteDeclared, GateGuard, PolicyGuard } from '#libs/rbac';
 import { Catalogue } from '#libs/routing';
-import { AccessLog, createLogger, type Logger, ProcessSink, registerSecret } from '#libs/telemetry';
+import { createLogger, type Logger, ProcessSink, registerSecret } from '#libs/telemetry';
 import { AppModule } from './app.module.js';
 import { greeting } from './greeting.js';
 import { withMasterKey } from './master-key.js';
 import { NestLog } from './nest-log.js';
 import { assertDataDirUsable, assertPortFree } from './preflight.js';
 import { parseRole, type ProcessRole } from './roles.js';
+import { Shutdown } from './shutdown.js';
 import { bringSchemaUpToDate, openStore } from './store.js';
 import { tellNotices, tellProblems } from './notices.js';
-
-/** How long running answers may take to end after a signal; Kubernetes' default grace period is 30 s. */
-const DRAIN_MS = 25_000;
 
 export interface Running {
   /** Resolves with the exit code once a signal has ended the process's work. */
@@ -35,17 +33,19 @@ export async function boot(asked: Config, roleText: string | undefined): Promise
   const sink = new ProcessSink(configured.logging.file);
   const logger = createLogger(configured.logging, sink);
   for (const secret of secretsOf(configured)) registerSecret(secret);
+  const shutdown = new Shutdown(logger, configured.server.drainMs);
   tellNotices(configured, logger);
   await assertPortFree(configured.server.host, configured.server.port);
   const store = await openStore(configured, logger);
   try {
     const { config, url: databaseUrl } = store;
     await bringSchemaUpToDate(store, logger);
-    const lock = await takeProxyLock(config, databaseUrl, role, logger);
+    const lock = await takeProxyLock(config, databaseUrl, role, logger, shutdown);
     const app = await createApp({ config, databaseUrl, logger, sink, role });
+    shutdown.guard(app, () => Promise.all([lock?.release(), store.close()]));
     await app.listen(config.server.port, config.server.host);
     sink.write(greeting(config, await urlOf(app), store.description));
-    return { ended: untilSignal(app, logger, () => Promise.all([lock?.release(), store.close()])) };
+    return { ended: shutdown.ended };
   } catch (error) {
     await store.close();
     throw error;
@@ -78,7 +78,7 @@ async function createApp(parts: Parameters<typeof AppModule.of>[0]): Promise<INe
 }
 
 /** Without Redis the counters of limits and budgets live in one process, so there may be only one (hard-parts 6). */
-async function takeProxyLock(config: Config, databaseUrl: Secret, role: ProcessRole, logger: Logger): Promise<SingletonLock | undefined> {
+async function takeProxyLock(config: Config, databaseUrl: Secret, role: ProcessRole, logger: Logger, shutdown: Shutdown): Promise<SingletonLock | undefined> {
   if (role !== 'all' && role !== 'proxy') return undefined;
   if (config.stores.redisUrl) {
     logger.warn({}, 'REDIS_URL is set, but counters on Redis are not there yet: limits and budgets are counted in this one process.');
@@ -89,37 +89,13 @@ async function takeProxyLock(config: Config, databaseUrl: Secret, role: ProcessR
     logger,
     onLost: () => {
       logger.fatal({}, 'Another proxy has taken over this database; without REDIS_URL only one may count. This process ends.');
-      process.kill(process.pid, 'SIGTERM');
+      shutdown.begin(1);
     },
   });
   if (lock) return lock;
   throw new Error(
     'Another proxy already counts limits and budgets on this database. Several proxies need shared counters: set REDIS_URL (not there yet in this version), or stop the other one.',
   );
-}
-
-/** Drains on SIGTERM or SIGINT: no new work, running answers end, spend is stored, then the store closes. A second signal ends at once. */
-function untilSignal(app: INestApplication, logger: Logger, closeStore: () => Promise<unknown>): Promise<number> {
-  return new Promise((resolve) => {
-    let isLeaving = false;
-    const leave = async (signal: NodeJS.Signals): Promise<void> => {
-      if (isLeaving) process.exit(1);
-      isLeaving = true;
-      logger.info({ signal }, 'draining');
-      await app.get(Draining).start(DRAIN_MS);
-      await app.close();
-      app.get(AccessLog).flush();
-      await closeStore();
-      resolve(0);
-    };
-    const onSignal = (signal: NodeJS.Signals): void => {
-      leave(signal).catch((error: unknown) => {
-        logger.error({ err: error }, 'the shutdown was not clean');
-        resolve(1);
-      });
-    };
-    process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
-  });
 }
 
 async function urlOf(app: INestApplication): Promise<string> {

@@ -37,6 +37,9 @@ const KEY_CACHE_SIZE = 20_000;
 /** LiteLLM's default of 6000 s: long agent calls end by themselves, only dead ones meet it. */
 const TIMEOUT_MS = 6_000_000;
 
+/** Kubernetes' default grace period is 30 s; what follows the drain needs the rest. */
+const DRAIN_SECONDS = 25;
+
 /** Merges what all sources say into the one tree. Problems go to `findings`; the tree is usable only without errors. */
 export function assemble(parts: Ingredients, findings: Findings): Omit<ConfigTree, 'notices'> {
   const { flags, environment, cwd, configFile, sections, models } = parts;
@@ -55,6 +58,8 @@ export function assemble(parts: Ingredients, findings: Findings): Omit<ConfigTre
           ? MAX_REQUEST_BYTES
           : Math.floor(general.max_request_size_mb * 1024 * 1024),
       bodyTimeoutMs: BODY_TIMEOUT_MS,
+      drainMs:
+        (environment.wholeNumber('TOLLGATE_DRAIN_SECONDS', 0, 3_600, findings) ?? DRAIN_SECONDS) * 1_000,
       ...readCors(sections, environment, findings),
       disableAdminEndpoints: environment.flag('DISABLE_ADMIN_ENDPOINTS', findings) ?? false,
       disableLlmEndpoints: environment.flag('DISABLE_LLM_API_ENDPOINTS', findings) ?? false,

@@ -40,6 +40,8 @@ export interface ConfigTree {
     readonly rootPath: string;
     readonly maxRequestBytes: number;
     readonly bodyTimeoutMs: number;
+    /** How long running answers may take to end after a signal. */
+    readonly drainMs: number;
     /** Origins a browser may call from; `*` for all. None by default: cross-origin calls are off. */
     readonly corsOrigins: readonly string[];
     readonly corsAllowCredentials: boolean;
