@@ -41,6 +41,10 @@ function postgresConnection({ options }: DataSource): QueueOptions['connection']
     ssl: extra.ssl ?? false,
     application_name: 'tollgate-jobs',
     max: POOL_SIZE,
+    // A server that goes silent must not keep a worker waiting for ever, nor the process from ending.
+    query_timeout: 30_000,
+    connectionTimeoutMillis: 5_000,
+    keepAlive: true,
     schema: 'bullmq',
     // Makes and upgrades its tables under a lock of its own; safe to race.
     migrate: true,

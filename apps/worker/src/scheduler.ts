@@ -12,10 +12,20 @@ export class Scheduler implements OnApplicationBootstrap {
     private readonly logger: Logger,
   ) {}
 
-  async onApplicationBootstrap(): Promise<void> {
+  /** Not waited for: nothing that repeats is needed to serve a request, so an absent Redis must not keep the gateway from starting. */
+  onApplicationBootstrap(): void {
     this.queue.on('error', (error) =>
       this.logger.warn({ error }, 'The job queue lost its connection; it tries again.'),
     );
+    this.#align().catch((error: unknown) =>
+      this.logger.error(
+        { error },
+        'The schedules could not be brought up to date; the next start tries again.',
+      ),
+    );
+  }
+
+  async #align(): Promise<void> {
     for (const [name, every] of Object.entries(SCHEDULES)) {
       await this.queue.upsertJobScheduler(name, { every }, { name });
     }
