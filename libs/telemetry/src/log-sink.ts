@@ -13,6 +13,8 @@ export class ProcessSink extends LogSink {
 
   constructor(file?: string) {
     super();
+    // Whoever read our lines has gone: a reason to lose lines, not to stop serving.
+    process.stdout.on('error', () => undefined);
     if (file === undefined) return;
     mkdirSync(dirname(file), { recursive: true });
     // Lines name people and models: readable by the owner and the group that collects logs.
