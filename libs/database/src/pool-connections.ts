@@ -7,7 +7,9 @@ import type pg from 'pg';
  * a server that has gone silent: nothing else ends those queries, and each of them keeps a connection from being replaced.
  */
 export function cutConnections(dataSource: DataSource): void {
-  const { master } = dataSource.driver as unknown as { master?: pg.Pool & { _clients?: readonly pg.Client[] } };
+  const { master } = dataSource.driver as unknown as {
+    master?: pg.Pool & { _clients?: readonly pg.Client[] };
+  };
   for (const client of [...(master?._clients ?? [])]) socketOf(client)?.destroy();
 }
 

@@ -24,7 +24,11 @@ export interface RowChange {
 /** A change under way: its rows, its audit records and its notifications are one transaction. */
 export class Transaction {
   readonly #actor: Actor;
-  readonly #published: { readonly noun: Noun | 'key_hash'; readonly id: string; readonly mark: ChangeMark }[] = [];
+  readonly #published: {
+    readonly noun: Noun | 'key_hash';
+    readonly id: string;
+    readonly mark: ChangeMark;
+  }[] = [];
 
   constructor(
     readonly manager: EntityManager,
