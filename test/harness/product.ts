@@ -26,6 +26,8 @@ export interface ProductOptions {
   /** Absent: the embedded PostgreSQL, in the data directory. */
   readonly databaseUrl?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Files beside the configuration, in the folder it is started in: `.env`, what is included. Readable by their owner only. */
+  readonly files?: Readonly<Record<string, string>>;
   readonly args?: readonly string[];
   /** `null`: none is given, the product makes its own. Default: `MASTER_KEY`. */
   readonly masterKey?: string | null;
@@ -93,6 +95,13 @@ export class Product {
     const child = this.#process;
     await child?.stop(signal, 40_000);
     return child?.exitCode ?? null;
+  }
+
+  /** Waits for it to end by itself. */
+  async exit(limitMs: number): Promise<number | null> {
+    const deadline = Date.now() + limitMs;
+    while (!this.#process?.hasExited && Date.now() < deadline) await delay(20);
+    return this.#process?.hasExited ? this.#process.exitCode : null;
   }
 
   /** kill -9: what it wrote to the kernel is all that is left. */
@@ -166,6 +175,9 @@ export class Product {
   }
 
   #arguments(): string[] {
+    for (const [name, text] of Object.entries(this.options.files ?? {})) {
+      writeFileSync(join(this.folder, name), text, { mode: 0o600 });
+    }
     const args = ['--port', String(this.#port), '--host', '127.0.0.1', '--data-dir', this.dataDir];
     const { config } = this.options;
     if (config !== undefined) {
