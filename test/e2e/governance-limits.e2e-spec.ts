@@ -77,12 +77,12 @@ describe.each(['key', 'user', 'team'])('requests per minute of a %s', (scope) =>
 
 describe('tokens per minute', () => {
   it.each(['key', 'user', 'team'])('of a %s hold what a call may use, and give back what it did not', async (scope) => {
-    gate.provider.behave({ promptTokens: 10, completionTokens: 10 });
+    gate.provider.behave({ promptTokens: 40, completionTokens: 40 });
     const key = await keyIn[scope]?.({ tpm_limit: 200 }) ?? '';
-    expect((await gate.chat(key, { max_tokens: 50 })).status).toBe(200);
-    // 20 of 200 were used, whatever was held: eight more of at most 100 each cannot all have been refused.
-    expect((await gate.chat(key, { max_tokens: 50 })).status).toBe(200);
-    const refused = await gate.chat(key, { max_tokens: 170 });
+    // Each may need more than half of the limit; what it did not use is there for the next.
+    expect((await gate.chat(key, { max_tokens: 100 })).status).toBe(200);
+    expect((await gate.chat(key, { max_tokens: 100 })).status).toBe(200);
+    const refused = await gate.chat(key, { max_tokens: 60 });
     expectLimited(refused, scope, 'tokens');
     await delay(waitOf(refused));
     expect((await gate.chat(key, { max_tokens: 100 })).status).toBe(200);

@@ -1,7 +1,9 @@
+import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { GatewayError } from '#libs/kernel';
 import { errorAnswer, toGatewayError } from './error-answer.js';
 import { readBody } from './read-body.js';
+import { repeatedName } from './repeated-name.js';
 
 /** Admin bodies are forms, not documents; a bound that a lister of 500 keys stays well under. */
 const MAX_ADMIN_BYTES = 2 * 1024 * 1024;
@@ -23,9 +25,9 @@ export function jsonBody(request: IncomingMessage & { body?: unknown }, response
   readBody(request, MAX_ADMIN_BYTES).then(
     (bytes) => {
       try {
-        request.body = bytes.length === 0 ? undefined : JSON.parse(bytes.toString('utf8'));
+        request.body = bytes.length === 0 ? undefined : parseJson(bytes);
       } catch (thrown) {
-        refuse(response, thrown instanceof SyntaxError ? invalidJson() : toGatewayError(thrown));
+        refuse(response, thrown instanceof SyntaxError ? invalidJson('The body is not valid JSON.') : toGatewayError(thrown));
         return;
       }
       next();
@@ -38,9 +40,18 @@ function mayBeJson(headers: IncomingMessage['headers']): boolean {
   return headers.cookie === undefined || /^application\/(?:[\w.+-]+\+)?json\b/i.test(headers['content-type'] ?? '');
 }
 
+/** A body that every reader understands the same way, or a refusal. */
+function parseJson(bytes: Buffer): unknown {
+  if (!isUtf8(bytes)) throw invalidJson('The body is not valid UTF-8.');
+  const text = bytes.toString('utf8');
+  const body: unknown = JSON.parse(text);
+  const twice = repeatedName(text);
+  if (twice === undefined) return body;
+  throw invalidJson(`The body names ${JSON.stringify(twice.slice(0, 64))} twice; two readers could understand it differently.`);
+}
+
 /** contract/admin-api 0.1: 422 with one item of type `json_invalid`. */
-function invalidJson(): GatewayError {
-  const message = 'The body is not valid JSON.';
+function invalidJson(message: string): GatewayError {
   return new GatewayError('request.unprocessable', message, {
     detail: [{ type: 'json_invalid', loc: ['body'], msg: message }],
   });

@@ -130,7 +130,8 @@ function tagsOf(json: Json): readonly string[] {
 /** Tags of a body or of the `x-litellm-tags` header, checked the same way. */
 export function checkTags(sent: unknown): readonly string[] {
   if (!Array.isArray(sent)) throw invalid('`tags` must be a list of strings.', 'tags');
-  const tags = sent.filter((tag, index) => sent.indexOf(tag) === index);
+  // A set: comparing each with each would let one body of a million tags hold the process for minutes.
+  const tags = [...new Set<unknown>(sent)];
   if (tags.length > MAX_TAGS || tags.some((tag) => typeof tag !== 'string' || tag.length > MAX_TAG_LENGTH)) {
     throw invalid(`\`tags\` takes at most ${MAX_TAGS} strings of at most ${MAX_TAG_LENGTH} characters.`, 'tags');
   }
