@@ -13,6 +13,7 @@ export interface Seen {
   readonly finished: boolean;
   /** When each piece of the body came (ms, monotonic). */
   readonly arrivedAt: readonly number[];
+  readonly startedAt: number;
   readonly tookMs: number;
 }
 
@@ -24,6 +25,8 @@ export interface Ask {
   readonly body?: object;
   readonly headers?: Readonly<Record<string, string>>;
   readonly agent?: Agent;
+  /** Another loopback address to call from. */
+  readonly from?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -55,7 +58,7 @@ export function ask(url: string, asked: Ask): Promise<Seen> {
     const done = (isWhole: boolean): void => {
       const finished = isWhole && status === 200 && (!stream || text.includes('data: [DONE]'));
       const tookMs = performance.now() - startedAt;
-      resolve({ id, stream, status, headers, body: text, finished, arrivedAt, tookMs });
+      resolve({ id, stream, status, headers, body: text, finished, arrivedAt, startedAt, tookMs });
     };
     const request = httpRequest(
       `${url}/v1/chat/completions`,
@@ -69,6 +72,7 @@ export function ask(url: string, asked: Ask): Promise<Seen> {
           'x-litellm-call-id': id,
           ...asked.headers,
         },
+        ...(asked.from ? { localAddress: asked.from } : {}),
         ...(asked.signal ? { signal: asked.signal } : {}),
       },
       (response) => {
