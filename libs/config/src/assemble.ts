@@ -126,7 +126,6 @@ export function assemble(parts: Ingredients, findings: Findings): Omit<ConfigTre
       level: readLogLevel(sections, environment, findings),
       json: environment.flag('JSON_LOGS', findings) ?? general.json_logs ?? litellm.json_logs ?? production,
       ...defined('file', environment.get('LOG_FILE')),
-      anonymize: general.anonymize_logs ?? false,
     },
     metrics: { requireAuth: litellm.require_auth_for_metrics_endpoint ?? true },
     keys: {

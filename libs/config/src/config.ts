@@ -133,7 +133,6 @@ export interface ConfigTree {
     readonly json: boolean;
     /** `LOG_FILE`: also written here. */
     readonly file?: string;
-    readonly anonymize: boolean;
   };
   readonly metrics: { readonly requireAuth: boolean };
   readonly keys: {

@@ -187,12 +187,11 @@ general_settings:
   allowed_ips: ["127.0.0.1", "10.0.0.0/8"]
   database_url: "sqlite:///litellm.db"
   use_x_forwarded_for: true
-  anonymize_logs: true
 litellm_settings: {set_verbose: true, rpm: 1000, tpm: 100_000, max_tokens: 4000, drop_params: True, max_budget: 12.5, budget_duration: 30d, budget_reset_time: 12:30}
 router_settings: {num_retries: 0, cooldown_time: 0.5, model_group_alias: {a: b, c: {model: d, hidden: true}}, fallbacks: [{a: [b]}, {c: [d, e]}]}
 `);
-    expect(config.logging).toEqual({ level: 'debug', json: true, anonymize: true });
-    expect(config.server).toMatchObject({ corsOrigins: ['https://a.example'], corsAllowCredentials: true });
+    expect(config.logging).toEqual({ level: 'debug', json: true });
+    expect(config.server).toMatchObject({ corsOrigins: ['https://a.example'], corsAllowCredentials: false });
     expect(config.network).toEqual({ allowedIps: ['127.0.0.1', '10.0.0.0/8'], trustedProxyRanges: [] });
     expect(config.stores).toMatchObject({ sqliteMirror: join(folder.path, 'litellm.db') });
     expect(config.stores.databaseUrl).toBeUndefined();

@@ -38,10 +38,10 @@ export function readBody(request: IncomingMessage, maxBytes: number): Promise<Bu
   });
 }
 
-/** `connection: close`, so that the rest of an unwanted body is not read for nothing. */
+/**
+ * The connection stays open: Node then reads the rest and throws it away, within the request timeout. Closing at once would
+ * reset it under a client that still sends, and the client would never read why.
+ */
 function tooLarge(maxBytes: number): GatewayError {
-  return new GatewayError('request.too_large', `The request body is larger than ${maxBytes} bytes.`, {
-    param: 'content-length',
-    headers: { connection: 'close' },
-  });
+  return new GatewayError('request.too_large', `The request body is larger than ${maxBytes} bytes.`, { param: 'content-length' });
 }

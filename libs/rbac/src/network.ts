@@ -11,6 +11,9 @@ export type NetworkDecision =
   /** `unknown`: no trustworthy address could be found, which an allow-list cannot let pass. */
   | { readonly allowed: false; readonly address: string | 'unknown' };
 
+/** Peers are strangers: what is remembered of them is bounded. */
+const MAX_PEERS = 4_096;
+
 const ALLOWED: NetworkDecision = { allowed: true };
 
 /** Who is at the other end of the connection, and whether that address may talk to the proxy at all. */
@@ -18,6 +21,8 @@ const ALLOWED: NetworkDecision = { allowed: true };
 export class Network {
   readonly #allowed: readonly Range[] | undefined;
   readonly #trusted: readonly Range[];
+  /** A peer's address in its one form: the same few connections ask again and again. */
+  readonly #peers = new Map<string, string>();
 
   /** Throws on an entry that is neither an address nor a CIDR: a list with a hole in it must not start. */
   constructor(config: Config) {
@@ -47,7 +52,15 @@ export class Network {
    * `X-Forwarded-For` from the right. What an untrusted peer writes there is ignored: anybody can write it.
    */
   clientAddress(peerAddress: string | undefined, forwardedFor: string | undefined): string | undefined {
-    return this.#client(peerAddress, forwardedFor)?.toString();
+    if (peerAddress === undefined || (forwardedFor && this.#trusted.length > 0)) {
+      return this.#client(peerAddress, forwardedFor)?.toString();
+    }
+    const known = this.#peers.get(peerAddress);
+    if (known !== undefined) return known;
+    const address = this.#client(peerAddress, undefined)?.toString();
+    if (this.#peers.size >= MAX_PEERS) this.#peers.clear();
+    if (address !== undefined) this.#peers.set(peerAddress, address);
+    return address;
   }
 
   #client(peerAddress: string | undefined, forwardedFor: string | undefined): Address | undefined {

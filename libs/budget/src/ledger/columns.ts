@@ -58,12 +58,24 @@ export const COLUMNS: readonly (readonly [
   ['charges', 'text', '::jsonb', ({ begin }) => chargesJson(begin.charges)],
 ];
 
-/** Inserts what `COLUMNS` give and returns the ids that were not there yet. */
+/**
+ * Inserts what `rowsOf` gives and returns the ids that were not there yet. One JSON text instead of an array per column:
+ * quoting 44 columns of a thousand rows for the wire cost the gateway more than admitting their calls did.
+ */
 export const INSERT_ENTRIES = `INSERT INTO ledger_entries (${COLUMNS.map(([name]) => name).join(', ')})
-SELECT ${COLUMNS.map(([name, , cast]) => (cast === '!time' ? `to_timestamp(t.${name} / 1000.0)` : `t.${name}${cast}`)).join(', ')}
-FROM unnest(${COLUMNS.map(([, type], index) => `$${index + 1}::${type}[]`).join(', ')})
-  AS t(${COLUMNS.map(([name]) => name).join(', ')})
+SELECT ${COLUMNS.map(([, type, cast], index) => valueOf(index, type, cast)).join(', ')}
+FROM jsonb_array_elements($1::jsonb) AS e
 ON CONFLICT DO NOTHING RETURNING id`;
+
+function valueOf(index: number, type: string, cast: string): string {
+  const value = type === 'text' ? `(e ->> ${index})` : `(e ->> ${index})::${type}`;
+  return cast === '!time' ? `to_timestamp(${value} / 1000.0)` : value + cast;
+}
+
+/** Entries as one JSON array of arrays, in the order of `COLUMNS`. */
+export function rowsOf(entries: readonly Entry[]): string {
+  return JSON.stringify(entries.map((entry) => COLUMNS.map(([, , , value]) => value(entry))));
+}
 
 /** PostgreSQL's text holds neither NUL nor half of a surrogate pair; a caller's tag or `user` may. */
 export function storable(value: string): string {

@@ -3,7 +3,7 @@ import { ensureLedgerPartitions, withTransaction } from '#libs/database';
 import { Logger } from '#libs/telemetry';
 import { DataSource, type EntityManager } from 'typeorm';
 import type { Entry } from '../spool/codec.js';
-import { boundedId, COLUMNS, INSERT_ENTRIES } from './columns.js';
+import { boundedId, INSERT_ENTRIES, rowsOf } from './columns.js';
 
 const DRAIN = { system: 'ledger-drain' };
 
@@ -59,10 +59,7 @@ export class LedgerStore {
 
   async #insertSorted(entries: readonly Entry[]): Promise<ReadonlySet<string>> {
     return withTransaction(this.dataSource, DRAIN, async (manager) => {
-      const rows: { id: string }[] = await manager.query(
-        INSERT_ENTRIES,
-        COLUMNS.map(([, , , value]) => entries.map(value)),
-      );
+      const rows: { id: string }[] = await manager.query(INSERT_ENTRIES, [rowsOf(entries)]);
       const fresh = new Set(rows.map(({ id }) => id));
       await addToBalances(
         manager,

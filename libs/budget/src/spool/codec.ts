@@ -12,59 +12,50 @@ const chargeTexts = new WeakMap<readonly Charge[], string>();
 
 /** A begin record as one line of JSON: an array, because names would be half of the bytes. */
 export function encodeBegin(record: BeginRecord): string {
-  const head = JSON.stringify([
-    record.id,
-    record.requestId,
-    record.day,
-    record.startedAtMs,
-    record.endpoint,
-    record.crashChargeNanoUsd.toString(),
-    record.priceVersion,
-    record.modelGroup,
-    record.model,
-    record.provider,
-    record.deploymentId,
-    record.apiBase,
-    record.stream ? 1 : 0,
-    record.keyId,
-    record.keyHash,
-    record.userId,
-    record.teamId,
-    record.organizationId,
-    record.customerId,
-    record.clientCallId,
-    record.sessionId,
-    record.requesterIp,
-    record.userAgent,
-    record.tags,
-  ]);
-  return `${head.slice(0, -1)},${chargesText(record.charges)}]`;
+  return (
+    `[${quoted(record.id)},${quoted(record.requestId)},"${record.day}",${record.startedAtMs},"${record.endpoint}","${record.crashChargeNanoUsd}",` +
+    `${known(record.priceVersion)},${known(record.modelGroup)},${known(record.model)},${known(record.provider)},${known(record.deploymentId)},${known(record.apiBase)},` +
+    `${record.stream ? 1 : 0},${known(record.keyId)},${known(record.keyHash)},${known(record.userId)},${known(record.teamId)},${known(record.organizationId)},` +
+    `${known(record.customerId)},${quoted(record.clientCallId)},${quoted(record.sessionId)},${known(record.requesterIp)},${known(record.userAgent)},` +
+    `${record.tags.length === 0 ? '[]' : JSON.stringify(record.tags)},${chargesText(record.charges)}]`
+  );
 }
 
 export function encodeEnd(record: EndRecord): string {
   const { usage, error } = record;
-  return JSON.stringify([
-    record.id,
-    record.endedAtMs,
-    record.firstByteAtMs,
-    record.status === 'success' ? 1 : 0,
-    record.flag,
-    usage.inputTokens,
-    usage.outputTokens,
-    usage.cacheReadTokens,
-    usage.cacheWriteTokens,
-    usage.cacheWriteHourTokens,
-    usage.reasoningTokens,
-    usage.inputAudioTokens,
-    usage.outputAudioTokens,
-    usage.source === 'provider' ? 1 : 0,
-    record.costNanoUsd.toString(),
-    record.inputCostNanoUsd.toString(),
-    record.outputCostNanoUsd.toString(),
-    error?.code ?? null,
-    error?.message ?? null,
-    record.responseId,
-  ]);
+  return (
+    `[${quoted(record.id)},${record.endedAtMs},${record.firstByteAtMs},${record.status === 'success' ? 1 : 0},"${record.flag}",` +
+    `${number(usage.inputTokens)},${number(usage.outputTokens)},${number(usage.cacheReadTokens)},${number(usage.cacheWriteTokens)},${number(usage.cacheWriteHourTokens)},` +
+    `${number(usage.reasoningTokens)},${number(usage.inputAudioTokens)},${number(usage.outputAudioTokens)},${usage.source === 'provider' ? 1 : 0},` +
+    `"${record.costNanoUsd}","${record.inputCostNanoUsd}","${record.outputCostNanoUsd}",${quoted(error?.code ?? null)},${quoted(error?.message ?? null)},${quoted(record.responseId)}]`
+  );
+}
+
+function quoted(text: string | null): string {
+  return text === null ? 'null' : JSON.stringify(text);
+}
+
+/** Providers send what they like: what JSON has no number for is written as it would write it. */
+function number(value: number): string {
+  return Number.isFinite(value) ? String(value) : 'null';
+}
+
+const texts = new Map<string, string>();
+/** Keys, users and models come back; what callers invent must not fill the memory. */
+const MAX_TEXTS = 20_000;
+const MAX_REMEMBERED_LENGTH = 256;
+
+/** A text that many records share, quoted once. */
+function known(text: string | null): string {
+  if (text === null) return 'null';
+  const present = texts.get(text);
+  if (present !== undefined) return present;
+  const made = JSON.stringify(text);
+  if (text.length <= MAX_REMEMBERED_LENGTH) {
+    if (texts.size >= MAX_TEXTS) texts.clear();
+    texts.set(text, made);
+  }
+  return made;
 }
 
 function chargesText(charges: readonly Charge[]): string {

@@ -75,7 +75,6 @@ export const generalSettings = z.object({
   log_level: logLevel,
   json_logs: flag,
   set_verbose: flag,
-  anonymize_logs: flag,
 });
 
 /** What only restricts. A misspelt one of these is refused rather than ignored. */
@@ -103,6 +102,7 @@ export const UNBUILT_GENERAL_SETTINGS: UnbuiltSettings = new Map([
     'OAuth2 sign-in': ['enable_oauth2_auth'],
     'Sign-in by proxy headers': ['enable_oauth2_proxy_auth'],
     Guardrails: ['guardrails', 'guardrail_settings'],
+    'Keeping personal data out of the logs': ['anonymize_logs'],
     'A custom check of new keys, users or teams': [
       'custom_key_generate',
       'custom_key_update',
