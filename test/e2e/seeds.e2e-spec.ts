@@ -209,8 +209,7 @@ describe('the security guide: limits', () => {
     "max_budget": 5.0
   }'`);
     expect(json).toMatchObject({ user_id: 'free-tier-user', max_budget: 5 });
-    const statuses = await Promise.all(Array.from({ length: 14 }, async () => (await ask('gpt-3.5-turbo', json.key, { max_tokens: 5 })).status));
-    expect(statuses.filter((status) => status === 200)).toHaveLength(10);
+    for (let i = 0; i < 10; i += 1) expect((await ask('gpt-3.5-turbo', json.key, { max_tokens: 5 })).status).toBe(200);
     const refused = await ask('gpt-3.5-turbo', json.key);
     expect(refused.status).toBe(429);
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
