@@ -10,7 +10,7 @@ import { LocalCounters } from './local-counters.js';
     { provide: LocalCounters, useFactory: (clock: Clock) => new LocalCounters(clock), inject: [Clock] },
     { provide: Counters, useExisting: LocalCounters },
   ],
-  exports: [Counters],
+  exports: [Counters, LocalCounters],
 })
 export class CountersModule implements OnModuleDestroy {
   constructor(private readonly local: LocalCounters) {}

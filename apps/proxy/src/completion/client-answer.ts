@@ -2,6 +2,9 @@ import type { ServerResponse } from 'node:http';
 import { type ErrorShape, errorAnswer, SECURITY_HEADERS } from '#libs/http';
 import type { GatewayError } from '#libs/kernel';
 
+/** Up to here copying a body costs less than a second buffer in the write. */
+const ONE_PIECE_BYTES = 16 * 1024;
+
 /** Writes one answer to one client: a whole body, or a stream with back-pressure; an error in the shape the endpoint's clients read. */
 export class ClientAnswer {
   #streaming = false;
@@ -40,7 +43,9 @@ export class ClientAnswer {
   send(status: number, headers: string[], body: Buffer): void {
     headers.push('content-length', String(body.length));
     this.response.writeHead(status, headers);
-    this.response.end(body);
+    // As text, a short body goes out in one piece with the head: one write instead of a gathered two. Latin-1 keeps every byte.
+    if (body.length <= ONE_PIECE_BYTES) this.response.end(body.toString('latin1'), 'latin1');
+    else this.response.end(body);
   }
 
   /** Before the first byte: status and body. After it: one error frame, then the end, so that no client takes half an answer for a whole one. */

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { ensureLedgerPartitions, withTransaction } from '#libs/database';
 import { Logger } from '#libs/telemetry';
 import { DataSource, type EntityManager } from 'typeorm';
+import type { Charge } from '../ledger.js';
 import type { Entry } from '../spool/codec.js';
 import { boundedId, INSERT_ENTRIES, rowsOf } from './columns.js';
 
@@ -14,12 +15,15 @@ ON CONFLICT (scope_type, scope_id, budget, period_id) DO UPDATE SET
   input_tokens = balances.input_tokens + excluded.input_tokens, output_tokens = balances.output_tokens + excluded.output_tokens,
   updated_at = now()`;
 
-interface Delta {
+interface BalanceName {
   readonly key: string;
   readonly scopeType: string;
   readonly scopeId: string;
   readonly budget: string;
   readonly periodId: string;
+}
+
+interface Delta extends BalanceName {
   nano: bigint;
   requests: number;
   inputTokens: number;
@@ -108,26 +112,29 @@ export class LedgerStore {
   }
 }
 
+/** Charges are the same object for every call of a caller within a period, so their rows are named once. */
+const balanceNames = new WeakMap<readonly Charge[], readonly BalanceName[]>();
+
+function balancesOf(charges: readonly Charge[]): readonly BalanceName[] {
+  let names = balanceNames.get(charges);
+  if (!names) {
+    names = charges.map(({ scope, budget, periodId }) => {
+      const scopeId = boundedId(scope.id);
+      return { key: `${scope.type}\0${scopeId}\0${budget}\0${periodId}`, scopeType: scope.type, scopeId, budget, periodId };
+    });
+    balanceNames.set(charges, names);
+  }
+  return names;
+}
+
 async function addToBalances(manager: EntityManager, entries: readonly Entry[]): Promise<void> {
   const deltas = new Map<string, Delta>();
   for (const { begin, end } of entries) {
-    for (const { scope, budget, periodId } of begin.charges) {
-      const scopeId = boundedId(scope.id);
-      const key = `${scope.type}\0${scopeId}\0${budget}\0${periodId}`;
-      let delta = deltas.get(key);
+    for (const name of balancesOf(begin.charges)) {
+      let delta = deltas.get(name.key);
       if (!delta) {
-        delta = {
-          key,
-          scopeType: scope.type,
-          scopeId,
-          budget,
-          periodId,
-          nano: 0n,
-          requests: 0,
-          inputTokens: 0,
-          outputTokens: 0,
-        };
-        deltas.set(key, delta);
+        delta = { ...name, nano: 0n, requests: 0, inputTokens: 0, outputTokens: 0 };
+        deltas.set(name.key, delta);
       }
       delta.nano += end.costNanoUsd;
       delta.requests += 1;
