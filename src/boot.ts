@@ -11,6 +11,7 @@ import { assertEveryRouteDeclared, GateGuard, PolicyGuard } from '#libs/rbac';
 import { Catalogue } from '#libs/routing';
 import { createLogger, type Logger, ProcessSink, registerSecret } from '#libs/telemetry';
 import { AppModule } from './app.module.js';
+import { showGauges } from './gauges.js';
 import { greeting } from './greeting.js';
 import { withMasterKey } from './master-key.js';
 import { NestLog } from './nest-log.js';
@@ -73,6 +74,7 @@ async function createApp(parts: Parameters<typeof AppModule.of>[0]): Promise<INe
   assertEveryRouteDeclared(app);
   for (const { apiKey } of app.get(Catalogue).deployments) if (apiKey) registerSecret(apiKey.reveal());
   tellProblems(app.get(Catalogue), logger);
+  showGauges(app);
   await app.get(PrincipalPreparation).prepare(app.get(MasterKey).principal);
   return app;
 }
