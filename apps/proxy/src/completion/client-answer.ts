@@ -5,6 +5,9 @@ import type { GatewayError } from '#libs/kernel';
 /** Up to here copying a body costs less than a second buffer in the write. */
 const ONE_PIECE_BYTES = 16 * 1024;
 
+/** A client that takes nothing for this long while there is something to take is not there; it must not keep its slot and its upstream. */
+const STALLED_MS = 300_000;
+
 /** Writes one answer to one client: a whole body, or a stream with back-pressure; an error in the shape the endpoint's clients read. */
 export class ClientAnswer {
   #streaming = false;
@@ -31,8 +34,19 @@ export class ClientAnswer {
     return this.response.write(chunk);
   }
 
+  /** Calls back once there is room again; a client that stays stalled is cut off, which ends the call as a hang-up does. */
   whenDrained(resume: () => void): void {
-    this.response.once('drain', resume);
+    const { response } = this;
+    const stalled = setTimeout(() => response.destroy(), STALLED_MS);
+    const settle = (): void => {
+      clearTimeout(stalled);
+      response.off('drain', onDrain).off('close', settle);
+    };
+    const onDrain = (): void => {
+      settle();
+      resume();
+    };
+    response.on('drain', onDrain).on('close', settle);
   }
 
   endStream(tail: Buffer): void {
