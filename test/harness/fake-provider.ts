@@ -222,8 +222,11 @@ async function writeSplit(
     const isFlushed = response.write(bytes.subarray(at, at + size));
     if (!isFlushed) {
       await new Promise<void>((resolve) => {
-        response.once('drain', resolve);
-        response.once('close', resolve);
+        const goOn = (): void => {
+          response.off('drain', goOn).off('close', goOn);
+          resolve();
+        };
+        response.on('drain', goOn).on('close', goOn);
       });
     } else if (splitBytes) await new Promise((resolve) => setImmediate(resolve));
   }
