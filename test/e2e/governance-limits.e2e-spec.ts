@@ -79,13 +79,13 @@ describe('tokens per minute', () => {
   it.each(['key', 'user', 'team'])('of a %s hold what a call may use, and give back what it did not', async (scope) => {
     gate.provider.behave({ promptTokens: 40, completionTokens: 40 });
     const key = await keyIn[scope]?.({ tpm_limit: 200 }) ?? '';
-    // Each may need more than half of the limit; what it did not use is there for the next.
-    expect((await gate.chat(key, { max_tokens: 100 })).status).toBe(200);
-    expect((await gate.chat(key, { max_tokens: 100 })).status).toBe(200);
+    // Both may need three quarters of the limit together with their input; what the first did not use is there for the second.
+    expect((await gate.chat(key, { max_tokens: 60 })).status).toBe(200);
+    expect((await gate.chat(key, { max_tokens: 60 })).status).toBe(200);
     const refused = await gate.chat(key, { max_tokens: 60 });
     expectLimited(refused, scope, 'tokens');
     await delay(waitOf(refused));
-    expect((await gate.chat(key, { max_tokens: 100 })).status).toBe(200);
+    expect((await gate.chat(key, { max_tokens: 60 })).status).toBe(200);
   });
 
   it('of less than one call needs are refused without the promise that waiting helps', async () => {
