@@ -31,8 +31,8 @@ export class AnswerHeaders {
     const headers = [...this.#fixed(candidate), 'x-litellm-call-id', call.id];
     this.limits.headers(ticket.standings, headers);
     responseHeaders(upstream, headers);
-    headers.push('x-litellm-model-name', `${candidate.deployment.provider}/${candidate.upstreamModel}`);
-    headers.push('x-litellm-model-group', ticket.plan.resolution.name);
+    headers.push('x-litellm-model-name', printable(`${candidate.deployment.provider}/${candidate.upstreamModel}`));
+    headers.push('x-litellm-model-group', printable(ticket.plan.resolution.name));
     headers.push('x-litellm-attempted-retries', String(call.retries));
     headers.push('x-litellm-attempted-fallbacks', String(call.fallbacks));
     if (ticket.clampedTo !== undefined) headers.push('x-tollgate-max-tokens-clamped', String(ticket.clampedTo));
@@ -74,11 +74,18 @@ export class AnswerHeaders {
         VERSION_HEADER,
         this.build.version,
         'x-litellm-model-id',
-        deployment.id,
-        ...(deployment.wire === 'mock' ? [] : ['x-litellm-model-api-base', deployment.apiBase]),
+        printable(deployment.id),
+        ...(deployment.wire === 'mock' ? [] : ['x-litellm-model-api-base', printable(deployment.apiBase)]),
       ];
       this.#ofDeployment.set(deployment, headers);
     }
     return headers;
   }
+}
+
+const UNPRINTABLE = /[^\x20-\x7e]/;
+
+/** Names come from files and, under wildcards, from callers: one with a line break in it would be a second header. */
+function printable(text: string): string {
+  return UNPRINTABLE.test(text) ? text.replaceAll(new RegExp(UNPRINTABLE, 'g'), '?') : text;
 }
