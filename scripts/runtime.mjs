@@ -83,6 +83,12 @@ export function npm(args, options) {
 }
 
 /**
+ * How the product's Node is started. A young generation of 16 MB instead of one sized by the machine's memory: requests are
+ * short-lived, and a larger one only makes the process larger. The image's ENTRYPOINT says the same.
+ */
+export const NODE_FLAGS = ['--max-semi-space-size=16'];
+
+/**
  * Becomes the given program: replaces this process where Node can, else spawns it, passes signals on and keeps its exit
  * code. Never returns.
  */

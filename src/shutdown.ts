@@ -9,6 +9,8 @@ const CLOSE_MS = 4_000;
 const LINGER_MS = 2_000;
 /** After a defect nobody knows what state the process is in: what is under way gets a moment, no more. */
 const DEFECT_DRAIN_MS = 2_000;
+/** Signals this close together are one wish. */
+const SIGNAL_ECHO_MS = 1_000;
 
 /**
  * The ways a process ends. SIGTERM and SIGINT: no new work, running answers end, spend is stored, exit code 0; a second
@@ -17,6 +19,7 @@ const DEFECT_DRAIN_MS = 2_000;
  */
 export class Shutdown {
   #isLeaving = false;
+  #signalledAt = 0;
   #app: INestApplication | undefined;
   #closeStore: () => Promise<unknown> = () => Promise.resolve();
   readonly #ended = Promise.withResolvers<number>();
@@ -57,6 +60,9 @@ export class Shutdown {
   }
 
   #onSignal = (signal: NodeJS.Signals): void => {
+    // A terminal and npm both pass Ctrl-C on: the echo of the first signal is not a second one.
+    if (this.#isLeaving && performance.now() - this.#signalledAt < SIGNAL_ECHO_MS) return;
+    this.#signalledAt = performance.now();
     if (this.#isLeaving || !this.#app) process.exit(signal === 'SIGINT' ? 130 : 143);
     this.logger.info({ signal }, 'draining');
     this.begin(0);

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findOrInstall } from '../../scripts/find-or-install.mjs';
-import { MAIN } from '../../scripts/runtime.mjs';
+import { MAIN, NODE_FLAGS } from '../../scripts/runtime.mjs';
 import { freePort, start, waitForHttp } from './processes.mjs';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
@@ -105,6 +105,7 @@ export async function startGoverned(upstream, database, folder) {
   };
   writeFileSync(config, JSON.stringify({ model_list: [model] }));
   const args = [
+    ...NODE_FLAGS,
     MAIN,
     '--config',
     config,
