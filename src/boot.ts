@@ -3,6 +3,7 @@ import { type INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { HotLane } from '#apps/proxy';
 import { AuthenticationGuard, MasterKey, PrincipalPreparation } from '#libs/auth';
+import { SpendLedger } from '#libs/budget';
 import { type Config, secretsOf } from '#libs/config';
 import { SingletonLock } from '#libs/database';
 import { callId, Cors, FastExpressAdapter, GatewayErrorFilter, jsonBody, securityHeaders } from '#libs/http';
@@ -43,6 +44,7 @@ export async function boot(asked: Config, roleText: string | undefined): Promise
     await bringSchemaUpToDate(store, logger);
     const lock = await takeProxyLock(config, databaseUrl, role, logger, shutdown);
     const app = await createApp({ config, databaseUrl, logger, sink, role });
+    app.get(SpendLedger).onLost(() => shutdown.begin(1));
     shutdown.guard(app, () => Promise.all([lock?.release(), store.close()]));
     await app.listen(config.server.port, config.server.host);
     sink.write(greeting(config, await urlOf(app), store.description));

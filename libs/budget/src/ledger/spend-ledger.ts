@@ -50,6 +50,7 @@ export class SpendLedger {
   #lost = false;
   #closed = false;
   #recovered: (entry: Entry) => void = () => undefined;
+  #whenLost: () => void = () => undefined;
 
   constructor(
     config: Config,
@@ -77,6 +78,7 @@ export class SpendLedger {
     this.#drain = this.#outside(() => new Drain(spool, this.store, this.logger));
     await this.#alive.show(directory, () => {
       this.#lost = true;
+      this.#whenLost();
       this.logger.fatal({ directory }, 'The spool directory is gone; this process takes no more work.');
     });
     await this.adopt();
@@ -114,6 +116,11 @@ export class SpendLedger {
   /** Called for each recovered entry the moment it is in PostgreSQL, so that open counters can follow. */
   onRecovered(listener: (entry: Entry) => void): void {
     this.#recovered = listener;
+  }
+
+  /** Called once when the spool's directory is gone: only a new process can make a new one, and this one should make room for it. */
+  onLost(listener: () => void): void {
+    this.#whenLost = listener;
   }
 
   /** Why no new call may begin; undefined when one may. Costs nothing. */
