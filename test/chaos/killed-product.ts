@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Audit, audit, embeddedUrl, PRICES } from '../harness/books.js';
 import { FakeProvider } from '../harness/fake-provider.js';
-import { Load, type Seen } from '../harness/load.js';
+import { ask, Load, type Seen } from '../harness/load.js';
 import { Product } from '../harness/product.js';
 
 const LANES = 20;
@@ -53,11 +53,28 @@ export async function killUnderLoad(
       await product.restart();
       say(`round ${round}: ${seen.filter(({ finished }) => finished).length} calls finished`);
     }
-    return await audit(product, provider, seen, databaseUrl ?? embeddedUrl(product));
+    const books = await audit(product, provider, seen, databaseUrl ?? embeddedUrl(product));
+    books.problems.push(...(await auditCounters(product, keys)));
+    return books;
   } finally {
     await product.dispose();
     await provider.stop();
   }
+}
+
+/** The counters in memory were loaded from what was stored: a call says the same of its key as the tables do after it. */
+async function auditCounters(product: Product, keys: readonly string[]): Promise<string[]> {
+  const problems: string[] = [];
+  for (const key of keys) {
+    const { headers } = await ask(product.url, { key, id: 'after', model: 'quick' });
+    await product.request('GET', '/spend/logs');
+    const response = await product.request('GET', '/key/info', undefined, key);
+    const { info } = (await response.json()) as { info: { spend: number } };
+    const told = Number(headers['x-litellm-key-spend']);
+    if (Math.abs(told - info.spend) > 1e-10)
+      problems.push(`a key's header says ${told}, its row ${info.spend}`);
+  }
+  return problems;
 }
 
 /** Keys in every position money is summed for: alone, with a budget, of a user, of a team with a budget. */

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -274,6 +274,26 @@ describe.runIf(process.platform === 'linux')('a disk that takes no more bytes', 
       3_000,
     );
   });
+
+  it('that loses the spool itself ends the process, with everything stored, so that a new one takes over', async () => {
+    const doomed = await Product.start({ config: config(provider.url) });
+    try {
+      const own = await doomed.makeKey();
+      const done = await Promise.all(
+        Array.from({ length: 5 }, (_, n) => ask(doomed.url, { key: own, id: `gone-${n}` })),
+      );
+      rmSync(join(doomed.dataDir, 'spool'), { recursive: true });
+      expect(await doomed.exit(25_000)).toBe(1);
+      expect(doomed.logs).toContain('The spool directory is gone');
+      await doomed.restart();
+      expect((await audit(doomed, onlyOf(provider, 'gone-'), done, embeddedUrl(doomed))).problems).toEqual(
+        [],
+      );
+      expect((await ask(doomed.url, { key: own, id: 'gone-after' })).status).toBe(200);
+    } finally {
+      await doomed.dispose();
+    }
+  }, 90_000);
 
   it('never shows a good end that neither disk nor PostgreSQL took, and keeps its record', async () => {
     const running = slowStreams('b');
