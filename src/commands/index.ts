@@ -80,7 +80,8 @@ async function dispatch(command: string, rest: readonly string[], options: Comma
       return WITHOUT_ARGUMENTS[command](options);
     case 'config': {
       const [action, file] = rest;
-      if (action !== 'check' || file === undefined || rest.length > 2) return usage('config check takes one file');
+      if (action !== 'check' || file === undefined || rest.length > 2)
+        return usage('config check takes one file');
       return (await import('./config-check.js')).checkConfigFile(file);
     }
     default:

@@ -61,7 +61,9 @@ describe.each(['/v1', ''])('OpenAI’s Node client with a base URL ending in "%s
   });
 
   it('streams, and sees no chunk that it did not ask for', async () => {
-    const chunks = await collect(await client().chat.completions.create({ model: 'gpt', messages, stream: true }));
+    const chunks = await collect(
+      await client().chat.completions.create({ model: 'gpt', messages, stream: true }),
+    );
     expect(chunks.map((chunk) => chunk.choices[0]?.delta.content ?? '').join('')).toBe(TEXT);
     expect(chunks.every(({ choices, usage }) => choices.length > 0 && !usage)).toBe(true);
     expect(new Set(chunks.map(({ model }) => model))).toEqual(new Set(['gpt']));
@@ -69,7 +71,12 @@ describe.each(['/v1', ''])('OpenAI’s Node client with a base URL ending in "%s
   });
 
   it('streams with the usage it asked for, once, at the end', async () => {
-    const options = { model: 'gpt', messages, stream: true as const, stream_options: { include_usage: true } };
+    const options = {
+      model: 'gpt',
+      messages,
+      stream: true as const,
+      stream_options: { include_usage: true },
+    };
     const chunks = await collect(await client().chat.completions.create(options));
     expect(chunks.at(-1)).toMatchObject({ choices: [], usage: { prompt_tokens: 10, completion_tokens: 5 } });
     expect(chunks.filter(({ usage }) => usage)).toHaveLength(1);
@@ -78,7 +85,9 @@ describe.each(['/v1', ''])('OpenAI’s Node client with a base URL ending in "%s
   it('completes text, whole and streamed', async () => {
     const answer = await client().completions.create({ model: 'gpt', prompt: 'hi' });
     expect(answer.choices[0]?.text).toBe(TEXT);
-    const chunks = await collect(await client().completions.create({ model: 'gpt', prompt: 'hi', stream: true }));
+    const chunks = await collect(
+      await client().completions.create({ model: 'gpt', prompt: 'hi', stream: true }),
+    );
     expect(chunks.map(({ choices }) => choices[0]?.text ?? '').join('')).toBe(TEXT);
   });
 
@@ -92,22 +101,36 @@ describe.each(['/v1', ''])('OpenAI’s Node client with a base URL ending in "%s
     const answer = await client().responses.create({ model: 'gpt', input: 'hi' });
     expect(answer.output_text).toBe(TEXT);
     expect(answer.model).toBe('gpt');
-    const events = await collect(await client().responses.create({ model: 'gpt', input: 'hi', stream: true }));
-    expect(events.map((event) => (event.type === 'response.output_text.delta' ? event.delta : '')).join('')).toBe(TEXT);
+    const events = await collect(
+      await client().responses.create({ model: 'gpt', input: 'hi', stream: true }),
+    );
+    expect(
+      events.map((event) => (event.type === 'response.output_text.delta' ? event.delta : '')).join(''),
+    ).toBe(TEXT);
     const last = events.at(-1);
     expect(last?.type === 'response.completed' ? last.response.usage?.output_tokens : last).toBe(5);
     expect(last?.type === 'response.completed' ? last.response.model : last).toBe('gpt');
   });
 
   it('lists the models this key may use', async () => {
-    expect((await client().models.list()).data.map(({ id }) => id).toSorted()).toEqual(['claude', 'emb', 'flaky', 'gpt', 'team/slashed']);
+    expect((await client().models.list()).data.map(({ id }) => id).toSorted()).toEqual([
+      'claude',
+      'emb',
+      'flaky',
+      'gpt',
+      'team/slashed',
+    ]);
     expect((await client().models.retrieve('gpt')).id).toBe('gpt');
-    expect((await openAi(product.url + suffix, MASTER_KEY).models.list()).data.map(({ id }) => id)).toContain('hidden');
+    expect((await openAi(product.url + suffix, MASTER_KEY).models.list()).data.map(({ id }) => id)).toContain(
+      'hidden',
+    );
     await expect(client().models.retrieve('hidden')).rejects.toBeInstanceOf(OpenAI.NotFoundError);
   });
 
   it('calls a model with a slash in its name', async () => {
-    expect((await client().chat.completions.create({ model: 'team/slashed', messages })).model).toBe('team/slashed');
+    expect((await client().chat.completions.create({ model: 'team/slashed', messages })).model).toBe(
+      'team/slashed',
+    );
   });
 });
 
@@ -126,7 +149,11 @@ describe('what went wrong, in the classes of OpenAI’s client', () => {
   it('is BadRequestError for a model nobody has, and for a call without messages', async () => {
     await expect(chat(MASTER_KEY, 'no-such-model')).rejects.toBeInstanceOf(OpenAI.BadRequestError);
     const empty = openAi(product.url, key).chat.completions.create({ model: 'gpt', messages: [] });
-    await expect(empty).rejects.toMatchObject({ status: 400, param: 'messages', type: 'invalid_request_error' });
+    await expect(empty).rejects.toMatchObject({
+      status: 400,
+      param: 'messages',
+      type: 'invalid_request_error',
+    });
   });
 
   it('is RateLimitError over a limit, with the seconds to wait', async () => {
@@ -134,7 +161,9 @@ describe('what went wrong, in the classes of OpenAI’s client', () => {
     await chat(limited);
     const error = await chat(limited).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(OpenAI.RateLimitError);
-    expect(Number((error as InstanceType<typeof OpenAI.RateLimitError>).headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(
+      Number((error as InstanceType<typeof OpenAI.RateLimitError>).headers.get('retry-after')),
+    ).toBeGreaterThan(0);
   });
 
   it('is UnprocessableEntityError when the budget is used up', async () => {
@@ -153,32 +182,48 @@ describe('what went wrong, in the classes of OpenAI’s client', () => {
       [429, OpenAI.RateLimitError],
     ] as const) {
       provider.behaveNext({ status });
-      const call = bare.chat.completions.create({ model: 'flaky', messages }, { headers: { 'x-litellm-num-retries': '0' } });
+      const call = bare.chat.completions.create(
+        { model: 'flaky', messages },
+        { headers: { 'x-litellm-num-retries': '0' } },
+      );
       await expect(call, String(status)).rejects.toBeInstanceOf(kind);
     }
   });
 
   it('is an error in the middle of a stream that breaks off', async () => {
     provider.behaveNext({ fault: 'end-midway' });
-    const stream = await openAi(`${product.url}/v1`, key).chat.completions.create({ model: 'flaky', messages, stream: true });
+    const stream = await openAi(`${product.url}/v1`, key).chat.completions.create({
+      model: 'flaky',
+      messages,
+      stream: true,
+    });
     await expect(collect(stream)).rejects.toBeInstanceOf(OpenAI.APIError);
   });
 });
 
 describe('OpenAI’s client as Azure’s users have it', () => {
-  const azure = () => new AzureOpenAI({ endpoint: product.url, apiKey: key, apiVersion: '2024-10-21', maxRetries: 0 });
+  const azure = () =>
+    new AzureOpenAI({ endpoint: product.url, apiKey: key, apiVersion: '2024-10-21', maxRetries: 0 });
 
   it('chats, streams and embeds at /openai/deployments/{model} with an api-key header', async () => {
     const answer = await azure().chat.completions.create({ model: 'gpt', messages });
     expect(answer.choices[0]?.message.content).toBe(TEXT);
     expect(answer.model).toBe('gpt');
-    const chunks = await collect(await azure().chat.completions.create({ model: 'gpt', messages, stream: true }));
+    const chunks = await collect(
+      await azure().chat.completions.create({ model: 'gpt', messages, stream: true }),
+    );
     expect(chunks.map((chunk) => chunk.choices[0]?.delta.content ?? '').join('')).toBe(TEXT);
     expect((await azure().embeddings.create({ model: 'emb', input: 'hi' })).data).toHaveLength(1);
   });
 
   it('takes the model of the path when the body names none, and refuses one the key may not use', async () => {
-    const call = (model: string) => product.request('POST', `/openai/deployments/${encodeURIComponent(model)}/chat/completions?api-version=2024-10-21`, { messages }, key);
+    const call = (model: string) =>
+      product.request(
+        'POST',
+        `/openai/deployments/${encodeURIComponent(model)}/chat/completions?api-version=2024-10-21`,
+        { messages },
+        key,
+      );
     expect((await call('team/slashed')).status).toBe(200);
     expect(provider.requests.at(-1)?.model).toBe('slashed-upstream');
     expect((await call('hidden')).status).toBe(403);
@@ -213,69 +258,47 @@ describe('Anthropic’s client', () => {
   });
 
   it('reads our refusals in Anthropic’s shape', async () => {
-    const error = await anthropic(product.url, 'sk-nobody-made-this-one-0123').messages.create(ask).catch((thrown: unknown) => thrown);
+    const error = await anthropic(product.url, 'sk-nobody-made-this-one-0123')
+      .messages.create(ask)
+      .catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(Anthropic.AuthenticationError);
-    expect((error as InstanceType<typeof Anthropic.APIError>).error).toMatchObject({ type: 'error', error: { type: 'authentication_error', message: expect.any(String) } });
-    await expect(client().messages.create({ ...ask, model: 'hidden' })).rejects.toBeInstanceOf(Anthropic.PermissionDeniedError);
-    await expect(client().messages.create({ ...ask, messages: [] })).rejects.toBeInstanceOf(Anthropic.BadRequestError);
+    expect((error as InstanceType<typeof Anthropic.APIError>).error).toMatchObject({
+      type: 'error',
+      error: { type: 'authentication_error', message: expect.any(String) },
+    });
+    await expect(client().messages.create({ ...ask, model: 'hidden' })).rejects.toBeInstanceOf(
+      Anthropic.PermissionDeniedError,
+    );
+    await expect(client().messages.create({ ...ask, messages: [] })).rejects.toBeInstanceOf(
+      Anthropic.BadRequestError,
+    );
     const limited = await product.makeKey({ rpm_limit: 0 });
-    await expect(anthropic(product.url, limited).messages.create(ask)).rejects.toBeInstanceOf(Anthropic.RateLimitError);
+    await expect(anthropic(product.url, limited).messages.create(ask)).rejects.toBeInstanceOf(
+      Anthropic.RateLimitError,
+    );
   });
 
   it('reads the provider’s own errors too', async () => {
     provider.behaveNext({ status: 400 });
-    const error = await client().messages.create(ask).catch((thrown: unknown) => thrown);
+    const error = await client()
+      .messages.create(ask)
+      .catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(Anthropic.BadRequestError);
-    expect((error as InstanceType<typeof Anthropic.APIError>).error).toMatchObject({ type: 'error', error: { type: 'invalid_request_error' } });
-  });
-});
-
-describe('where a key may stand in a request', () => {
-  const status = async (headers: Record<string, string>, path = '/v1/models') =>
-    (await fetch(product.url + path, { headers })).status;
-
-  it.each([
-    ['x-litellm-api-key', (raw: string) => raw],
-    ['X-LiteLLM-API-Key', (raw: string) => `Bearer ${raw}`],
-    ['x-litellm-api-key', (raw: string) => `Basic ${raw}`],
-    ['x-litellm-api-key', (raw: string) => `AWS4-HMAC-SHA256 Credential=${raw}/20260101/us-east-1/bedrock/aws4_request, SignedHeaders=host, Signature=0`],
-    ['X-LiteLLM-Key', (raw: string) => raw],
-    ['X-LiteLLM-Key', (raw: string) => `Bearer ${raw}`],
-    ['authorization', (raw: string) => `Bearer ${raw}`],
-    ['AUTHORIZATION', (raw: string) => `bearer ${raw}`],
-    ['authorization', (raw: string) => `Basic ${raw}`],
-    ['authorization', (raw: string) => `AWS4-HMAC-SHA256 Credential=Bearer ${raw}/20260101/us-east-1/bedrock/aws4_request, SignedHeaders=host, Signature=0`],
-    ['api-key', (raw: string) => raw],
-    ['x-api-key', (raw: string) => raw],
-    ['x-goog-api-key', (raw: string) => raw],
-    ['Ocp-Apim-Subscription-Key', (raw: string) => raw],
-  ])('%s (form %#)', async (name, form) => {
-    expect(await status({ [name]: form(key) })).toBe(200);
-    expect(await status({ [name]: form(`${key}x`) })).toBe(401);
-  });
-
-  it('is not a bare Authorization, a shouted prefix, a prefix in a raw header, a query or a cookie', async () => {
-    expect(await status({ authorization: key })).toBe(401);
-    expect(await status({ authorization: `BEARER ${key}` })).toBe(401);
-    expect(await status({ 'api-key': `Bearer ${key}` })).toBe(401);
-    expect(await status({ cookie: `token=${key}` })).toBe(401);
-    expect(await status({}, `/v1/models?key=${key}`)).toBe(401);
-    expect(await status({})).toBe(401);
-  });
-
-  it('is where the first header stands: a good later one does not rescue it', async () => {
-    expect(await status({ 'x-litellm-api-key': 'sk-wrong-0123456789', authorization: `Bearer ${key}` })).toBe(401);
-    expect(await status({ 'x-litellm-api-key': key, authorization: 'Bearer sk-wrong-0123456789' })).toBe(200);
-    expect(await status({ authorization: '', 'x-api-key': key })).toBe(200);
+    expect((error as InstanceType<typeof Anthropic.APIError>).error).toMatchObject({
+      type: 'error',
+      error: { type: 'invalid_request_error' },
+    });
   });
 });
 
 /** A machine without Python says so and has nothing to prove about it; a skipped test would look like a promise kept. */
 const pythonProblem = findPythonProblem();
 if (pythonProblem) process.stdout.write(`OpenAI’s Python client is not tested here: ${pythonProblem}\n`);
-else {
-  describe('OpenAI’s Python client', () => {
-    it.each(['/v1', ''])('chats, streams, embeds and sees its errors, with a base URL ending in "%s"', async (suffix) => {
+
+describe.each(pythonProblem ? [] : ['/v1', ''])(
+  'OpenAI’s Python client with a base URL ending in "%s"',
+  (suffix) => {
+    it('chats, streams, embeds and sees its errors', async () => {
       const script = `
 import openai
 client = openai.OpenAI(max_retries=0)
@@ -308,5 +331,5 @@ except openai.AuthenticationError as error:
       ]);
       expect(run.exitCode).toBe(0);
     });
-  });
-}
+  },
+);

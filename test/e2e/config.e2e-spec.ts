@@ -46,7 +46,12 @@ async function modelsOf(product: Product): Promise<string[]> {
 }
 
 const chat = (product: Product, model: string, key = MASTER_KEY) =>
-  product.request('POST', '/v1/chat/completions', { model, messages: [{ role: 'user', content: 'hi' }] }, key);
+  product.request(
+    'POST',
+    '/v1/chat/completions',
+    { model, messages: [{ role: 'user', content: 'hi' }] },
+    key,
+  );
 
 /** Configurations as people have them. `says`: what the check must tell. `models`: it starts, and these can be seen. */
 interface Shape {
@@ -141,7 +146,7 @@ general_settings:
     says: [/unsupported +mcp_servers: /, /unsupported +search_tools: /],
     models: [],
   },
-  'guardrails': {
+  guardrails: {
     yaml: 'model_list: []\nguardrails: [{ guardrail_name: g, litellm_params: { guardrail: presidio, mode: pre_call } }]\n',
     says: [/unsupported +guardrails: .*would weaken security/],
   },
@@ -176,23 +181,37 @@ general_settings:
   },
 };
 
-describe.each(Object.entries(SHAPES))('a configuration with %s', (name, { yaml, says = [], models }) => {
-  it(models ? 'is understood, tells what does nothing yet, and starts' : 'is refused by the check and by the start, with the path and the reason', async () => {
-    const file = write(`${name.replaceAll(/\W+/g, '-')}.yaml`, yaml);
-    const report = await check(file);
-    for (const sentence of says) expect(report.output).toMatch(sentence);
-    expect(report.exitCode).toBe(models ? 0 : 1);
-    if (models) {
-      expect(await withProduct({ config: yaml }, modelsOf)).toEqual(models);
-      return;
-    }
-    const start = await runTollgate(['--config', file, '--port', '0', '--data-dir', join(folder, 'never')]);
-    expect(start.exitCode).toBe(1);
-    expect(start.output).toMatch(/The configuration cannot be used/);
-    const path = /(\w+(?:\.\w+)+|guardrails)/.exec(report.output.split('\n').find((line) => /^(error|unsupported|unknown)/.test(line))?.slice(12) ?? '')?.[1];
-    expect(start.output).toContain(path);
-  });
-});
+const shapes = Object.entries(SHAPES);
+const fileOf = (name: string) => `${name.replaceAll(/\W+/g, '-')}.yaml`;
+
+describe.each(shapes.filter(([, { models }]) => models !== undefined))(
+  'a configuration with %s',
+  (name, shape) => {
+    it('is understood, tells what does nothing yet, and starts', async () => {
+      const report = await check(write(fileOf(name), shape.yaml));
+      for (const sentence of shape.says ?? []) expect(report.output).toMatch(sentence);
+      expect(report.exitCode).toBe(0);
+      expect(await withProduct({ config: shape.yaml }, modelsOf)).toEqual(shape.models);
+    });
+  },
+);
+
+describe.each(shapes.filter(([, { models }]) => models === undefined))(
+  'a configuration with %s',
+  (name, shape) => {
+    it('is refused by the check and by the start, with the path and the reason', async () => {
+      const file = write(fileOf(name), shape.yaml);
+      const report = await check(file);
+      for (const sentence of shape.says ?? []) expect(report.output).toMatch(sentence);
+      expect(report.exitCode).toBe(1);
+      const start = await runTollgate(['--config', file, '--port', '0', '--data-dir', join(folder, 'never')]);
+      expect(start.exitCode).toBe(1);
+      expect(start.output).toMatch(/The configuration cannot be used/);
+      const refusal = report.output.split('\n').find((line) => /^(error|unsupported|unknown) /.test(line));
+      expect(start.output).toContain(refusal?.slice(12).split(':')[0]?.trim());
+    });
+  },
+);
 
 describe('what a refused model says', () => {
   it('names the provider that is not there yet', async () => {
@@ -216,16 +235,26 @@ describe('where values come from', () => {
       ],
       general_settings: { master_key: 'os.environ/LITELLM_MASTER_KEY' },
     };
-    const env = 'LITELLM_MASTER_KEY=a-master-key-out-of-the-env-file\nKEY_OF_FILE="sk-of-the-file"\nKEY_OF_BOTH=sk-loses\n';
-    await withProduct({ config, masterKey: null, files: { '.env': env }, env: { KEY_OF_BOTH: 'sk-wins' } }, async (product) => {
-      for (const name of ['from-file', 'from-process']) expect((await chat(product, name, 'a-master-key-out-of-the-env-file')).status).toBe(200);
-      expect(provider.requests.slice(-2).map(({ headers }) => headers.authorization)).toEqual(['Bearer sk-of-the-file', 'Bearer sk-wins']);
-      expect(product.logs).not.toMatch(/chmod 600 \.env/);
-      chmodSync(join(product.folder, '.env'), 0o644);
-      const doctor = await runTollgate(['doctor'], { cwd: product.folder });
-      expect(doctor.output).toMatch(/\.env: other users of this machine can read this file; run: chmod 600 \.env/);
-      expect(doctor.output + product.logs).not.toMatch(/sk-of-the-file|sk-wins|a-master-key-out/);
-    });
+    const env =
+      'LITELLM_MASTER_KEY=a-master-key-out-of-the-env-file\nKEY_OF_FILE="sk-of-the-file"\nKEY_OF_BOTH=sk-loses\n';
+    await withProduct(
+      { config, masterKey: null, files: { '.env': env }, env: { KEY_OF_BOTH: 'sk-wins' } },
+      async (product) => {
+        for (const name of ['from-file', 'from-process'])
+          expect((await chat(product, name, 'a-master-key-out-of-the-env-file')).status).toBe(200);
+        expect(provider.requests.slice(-2).map(({ headers }) => headers.authorization)).toEqual([
+          'Bearer sk-of-the-file',
+          'Bearer sk-wins',
+        ]);
+        expect(product.logs).not.toMatch(/chmod 600 \.env/);
+        chmodSync(join(product.folder, '.env'), 0o644);
+        const doctor = await runTollgate(['doctor'], { cwd: product.folder });
+        expect(doctor.output).toMatch(
+          /\.env: other users of this machine can read this file; run: chmod 600 \.env/,
+        );
+        expect(doctor.output + product.logs).not.toMatch(/sk-of-the-file|sk-wins|a-master-key-out/);
+      },
+    );
   });
 
   it('puts included files, variables of the file and shared credentials together', async () => {
@@ -239,25 +268,36 @@ model_list:
   - model_name: here
     litellm_params: { model: openai/here, litellm_credential_name: shared }
 `;
-    const included = 'model_list:\n  - model_name: there\n    litellm_params: { model: openai/there, litellm_credential_name: shared }\n';
+    const included =
+      'model_list:\n  - model_name: there\n    litellm_params: { model: openai/there, litellm_credential_name: shared }\n';
     await withProduct({ config: main, files: { 'models.yaml': included } }, async (product) => {
       expect(await modelsOf(product)).toEqual(['here', 'there']);
       expect((await chat(product, 'there')).status).toBe(200);
       expect(provider.requests.at(-1)?.headers.authorization).toBe('Bearer sk-of-the-section');
     });
-    expect((await check(write('lonely.yaml', 'include: [nowhere.yaml]\n'))).output).toMatch(/nowhere\.yaml.*cannot be read/);
+    expect((await check(write('lonely.yaml', 'include: [nowhere.yaml]\n'))).output).toMatch(
+      /nowhere\.yaml.*cannot be read/,
+    );
   });
 
   it('refuses a guard whose variable is not set, and takes it when it is', async () => {
-    const file = write('guard.yaml', 'model_list: []\ngeneral_settings: { allowed_ips: [os.environ/OFFICE_NETWORK] }\n');
+    const file = write(
+      'guard.yaml',
+      'model_list: []\ngeneral_settings: { allowed_ips: [os.environ/OFFICE_NETWORK] }\n',
+    );
     const without = await check(file);
     expect(without.exitCode).toBe(1);
-    expect(without.output).toMatch(/general_settings\.allowed_ips\.0: this setting restricts access and the variable it names is not set/);
+    expect(without.output).toMatch(
+      /general_settings\.allowed_ips\.0: this setting restricts access and the variable it names is not set/,
+    );
     expect((await check(file, { OFFICE_NETWORK: '10.0.0.0/8' })).exitCode).toBe(0);
   });
 
   it('takes the store from the file, and the environment before it, with one notice', async () => {
-    const config = { model_list: [], general_settings: { database_url: 'postgresql://nobody@127.0.0.1:9/nothing' } };
+    const config = {
+      model_list: [],
+      general_settings: { database_url: 'postgresql://nobody@127.0.0.1:9/nothing' },
+    };
     await withProduct({ config }, async (product) => {
       expect((await product.request('GET', '/key/list')).status).toBe(200);
       expect(product.logs.match(/database_url/g)).toHaveLength(1);
@@ -267,18 +307,25 @@ model_list:
 
 /** A folder of real files, for whoever has one: each must start, or say which feature keeps it from starting. */
 const samples = process.env.TOLLGATE_CONFIG_SAMPLES;
-if (samples === undefined) process.stdout.write('TOLLGATE_CONFIG_SAMPLES names no folder of configuration files: only our own shapes are checked\n');
-else {
-  describe('every file of TOLLGATE_CONFIG_SAMPLES', () => {
-    it.each(readdirSync(samples).filter((name) => /\.ya?ml$/.test(name)))('%s starts, or says precisely what is not there yet', async (name) => {
-      const report = await check(join(samples, name));
-      if (report.exitCode !== 0) {
-        expect(report.output).toMatch(/^(?:error|unsupported|unknown) +[\w.-]+: .*(?:not there yet, and to ignore|expected)/m);
-        return;
-      }
-      await withProduct({ config: readFileSync(join(samples, name), 'utf8') }, async (product) => {
-        expect((await product.request('GET', '/v1/models')).status).toBe(200);
-      });
+if (samples === undefined) {
+  process.stdout.write(
+    'TOLLGATE_CONFIG_SAMPLES names no folder: only configurations of our own are checked\n',
+  );
+}
+const sampleFiles = samples === undefined ? [] : readdirSync(samples).filter((name) => /\.ya?ml$/.test(name));
+
+describe.each(sampleFiles)('%s of TOLLGATE_CONFIG_SAMPLES', (name) => {
+  it('starts, or says precisely what is not there yet', async () => {
+    const file = join(samples ?? '', name);
+    const report = await check(file);
+    if (report.exitCode !== 0) {
+      expect(report.output).toMatch(
+        /^(?:error|unsupported|unknown) +[\w.-]+: .*(?:not there yet, and to ignore|expected)/m,
+      );
+      return;
+    }
+    await withProduct({ config: readFileSync(file, 'utf8') }, async (product) => {
+      expect((await product.request('GET', '/v1/models')).status).toBe(200);
     });
   });
-}
+});

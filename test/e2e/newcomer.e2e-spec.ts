@@ -37,7 +37,10 @@ function inShell(lines: readonly string[]) {
     timeout: 30_000,
   });
   if (run.status !== 0) throw new Error(`the printed lines failed:\n${run.stdout}\n${run.stderr}`);
-  return { answers: run.stdout.split('\n').filter(Boolean), costs: [...run.stderr.matchAll(/cost=([\d.]+);/g)].map(([, cost]) => Number(cost)) };
+  return {
+    answers: run.stdout.split('\n').filter(Boolean),
+    costs: [...run.stderr.matchAll(/cost=([\d.]+);/g)].map(([, cost]) => Number(cost)),
+  };
 }
 
 /** The files of the data directory a person could open; PostgreSQL's own folder is not looked into. */
@@ -55,6 +58,7 @@ describe('the first minute with nothing configured', () => {
     expect(max_budget).toBe(1);
     expect(spend).toBeGreaterThan(0);
     expect(costs).toEqual([spend]);
+    expect(product.logs).not.toContain(key);
   });
 
   it('says where it listens and where its data is', () => {
@@ -78,7 +82,9 @@ describe('a data directory', () => {
   it('serves one product at a time: a second one is told who has it', async () => {
     const second = await runTollgate(['--port', '0', '--data-dir', product.dataDir]);
     expect(second.exitCode).toBe(1);
-    expect(second.output).toMatch(new RegExp(`data directory ${product.dataDir} is in use by process ${product.pid}`));
+    expect(second.output).toMatch(
+      new RegExp(`data directory ${product.dataDir} is in use by process ${product.pid}`),
+    );
     expect(second.output).not.toMatch(/\n\s+at /);
     expect((await product.request('GET', '/health/readiness')).status).toBe(200);
   });
@@ -97,7 +103,9 @@ describe('a data directory', () => {
     const [, , key] = inShell(printedLines()).answers;
     await product.kill();
     await product.restart();
-    const info = (await (await product.request('GET', '/key/info', undefined, key)).json()) as { info: { spend: number } };
+    const info = (await (await product.request('GET', '/key/info', undefined, key)).json()) as {
+      info: { spend: number };
+    };
     expect(info.info.spend).toBeGreaterThan(0);
   });
 
@@ -119,7 +127,16 @@ describe('what the command says', () => {
   it('answers --help, help and --version', async () => {
     const help = await tollgate(['--help']);
     expect(help.exitCode).toBe(0);
-    for (const word of ['migrate', 'doctor', 'config check', '--config', '--port', '--host', '--data-dir', 'DATABASE_URL']) {
+    for (const word of [
+      'migrate',
+      'doctor',
+      'config check',
+      '--config',
+      '--port',
+      '--host',
+      '--data-dir',
+      'DATABASE_URL',
+    ]) {
       expect(help.output).toContain(word);
     }
     expect(await tollgate(['help'])).toEqual(help);
@@ -161,8 +178,12 @@ describe('what the command says', () => {
   });
 
   it('points at the line of a broken file, and at the path of a wrong setting', async () => {
-    expect((await tollgate(['--config', file('broken.yaml', 'model_list: [1\n')])).output).toMatch(/broken\.yaml:\d+:\d+: /);
-    expect((await tollgate(['--config', file('wrong.yaml', 'model_list: 5\n')])).output).toMatch(/model_list: expected a list of models, got number/);
+    expect((await tollgate(['--config', file('broken.yaml', 'model_list: [1\n')])).output).toMatch(
+      /broken\.yaml:\d+:\d+: /,
+    );
+    expect((await tollgate(['--config', file('wrong.yaml', 'model_list: 5\n')])).output).toMatch(
+      /model_list: expected a list of models, got number/,
+    );
   });
 
   it('tells a store that is away from a wrong address of it', async () => {
@@ -175,10 +196,18 @@ describe('what the command says', () => {
   });
 
   it('checks a file: understood is 0, would not start is 1, each finding with its path', async () => {
-    const good = await tollgate(['config', 'check', file('good.yaml', 'general_settings:\n  alow_user_auth: true\n')]);
+    const good = await tollgate([
+      'config',
+      'check',
+      file('good.yaml', 'general_settings:\n  alow_user_auth: true\n'),
+    ]);
     expect(good.exitCode).toBe(0);
     expect(good.output).toMatch(/unknown\s+general_settings\.alow_user_auth: .*allow_user_auth/);
-    const unsafe = await tollgate(['config', 'check', file('unsafe.yaml', 'guardrails:\n  - guardrail_name: g\n')]);
+    const unsafe = await tollgate([
+      'config',
+      'check',
+      file('unsafe.yaml', 'guardrails:\n  - guardrail_name: g\n'),
+    ]);
     expect(unsafe.output).toMatch(/unsupported\s+guardrails: .*weaken security/);
     expect(unsafe.output).toContain('unsafe.yaml would not start.');
     expect(unsafe.exitCode).toBe(1);
@@ -195,9 +224,20 @@ describe('what the command says', () => {
   });
 
   it('runs the checklist of production', async () => {
-    const run = await tollgate(['doctor', '--production'], { NODE_ENV: 'production', LITELLM_MASTER_KEY: 'a-long-and-quite-random-key-93k2' });
+    const run = await tollgate(['doctor', '--production'], {
+      NODE_ENV: 'production',
+      LITELLM_MASTER_KEY: 'a-long-and-quite-random-key-93k2',
+    });
     expect(run.exitCode).toBe(0);
-    for (const topic of ['NODE_ENV is production', 'master key is strong', 'allowed_ips', 'litellm_settings.rpm', 'CORS', 'Logs are JSON', 'HTTPS']) {
+    for (const topic of [
+      'NODE_ENV is production',
+      'master key is strong',
+      'allowed_ips',
+      'litellm_settings.rpm',
+      'CORS',
+      'Logs are JSON',
+      'HTTPS',
+    ]) {
       expect(run.output).toContain(topic);
     }
   });

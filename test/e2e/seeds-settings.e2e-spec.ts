@@ -16,7 +16,10 @@ describe('the guides’ other settings', () => {
   it.each([
     ['a key in the file', 'general_settings: { master_key: "sk-hardcoded-key-123" }'],
     ['every origin', 'general_settings: { cors_origin: "*" }'],
-    ['PostgreSQL over TLS', 'general_settings: { database_url: "postgresql://user:pass@localhost/litellm?sslmode=require" }'],
+    [
+      'PostgreSQL over TLS',
+      'general_settings: { database_url: "postgresql://user:pass@localhost/litellm?sslmode=require" }',
+    ],
   ])('understands %s', async (_name, yaml) => {
     const report = await check(yaml);
     expect(report.output).toMatch(/is understood/);
@@ -24,13 +27,41 @@ describe('the guides’ other settings', () => {
   });
 
   it.each([
-    ['JWT sign-in', 'general_settings: { master_key: sk-1234, enable_jwt_auth: True, litellm_jwtauth: { admin_jwt_scope: "litellm-proxy-admin" } }', 'general_settings.enable_jwt_auth'],
-    ['JWT routes and teams', 'general_settings: { enable_jwt_auth: True, litellm_jwtauth: { admin_allowed_routes: ["/v1/embeddings"], team_id_jwt_field: "client_id", public_key_ttl: 600, user_allowed_email_domain: "my-co.com", user_id_upsert: true } }', 'general_settings.enable_jwt_auth'],
-    ['flat JWT settings', 'general_settings: { enable_jwt_auth: true, jwt_public_key_url: "https://your-domain.com/jwks.json", jwt_audience: a, jwt_admin_scope: s }', 'general_settings.enable_jwt_auth'],
-    ['OAuth2', 'general_settings: { enable_oauth2_auth: true, oauth_token_info_endpoint: "https://o.example", oauth_client_id: i, oauth_client_secret: s }', 'general_settings.enable_oauth2_auth'],
-    ['OAuth2 proxy headers', 'general_settings: { enable_oauth2_proxy_auth: true, oauth2_config_mappings: { user_id: X-Goog-Authenticated-User-Email } }', 'general_settings.enable_oauth2_proxy_auth'],
-    ['custom authentication', 'general_settings: { custom_auth: "path.to.your.custom_auth_function", allow_user_auth: true }', 'general_settings.custom_auth'],
-    ['logs without personal data', 'general_settings: { anonymize_logs: true, data_retention_days: 30 }', 'general_settings.anonymize_logs'],
+    [
+      'JWT sign-in',
+      'general_settings: { master_key: sk-1234, enable_jwt_auth: True, litellm_jwtauth: { admin_jwt_scope: "litellm-proxy-admin" } }',
+      'general_settings.enable_jwt_auth',
+    ],
+    [
+      'JWT routes and teams',
+      'general_settings: { enable_jwt_auth: True, litellm_jwtauth: { admin_allowed_routes: ["/v1/embeddings"], team_id_jwt_field: "client_id", public_key_ttl: 600, user_allowed_email_domain: "my-co.com", user_id_upsert: true } }',
+      'general_settings.enable_jwt_auth',
+    ],
+    [
+      'flat JWT settings',
+      'general_settings: { enable_jwt_auth: true, jwt_public_key_url: "https://your-domain.com/jwks.json", jwt_audience: a, jwt_admin_scope: s }',
+      'general_settings.enable_jwt_auth',
+    ],
+    [
+      'OAuth2',
+      'general_settings: { enable_oauth2_auth: true, oauth_token_info_endpoint: "https://o.example", oauth_client_id: i, oauth_client_secret: s }',
+      'general_settings.enable_oauth2_auth',
+    ],
+    [
+      'OAuth2 proxy headers',
+      'general_settings: { enable_oauth2_proxy_auth: true, oauth2_config_mappings: { user_id: X-Goog-Authenticated-User-Email } }',
+      'general_settings.enable_oauth2_proxy_auth',
+    ],
+    [
+      'custom authentication',
+      'general_settings: { custom_auth: "path.to.your.custom_auth_function", allow_user_auth: true }',
+      'general_settings.custom_auth',
+    ],
+    [
+      'logs without personal data',
+      'general_settings: { anonymize_logs: true, data_retention_days: 30 }',
+      'general_settings.anonymize_logs',
+    ],
   ])('refuses %s until it is there, instead of starting without it', async (_name, yaml, path) => {
     const report = await check(yaml);
     expect(report.exitCode).toBe(1);

@@ -78,7 +78,8 @@ export class OwnedProcess {
     }, limitMs);
     await this.#exited;
     clearTimeout(timer);
-    if (late) throw new Error(`process ${this.pid} did not end within ${limitMs} ms\n${this.output.slice(-4_000)}`);
+    if (late)
+      throw new Error(`process ${this.pid} did not end within ${limitMs} ms\n${this.output.slice(-4_000)}`);
   }
 
   /** The hard crash: no handler of its own runs. */

@@ -30,7 +30,8 @@ export class Shell {
     const { exitCode, output } = await this.run(line);
     const cut = output.lastIndexOf('\n');
     const status = Number(output.slice(cut + 1));
-    if (exitCode !== 0 || !Number.isInteger(status)) throw new Error(`curl ended with ${exitCode}: ${output}\n${line}`);
+    if (exitCode !== 0 || !Number.isInteger(status))
+      throw new Error(`curl ended with ${exitCode}: ${output}\n${line}`);
     const text = output.slice(0, cut);
     return { status, text, json: /^\s*[{[]/.test(text) ? JSON.parse(text) : undefined };
   }

@@ -12,11 +12,17 @@ const whole = (text: string, shown: string | undefined) => {
 };
 
 /** The stream as the client sees it, cut into pieces of `size` bytes. */
-function streamed(text: string, shown: string, endpoint: 'chat' | 'messages' | 'responses', size: number): string {
+function streamed(
+  text: string,
+  shown: string,
+  endpoint: 'chat' | 'messages' | 'responses',
+  size: number,
+): string {
   const relay = new SseRelay(dialectOf(endpoint), false, new ShownModel(shown));
   const bytes = Buffer.from(text);
   const out: Buffer[] = [];
-  for (let at = 0; at < bytes.length; at += size) out.push(Buffer.from(relay.push(bytes.subarray(at, at + size))));
+  for (let at = 0; at < bytes.length; at += size)
+    out.push(Buffer.from(relay.push(bytes.subarray(at, at + size))));
   expect(relay.end()).toBe(true);
   return Buffer.concat([...out, relay.tail]).toString();
 }
@@ -25,9 +31,14 @@ describe('the model’s name in a whole answer', () => {
   const answer = (name: string, padding = '') =>
     `{ "id": "x", "model": ${name}, "choices":[{"message":{"content":"say \\"model\\": \\"up\\" ü${padding}"}}],"usage":{"prompt_tokens":1,"completion_tokens":1}}`;
 
-  it.each(['', 'x'.repeat(20_000)])('is the one asked for, and nothing else changes (padding of %#)', (padding) => {
-    expect(whole(answer('"up"', padding), 'my/größe $& "1"').toString()).toBe(answer(JSON.stringify('my/größe $& "1"'), padding));
-  });
+  it.each(['', 'x'.repeat(20_000)])(
+    'is the one asked for, and nothing else changes (padding of %#)',
+    (padding) => {
+      expect(whole(answer('"up"', padding), 'my/größe $& "1"').toString()).toBe(
+        answer(JSON.stringify('my/größe $& "1"'), padding),
+      );
+    },
+  );
 
   it('keeps the very same bytes when it is the same, absent or not ours to change', () => {
     const body = Buffer.from(answer('"up"'));
@@ -51,7 +62,8 @@ describe('the model’s name in a stream', () => {
   });
 
   it('waits for Azure’s second frame, where the name is', () => {
-    const azure = (model: string) => `data: {"id":"","model":"","choices":[],"prompt_filter_results":[]}\n\n${stream(model)}`;
+    const azure = (model: string) =>
+      `data: {"id":"","model":"","choices":[],"prompt_filter_results":[]}\n\n${stream(model)}`;
     expect(streamed(azure('gpt-4o-2024-08-06'), 'gpt-4o', 'chat', 100_000)).toBe(azure('gpt-4o'));
   });
 

@@ -50,7 +50,10 @@ export class ShownModel {
       return out;
     }
     // A function, because `$` in a name would mean something in a replacement text.
-    return Buffer.from(bytes.toString('latin1').replaceAll(this.#written, () => this.#replacement), 'latin1');
+    return Buffer.from(
+      bytes.toString('latin1').replaceAll(this.#written, () => this.#replacement),
+      'latin1',
+    );
   }
 
   /** For a whole answer whose member was found already: a large body is not searched again. */
