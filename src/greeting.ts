@@ -8,7 +8,8 @@ export function greeting(config: Config, url: string, store: string): string {
   const keyFile = join(dataDir, MASTER_KEY_FILE);
   const master =
     config.auth.masterKeySource === 'generated' ? `$(cat ${quote(keyFile)})` : '$LITELLM_MASTER_KEY';
-  const model = config.models.find(({ modelName }) => !modelName.includes('*'))?.modelName ?? 'demo';
+  // With wildcards only, the name is the reader's choice.
+  const model = config.models.find(({ modelName }) => !modelName.includes('*'))?.modelName ?? 'YOUR-MODEL';
   const body = `{"model":"${model}","messages":[{"role":"user","content":"Hello"}]}`;
   const lines = [
     '',

@@ -216,6 +216,11 @@ describe('OpenAI’s client as Azure’s users have it', () => {
     expect((await azure().embeddings.create({ model: 'emb', input: 'hi' })).data).toHaveLength(1);
   });
 
+  it('reaches the Responses API where Azure’s newer clients look for it', async () => {
+    const answer = await openAi(`${product.url}/openai/v1`, key).responses.create({ model: 'gpt', input: 'hi' });
+    expect(answer.output_text).toBe(TEXT);
+  });
+
   it('takes the model of the path when the body names none, and refuses one the key may not use', async () => {
     const call = (model: string) =>
       product.request(

@@ -131,6 +131,7 @@ export const POLICY = {
   'POST /openai/deployments/{model}/embeddings': openAi,
   'POST /v1/responses': openAi,
   'POST /responses': openAi,
+  'POST /openai/v1/responses': openAi,
   'POST /v1/messages': anthropic,
 
   'GET /v1/models': modelList,

@@ -17,6 +17,7 @@ const EXACT: Readonly<Record<string, CompletionRoute>> = {
   '/embeddings': { policy: 'POST /embeddings', endpoint: 'embeddings' },
   '/v1/responses': { policy: 'POST /v1/responses', endpoint: 'responses' },
   '/responses': { policy: 'POST /responses', endpoint: 'responses' },
+  '/openai/v1/responses': { policy: 'POST /openai/v1/responses', endpoint: 'responses' },
   '/v1/messages': { policy: 'POST /v1/messages', endpoint: 'messages' },
 };
 
