@@ -19,6 +19,13 @@ describe('a JSON answer', () => {
   });
 
   const padding = `"data":"${'x'.repeat(20_000)}",`;
+  it.each([{ prompt_tokens: 0, completion_tokens: 0 }, { prompt_tokens: -9, completion_tokens: -9, total_tokens: -18 }, { prompt_tokens: NaN, completion_tokens: 1e300 }])(
+    'takes a bill that counts nothing for none, so that the answer is estimated: %j',
+    (usage) => {
+      expect(answer({ usage })?.usage).toBeUndefined();
+    },
+  );
+
   it.each(['<html>', '', '[1]', '{"a":1', '{"id":"x","usage":{"prompt_tokens":1}'])('is refused when it is no whole object, short or long: %j', (text) => {
     expect(answer(text)).toBeUndefined();
     expect(answer(text.replace('{', `{${padding}`).replace('[', `["${padding.replaceAll('"', '')}",`).replace('<', `<${padding}`))).toBeUndefined();

@@ -9,6 +9,8 @@ export interface Member {
 
 /** No real call nests deeper; a bound keeps every later walk over the body bounded too. */
 const MAX_DEPTH = 128;
+/** No request schema has a tenth of it; hundreds of thousands of names would hold the process while they are remembered. */
+const MAX_MEMBERS = 1_000;
 /** Strings shorter than this are walked in place; a native search costs as much as walking about so many bytes. */
 const WALK_BYTES = 64;
 
@@ -33,7 +35,7 @@ const PLAIN_NAME = /^[a-z0-9_]*$/;
 /**
  * Finds the members of one JSON object in a single pass. The bytes must be JSON that a parser accepts. Throws
  * `request.invalid` for a name that occurs twice (escapes decoded, so `mod\u0065l` is `model`), for a case variant of a
- * governed name, and for nesting beyond the bound: the attack is one body that we and the upstream read differently.
+ * governed name, and for more members or deeper nesting than any real call has: the attack is one body that we and the upstream read differently.
  */
 export function scanMembers(bytes: Uint8Array, start = 0): Map<string, Member> {
   const members = new Map<string, Member>();
@@ -49,6 +51,9 @@ export function scanMembers(bytes: Uint8Array, start = 0): Map<string, Member> {
     const valueStart = skipSpace(bytes, at + 1);
     const valueEnd = endOfValue(bytes, valueStart);
     if (members.has(name)) throw refused(name, 'occurs twice');
+    if (members.size >= MAX_MEMBERS) {
+      throw new GatewayError('request.invalid', `An object of the request body has more than ${MAX_MEMBERS} members.`, { param: 'request_body' });
+    }
     if (!PLAIN_NAME.test(name)) assertNoVariant(name);
     members.set(name, { keyStart, valueStart, valueEnd });
     at = skipSpace(bytes, valueEnd);

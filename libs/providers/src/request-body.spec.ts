@@ -7,6 +7,14 @@ import { parseRequestBody } from './request-body.js';
 const read = (text: string) => parseRequestBody(Buffer.from(text));
 
 describe('a request body', () => {
+  /** Remembering hundreds of thousands of names held the process for half a second. */
+  it('with more members than any call has is refused, in the body and in its metadata', () => {
+    const many = Object.fromEntries(Array.from({ length: 1_001 }, (_, at) => [`f${at}`, 1]));
+    expect(() => read(JSON.stringify(many))).toThrow(/more than 1000 members/);
+    expect(() => read(JSON.stringify({ metadata: many }))).toThrow(/more than 1000 members/);
+    expect(() => read(JSON.stringify({ messages: [many] }))).not.toThrow();
+  });
+
   it('is kept byte for byte, with its members found', () => {
     const text = ' {"model" : "a\\"b", "messages":[{"role":"user","content":"}{][,\\\\"}], "n":1e2 ,"ünï":null}\n';
     const body = read(text);

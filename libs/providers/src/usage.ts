@@ -21,6 +21,8 @@ export function openAiUsage(raw: unknown): Usage | undefined {
   const reasoningTokens = count(member(outputDetails, 'reasoning_tokens'));
   // Some providers count reasoning beside the completion and only the total tells: what was spent is the larger.
   const outputTokens = Math.max(count(output), reasoningTokens, total - inputTokens);
+  // Zeros, or what count() made of lies: a bill that counts nothing is none, so that the answer is estimated and not free.
+  if (inputTokens === 0 && outputTokens === 0) return undefined;
   const cached = count(member(inputDetails, 'cached_tokens')) || count(member(raw, 'prompt_cache_hit_tokens'));
   return {
     inputTokens,
