@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type CallFacts, NO_USAGE } from '#libs/kernel';
 import type { Deployment } from '#libs/routing';
-import { boundOf, clampedOutputTokens } from './bounds.js';
+import { boundOf, clampedOutputTokens, costsNothing } from './bounds.js';
 import { inputTokenBound } from './input-bound.js';
 import { costOf } from './price-book/cost.js';
 import { PriceBook } from './price-book/price-book.js';
@@ -41,6 +41,15 @@ const bound = (given: Partial<CallFacts>, over: Partial<Deployment> = {}): Retur
 };
 
 describe('what a call can cost at most', () => {
+  it('is known to be nothing only where both prices are said to be 0', () => {
+    const free = { input_cost_per_token: '0', output_cost_per_token: '0' };
+    expect(costsNothing(bound({ maxOutputTokens: 5 }, { prices: free }))).toBe(true);
+    expect(costsNothing(bound({ maxOutputTokens: 5 }, { prices: { ...free, output_cost_per_token: '0.001' } }))).toBe(false);
+    expect(costsNothing(bound({ maxOutputTokens: 5 }, { prices: { ...free, input_cost_per_token: '0.001' } }))).toBe(false);
+    expect(costsNothing(bound({ maxOutputTokens: 5 }, { prices: {} }))).toBe(false);
+    expect(costsNothing(bound({ endpoint: 'embeddings', inputTokenBound: 0 }, { prices: free }))).toBe(false);
+  });
+
   it('is the input plus every choice of the longest answer', () => {
     expect(bound({ maxOutputTokens: 100, choices: 3 })).toMatchObject({
       inputNanoUsd: 5_000_000n,

@@ -104,6 +104,11 @@ export function clampedOutputTokens(grantedNanoUsd: NanoUsd, bound: Bound): numb
   return tokens >= bound.minOutputTokens ? Math.min(bound.outputTokens, Math.floor(tokens)) : undefined;
 }
 
+/** Whether the price is known to be zero for input and output: no budget stands in the way of such a call (contract/limits 0). */
+export function costsNothing({ priced, fullNanoUsd, outputRate, inputTokens }: Bound): boolean {
+  return priced && fullNanoUsd === 0n && outputRate === 0 && inputTokens > 0;
+}
+
 /** The longest answer of one choice; undefined when nobody knows it. */
 function outputBound(facts: CallFacts, deployment: Deployment): number | undefined {
   if (facts.endpoint === 'embeddings') return 0;

@@ -4,7 +4,7 @@ import { type Claim, Counters, type Refusal } from '#libs/counters';
 import { type CallFacts, Clock, GatewayError, type NanoUsd, type Principal, type Usage } from '#libs/kernel';
 import type { Deployment } from '#libs/routing';
 import { Logger } from '#libs/telemetry';
-import { type Bound, boundOf } from './bounds.js';
+import { type Bound, boundOf, costsNothing } from './bounds.js';
 import { type CallEnding, type ChargedCost, chargeFor } from './charge-rules.js';
 import { lifetimeKey } from './counter-key.js';
 import { explainRefusal } from './explain.js';
@@ -81,8 +81,9 @@ export class Budgets implements OnApplicationShutdown {
     }
   }
 
-  /** Adds one money claim per budget of the caller. Counters must be open. */
+  /** Adds one money claim per budget of the caller; none for a model that costs nothing. Counters must be open. */
   claims(principal: Principal, bound: Bound, nowMs: number, out: Claim[]): void {
+    if (costsNothing(bound)) return;
     for (const { budget, key, period } of this.#of(principal, nowMs).budgets) {
       out.push({
         kind: 'money',
