@@ -34,6 +34,14 @@ describe('a dollar amount', () => {
     );
   });
 
+  it('is the same number whichever way it is made', () => {
+    fc.assert(
+      fc.property(fc.bigInt({ min: -(10n ** 18n), max: 10n ** 18n }), (nano) => {
+        expect(usdNumber(nano)).toBe(Number(formatUsd(nano)));
+      }),
+    );
+  });
+
   it('prints negative amounts, which adjustments are', () => {
     expect(formatUsd(-1_500_000_000n)).toBe('-1.5');
   });

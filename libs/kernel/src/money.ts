@@ -27,11 +27,26 @@ function toPlainDecimal(value: number): string {
 export function formatUsd(nano: NanoUsd): string {
   const sign = nano < 0n ? '-' : '';
   const absolute = nano < 0n ? -nano : nano;
-  const fraction = (absolute % NANO_PER_USD).toString().padStart(9, '0').replace(/0+$/, '');
-  return `${sign}${absolute / NANO_PER_USD}${fraction && `.${fraction}`}`;
+  if (absolute > MAX_SAFE_NANO) return `${sign}${absolute / NANO_PER_USD}${fractionOf(Number(absolute % NANO_PER_USD))}`;
+  // Below nine million dollars doubles hold every nano-dollar, and cost a fifth of bigints: each answer prints several amounts.
+  const exact = Number(absolute);
+  const fraction = exact % 1e9;
+  return `${sign}${(exact - fraction) / 1e9}${fractionOf(fraction)}`;
+}
+
+const MAX_SAFE_NANO = BigInt(Number.MAX_SAFE_INTEGER);
+
+function fractionOf(nano: number): string {
+  if (nano === 0) return '';
+  const digits = String(1e9 + nano);
+  let end = 10;
+  while (digits.charCodeAt(end - 1) === 48) end -= 1;
+  return `.${digits.slice(1, end)}`;
 }
 
 /** Dollars as a JSON number, for the wire shapes that promise one. Exact to a double; never used for arithmetic. */
 export function usdNumber(nano: NanoUsd): number {
+  // Both operands are exact below that, so the quotient is the double nearest to the amount.
+  if (nano >= -MAX_SAFE_NANO && nano <= MAX_SAFE_NANO) return Number(nano) / 1e9;
   return Number(formatUsd(nano));
 }

@@ -2,7 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { Budgets } from '#libs/budget';
 import { GatewayError, type Principal } from '#libs/kernel';
 import type { RequestBody, UpstreamFailure } from '#libs/providers';
-import { failureKind, fallbacksFor, maxRetriesFor, type Resolution, retryDelayMs, Router, shouldRetry } from '#libs/routing';
+import { type DeploymentSeries, Metrics } from '#libs/telemetry';
+import { type Deployment, failureKind, fallbacksFor, maxRetriesFor, type Resolution, retryDelayMs, Router, shouldRetry } from '#libs/routing';
 import { Config } from '#libs/config';
 import { Admissions } from './admissions.js';
 import { Attempts } from './attempts.js';
@@ -10,7 +11,7 @@ import type { Call } from './call.js';
 import type { ClientAnswer } from './client-answer.js';
 import { type Asked, Entrance } from './entrance.js';
 import { assertFitsContext } from './context-window.js';
-import { makePlan } from './plan.js';
+import { type Candidate, makePlan } from './plan.js';
 import type { Ticket } from './ticket.js';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -30,6 +31,7 @@ export class Completions {
     private readonly admissions: Admissions,
     private readonly attempts: Attempts,
     private readonly config: Config,
+    private readonly metrics: Metrics,
   ) {}
 
   /** Resolves when the client has its answer and the spend is durable; throws what the client must be told instead. */
@@ -106,16 +108,11 @@ export class Completions {
       const candidate = candidates[at];
       if (!candidate) throw new Error('a ticket without a candidate');
       const outcome = await this.attempts.make(call, answer, asked, ticket, candidate);
-      if (outcome.kind === 'answered') this.router.report(candidate.deployment, 'success');
+      if (outcome.kind === 'answered') this.#succeeded(candidate);
       if (outcome.kind === 'outdated') return 'outdated';
       if (outcome.kind !== 'failed' && outcome.kind !== 'broken') return 'done';
       const { failure } = outcome;
-      this.router.report(candidate.deployment, {
-        status: failure.status,
-        ...(failure.retryAfterMs === undefined ? {} : { retryAfterMs: failure.retryAfterMs }),
-        // A caller's impatience says nothing about the deployment.
-        callerTimeout: failure.error.code === 'upstream.timeout' && hasOwnTimeout(asked),
-      });
+      this.#failed(candidate, failure, asked);
       if (outcome.kind === 'broken') return 'done';
       const maxRetries = maxRetriesFor(asked.headers.numRetries, candidate.deployment.maxRetries, this.config.router.numRetries);
       const healthy = this.router.healthyCount(deployments);
@@ -132,6 +129,27 @@ export class Completions {
       retries += 1;
       call.retries += 1;
     }
+  }
+
+  #succeeded({ deployment, upstreamModel }: Candidate): void {
+    this.router.report(deployment, 'success');
+    this.#series(deployment, upstreamModel).succeeded();
+  }
+
+  #failed({ deployment, upstreamModel }: Candidate, failure: UpstreamFailure, asked: Asked): void {
+    this.router.report(deployment, {
+      status: failure.status,
+      ...(failure.retryAfterMs === undefined ? {} : { retryAfterMs: failure.retryAfterMs }),
+      // A caller's impatience says nothing about the deployment.
+      callerTimeout: failure.error.code === 'upstream.timeout' && hasOwnTimeout(asked),
+    });
+    const series = this.#series(deployment, upstreamModel);
+    series.failed(failure.status || failure.error.status);
+    if (this.router.cooldownRemainingMs(deployment) > 0) series.cooledDown();
+  }
+
+  #series({ id, provider, apiBase }: Deployment, model: string): DeploymentSeries {
+    return this.metrics.deployment({ id, model, provider, apiBase });
   }
 
   #fallback(asked: Asked, from: Resolution, failed: GatewayError, tried: ReadonlySet<string>, hops: number): Resolution | undefined {
