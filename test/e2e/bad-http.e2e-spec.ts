@@ -8,18 +8,22 @@ let pid: number;
 let text: string;
 
 beforeAll(async () => {
-  gate = await GovernedProduct.start((provider) => ({ model_list: [modelEntry('m', provider)], router_settings: { num_retries: 0 } }));
+  gate = await GovernedProduct.start((provider) => ({
+    model_list: [modelEntry('m', provider)],
+    router_settings: { num_retries: 0 },
+  }));
   key = await gate.makeKey();
   pid = gate.product.pid;
   text = JSON.stringify(chatBody());
 });
 afterAll(() => gate?.dispose());
-afterEach(async () => {
+async function expectUnharmed(): Promise<void> {
   gate.provider.reset();
   expect(gate.product.pid).toBe(pid);
   expect(await gate.isReady()).toBe(true);
   expect(gate.product.logs).not.toMatch(/\n\s+at |"stack"|node:internal|unhandled/i);
-});
+}
+afterEach(expectUnharmed);
 
 const raw = (...pieces: (string | Buffer)[]): Promise<RawAnswer> => sendRaw(gate.product.port, pieces);
 const call = (headers: string, path = '/v1/chat/completions', body = text): string =>
@@ -35,7 +39,8 @@ function expectClear(answer: RawAnswer, statuses: readonly number[]): void {
 }
 
 describe('a request line', () => {
-  const admin = (path: string): string => `POST ${path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${gate.product.masterKey}\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}`;
+  const admin = (path: string): string =>
+    `POST ${path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${gate.product.masterKey}\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}`;
   it.each([
     '//key/generate',
     '/key//generate',
@@ -78,24 +83,41 @@ describe('a request line', () => {
     expectClear(await raw(call(bearer(), path)), [400, 404]);
   });
 
-  it.each(['x\r\nhost: y', 'evil.example', 'localhost:22', '169.254.169.254', '', 'x'.repeat(5_000)])('with Host %j is judged by its path alone', async (host) => {
-    const answer = await raw(`GET /key/list HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`);
-    expectClear(answer, [400, 401]);
-    expect(answer.text).not.toContain('evil.example');
-  });
+  it.each(['x\r\nhost: y', 'evil.example', 'localhost:22', '169.254.169.254', '', 'x'.repeat(5_000)])(
+    'with Host %j is judged by its path alone',
+    async (host) => {
+      const answer = await raw(`GET /key/list HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`);
+      expectClear(answer, [400, 401]);
+      expect(answer.text).not.toContain('evil.example');
+    },
+  );
 
-  it.each(['http://evil.example/key/list', '*', 'key/list'])('in the absolute or odd form %s opens nothing', async (target) => {
-    expectClear(await raw(`GET ${target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`), [400, 401, 404]);
-  });
+  it.each(['http://evil.example/key/list', '*', 'key/list'])(
+    'in the absolute or odd form %s opens nothing',
+    async (target) => {
+      expectClear(
+        await raw(`GET ${target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`),
+        [400, 401, 404],
+      );
+    },
+  );
 
-  it.each(['TRACE', 'CONNECT', 'PROPFIND', 'PURGE', 'GET', 'PUT', 'OPTIONS'])('with the method %s makes no call', async (method) => {
-    const answer = await raw(`${method} /v1/chat/completions HTTP/1.1\r\nhost: x\r\n${bearer()}connection: close\r\n\r\n`);
-    expect(answer.status === 0 || (answer.status >= 400 && answer.status < 500), answer.text).toBe(true);
-    expect(gate.provider.requests).toHaveLength(0);
-  });
+  it.each(['TRACE', 'CONNECT', 'PROPFIND', 'PURGE', 'GET', 'PUT', 'OPTIONS'])(
+    'with the method %s makes no call',
+    async (method) => {
+      const answer = await raw(
+        `${method} /v1/chat/completions HTTP/1.1\r\nhost: x\r\n${bearer()}connection: close\r\n\r\n`,
+      );
+      expect(answer.status === 0 || (answer.status >= 400 && answer.status < 500), answer.text).toBe(true);
+      expect(gate.provider.requests).toHaveLength(0);
+    },
+  );
 
   it('of HTTP/3.0 or TLS is refused', async () => {
-    for (const line of ['GET / HTTP/3.0\r\nhost: x\r\n\r\n', Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 0x01])]) {
+    for (const line of [
+      'GET / HTTP/3.0\r\nhost: x\r\n\r\n',
+      Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 0x01]),
+    ]) {
       const answer = await raw(line);
       expect([0, 400]).toContain(answer.status);
     }
@@ -134,15 +156,28 @@ describe('headers', () => {
     expect(gate.provider.requests).toHaveLength(0);
   });
 
-  it.each(['x-litellm-timeout: -1', 'x-litellm-timeout: NaN', 'x-litellm-timeout: 1e308', 'x-litellm-timeout: 0', 'x-litellm-timeout: abc', 'x-litellm-num-retries: -1', 'x-litellm-num-retries: 1.5', `x-litellm-customer-id: ${'c'.repeat(1_000)}`, `x-litellm-tags: ${'t'.repeat(1_000)}`])(
-    'with the nonsense %s are refused',
-    async (header) => {
-      expectClear(await raw(call(`${bearer()}${header}\r\n`)), [400]);
-    },
-  );
+  it.each([
+    'x-litellm-timeout: -1',
+    'x-litellm-timeout: NaN',
+    'x-litellm-timeout: 1e308',
+    'x-litellm-timeout: 0',
+    'x-litellm-timeout: abc',
+    'x-litellm-num-retries: -1',
+    'x-litellm-num-retries: 1.5',
+    `x-litellm-customer-id: ${'c'.repeat(1_000)}`,
+    `x-litellm-tags: ${'t'.repeat(1_000)}`,
+  ])('with the nonsense %s are refused', async (header) => {
+    expectClear(await raw(call(`${bearer()}${header}\r\n`)), [400]);
+  });
 
   it('with control characters or bare line ends are refused', async () => {
-    for (const header of ['x-a: b\u0000c\r\n', 'x-a : b\r\n', 'x-a: b\nx-c: d\r\n', ' folded: x\r\n', 'x a: b\r\n']) {
+    for (const header of [
+      'x-a: b\u0000c\r\n',
+      'x-a : b\r\n',
+      'x-a: b\nx-c: d\r\n',
+      ' folded: x\r\n',
+      'x a: b\r\n',
+    ]) {
       const answer = await raw(call(bearer() + header));
       expect(answer.status, JSON.stringify(header)).toBe(400);
     }
@@ -174,18 +209,29 @@ describe('two requests in the clothes of one', () => {
     expect(gate.provider.requests).toHaveLength(0);
   });
 
-  it.each(['g\r\nhello\r\n0\r\n\r\n', '-1\r\n\r\n', 'ffffffffffffffffff\r\n', '2\nab\n0\n\n'])('by the chunks %j are refused', async (chunks) => {
-    const answer = await raw(`${head()}transfer-encoding: chunked\r\n\r\n${chunks}`);
-    expect([0, 400]).toContain(answer.status);
-    expect(answers(answer)).toBeLessThanOrEqual(1);
-    expect(gate.provider.requests).toHaveLength(0);
-  });
+  it.each(['g\r\nhello\r\n0\r\n\r\n', '-1\r\n\r\n', 'ffffffffffffffffff\r\n', '2\nab\n0\n\n'])(
+    'by the chunks %j are refused',
+    async (chunks) => {
+      const answer = await raw(`${head()}transfer-encoding: chunked\r\n\r\n${chunks}`);
+      expect([0, 400]).toContain(answer.status);
+      expect(answers(answer)).toBeLessThanOrEqual(1);
+      expect(gate.provider.requests).toHaveLength(0);
+    },
+  );
 });
 
 describe('slowness', () => {
   it('of many clients who never end their requests keeps nobody else waiting', async () => {
     const halves = Array.from({ length: 200 }, (_, at) =>
-      sendRaw(gate.product.port, [at % 2 === 0 ? 'POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nx-slow: ' : `POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n${bearer()}content-length: 1000\r\n\r\n{"mod`], { withinMs: 1_000 }),
+      sendRaw(
+        gate.product.port,
+        [
+          at % 2 === 0
+            ? 'POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nx-slow: '
+            : `POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n${bearer()}content-length: 1000\r\n\r\n{"mod`,
+        ],
+        { withinMs: 1_000 },
+      ),
     );
     const own = await gate.makeKey();
     const startedAt = performance.now();
@@ -197,7 +243,13 @@ describe('slowness', () => {
 
   it('a body that is broken off is charged nothing', async () => {
     const own = await gate.makeKey();
-    await sendRaw(gate.product.port, [`POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${own}\r\ncontent-length: 1000\r\n\r\n{"mod`], { withinMs: 50 });
+    await sendRaw(
+      gate.product.port,
+      [
+        `POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${own}\r\ncontent-length: 1000\r\n\r\n{"mod`,
+      ],
+      { withinMs: 50 },
+    );
     expect(await gate.entriesOf(own)).toHaveLength(0);
     expect(gate.provider.requests).toHaveLength(0);
   });
@@ -212,7 +264,10 @@ describe('slowness', () => {
   ])('is not to be had by %s: others are answered at once', async (_what, content) => {
     const near = await gate.makeKey({ tpm_limit: 60_000, max_budget: 0.05 });
     const parts = Array.from({ length: 20_000 }, () => ({ type: 'text', text: 'x' }));
-    const heavy = gate.chat(near, { messages: [{ role: 'user', content: content ?? parts }], max_tokens: 20 });
+    const heavy = gate.chat(near, {
+      messages: [{ role: 'user', content: content ?? parts }],
+      max_tokens: 20,
+    });
     const times: number[] = [];
     for (let i = 0; i < 10; i += 1) {
       const startedAt = performance.now();
@@ -226,9 +281,20 @@ describe('slowness', () => {
   it.each([
     ['tags', { tags: Array.from({ length: 300_000 }, (_, at) => `t${at}`) }],
     ['fallbacks', { fallbacks: Array.from({ length: 300_000 }, () => 'm') }],
-    ['metadata', { metadata: Object.fromEntries(Array.from({ length: 300_000 }, (_, at) => [`k${at}`, at])) }],
+    [
+      'metadata',
+      { metadata: Object.fromEntries(Array.from({ length: 300_000 }, (_, at) => [`k${at}`, at])) },
+    ],
     ['messages', { messages: Array.from({ length: 200_000 }, () => ({ role: 'user', content: 'x' })) }],
-    ['tools', { tools: Array.from({ length: 50_000 }, (_, at) => ({ type: 'function', function: { name: `f${at}` } })) }],
+    [
+      'tools',
+      {
+        tools: Array.from({ length: 50_000 }, (_, at) => ({
+          type: 'function',
+          function: { name: `f${at}` },
+        })),
+      },
+    ],
     ['member names', Object.fromEntries(Array.from({ length: 300_000 }, (_, at) => [`field${at}`, 1]))],
   ])('is not to be had by hundreds of thousands of %s', async (_what, asking) => {
     const startedAt = performance.now();

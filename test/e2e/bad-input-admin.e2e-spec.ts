@@ -1,5 +1,11 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Answer, answerOf, GovernedProduct, type Json, modelEntry } from '../harness/governed-product.js';
+import {
+  type Answer,
+  answerOf,
+  GovernedProduct,
+  type Json,
+  modelEntry,
+} from '../harness/governed-product.js';
 
 let gate: GovernedProduct;
 let pid: number;
@@ -12,7 +18,9 @@ afterAll(() => gate?.dispose());
 
 const TABLES = ['virtual_keys', 'users', 'teams', 'team_members', 'audit_events'];
 const rows = async (): Promise<number[]> => {
-  const counts = TABLES.map((table) => gate.database.dataSource.query(`SELECT count(*)::int AS n FROM ${table}`));
+  const counts = TABLES.map((table) =>
+    gate.database.dataSource.query(`SELECT count(*)::int AS n FROM ${table}`),
+  );
   return (await Promise.all(counts)).map(([row]: [{ n: number }]) => row.n);
 };
 let before: number[];
@@ -21,33 +29,61 @@ beforeEach(async () => {
 });
 
 /** After every attack: the same process, ready, not a row more, and no inner life in the log. */
-afterEach(async () => {
+async function expectUnharmed(): Promise<void> {
   expect(gate.product.pid).toBe(pid);
   expect(await gate.isReady()).toBe(true);
   expect(await rows()).toEqual(before);
   expect(gate.product.logs).not.toMatch(/\n\s+at |"stack"|node:internal|unhandled|QueryFailed/i);
-});
+}
+afterEach(expectUnharmed);
 
 function expectClear(answer: Answer, statuses: readonly number[]): void {
   expect(statuses, answer.text.slice(0, 500)).toContain(answer.status);
-  expect(answer.body.error, answer.text).toMatchObject({ message: expect.any(String), type: expect.any(String), code: String(answer.status) });
-  expect(answer.text).not.toMatch(/\n\s+at |node:|\/(?:src|dist|libs|node_modules)\/|SELECT |INSERT |typeorm|SyntaxError|TypeError|virtual_keys/i);
+  expect(answer.body.error, answer.text).toMatchObject({
+    message: expect.any(String),
+    type: expect.any(String),
+    code: String(answer.status),
+  });
+  expect(answer.text).not.toMatch(
+    /\n\s+at |node:|\/(?:src|dist|libs|node_modules)\/|SELECT |INSERT |typeorm|SyntaxError|TypeError|virtual_keys/i,
+  );
   expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
 }
 
 const REFUSED = [400, 404, 422];
-const ROUTES = ['/key/generate', '/key/update', '/key/delete', '/key/block', '/key/unblock', '/key/regenerate', '/user/new', '/team/new', '/team/block', '/team/unblock'];
+const ROUTES = [
+  '/key/generate',
+  '/key/update',
+  '/key/delete',
+  '/key/block',
+  '/key/unblock',
+  '/key/regenerate',
+  '/user/new',
+  '/team/new',
+  '/team/block',
+  '/team/unblock',
+];
 
 describe.each(ROUTES)('%s', (path) => {
-  it.each(['{', 'hello', '{"a":1,}', '[]', '7', '"x"', 'null', '{"key":}', '\u0000'])('refuses %j before any effect', async (body) => {
-    expectClear(await gate.ask('POST', path, body), [400, 422]);
-  });
+  it.each(['{', 'hello', '{"a":1,}', '[]', '7', '"x"', 'null', '{"key":}', '\u0000'])(
+    'refuses %j before any effect',
+    async (body) => {
+      expectClear(await gate.ask('POST', path, body), [400, 422]);
+    },
+  );
 
   it('refuses 3 MB, 100,000 levels, and bytes that are not UTF-8', async () => {
     expectClear(await gate.ask('POST', path, `{"metadata":{"x":"${'a'.repeat(3 * 1024 * 1024)}"}}`), [413]);
-    expectClear(await gate.ask('POST', path, `{"metadata":${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}}`), REFUSED);
+    expectClear(
+      await gate.ask('POST', path, `{"metadata":${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}}`),
+      REFUSED,
+    );
     const body = Buffer.concat([Buffer.from('{"key_alias":"'), Buffer.from([0xff, 0xc3]), Buffer.from('"}')]);
-    const response = await fetch(gate.product.url + path, { method: 'POST', headers: { authorization: `Bearer ${gate.product.masterKey}` }, body });
+    const response = await fetch(gate.product.url + path, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${gate.product.masterKey}` },
+      body,
+    });
     expectClear(answerOf(response.status, response.headers, await response.text()), [400, 422]);
   });
 });
@@ -95,14 +131,21 @@ describe('/key/generate', () => {
   });
 
   it('refuses one field twice, however it is written', async () => {
-    for (const body of ['{"max_budget":1,"max_budget":null}', '{"max_budget":1,"max_budg\\u0065t":1000}', '{"models":["m"],"models":[]}']) {
+    for (const body of [
+      '{"max_budget":1,"max_budget":null}',
+      '{"max_budget":1,"max_budg\\u0065t":1000}',
+      '{"models":["m"],"models":[]}',
+    ]) {
       expectClear(await gate.ask('POST', '/key/generate', body), [400, 422]);
     }
   });
 
-  it.each(['NaN', 'Infinity', '-Infinity', '1e999', '-0.0000001'])('refuses %s as an amount', async (text) => {
-    expectClear(await gate.ask('POST', '/key/generate', `{"max_budget":${text}}`), [400, 422]);
-  });
+  it.each(['NaN', 'Infinity', '-Infinity', '1e999', '-0.0000001'])(
+    'refuses %s as an amount',
+    async (text) => {
+      expectClear(await gate.ask('POST', '/key/generate', `{"max_budget":${text}}`), [400, 422]);
+    },
+  );
 });
 
 describe('reads', () => {

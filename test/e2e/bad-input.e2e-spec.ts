@@ -1,5 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type Answer, answerOf, chatBody, GovernedProduct, type Json, modelEntry } from '../harness/governed-product.js';
+import {
+  type Answer,
+  answerOf,
+  chatBody,
+  GovernedProduct,
+  type Json,
+  modelEntry,
+} from '../harness/governed-product.js';
 import { sendRaw } from '../harness/raw-http.js';
 
 let gate: GovernedProduct;
@@ -17,14 +24,15 @@ beforeAll(async () => {
 afterAll(() => gate?.dispose());
 
 /** After every attack: the same process, ready, nothing charged, nothing sent on, and no inner life in log or answer. */
-afterEach(async () => {
+async function expectUnharmed(): Promise<void> {
   expect(gate.product.pid).toBe(pid);
   expect(await gate.isReady()).toBe(true);
   expect(await gate.entriesOf(key)).toHaveLength(0);
   expect(gate.provider.requests).toHaveLength(0);
   expect(gate.product.logs).not.toMatch(/\n\s+at |"stack"|node:internal|unhandled/i);
   expect(gate.product.logs).not.toContain(key);
-});
+}
+afterEach(expectUnharmed);
 
 const messages = [{ role: 'user', content: 'hi' }];
 const send = (body: string | Json, headers?: Record<string, string>): Promise<Answer> =>
@@ -33,8 +41,14 @@ const send = (body: string | Json, headers?: Record<string, string>): Promise<An
 function expectClear(answer: Answer, status: number | readonly number[] = 400): void {
   const wanted = typeof status === 'number' ? [status] : status;
   expect(wanted, answer.text.slice(0, 500)).toContain(answer.status);
-  expect(answer.body.error, answer.text).toMatchObject({ message: expect.any(String), type: expect.any(String), code: String(answer.status) });
-  expect(answer.text).not.toMatch(/\n\s+at |node:|\/(?:src|dist|libs|node_modules)\/|SELECT |zod|typeorm|SyntaxError|TypeError/i);
+  expect(answer.body.error, answer.text).toMatchObject({
+    message: expect.any(String),
+    type: expect.any(String),
+    code: String(answer.status),
+  });
+  expect(answer.text).not.toMatch(
+    /\n\s+at |node:|\/(?:src|dist|libs|node_modules)\/|SELECT |zod|typeorm|SyntaxError|TypeError/i,
+  );
   expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
 }
 
@@ -89,7 +103,10 @@ describe('a completion body', () => {
     ['text as stream', { ...chatBody(), stream: 'true' }],
     ['a number as stream', { ...chatBody(), stream: 1 }],
     ['text as tags', { ...chatBody(), tags: 'a' }],
-    ['a million tags', { ...chatBody(), tags: Array.from({ length: 1_000_000 }, () => 'a').map((tag, at) => `${tag}${at}`) }],
+    [
+      'a million tags',
+      { ...chatBody(), tags: Array.from({ length: 1_000_000 }, () => 'a').map((tag, at) => `${tag}${at}`) },
+    ],
     ['tags of objects', { ...chatBody(), tags: [{}] }],
     ['an endless customer', { ...chatBody(), user: 'u'.repeat(100_000) }],
   ])('with %s is refused', async (_what, body) => {
@@ -99,8 +116,11 @@ describe('a completion body', () => {
   it.each([-1, 0, -1e308, 1e308, 1.5, 2 ** 53, 1e15, '100', '1e3', true, [], {}, -0.5])(
     'with %j as a cap is refused, under each of its names',
     async (cap) => {
-      for (const name of ['max_tokens', 'max_completion_tokens']) expectClear(await send(chatBody({ [name]: cap })));
-      expectClear(await gate.ask('POST', '/v1/responses', { model: 'm', input: 'hi', max_output_tokens: cap }, key));
+      for (const name of ['max_tokens', 'max_completion_tokens'])
+        expectClear(await send(chatBody({ [name]: cap })));
+      expectClear(
+        await gate.ask('POST', '/v1/responses', { model: 'm', input: 'hi', max_output_tokens: cap }, key),
+      );
     },
   );
 
@@ -130,8 +150,16 @@ describe('a completion body', () => {
 
   it('in bytes that are not UTF-8 is refused', async () => {
     for (const bad of [[0xff, 0xfe], [0xc3], [0xed, 0xa0, 0x80], [0xf5, 0x80, 0x80, 0x80], [0xc0, 0xaf]]) {
-      const body = Buffer.concat([Buffer.from('{"model":"m","messages":[{"role":"user","content":"'), Buffer.from(bad), Buffer.from('"}]}')]);
-      const response = await fetch(`${gate.product.url}/v1/chat/completions`, { method: 'POST', headers: { authorization: `Bearer ${key}` }, body });
+      const body = Buffer.concat([
+        Buffer.from('{"model":"m","messages":[{"role":"user","content":"'),
+        Buffer.from(bad),
+        Buffer.from('"}]}'),
+      ]);
+      const response = await fetch(`${gate.product.url}/v1/chat/completions`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${key}` },
+        body,
+      });
       expectClear(answerOf(response.status, response.headers, await response.text()));
     }
   });
@@ -147,14 +175,25 @@ describe('a completion body', () => {
   it('of 50 MB is refused without being read, whether it tells its length or not', async () => {
     const big = Buffer.alloc(50 * 1024 * 1024, 'a');
     const head = `POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${key}\r\n`;
-    const stated = await sendRaw(gate.product.port, [`${head}content-length: ${big.length}\r\n\r\n`, big.subarray(0, 1_000_000)]);
+    const stated = await sendRaw(gate.product.port, [
+      `${head}content-length: ${big.length}\r\n\r\n`,
+      big.subarray(0, 1_000_000),
+    ]);
     expect(stated.status).toBe(413);
     expect(stated.text).toMatch(/bad_request_error/);
     const size = `${big.length.toString(16)}\r\n`;
-    const chunked = await sendRaw(gate.product.port, [`${head}transfer-encoding: chunked\r\n\r\n${size}`, big, '\r\n0\r\n\r\n'], { withinMs: 5_000 });
+    const chunked = await sendRaw(
+      gate.product.port,
+      [`${head}transfer-encoding: chunked\r\n\r\n${size}`, big, '\r\n0\r\n\r\n'],
+      { withinMs: 5_000 },
+    );
     expect(chunked.status).toBe(413);
     // A client library, which sends all before it listens, must be able to read why.
-    const response = await fetch(`${gate.product.url}/v1/chat/completions`, { method: 'POST', headers: { authorization: `Bearer ${key}` }, body: big });
+    const response = await fetch(`${gate.product.url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${key}` },
+      body: big,
+    });
     expectClear(answerOf(response.status, response.headers, await response.text()), 413);
   });
 
@@ -184,7 +223,12 @@ describe('the other completion routes', () => {
   });
 
   it('/v1/messages refuses in Anthropic’s shape', async () => {
-    for (const body of ['{', '[]', JSON.stringify({ model: 'm' }), JSON.stringify({ model: 'm', messages, max_tokens: -1 })]) {
+    for (const body of [
+      '{',
+      '[]',
+      JSON.stringify({ model: 'm' }),
+      JSON.stringify({ model: 'm', messages, max_tokens: -1 }),
+    ]) {
       const answer = await gate.ask('POST', '/v1/messages', body, key);
       expect(answer.status).toBe(400);
       expect(answer.body).toMatchObject({ type: 'error', error: { type: 'invalid_request_error' } });

@@ -3,13 +3,11 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { chatBody, eventually, type Json } from '../harness/governed-product.js';
+import { liveBadDay, random } from '../harness/bad-day.js';
+import { chatBody, eventually } from '../harness/governed-product.js';
 import { FakeProvider } from '../harness/fake-provider.js';
 import { createTestDatabase, type TestDatabase } from '../harness/postgres.js';
 import { Product } from '../harness/product.js';
-import { sendRaw } from '../harness/raw-http.js';
-
-const random = (prefix: string): string => `${prefix}${randomBytes(24).toString('base64url')}`;
 
 /** What must be found nowhere. A prompt has no shape that a filter could know; keys of all shapes are among the rest. */
 const secrets: Record<string, string> = {
@@ -34,23 +32,10 @@ let product: Product;
 let folder: string;
 let role: string;
 /** Every answer's headers and body: the mix of good and bad below. */
-const answers: string[] = [];
+let answers: string[] = [];
 let spool = '';
 let commandLines = '';
 let metrics = '';
-
-async function ask(method: string, path: string, body: unknown, headers: Record<string, string>): Promise<{ status: number; body: Json }> {
-  const response = await fetch(product.url + path, { method, headers, ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }) });
-  const text = await response.text();
-  answers.push(`${JSON.stringify([...response.headers])} ${text}`);
-  try {
-    return { status: response.status, body: JSON.parse(text) as Json };
-  } catch {
-    return { status: response.status, body: {} };
-  }
-}
-
-const bearer = (key: string | undefined): Record<string, string> => ({ authorization: `Bearer ${key}` });
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'tollgate-canary-'));
@@ -58,7 +43,9 @@ beforeAll(async () => {
   provider = await FakeProvider.start();
   // A role of its own, whose password is a canary too.
   role = `canary_${randomBytes(6).toString('hex')}`;
-  await database.dataSource.query(`CREATE ROLE ${role} SUPERUSER LOGIN PASSWORD '${secrets.databasePassword}'`);
+  await database.dataSource.query(
+    `CREATE ROLE ${role} SUPERUSER LOGIN PASSWORD '${secrets.databasePassword}'`,
+  );
   const url = new URL(database.url.reveal());
   url.username = role;
   url.password = secrets.databasePassword ?? '';
@@ -68,9 +55,32 @@ beforeAll(async () => {
     env: { LOG_FILE: join(folder, 'tollgate.log'), PROVIDER_KEY: secrets.providerKey ?? '' },
     config: {
       model_list: [
-        { model_name: 'm', litellm_params: { model: 'openai/up', api_base: provider.url, api_key: 'os.environ/PROVIDER_KEY', input_cost_per_token: 0.001, output_cost_per_token: 0.001 } },
-        { model_name: 'claude', litellm_params: { model: 'anthropic/claude-sonnet-4-5', api_base: provider.origin, api_key: secrets.anthropicKey } },
-        { model_name: 'nowhere', litellm_params: { model: 'openai/up', api_base: 'http://127.0.0.1:9', api_key: secrets.providerKey } },
+        {
+          model_name: 'm',
+          litellm_params: {
+            model: 'openai/up',
+            api_base: provider.url,
+            api_key: 'os.environ/PROVIDER_KEY',
+            input_cost_per_token: 0.001,
+            output_cost_per_token: 0.001,
+          },
+        },
+        {
+          model_name: 'claude',
+          litellm_params: {
+            model: 'anthropic/claude-sonnet-4-5',
+            api_base: provider.origin,
+            api_key: secrets.anthropicKey,
+          },
+        },
+        {
+          model_name: 'nowhere',
+          litellm_params: {
+            model: 'openai/up',
+            api_base: 'http://127.0.0.1:9',
+            api_key: secrets.providerKey,
+          },
+        },
       ],
       general_settings: { log_level: 'debug', json_logs: false },
       litellm_settings: { set_verbose: true },
@@ -88,74 +98,6 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** The mix: what callers, strangers, administrators and broken providers do on an ordinary bad day. */
-async function badDay(): Promise<void> {
-  const master = bearer(secrets.masterKey);
-  const made = (await ask('POST', '/key/generate', { key_alias: 'canary', max_budget: 100, user_id: 'bird', metadata: { note: 'plain' } }, master)).body;
-  const limited = (await ask('POST', '/key/generate', { rpm_limit: 0 }, master)).body;
-  const deleted = (await ask('POST', '/key/generate', {}, master)).body;
-  const replaced = (await ask('POST', '/key/generate', {}, master)).body;
-  const custom = random('sk-');
-  await ask('POST', '/key/generate', { key: custom }, master);
-  Object.assign(secrets, { key: made.key, limitedKey: limited.key, deletedKey: deleted.key, replacedKey: replaced.key, customKey: custom });
-  await ask('POST', '/key/delete', { keys: [deleted.key] }, master);
-  secrets.newKey = (await ask('POST', `/key/${String(replaced.key)}/regenerate`, {}, master)).body.key as string;
-  // The answers that show a new key once are the one place where it may stand.
-  answers.length = 0;
-
-  const key = secrets.key ?? '';
-  const spoken = {
-    messages: [
-      { role: 'system', content: secrets.systemPrompt },
-      { role: 'user', content: secrets.prompt },
-    ],
-    tools: [{ type: 'function', function: { name: secrets.toolName } }],
-  };
-  for (const stream of [false, true]) {
-    await ask('POST', '/v1/chat/completions', chatBody({ ...spoken, stream }), bearer(key));
-    await ask('POST', '/v1/messages', { model: 'claude', max_tokens: 5, stream, messages: [{ role: 'user', content: secrets.prompt }] }, { 'x-api-key': key });
-    await ask('POST', '/v1/responses', { model: 'm', stream, input: secrets.prompt }, bearer(key));
-    for (const fault of ['reset-before-headers', 'reset-midway', 'end-midway', 'error-frame-midway'] as const) {
-      provider.behaveNext({ fault, frameDelayMs: 5 });
-      await ask('POST', '/v1/chat/completions', chatBody({ ...spoken, stream }), bearer(key)).catch(() => undefined);
-    }
-  }
-  await ask('POST', '/v1/completions', { model: 'm', prompt: secrets.prompt }, bearer(key));
-  await ask('POST', '/v1/embeddings', { model: 'm', input: secrets.prompt }, bearer(key));
-  const echo = (status: number) => ({ status, rawBody: JSON.stringify({ error: { message: `Incorrect API key provided: ${secrets.providerKey}`, type: 'x', param: secrets.providerKey, code: secrets.providerKey } }) });
-  provider.behaveNext(echo(401), echo(400), echo(500), { rawBody: `not json ${secrets.providerKey}` });
-  for (let i = 0; i < 4; i += 1) await ask('POST', '/v1/chat/completions', chatBody(spoken), bearer(key));
-  await ask('POST', '/v1/chat/completions', chatBody({ ...spoken, model: 'nowhere' }), bearer(key));
-  await ask('POST', '/v1/chat/completions', chatBody({ ...spoken, api_key: secrets.guess }), bearer(key));
-  await ask('POST', '/v1/chat/completions', chatBody({ ...spoken, api_base: `http://u:${secrets.guess}@127.0.0.1` }), bearer(key));
-  await ask('POST', '/v1/chat/completions', chatBody({ ...spoken, max_tokens: -1 }), bearer(key));
-  await ask('POST', '/v1/chat/completions', chatBody(spoken), bearer(limited.key as string));
-
-  await ask('POST', '/v1/chat/completions', `{"model":"m","messages":[{"role":"user","content":"${secrets.prompt}"`, bearer(key));
-  await ask('POST', '/key/generate', `{"key":"${secrets.adminValue}",`, master);
-  for (const bad of ['guess', 'shapelessGuess', 'deletedKey', 'replacedKey']) {
-    for (const headers of [bearer(secrets[bad]), { 'x-api-key': secrets[bad] ?? '' }, { authorization: secrets[bad] ?? '' }, { cookie: `token=${secrets[bad]}` }]) {
-      await ask('POST', '/v1/chat/completions', chatBody(spoken), headers);
-      await ask('GET', '/key/list', undefined, headers);
-    }
-  }
-  await ask('GET', `/v1beta/models/m:generateContent?key=${secrets.queryKey}`, undefined, {});
-  await ask('GET', `/key/info?key=${secrets.guess}`, undefined, master);
-  await ask('GET', `/nowhere/${secrets.queryKey}?token=${secrets.queryKey}`, undefined, { 'x-custom': secrets.customHeader ?? '' });
-  await ask('GET', `/key/list?page=${secrets.shapelessGuess}`, undefined, master);
-  await ask('GET', `/health/readiness?x=${secrets.shapelessGuess}`, undefined, {});
-  await ask('POST', '/key/generate', { key: key, metadata: { a: 1 } }, master);
-  await ask('POST', '/key/generate', { key: secrets.masterKey }, master);
-  await ask('POST', '/key/update', { key: secrets.guess, max_budget: 1 }, master);
-  await ask('POST', '/key/generate', { max_budget: secrets.adminValue, models: { [secrets.adminValue ?? '']: 1 } }, master);
-  await ask('GET', '/key/info', undefined, bearer(key));
-  await ask('GET', '/key/list?return_full_object=true', undefined, master);
-  await ask('GET', '/spend/logs', undefined, master);
-  await ask('GET', '/v1/models', undefined, bearer(key));
-  answers.push((await sendRaw(product.port, [`GET /${secrets.queryKey} HTTP/9.9\r\nauthorization: Bearer ${key}\r\n\r\n`])).text);
-  answers.push((await sendRaw(product.port, [`POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${key}\r\nauthorization: Bearer ${secrets.guess}\r\ncontent-length: 0\r\n\r\n`])).text);
-}
-
 function filesBelow(path: string): string[] {
   return readdirSync(path, { recursive: true, encoding: 'utf8' })
     .map((name) => join(path, name))
@@ -164,29 +106,49 @@ function filesBelow(path: string): string[] {
 
 /** The product and every process it started, as `ps` shows them to any user of the machine. */
 function commandLinesOf(pid: number): string {
-  const children = readdirSync(`/proc/${pid}/task`).flatMap((task) => readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean));
-  return [readFileSync(`/proc/${pid}/cmdline`, 'utf8'), ...children.map((child) => commandLinesOf(Number(child)))].join('\n');
+  const children = readdirSync(`/proc/${pid}/task`).flatMap((task) =>
+    readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean),
+  );
+  return [
+    readFileSync(`/proc/${pid}/cmdline`, 'utf8'),
+    ...children.map((child) => commandLinesOf(Number(child))),
+  ].join('\n');
 }
 
 /** A secret, and the ways in which it may be written down. */
 function find(text: string, places: string): string[] {
   return Object.entries(secrets)
-    .filter(([, secret]) => [secret, encodeURIComponent(secret), Buffer.from(secret).toString('base64').replace(/=+$/, '').slice(0, -2)].some((form) => text.includes(form)))
+    .filter(([, secret]) =>
+      [
+        secret,
+        encodeURIComponent(secret),
+        Buffer.from(secret).toString('base64').replace(/=+$/, '').slice(0, -2),
+      ].some((form) => text.includes(form)),
+    )
     .map(([name]) => `${name} in ${places}`);
 }
 
 describe('after a bad day, no secret and no prompt', () => {
   beforeAll(async () => {
-    await badDay();
-    spool = filesBelow(product.dataDir).filter((path) => !path.endsWith('.log')).map((path) => `${path}\n${readFileSync(path, 'latin1')}`).join('\n');
+    answers = await liveBadDay(product, provider, secrets);
+    spool = filesBelow(product.dataDir)
+      .filter((path) => !path.endsWith('.log'))
+      .map((path) => `${path}\n${readFileSync(path, 'latin1')}`)
+      .join('\n');
     if (process.platform === 'linux') commandLines = commandLinesOf(product.pid);
     metrics = await (await product.request('GET', '/metrics')).text();
     await eventually('the access lines', () => product.logs.includes('/v1/embeddings'));
   });
 
   it('(which did travel: the provider saw them all)', () => {
-    const seen = provider.requests.map(({ headers, body }) => JSON.stringify(headers) + String(body)).join('\n');
-    expect(find(seen, 'upstream').toSorted()).toEqual(['anthropicKey', 'prompt', 'providerKey', 'systemPrompt', 'toolName'].map((name) => `${name} in upstream`));
+    const seen = provider.requests
+      .map(({ headers, body }) => JSON.stringify(headers) + String(body))
+      .join('\n');
+    expect(find(seen, 'upstream').toSorted()).toEqual(
+      ['anthropicKey', 'prompt', 'providerKey', 'systemPrompt', 'toolName'].map(
+        (name) => `${name} in upstream`,
+      ),
+    );
   });
 
   it('is in the logs, printed or in LOG_FILE, at debug level', () => {
@@ -224,20 +186,31 @@ describe('after a bad day, no secret and no prompt', () => {
     expect(find(metrics, 'metrics')).toEqual([]);
   });
 
-  it.runIf(process.platform === 'linux')('is in the arguments of the product or of a process it started', () => {
-    expect(commandLines).toContain('main.js');
-    expect(find(commandLines, 'command lines')).toEqual([]);
-  });
+  it.runIf(process.platform === 'linux')(
+    'is in the arguments of the product or of a process it started',
+    () => {
+      expect(commandLines).toContain('main.js');
+      expect(find(commandLines, 'command lines')).toEqual([]);
+    },
+  );
 
   it('is in what a kill -9 leaves behind', async () => {
     const key = secrets.key ?? '';
     provider.behave({ completionTokens: 200, frameDelayMs: 20 });
-    const running = fetch(`${product.url}/v1/chat/completions`, { method: 'POST', headers: bearer(key), body: JSON.stringify(chatBody({ stream: true, messages: [{ role: 'user', content: secrets.prompt }] })) }).then((response) => response.text()).catch(() => undefined);
+    const running = fetch(`${product.url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${key}` },
+      body: JSON.stringify(chatBody({ stream: true, messages: [{ role: 'user', content: secrets.prompt }] })),
+    })
+      .then((response) => response.text())
+      .catch(() => undefined);
     const seen = provider.requests.length;
     await eventually('the call', () => provider.requests.length > seen);
     await product.kill();
     await running;
-    const left = filesBelow(product.dataDir).map((path) => readFileSync(path, 'latin1')).join('\n');
+    const left = filesBelow(product.dataDir)
+      .map((path) => readFileSync(path, 'latin1'))
+      .join('\n');
     expect(find(left, 'files after kill -9')).toEqual([]);
     await product.restart();
     expect(find(product.logs, 'logs after the restart')).toEqual([]);

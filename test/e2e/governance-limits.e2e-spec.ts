@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type Answer, GovernedProduct, modelEntry } from '../harness/governed-product.js';
+import type { Behaviour } from '../harness/fake-provider.js';
+import { type Answer, type Asking, GovernedProduct, modelEntry } from '../harness/governed-product.js';
 
 /** A short window, so that tests can wait for its end. */
 const WINDOW_S = 2;
@@ -41,7 +42,11 @@ const keyIn: Record<string, (limits: Limits) => Promise<string>> = {
 
 function expectLimited(answer: Answer, scope: string, dimension: string): void {
   expect(answer.status, answer.text).toBe(429);
-  expect(answer.body.error).toMatchObject({ type: 'rate_limit_error', code: 429, limit: { scope, dimension } });
+  expect(answer.body.error).toMatchObject({
+    type: 'rate_limit_error',
+    code: 429,
+    limit: { scope, dimension },
+  });
   expect(answer.headers.get('retry-after')).toMatch(/^[1-9]\d*$/);
   expect(answer.headers.get('x-frame-options')).toBe('DENY');
 }
@@ -50,7 +55,7 @@ const waitOf = (answer: Answer): number => Number(answer.headers.get('retry-afte
 
 describe.each(['key', 'user', 'team'])('requests per minute of a %s', (scope) => {
   it('refuse the next one, say when to come back, and keep that word', async () => {
-    const key = await keyIn[scope]?.({ rpm_limit: 2 }) ?? '';
+    const key = (await keyIn[scope]?.({ rpm_limit: 2 })) ?? '';
     const answers = [await gate.chat(key), await gate.chat(key)];
     const descriptor = scope === 'key' ? 'api_key' : scope;
     expect(answers.map(({ status }) => status)).toEqual([200, 200]);
@@ -67,7 +72,7 @@ describe.each(['key', 'user', 'team'])('requests per minute of a %s', (scope) =>
   });
 
   it('are shared by a burst: exactly so many pass', async () => {
-    const key = await keyIn[scope]?.({ rpm_limit: 7 }) ?? '';
+    const key = (await keyIn[scope]?.({ rpm_limit: 7 })) ?? '';
     const answers = await Promise.all(Array.from({ length: 30 }, () => gate.chat(key)));
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(7);
     expect(answers.filter(({ status }) => status === 429)).toHaveLength(23);
@@ -76,17 +81,20 @@ describe.each(['key', 'user', 'team'])('requests per minute of a %s', (scope) =>
 });
 
 describe('tokens per minute', () => {
-  it.each(['key', 'user', 'team'])('of a %s hold what a call may use, and give back what it did not', async (scope) => {
-    gate.provider.behave({ promptTokens: 40, completionTokens: 40 });
-    const key = await keyIn[scope]?.({ tpm_limit: 200 }) ?? '';
-    // Both may need three quarters of the limit together with their input; what the first did not use is there for the second.
-    expect((await gate.chat(key, { max_tokens: 60 })).status).toBe(200);
-    expect((await gate.chat(key, { max_tokens: 60 })).status).toBe(200);
-    const refused = await gate.chat(key, { max_tokens: 60 });
-    expectLimited(refused, scope, 'tokens');
-    await delay(waitOf(refused));
-    expect((await gate.chat(key, { max_tokens: 60 })).status).toBe(200);
-  });
+  it.each(['key', 'user', 'team'])(
+    'of a %s hold what a call may use, and give back what it did not',
+    async (scope) => {
+      gate.provider.behave({ promptTokens: 40, completionTokens: 40 });
+      const key = (await keyIn[scope]?.({ tpm_limit: 200 })) ?? '';
+      // Both may need three quarters of the limit together with their input; what the first did not use is there for the second.
+      expect((await gate.chat(key, { max_tokens: 60 })).status).toBe(200);
+      expect((await gate.chat(key, { max_tokens: 60 })).status).toBe(200);
+      const refused = await gate.chat(key, { max_tokens: 60 });
+      expectLimited(refused, scope, 'tokens');
+      await delay(waitOf(refused));
+      expect((await gate.chat(key, { max_tokens: 60 })).status).toBe(200);
+    },
+  );
 
   it('of less than one call needs are refused without the promise that waiting helps', async () => {
     const key = await gate.makeKey({ tpm_limit: 5 });
@@ -99,7 +107,8 @@ describe('tokens per minute', () => {
 
 describe('parallel requests', () => {
   it.each(['key', 'user', 'team'])('of a %s are counted while they run', async (scope) => {
-    const key = scope === 'key' ? await gate.makeKey({ max_parallel_requests: 2 }) : await parallelKeyIn(scope);
+    const key =
+      scope === 'key' ? await gate.makeKey({ max_parallel_requests: 2 }) : await parallelKeyIn(scope);
     gate.provider.behave({ firstByteDelayMs: 200 });
     const answers = await Promise.all(Array.from({ length: 6 }, () => gate.chat(key)));
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(2);
@@ -109,18 +118,26 @@ describe('parallel requests', () => {
   });
 
   async function parallelKeyIn(scope: string): Promise<string> {
-    const made = await gate.admin(`/${scope}/new`, { max_parallel_requests: 2, ...(scope === 'user' ? { auto_create_key: false } : {}) });
+    const made = await gate.admin(`/${scope}/new`, {
+      max_parallel_requests: 2,
+      ...(scope === 'user' ? { auto_create_key: false } : {}),
+    });
     return gate.makeKey(scope === 'user' ? { user_id: made.user_id } : { team_id: made.team_id });
   }
 
-  const endings: [string, object, object, Record<string, string>][] = [
+  const endings: [string, Behaviour, Asking, Record<string, string>][] = [
     ['an answer', {}, {}, {}],
     ['a stream', {}, { stream: true }, {}],
     ['an upstream error', { status: 500 }, {}, {}],
     ['an upstream reset', { fault: 'reset-before-headers' }, {}, {}],
     ['a reset in mid-stream', { fault: 'reset-midway' }, { stream: true }, {}],
     ['a timeout', { fault: 'silence' }, {}, { 'x-litellm-timeout': '0.2' }],
-    ['silence in mid-stream', { fault: 'silence-midway' }, { stream: true }, { 'x-litellm-stream-timeout': '0.2' }],
+    [
+      'silence in mid-stream',
+      { fault: 'silence-midway' },
+      { stream: true },
+      { 'x-litellm-stream-timeout': '0.2' },
+    ],
   ];
   it.each(endings)('are given back at once after %s', async (_what, behaviour, asking, headers) => {
     const key = await gate.makeKey({ max_parallel_requests: 1 });
@@ -129,16 +146,32 @@ describe('parallel requests', () => {
     expect((await gate.chat(key)).status).toBe(200);
   });
 
-  it.each([{ stream: true }, { stream: false }])('are given back within a second when the client goes (%o)', async (asking) => {
-    const key = await gate.makeKey({ max_parallel_requests: 1 });
-    gate.provider.behaveNext({ completionTokens: 100, frameDelayMs: 50, ...(asking.stream ? {} : { firstByteDelayMs: 3_000 }) });
-    const leave = new AbortController();
-    const left = gate.ask('POST', '/v1/chat/completions', { model: 'm', messages: [{ role: 'user', content: 'hi' }], ...asking }, key, {}, leave.signal);
-    await expect.poll(() => gate.provider.requests.length).toBe(1);
-    leave.abort();
-    await expect(left).rejects.toThrow(/abort/i);
-    await expect.poll(async () => (await gate.chat(key)).status, { timeout: 1_000, interval: 50 }).toBe(200);
-  });
+  it.each([{ stream: true }, { stream: false }])(
+    'are given back within a second when the client goes (%o)',
+    async (asking) => {
+      const key = await gate.makeKey({ max_parallel_requests: 1 });
+      gate.provider.behaveNext({
+        completionTokens: 100,
+        frameDelayMs: 50,
+        ...(asking.stream ? {} : { firstByteDelayMs: 3_000 }),
+      });
+      const leave = new AbortController();
+      const left = gate.ask(
+        'POST',
+        '/v1/chat/completions',
+        { model: 'm', messages: [{ role: 'user', content: 'hi' }], ...asking },
+        key,
+        {},
+        leave.signal,
+      );
+      await expect.poll(() => gate.provider.requests.length).toBe(1);
+      leave.abort();
+      await expect(left).rejects.toThrow(/abort/i);
+      await expect
+        .poll(async () => (await gate.chat(key)).status, { timeout: 1_000, interval: 50 })
+        .toBe(200);
+    },
+  );
 });
 
 describe('a refused request', () => {
@@ -161,7 +194,11 @@ describe('a refused request', () => {
     for (let i = 0; i < 5; i += 1) expect((await gate.chat(key, { model: 'pair' })).status).toBe(403);
     for (let i = 0; i < 5; i += 1) expect((await gate.chat(key, { messages: 1 })).status).toBe(400);
     await gate.admin('/key/update', { key, max_budget: 1 });
-    expect([(await gate.chat(key)).status, (await gate.chat(key)).status, (await gate.chat(key)).status]).toEqual([200, 200, 429]);
+    expect([
+      (await gate.chat(key)).status,
+      (await gate.chat(key)).status,
+      (await gate.chat(key)).status,
+    ]).toEqual([200, 200, 429]);
   });
 
   it('is logged with the word that operators search for, and without the key', async () => {

@@ -26,7 +26,12 @@ describe('a budget that is used up', () => {
     expect(refused.body.error).toMatchObject({ type: 'budget_exceeded', code: '422', param: null });
     expect(refused.body.error.message).toMatch(/Budget has been exceeded!/);
     expect(refused.body.error.message).toMatch(/spender/);
-    expect(refused.body.error.limit).toMatchObject({ scope: 'key', dimension: 'usd', limit: '0.005', current: '0.005' });
+    expect(refused.body.error.limit).toMatchObject({
+      scope: 'key',
+      dimension: 'usd',
+      limit: '0.005',
+      current: '0.005',
+    });
     expect(gate.provider.requests).toHaveLength(1);
     expect(await gate.spendOf(key)).toBe(0.005);
     expect(await gate.entriesOf(key)).toHaveLength(1);
@@ -99,7 +104,10 @@ describe('a budget shared by concurrent calls', () => {
     const keys = await all(3, () => gate.makeKey({ user_id: 'shared-purse' }));
     const answers = await all(15, (index) => gate.chat(keys[index % 3] ?? '', { max_tokens: 10 }));
     expect([count(answers, 200), count(answers, 422)]).toEqual([5, 10]);
-    expect(answers.find(({ status }) => status === 422)?.body.error.limit).toMatchObject({ scope: 'user', id: 'shared-purse' });
+    expect(answers.find(({ status }) => status === 422)?.body.error.limit).toMatchObject({
+      scope: 'user',
+      id: 'shared-purse',
+    });
   });
 
   it('lends its last money as a shorter answer, and says so', async () => {
@@ -128,15 +136,18 @@ describe('spend', () => {
     expect(gate.provider.billed).toMatchObject({ promptTokens: 11, completionTokens: 37 });
   });
 
-  it.each([{ stream: true }, { stream: false }])('without a usage block is estimated and flagged, never zero (%o)', async (asking) => {
-    gate.provider.behave({ completionTokens: 20, usage: 'never' });
-    const key = await gate.makeKey();
-    expect((await gate.chat(key, { model: 'dear', ...asking })).status).toBe(200);
-    const [entry] = await gate.entriesOf(key);
-    expect(entry).toMatchObject({ flag: 'usage_missing', status: 'success' });
-    expect(entry?.outputTokens).toBeGreaterThan(0);
-    expect(await gate.spendOf(key)).toBeGreaterThan(0.01);
-  });
+  it.each([{ stream: true }, { stream: false }])(
+    'without a usage block is estimated and flagged, never zero (%o)',
+    async (asking) => {
+      gate.provider.behave({ completionTokens: 20, usage: 'never' });
+      const key = await gate.makeKey();
+      expect((await gate.chat(key, { model: 'dear', ...asking })).status).toBe(200);
+      const [entry] = await gate.entriesOf(key);
+      expect(entry).toMatchObject({ flag: 'usage_missing', status: 'success' });
+      expect(entry?.outputTokens).toBeGreaterThan(0);
+      expect(await gate.spendOf(key)).toBeGreaterThan(0.01);
+    },
+  );
 
   it('of a caller who hangs up in mid-stream is charged and flagged', async () => {
     gate.provider.behave({ completionTokens: 200, frameDelayMs: 10 });
@@ -161,20 +172,26 @@ describe('spend', () => {
     expect(gate.provider.requests[0]?.billed.completionTokens).toBeLessThan(150);
   });
 
-  it.each([400, 401, 404, 429, 500, 503])('of a call that the provider refused with %i is 0, and recorded', async (status) => {
-    gate.provider.behave({ status });
-    const key = await gate.makeKey();
-    expect((await gate.chat(key, { model: 'dear' })).status).toBe(status);
-    expect(await gate.spendOf(key)).toBe(0);
-    expect(await gate.entriesOf(key)).toMatchObject([{ status: 'failure', flag: 'upstream_error', costNano: 0n }]);
-  });
+  it.each([400, 401, 404, 429, 500, 503])(
+    'of a call that the provider refused with %i is 0, and recorded',
+    async (status) => {
+      gate.provider.behave({ status });
+      const key = await gate.makeKey();
+      expect((await gate.chat(key, { model: 'dear' })).status).toBe(status);
+      expect(await gate.spendOf(key)).toBe(0);
+      expect(await gate.entriesOf(key)).toMatchObject([
+        { status: 'failure', flag: 'upstream_error', costNano: 0n },
+      ]);
+    },
+  );
 
   it('is one ledger entry for each call the provider billed, and their sums agree', async () => {
     gate.provider.behave({ completionTokens: 7, promptTokens: 3 });
     const key = await gate.makeKey();
     await all(30, (index) => gate.chat(key, { stream: index % 2 === 0 }));
     const entries = await gate.entriesOf(key);
-    const sum = (of: (entry: (typeof entries)[number]) => number) => entries.reduce((total, entry) => total + of(entry), 0);
+    const sum = (of: (entry: (typeof entries)[number]) => number) =>
+      entries.reduce((total, entry) => total + of(entry), 0);
     expect(gate.provider.billed).toEqual({
       requests: entries.length,
       promptTokens: sum((entry) => entry.inputTokens),
@@ -195,10 +212,17 @@ describe('spend', () => {
 
 describe('the operator’s word', () => {
   it('decides the status of a used-up budget, and the ceiling of max_tokens', async () => {
-    const other = await GovernedProduct.start((provider) => ({
-      model_list: [modelEntry('m', provider), modelEntry('small', provider, {}, { max_input_tokens: 1_000 })],
-      litellm_settings: { budget_exceeded_status_code: 402, max_tokens: 8 },
-    }), {}, { completionTokens: 50 });
+    const other = await GovernedProduct.start(
+      (provider) => ({
+        model_list: [
+          modelEntry('m', provider),
+          modelEntry('small', provider, {}, { max_input_tokens: 1_000 }),
+        ],
+        litellm_settings: { budget_exceeded_status_code: 402, max_tokens: 8 },
+      }),
+      {},
+      { completionTokens: 50 },
+    );
     try {
       const key = await other.makeKey({ max_budget: 0.016 });
       const lowered = await other.chat(key, { max_tokens: 40 });
@@ -214,7 +238,10 @@ describe('the operator’s word', () => {
       expect(own.headers.has('x-tollgate-max-tokens-clamped')).toBe(false);
 
       other.provider.reset();
-      const tooLong = await other.chat(await other.makeKey(), { model: 'small', messages: [{ role: 'user', content: 'word '.repeat(2_000) }] });
+      const tooLong = await other.chat(await other.makeKey(), {
+        model: 'small',
+        messages: [{ role: 'user', content: 'word '.repeat(2_000) }],
+      });
       expect(tooLong.status).toBe(400);
       expect(tooLong.body.error.message).toMatch(/ContextWindowExceededError/);
       expect(other.provider.requests).toHaveLength(0);

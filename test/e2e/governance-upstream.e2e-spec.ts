@@ -18,7 +18,11 @@ beforeAll(async () => {
       modelEntry('narrow', provider),
       {
         model_name: 'claude',
-        litellm_params: { model: 'anthropic/claude-sonnet-4-5', api_base: provider.origin, api_key: UPSTREAM_KEY },
+        litellm_params: {
+          model: 'anthropic/claude-sonnet-4-5',
+          api_base: provider.origin,
+          api_key: UPSTREAM_KEY,
+        },
       },
     ],
     router_settings: {
@@ -97,13 +101,16 @@ describe('an upstream error', () => {
     const answer = await gate.ask('POST', '/v1/messages', body, null, { 'x-api-key': key });
     expect(answer.status).toBe(500);
     expect(answer.body).toMatchObject({ type: 'error', error: { type: 'api_error' } });
-    const refused = await gate.ask('POST', '/v1/messages', body, null, { 'x-api-key': 'sk-wrong-0123456789abcdef' });
+    const refused = await gate.ask('POST', '/v1/messages', body, null, {
+      'x-api-key': 'sk-wrong-0123456789abcdef',
+    });
     expect(refused.status).toBe(401);
     expect(refused.body).toMatchObject({ type: 'error', error: { type: 'authentication_error' } });
   });
 });
 
-const errorFrames = (text: string): string[] => text.split('\n\n').filter((frame) => frame.includes('"error"'));
+const errorFrames = (text: string): string[] =>
+  text.split('\n\n').filter((frame) => frame.includes('"error"'));
 
 describe('a call that goes wrong under way', () => {
   const before: [string, string, Behaviour, Record<string, string>, number][] = [
@@ -128,28 +135,34 @@ describe('a call that goes wrong under way', () => {
     ['an error frame', { fault: 'error-frame-midway' }, {}],
     ['silence', { fault: 'silence-midway' }, { 'x-litellm-stream-timeout': '0.3' }],
   ];
-  it.each(midway)('in mid-stream by %s ends with one error frame, and is charged', async (_what, behaviour, headers) => {
-    gate.provider.behave({ ...behaviour, completionTokens: 20, faultAfterFrames: 5, frameDelayMs: 10 });
-    const own = await gate.makeKey();
-    const answer: Answer = await gate.chat(own, { stream: true }, headers);
-    expect(answer.status).toBe(200);
-    expect(errorFrames(answer.text), answer.text).toHaveLength(1);
-    expect(answer.text).not.toContain('[DONE]');
-    expect(answer.text.endsWith('\n\n')).toBe(true);
-    expect(answer.text.trimEnd().split('\n\n').at(-1)).toContain('"error"');
-    const [entry] = await gate.entriesOf(own);
-    expect(entry).toMatchObject({ status: 'failure' });
-    expect(entry?.costNano).toBeGreaterThan(0n);
-  });
+  it.each(midway)(
+    'in mid-stream by %s ends with one error frame, and is charged',
+    async (_what, behaviour, headers) => {
+      gate.provider.behave({ ...behaviour, completionTokens: 20, faultAfterFrames: 5, frameDelayMs: 10 });
+      const own = await gate.makeKey();
+      const answer: Answer = await gate.chat(own, { stream: true }, headers);
+      expect(answer.status).toBe(200);
+      expect(errorFrames(answer.text), answer.text).toHaveLength(1);
+      expect(answer.text).not.toContain('[DONE]');
+      expect(answer.text.endsWith('\n\n')).toBe(true);
+      expect(answer.text.trimEnd().split('\n\n').at(-1)).toContain('"error"');
+      const [entry] = await gate.entriesOf(own);
+      expect(entry).toMatchObject({ status: 'failure' });
+      expect(entry?.costNano).toBeGreaterThan(0n);
+    },
+  );
 
-  it.each(['reset-midway', 'silence-midway'] as const)('in the middle of a whole answer by %s is an error, not half an answer', async (fault) => {
-    gate.provider.behave({ fault, padBytes: 100_000 });
-    const own = await gate.makeKey();
-    const answer = await gate.chat(own, {}, { 'x-litellm-timeout': '0.4' });
-    expect(answer.status).toBeGreaterThanOrEqual(400);
-    expect(answer.body.error).toBeDefined();
-    expect(await gate.entriesOf(own)).toHaveLength(1);
-  });
+  it.each(['reset-midway', 'silence-midway'] as const)(
+    'in the middle of a whole answer by %s is an error, not half an answer',
+    async (fault) => {
+      gate.provider.behave({ fault, padBytes: 100_000 });
+      const own = await gate.makeKey();
+      const answer = await gate.chat(own, {}, { 'x-litellm-timeout': '0.4' });
+      expect(answer.status).toBeGreaterThanOrEqual(400);
+      expect(answer.body.error).toBeDefined();
+      expect(await gate.entriesOf(own)).toHaveLength(1);
+    },
+  );
 });
 
 describe('a second chance', () => {
@@ -161,12 +174,17 @@ describe('a second chance', () => {
     expect(answer.headers.get('x-litellm-attempted-fallbacks')).toBe('1');
     expect(gate.provider.requests.map(({ model }) => model)).toEqual(['up-falls', 'up-spare']);
     expect(await gate.spendOf(own)).toBe(0.005);
-    expect(await gate.entriesOf(own)).toMatchObject([{ costNano: 0n, status: 'failure' }, { costNano: 5_000_000n, status: 'success' }]);
+    expect(await gate.entriesOf(own)).toMatchObject([
+      { costNano: 0n, status: 'failure' },
+      { costNano: 5_000_000n, status: 'success' },
+    ]);
   });
 
   it('goes on along a chain of fallbacks, and ends when all fail', async () => {
     for (const name of ['falls-far', 'falls']) gate.provider.behaveFor(`up-${name}`, { status: 503 });
-    expect((await gate.chat(key, { model: 'falls-far' })).headers.get('x-litellm-attempted-fallbacks')).toBe('2');
+    expect((await gate.chat(key, { model: 'falls-far' })).headers.get('x-litellm-attempted-fallbacks')).toBe(
+      '2',
+    );
     gate.provider.behave({ status: 503 });
     gate.provider.behaveFor('up-spare', { status: 503 });
     expect((await gate.chat(key, { model: 'falls-far' })).status).toBe(503);
@@ -181,7 +199,15 @@ describe('a second chance', () => {
   });
 
   it('goes to the model with the longer context when the provider says the prompt is too long', async () => {
-    gate.provider.behaveFor('up-narrow', { status: 400, rawBody: JSON.stringify({ error: { message: 'This model’s maximum context length is 10 tokens', code: 'context_length_exceeded' } }) });
+    gate.provider.behaveFor('up-narrow', {
+      status: 400,
+      rawBody: JSON.stringify({
+        error: {
+          message: 'This model’s maximum context length is 10 tokens',
+          code: 'context_length_exceeded',
+        },
+      }),
+    });
     expect((await gate.chat(key, { model: 'narrow' })).status).toBe(200);
   });
 

@@ -91,7 +91,12 @@ describe('who may use which model', () => {
   );
 
   it('shows a key only its own models', async () => {
-    const { body } = await gate.ask('GET', '/v1/models', undefined, await gate.makeKey({ models: ['other'] }));
+    const { body } = await gate.ask(
+      'GET',
+      '/v1/models',
+      undefined,
+      await gate.makeKey({ models: ['other'] }),
+    );
     expect(body.data.map(({ id }: { id: string }) => id)).toEqual(['other']);
   });
 });
@@ -193,13 +198,19 @@ describe('a body cannot buy authority', () => {
       num_retries: 0,
       cache: { 'no-store': true },
     };
-    const metadata = { user_api_key_user_id: 'somebody-else', user_api_key: 'x', user_api_key_team_id: 't', trace: 'kept' };
+    const metadata = {
+      user_api_key_user_id: 'somebody-else',
+      user_api_key: 'x',
+      user_api_key_team_id: 't',
+      trace: 'kept',
+    };
     const answer = await gate.chat(key, { ...inert, metadata });
     expect(answer.status).toBe(200);
     expect(answer.text).not.toContain('free of charge');
     const sent = String(gate.provider.requests[0]?.body);
     for (const name of Object.keys(inert)) {
-      if (name !== 'max_budget' && name !== 'user_api_key_hash') expect(sent, name).not.toContain(`"${name}"`);
+      if (name !== 'max_budget' && name !== 'user_api_key_hash')
+        expect(sent, name).not.toContain(`"${name}"`);
     }
     const [entry] = await gate.entriesOf(key);
     expect(entry).toMatchObject({ userId: 'payer', teamId: null, status: 'success', costNano: 5_000_000n });
@@ -208,13 +219,22 @@ describe('a body cannot buy authority', () => {
 
   it('with `user`: a key that is pinned to a customer stays that customer’s', async () => {
     const key = await gate.makeKey({ end_user_id: 'pinned' });
-    await gate.chat(key, { user: 'another', metadata: { user_id: 'third' } }, { 'x-litellm-customer-id': 'fourth' });
+    await gate.chat(
+      key,
+      { user: 'another', metadata: { user_id: 'third' } },
+      { 'x-litellm-customer-id': 'fourth' },
+    );
     expect((await gate.entriesOf(key))[0]?.customerId).toBe('pinned');
   });
 
   it('with headers that name a caller', async () => {
     const key = await gate.makeKey({ user_id: 'plain' });
-    const forged = { 'x-litellm-user-id': 'default_user_id', 'x-user-role': 'proxy_admin', 'x-forwarded-user': 'admin', 'litellm-changed-by': 'admin' };
+    const forged = {
+      'x-litellm-user-id': 'default_user_id',
+      'x-user-role': 'proxy_admin',
+      'x-forwarded-user': 'admin',
+      'litellm-changed-by': 'admin',
+    };
     await gate.chat(key, {}, forged);
     expect((await gate.entriesOf(key))[0]).toMatchObject({ userId: 'plain' });
     expect((await gate.ask('POST', '/key/generate', {}, key, forged)).status).toBe(401);

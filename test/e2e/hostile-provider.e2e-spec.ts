@@ -13,7 +13,13 @@ afterAll(() => gate?.dispose());
 afterEach(() => gate.provider.reset());
 
 const answerWith = (usage: unknown): string =>
-  JSON.stringify({ id: 'x', object: 'chat.completion', model: 'up-m', choices: [{ index: 0, message: { role: 'assistant', content: 'hi' }, finish_reason: 'stop' }], usage });
+  JSON.stringify({
+    id: 'x',
+    object: 'chat.completion',
+    model: 'up-m',
+    choices: [{ index: 0, message: { role: 'assistant', content: 'hi' }, finish_reason: 'stop' }],
+    usage,
+  });
 
 describe('a provider’s bill that cannot be true', () => {
   it.each([
@@ -60,7 +66,14 @@ describe('a provider’s headers', () => {
       const { headers } = await gate.chat(key, { stream });
       expect(headers.get('x-frame-options')).toBe('DENY');
       expect(headers.get('content-security-policy')).toBe("frame-ancestors 'none'");
-      for (const name of ['set-cookie', 'access-control-allow-origin', 'strict-transport-security', 'www-authenticate', 'location', 'clear-site-data']) {
+      for (const name of [
+        'set-cookie',
+        'access-control-allow-origin',
+        'strict-transport-security',
+        'www-authenticate',
+        'location',
+        'clear-site-data',
+      ]) {
         expect(headers.has(name), name).toBe(false);
       }
       expect(headers.get('x-litellm-call-id')).toMatch(/^req_\w+$/);
@@ -68,40 +81,76 @@ describe('a provider’s headers', () => {
     }
   });
 
-  it.each([301, 302, 307, 308])('with a redirect (%i) lead nowhere, least of all with our credential', async (status) => {
-    gate.provider.behave({ status, headers: { location: `${gate.provider.origin}/v1/stolen` }, rawBody: '' });
-    const answer = await gate.chat(await gate.makeKey());
-    expect(answer.status).toBe(502);
-    expect(answer.headers.has('location')).toBe(false);
-    expect(gate.provider.requests.map(({ path }) => path)).toEqual(['/v1/chat/completions']);
-  });
+  it.each([301, 302, 307, 308])(
+    'with a redirect (%i) lead nowhere, least of all with our credential',
+    async (status) => {
+      gate.provider.behave({
+        status,
+        headers: { location: `${gate.provider.origin}/v1/stolen` },
+        rawBody: '',
+      });
+      const answer = await gate.chat(await gate.makeKey());
+      expect(answer.status).toBe(502);
+      expect(answer.headers.has('location')).toBe(false);
+      expect(gate.provider.requests.map(({ path }) => path)).toEqual(['/v1/chat/completions']);
+    },
+  );
 });
 
 describe('a provider', () => {
   it('sees our credential and nothing of the caller’s', async () => {
     const key = await gate.makeKey({ key_alias: 'caller-alias' });
-    await gate.chat(key, {}, { cookie: 'session=1', 'x-api-key': 'sk-other-0123456789abcdef', 'x-forwarded-for': '10.0.0.1', 'x-litellm-tags': 'team-a', 'proxy-authorization': 'Basic abc', 'x-litellm-customer-id': 'ann' });
+    await gate.chat(
+      key,
+      {},
+      {
+        cookie: 'session=1',
+        'x-api-key': 'sk-other-0123456789abcdef',
+        'x-forwarded-for': '10.0.0.1',
+        'x-litellm-tags': 'team-a',
+        'proxy-authorization': 'Basic abc',
+        'x-litellm-customer-id': 'ann',
+      },
+    );
     const seen = gate.provider.requests[0];
     expect(seen?.headers.authorization).toBe(`Bearer ${UPSTREAM_KEY}`);
     const all = JSON.stringify(seen?.headers) + String(seen?.body);
-    for (const secret of [key, 'session=1', 'sk-other', '10.0.0.1', 'caller-alias', 'team-a', 'Basic abc', 'ann']) expect(all, secret).not.toContain(secret);
+    for (const secret of [
+      key,
+      'session=1',
+      'sk-other',
+      '10.0.0.1',
+      'caller-alias',
+      'team-a',
+      'Basic abc',
+      'ann',
+    ])
+      expect(all, secret).not.toContain(secret);
   });
 
-  it.each([true, false])('that ignores its cap is cut off when the money that was lent is spent (stream: %s)', async (stream) => {
-    gate.provider.behave({ completionTokens: 2_000, honoursMaxTokens: false, promptTokens: 1 });
-    const key = await gate.makeKey({ max_budget: 0.2 });
-    await gate.chat(key, { stream, max_tokens: 40 });
-    const [entry] = await gate.entriesOf(key);
-    // What a provider bills beyond the cap is told in the books, never hidden, and stops the next call.
-    expect(entry?.outputTokens).toBeGreaterThan(40);
-    expect((await gate.chat(key, { max_tokens: 40 })).status).toBe(422);
-  });
+  it.each([true, false])(
+    'that ignores its cap is cut off when the money that was lent is spent (stream: %s)',
+    async (stream) => {
+      gate.provider.behave({ completionTokens: 2_000, honoursMaxTokens: false, promptTokens: 1 });
+      const key = await gate.makeKey({ max_budget: 0.2 });
+      await gate.chat(key, { stream, max_tokens: 40 });
+      const [entry] = await gate.entriesOf(key);
+      // What a provider bills beyond the cap is told in the books, never hidden, and stops the next call.
+      expect(entry?.outputTokens).toBeGreaterThan(40);
+      expect((await gate.chat(key, { max_tokens: 40 })).status).toBe(422);
+    },
+  );
 
   it('that writes an endless answer to a caller who does not read holds neither memory nor the process', async () => {
     gate.provider.behave({ completionTokens: 20, padBytes: 20_000_000 });
     const key = await gate.makeKey();
     const leave = new AbortController();
-    const response = await fetch(`${gate.product.url}/v1/chat/completions`, { method: 'POST', headers: { authorization: `Bearer ${key}` }, body: JSON.stringify(chatBody({ stream: true })), signal: leave.signal });
+    const response = await fetch(`${gate.product.url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${key}` },
+      body: JSON.stringify(chatBody({ stream: true })),
+      signal: leave.signal,
+    });
     expect(response.status).toBe(200);
     expect((await gate.chat(await gate.makeKey(), { model: 'absent' })).status).toBe(400);
     leave.abort();
@@ -111,7 +160,9 @@ describe('a provider', () => {
 
 describe('a model that costs nothing', () => {
   it('is served though the budget is used up, because its price is said to be 0', async () => {
-    const free = await GovernedProduct.start((provider) => ({ model_list: [modelEntry('free', provider, { output_cost_per_token: 0 }), modelEntry('m', provider)] }));
+    const free = await GovernedProduct.start((provider) => ({
+      model_list: [modelEntry('free', provider, { output_cost_per_token: 0 }), modelEntry('m', provider)],
+    }));
     try {
       const key = await free.makeKey({ max_budget: 0.005 });
       expect((await free.chat(key, { max_tokens: 5 })).status).toBe(200);

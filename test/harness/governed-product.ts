@@ -97,7 +97,10 @@ export class GovernedProduct {
   async entriesOf(key: string): Promise<LedgerEntry[]> {
     await this.admin('/spend/logs?request_id=none');
     const repository = this.database.dataSource.getRepository(LedgerEntry);
-    return repository.find({ where: { keyHash: hash('sha256', key) }, order: { startedAt: 'ASC', id: 'ASC' } });
+    return repository.find({
+      where: { keyHash: hash('sha256', key) },
+      order: { startedAt: 'ASC', id: 'ASC' },
+    });
   }
 
   /** What `/key/info` says this key has spent, in dollars. */
@@ -144,7 +147,11 @@ export function modelEntry(name: string, provider: FakeProvider, params: object 
 }
 
 /** Resolves once `isSo` answers true; the error names what never came to be. */
-export async function eventually(what: string, isSo: () => boolean | Promise<boolean>, withinMs = 1_000): Promise<void> {
+export async function eventually(
+  what: string,
+  isSo: () => boolean | Promise<boolean>,
+  withinMs = 1_000,
+): Promise<void> {
   const deadline = Date.now() + withinMs;
   while (!(await isSo())) {
     if (Date.now() > deadline) throw new Error(`${what}: not within ${withinMs} ms`);

@@ -9,7 +9,11 @@ export interface RawAnswer {
 }
 
 /** Sends bytes as they are, which no client library would, and reads until the server closes or falls silent. */
-export function sendRaw(port: number, pieces: readonly (string | Buffer)[], options: { withinMs?: number; pauseMs?: number } = {}): Promise<RawAnswer> {
+export function sendRaw(
+  port: number,
+  pieces: readonly (string | Buffer)[],
+  options: { withinMs?: number; pauseMs?: number } = {},
+): Promise<RawAnswer> {
   const { withinMs = 1_500, pauseMs = 0 } = options;
   return new Promise((resolve) => {
     let text = '';

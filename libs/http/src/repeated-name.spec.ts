@@ -14,12 +14,19 @@ describe('a name that one object carries twice', () => {
     expect(repeatedName(json)).toBe(name);
   });
 
-  it.each(['{"a":1,"A":2}', '{"a":{"a":{"a":1}}}', '[{"a":1},{"a":1}]', '{"a":"a","b":["a","a"]}', '{"a":"\\\\","b":"\\""}', '"a"', '7', '[]', '{"a":"{\\"a\\":1,\\"a\\":1}"}'])(
-    'is not seen in %s',
-    (json) => {
-      expect(repeatedName(json)).toBeUndefined();
-    },
-  );
+  it.each([
+    '{"a":1,"A":2}',
+    '{"a":{"a":{"a":1}}}',
+    '[{"a":1},{"a":1}]',
+    '{"a":"a","b":["a","a"]}',
+    '{"a":"\\\\","b":"\\""}',
+    '"a"',
+    '7',
+    '[]',
+    '{"a":"{\\"a\\":1,\\"a\\":1}"}',
+  ])('is not seen in %s', (json) => {
+    expect(repeatedName(json)).toBeUndefined();
+  });
 
   it('is looked for in time linear to the text, however deep or wide', () => {
     const deep = `${'{"a":['.repeat(200_000)}${']}'.repeat(200_000)}`;

@@ -45,6 +45,7 @@ export function repeatedName(json: string): string | undefined {
 
 function endOfString(json: string, openQuote: number): number {
   let at = openQuote + 1;
-  for (let code = json.charCodeAt(at); code !== QUOTE && at < json.length; code = json.charCodeAt(at)) at += code === BACKSLASH ? 2 : 1;
+  for (let code = json.charCodeAt(at); code !== QUOTE && at < json.length; code = json.charCodeAt(at))
+    at += code === BACKSLASH ? 2 : 1;
   return at + 1;
 }
