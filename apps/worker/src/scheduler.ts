@@ -1,12 +1,17 @@
 import { InjectQueue } from '@nestjs/bullmq';
-import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { Logger } from '#libs/telemetry';
 import { Queue } from 'bullmq';
 import { isScheduleName, MAINTENANCE_QUEUE, SCHEDULES } from './schedules.js';
 
+/** An absent store must not keep the process from ending. */
+const MAX_WAIT_MS = 2_000;
+
 /** Brings the queue's schedulers in line with `schedules.ts`: every worker does it at start, and it is the same each time. */
 @Injectable()
-export class Scheduler implements OnApplicationBootstrap {
+export class Scheduler implements OnApplicationBootstrap, OnModuleDestroy {
+  #aligning: Promise<void> = Promise.resolve();
+
   constructor(
     @InjectQueue(MAINTENANCE_QUEUE) private readonly queue: Queue,
     private readonly logger: Logger,
@@ -17,12 +22,20 @@ export class Scheduler implements OnApplicationBootstrap {
     this.queue.on('error', (error) =>
       this.logger.warn({ error }, 'The job queue lost its connection; it tries again.'),
     );
-    this.#align().catch((error: unknown) =>
+    this.#aligning = this.#align().catch((error: unknown) =>
       this.logger.error(
         { error },
         'The schedules could not be brought up to date; the next start tries again.',
       ),
     );
+  }
+
+  /** A process that ends while it still starts: what it asked of the store comes to its end first, within a limit. */
+  async onModuleDestroy(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, MAX_WAIT_MS)));
+    await Promise.race([this.#aligning, late]);
+    clearTimeout(timer);
   }
 
   async #align(): Promise<void> {

@@ -48,7 +48,8 @@ export async function startServer(
   lines.on('line', (line) => {
     lastWords.push(line);
     if (lastWords.length > 10) lastWords.shift();
-    if (/^(FATAL|PANIC):/.test(line))
+    // "Administrator command" is our own stop, told to a connection that was just closing: no problem.
+    if (/^(FATAL|PANIC):(?!.*due to administrator command)/.test(line))
       logger.warn({ postgres: line }, 'The embedded PostgreSQL reports a problem.');
     else logger.debug({ postgres: line }, 'The embedded PostgreSQL says something.');
   });
