@@ -9,31 +9,32 @@ import { repeatedName } from './repeated-name.js';
 const MAX_ADMIN_BYTES = 2 * 1024 * 1024;
 
 type Next = () => void;
+type WithBody = IncomingMessage & { body?: unknown };
 
 /**
  * Express middleware: the request's body as parsed JSON on `request.body`, undefined when there is none. Whatever the
  * Content-Type says, for DELETE too, because the seed guides' curl lines send none; but a request that brings a cookie
  * must say `application/json`, which a form of another site cannot. Broken JSON: 422 before anything else happens.
  */
-export function jsonBody(request: IncomingMessage & { body?: unknown }, response: ServerResponse, next: Next): void {
+export function jsonBody(request: WithBody, response: ServerResponse, next: Next): void | Promise<void> {
   const { headers, method } = request;
   const isEmpty = headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0;
   if (method === 'GET' || method === 'HEAD' || method === 'OPTIONS' || isEmpty || !mayBeJson(headers)) {
     next();
     return;
   }
-  readBody(request, MAX_ADMIN_BYTES).then(
-    (bytes) => {
-      try {
-        request.body = bytes.length === 0 ? undefined : parseJson(bytes);
-      } catch (thrown) {
-        refuse(response, thrown instanceof SyntaxError ? invalidJson('The body is not valid JSON.') : toGatewayError(thrown));
-        return;
-      }
-      next();
-    },
-    (thrown: unknown) => refuse(response, toGatewayError(thrown)),
-  );
+  return readJson(request, response, next);
+}
+
+async function readJson(request: WithBody, response: ServerResponse, next: Next): Promise<void> {
+  try {
+    const bytes = await readBody(request, MAX_ADMIN_BYTES);
+    request.body = bytes.length === 0 ? undefined : parseJson(bytes);
+  } catch (thrown) {
+    refuse(response, thrown instanceof SyntaxError ? invalidJson('The body is not valid JSON.') : toGatewayError(thrown));
+    return;
+  }
+  next();
 }
 
 function mayBeJson(headers: IncomingMessage['headers']): boolean {

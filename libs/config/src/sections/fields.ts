@@ -53,8 +53,6 @@ export const listOf = <Item extends z.ZodType>(item: Item) =>
 
 export const textList = listOf(text);
 
-export const textMap = z.record(z.string(), text);
-
 /** `[{group: [targets]}, ...]`, or the same as one mapping: group -> targets in order. A later entry for a group replaces an earlier one. */
 export const fallbackMap = z
   .preprocess((value) => (isMapping(value) ? [value] : value), z.array(z.record(z.string(), z.array(text))))
