@@ -38,9 +38,9 @@ export class Budgets implements OnApplicationShutdown {
   ) {
     this.#settings = { timezone: config.budgets.timezone, resetTime: config.budgets.resetTime };
     this.#opener = new Opener(counters, ledger, balances);
-    ledger.onRecovered(({ begin, end }) => {
-      for (const { scope, budget, periodId } of begin.charges)
-        this.#follow(`budget:${scope.type}:${scope.id}:${budget}:${periodId}`, end.costNanoUsd);
+    ledger.onRecovered(({ charges, costNanoUsd }) => {
+      for (const { scope, budget, periodId } of charges)
+        this.#follow(`budget:${scope.type}:${scope.id}:${budget}:${periodId}`, costNanoUsd);
     });
   }
 

@@ -59,10 +59,10 @@ export class Opener {
       () => this.balances.settledOf(lifetimes, openings),
       (stored, undrained) => {
         const settled = new Map<string, NanoUsd>();
-        for (const { begin, end } of undrained) {
-          for (const { scope, budget, periodId } of begin.charges) {
+        for (const { charges, costNanoUsd } of undrained) {
+          for (const { scope, budget, periodId } of charges) {
             const key = counterKey(scope, budget, periodId);
-            if (wanted.has(key)) settled.set(key, (settled.get(key) ?? 0n) + end.costNanoUsd);
+            if (wanted.has(key)) settled.set(key, (settled.get(key) ?? 0n) + costNanoUsd);
           }
         }
         for (const [key, { opening }] of wanted) {

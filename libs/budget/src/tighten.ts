@@ -8,8 +8,9 @@ const PIECES_PER_TURN = 32;
 const MAX_BYTES = 1_000_000;
 
 /**
- * How many tokens another vendor's tokenizer may make of what ours counts as 100. OpenAI's own share is a margin for
- * message wrapping and piece borders; the others were compared on prose, code and CJK text and rounded up.
+ * How many tokens another vendor's tokenizer may make of what ours counts as 100. Estimates on the safe side, not
+ * measurements: OpenAI's own share is a margin for message wrapping and piece borders, everybody else's vocabulary is not
+ * at hand to count with.
  */
 const MARGIN_PERCENT: Readonly<Record<string, number>> = { openai: 110, azure: 110 };
 const OTHER_MARGIN_PERCENT = 200;

@@ -29,7 +29,7 @@ export class Call {
     readonly request: IncomingMessage,
     readonly response: ServerResponse,
   ) {
-    response.once('close', () => {
+    response.on('close', () => {
       if (response.writableFinished) return;
       this.#gone = true;
       this.#onGone?.();

@@ -4,7 +4,7 @@ import type { NanoUsd, Scope, ScopeType } from '#libs/kernel';
 import { DataSource, type EntityManager } from 'typeorm';
 import { counterKey } from '../counter-key.js';
 import { LIFETIME } from '../periods.js';
-import { boundedId } from './columns.js';
+import { boundedId } from '../spool/storable.js';
 
 const OPENING = { system: 'budget-opening' };
 /** Rows locked by one transaction at most. */

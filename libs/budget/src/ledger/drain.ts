@@ -121,7 +121,6 @@ export class Drain {
     for (let left = this.size; left > 0 && this.#queue.length > 0; left -= BATCH) {
       await this.#inLine(() => this.#drainBatch());
     }
-    await this.#inLine(() => this.#touchKeys());
   }
 
   async #drainBatch(): Promise<void> {
@@ -130,8 +129,8 @@ export class Drain {
     await this.store.insert(entries);
     this.#queue.splice(0, batch.length);
     for (const ended of batch) this.#done(ended);
-    for (const { begin } of entries)
-      if (begin.keyId !== null) this.#usedKeys.set(begin.keyId, begin.startedAtMs);
+    for (const { keyId, startedAtMs } of entries) if (keyId !== null) this.#usedKeys.set(keyId, startedAtMs);
+    await this.#touchKeys();
     this.#wake();
   }
 

@@ -1,6 +1,6 @@
 import { GatewayError } from '#libs/kernel';
 import type { BeginRecord, EndRecord } from '../ledger.js';
-import { decodeBegin, decodeEnd, encodeBegin, encodeEnd, type Entry } from '../spool/codec.js';
+import { decodeBegin, decodeEnd, encodeBegin, encodeEnd, type Entry, entryOf, flat } from '../spool/codec.js';
 import { beginPayload, entryPayload } from '../spool/frame.js';
 import type { Segment } from '../spool/segment.js';
 import type { Append } from '../spool/spool.js';
@@ -20,7 +20,7 @@ export class InFlight implements Append {
     private readonly proceed: Proceed,
     private readonly dropped: (call: InFlight) => void,
   ) {
-    this.text = encodeBegin(begin);
+    this.text = flat(encodeBegin(begin));
   }
 
   payload(): string {
@@ -56,8 +56,9 @@ export class Ended implements Append {
   #patience: NodeJS.Timeout | undefined;
 
   constructor(call: InFlight, end: EndRecord, release: Proceed) {
-    this.#entry = { begin: call.begin, end };
-    this.#texts = { begin: call.text, end: encodeEnd(end) };
+    const text = encodeEnd(end);
+    this.#entry = entryOf(call.begin, end, call.text, text);
+    this.#texts = { begin: call.text, end: text };
     this.beginSegment = call.segment;
     this.#call = call;
     this.#release = release;
@@ -68,7 +69,7 @@ export class Ended implements Append {
     if (this.#entry) return this.#entry;
     if (!this.segment) throw new Error('a spilled entry has no segment');
     const { begin, end } = this.segment.read(this.#offset);
-    return { begin: decodeBegin(begin), end: decodeEnd(end) };
+    return entryOf(decodeBegin(begin), decodeEnd(end), begin, end);
   }
 
   payload(segment: Segment): string {

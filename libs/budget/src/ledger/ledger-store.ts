@@ -4,7 +4,8 @@ import { Logger } from '#libs/telemetry';
 import { DataSource, type EntityManager } from 'typeorm';
 import type { Charge } from '../ledger.js';
 import type { Entry } from '../spool/codec.js';
-import { boundedId, INSERT_ENTRIES, rowsOf } from './columns.js';
+import { boundedId } from '../spool/storable.js';
+import { INSERT_ENTRIES } from './columns.js';
 
 const DRAIN = { system: 'ledger-drain' };
 
@@ -46,9 +47,9 @@ export class LedgerStore {
    * An entry that PostgreSQL refuses to take as it is, is stored without its optional texts, so that it cannot stop the others.
    */
   async insert(entries: readonly Entry[]): Promise<ReadonlySet<string>> {
-    const unique = new Map(entries.map((entry) => [entry.begin.id, entry]));
+    const unique = new Map(entries.map((entry) => [entry.id, entry]));
     const sorted = [...unique.values()].sort(
-      (a, b) => compare(a.begin.day, b.begin.day) || compare(a.begin.id, b.begin.id),
+      (a, b) => compare(a.day, b.day) || compare(a.id, b.id),
     );
     try {
       await this.#ensureDays(sorted);
@@ -63,11 +64,13 @@ export class LedgerStore {
 
   async #insertSorted(entries: readonly Entry[]): Promise<ReadonlySet<string>> {
     return withTransaction(this.dataSource, DRAIN, async (manager) => {
-      const rows: { id: string }[] = await manager.query(INSERT_ENTRIES, [rowsOf(entries)]);
+      const rows: { id: string }[] = await manager.query(INSERT_ENTRIES, [
+        `[${entries.map(({ row }) => row).join(',')}]`,
+      ]);
       const fresh = new Set(rows.map(({ id }) => id));
       await addToBalances(
         manager,
-        entries.filter(({ begin }) => fresh.has(begin.id)),
+        entries.filter((entry) => fresh.has(entry.id)),
       );
       return fresh;
     });
@@ -79,7 +82,7 @@ export class LedgerStore {
       const only = entries[0];
       await this.#ensureDays(entries);
       this.logger.error(
-        { error: reason, entryId: only?.begin.id },
+        { error: reason, entryId: only?.id },
         'A ledger entry did not fit its table and is stored without its texts.',
       );
       return this.#insertSorted(only ? [bare(only)] : []);
@@ -93,7 +96,7 @@ export class LedgerStore {
   }
 
   async #ensureDays(entries: readonly Entry[]): Promise<void> {
-    for (const day of new Set(entries.map(({ begin }) => begin.day))) {
+    for (const day of new Set(entries.map((entry) => entry.day))) {
       if (this.#days.has(day)) continue;
       await withTransaction(this.dataSource, DRAIN, (manager) => ensureLedgerPartitions(manager, day, 1));
       this.#days.add(day);
@@ -129,17 +132,17 @@ function balancesOf(charges: readonly Charge[]): readonly BalanceName[] {
 
 async function addToBalances(manager: EntityManager, entries: readonly Entry[]): Promise<void> {
   const deltas = new Map<string, Delta>();
-  for (const { begin, end } of entries) {
-    for (const name of balancesOf(begin.charges)) {
+  for (const { charges, costNanoUsd, inputTokens, outputTokens } of entries) {
+    for (const name of balancesOf(charges)) {
       let delta = deltas.get(name.key);
       if (!delta) {
         delta = { ...name, nano: 0n, requests: 0, inputTokens: 0, outputTokens: 0 };
         deltas.set(name.key, delta);
       }
-      delta.nano += end.costNanoUsd;
+      delta.nano += costNanoUsd;
       delta.requests += 1;
-      delta.inputTokens += Math.max(0, Math.floor(end.usage.inputTokens) || 0);
-      delta.outputTokens += Math.max(0, Math.floor(end.usage.outputTokens) || 0);
+      delta.inputTokens += inputTokens;
+      delta.outputTokens += outputTokens;
     }
   }
   if (deltas.size === 0) return;
@@ -162,21 +165,19 @@ function isDataError(error: unknown): boolean {
   return /^(22|54|23502|23514)/.test(code);
 }
 
-function bare({ begin, end }: Entry): Entry {
-  return {
-    begin: {
-      ...begin,
-      tags: [],
-      clientCallId: null,
-      sessionId: null,
-      requesterIp: null,
-      userAgent: null,
-      apiBase: '',
-      model: '?',
-      modelGroup: '?',
-    },
-    end: { ...end, error: null, responseId: null },
-  };
+/** Places of an entry's optional texts in its row, and what stands there when they are left out. */
+const OPTIONAL_TEXTS: readonly (readonly [index: number, without: unknown])[] = [
+  [7, '?'],
+  [8, '?'],
+  [11, ''],
+  ...[19, 20, 21, 22, 42, 43, 44].map((index) => [index, null] as const),
+  [23, []],
+];
+
+function bare(entry: Entry): Entry {
+  const row: unknown[] = JSON.parse(entry.row);
+  for (const [index, without] of OPTIONAL_TEXTS) row[index] = without;
+  return { ...entry, row: JSON.stringify(row) };
 }
 
 function compare(a: string, b: string): number {

@@ -10,6 +10,7 @@ import { compile, killRounds } from '../../../../test/chaos/spool-kill.js';
 import { Budgets } from '../budgets.js';
 import { PriceBook } from '../price-book/price-book.js';
 import { BalanceStore } from './balance-store.js';
+import { entryOf } from '../spool/codec.js';
 import { beginRecord, endRecord, keyPrincipal, testConfig } from './fixtures.js';
 import { LedgerStore } from './ledger-store.js';
 import { PostgresSpendReader } from './postgres-spend-reader.js';
@@ -61,10 +62,9 @@ describe('the ledger', () => {
 
   it('adds nothing when the same entries are stored again, alone, together or at once', async () => {
     const store = new LedgerStore(db, silentLogger);
-    const entries = Array.from({ length: 300 }, () => beginRecord()).map((begin) => ({
-      begin,
-      end: endRecord(begin.id),
-    }));
+    const entries = Array.from({ length: 300 }, () => beginRecord()).map((begin) =>
+      entryOf(begin, endRecord(begin.id)),
+    );
     await Promise.all([
       store.insert(entries),
       store.insert([...entries].reverse()),

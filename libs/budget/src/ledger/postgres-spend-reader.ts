@@ -4,7 +4,7 @@ import { Clock, type NanoUsd, type Scope } from '#libs/kernel';
 import { SpendReader } from '#libs/tenancy';
 import { DataSource } from 'typeorm';
 import { LIFETIME, periodAt } from '../periods.js';
-import { boundedId } from './columns.js';
+import { boundedId } from '../spool/storable.js';
 import { SpendLedger } from './spend-ledger.js';
 
 /** Where a scope's own budget is kept. */

@@ -216,7 +216,7 @@ export class SpendLedger {
     let stored = 0;
     await this.readSettled(store, (fresh) => {
       stored = fresh.size;
-      for (const entry of entries) if (fresh.has(entry.begin.id)) this.#recovered(entry);
+      for (const entry of entries) if (fresh.has(entry.id)) this.#recovered(entry);
     });
     return stored;
   }

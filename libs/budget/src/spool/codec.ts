@@ -1,10 +1,48 @@
-import type { Endpoint, ScopeType } from '#libs/kernel';
+import type { Endpoint, NanoUsd, Scope } from '#libs/kernel';
 import type { BeginRecord, Charge, EndRecord } from '../ledger.js';
+import { boundedId, boundedText } from './storable.js';
 
-/** A begin and an end: what becomes one ledger entry. */
+/**
+ * A begin and an end: what becomes one ledger entry. Its row is the records' own text, so that nothing is written twice,
+ * and an entry that waits for the database is one string to the garbage collector instead of sixty objects.
+ */
 export interface Entry {
-  readonly begin: BeginRecord;
-  readonly end: EndRecord;
+  readonly id: string;
+  readonly day: string;
+  /** One JSON array: the begin record's members, then the end record's (`ledger/columns.ts` knows their places). */
+  readonly row: string;
+  readonly charges: readonly Charge[];
+  readonly costNanoUsd: NanoUsd;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly keyId: string | null;
+  readonly startedAtMs: number;
+}
+
+/** The texts are given where they were made already, for the spool. */
+export function entryOf(
+  begin: BeginRecord,
+  end: EndRecord,
+  beginText: string = encodeBegin(begin),
+  endText: string = encodeEnd(end),
+): Entry {
+  return {
+    id: begin.id,
+    day: begin.day,
+    row: flat(`${beginText.slice(0, -1)},${endText.slice(1)}`),
+    charges: begin.charges,
+    costNanoUsd: end.costNanoUsd,
+    inputTokens: count(end.usage.inputTokens),
+    outputTokens: count(end.usage.outputTokens),
+    keyId: begin.keyId,
+    startedAtMs: begin.startedAtMs,
+  };
+}
+
+/** V8 keeps a concatenation as a tree of its parts until somebody looks inside; a text that is kept should be one piece. */
+export function flat(text: string): string {
+  text.charCodeAt(text.length - 1);
+  return text;
 }
 
 /** Charges are the same object for every call of a caller within a period, so their text is made once. */
@@ -17,7 +55,7 @@ export function encodeBegin(record: BeginRecord): string {
     `${known(record.priceVersion)},${known(record.modelGroup)},${known(record.model)},${known(record.provider)},${known(record.deploymentId)},${known(record.apiBase)},` +
     `${record.stream ? 1 : 0},${known(record.keyId)},${known(record.keyHash)},${known(record.userId)},${known(record.teamId)},${known(record.organizationId)},` +
     `${known(record.customerId)},${quoted(record.clientCallId)},${quoted(record.sessionId)},${known(record.requesterIp)},${known(record.userAgent)},` +
-    `${record.tags.length === 0 ? '[]' : JSON.stringify(record.tags)},${chargesText(record.charges)}]`
+    `${record.tags.length === 0 ? '[]' : JSON.stringify(record.tags.map(boundedId))},${chargesText(record.charges)}]`
   );
 }
 
@@ -25,19 +63,20 @@ export function encodeEnd(record: EndRecord): string {
   const { usage, error } = record;
   return (
     `[${quoted(record.id)},${record.endedAtMs},${record.firstByteAtMs},${record.status === 'success' ? 1 : 0},"${record.flag}",` +
-    `${number(usage.inputTokens)},${number(usage.outputTokens)},${number(usage.cacheReadTokens)},${number(usage.cacheWriteTokens)},${number(usage.cacheWriteHourTokens)},` +
-    `${number(usage.reasoningTokens)},${number(usage.inputAudioTokens)},${number(usage.outputAudioTokens)},${usage.source === 'provider' ? 1 : 0},` +
-    `"${record.costNanoUsd}","${record.inputCostNanoUsd}","${record.outputCostNanoUsd}",${quoted(error?.code ?? null)},${quoted(error?.message ?? null)},${quoted(record.responseId)}]`
+    `${count(usage.inputTokens)},${count(usage.outputTokens)},${count(usage.cacheReadTokens)},${count(usage.cacheWriteTokens)},${count(usage.cacheWriteHourTokens)},` +
+    `${count(usage.reasoningTokens)},${count(usage.inputAudioTokens)},${count(usage.outputAudioTokens)},${usage.source === 'provider' ? 1 : 0},` +
+    `"${record.costNanoUsd}","${record.inputCostNanoUsd}","${record.outputCostNanoUsd}",${quoted(error?.code ?? null)},${error === null ? 'null' : JSON.stringify(boundedText(error.message))},${quoted(record.responseId)}]`
   );
 }
 
+/** An id as PostgreSQL can index it, quoted. */
 function quoted(text: string | null): string {
-  return text === null ? 'null' : JSON.stringify(text);
+  return text === null ? 'null' : JSON.stringify(boundedId(text));
 }
 
-/** Providers send what they like: what JSON has no number for is written as it would write it. */
-function number(value: number): string {
-  return Number.isFinite(value) ? String(value) : 'null';
+/** Providers send what they like: a count is a whole number that is not negative. */
+function count(tokens: number): number {
+  return Number.isFinite(tokens) && tokens > 0 ? Math.min(Math.floor(tokens), Number.MAX_SAFE_INTEGER) : 0;
 }
 
 const texts = new Map<string, string>();
@@ -50,7 +89,7 @@ function known(text: string | null): string {
   if (text === null) return 'null';
   const present = texts.get(text);
   if (present !== undefined) return present;
-  const made = JSON.stringify(text);
+  const made = JSON.stringify(boundedId(text));
   if (text.length <= MAX_REMEMBERED_LENGTH) {
     if (texts.size >= MAX_TEXTS) texts.clear();
     texts.set(text, made);
@@ -62,13 +101,11 @@ function chargesText(charges: readonly Charge[]): string {
   let text = chargeTexts.get(charges);
   if (text === undefined) {
     text = JSON.stringify(
-      charges.map(({ scope, budget, periodId, counterKey }) => [
-        scope.type,
-        scope.id,
+      charges.map(({ scope, budget, periodId }) => ({
+        scope: { type: scope.type, id: boundedId(scope.id) },
         budget,
         periodId,
-        counterKey ?? null,
-      ]),
+      })),
     );
     chargeTexts.set(charges, text);
   }
@@ -100,7 +137,7 @@ type BeginRow = [
   string | null,
   string | null,
   string[],
-  [ScopeType, string, string, string, string | null][],
+  { scope: Scope; budget: string; periodId: string }[],
 ];
 
 /** The record that `encodeBegin` wrote. Its bytes passed a checksum, so they are what this product wrote. */
@@ -157,12 +194,7 @@ export function decodeBegin(text: string): BeginRecord {
     requesterIp,
     userAgent,
     tags,
-    charges: charges.map(([type, scopeId, budget, periodId, counterKey]) => ({
-      scope: { type, id: scopeId },
-      budget,
-      periodId,
-      ...(counterKey === null ? {} : { counterKey }),
-    })),
+    charges,
   };
 }
 

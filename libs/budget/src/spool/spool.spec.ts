@@ -4,25 +4,38 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { beginRecord, endRecord } from '../ledger/fixtures.js';
-import { decodeBegin, decodeEnd, encodeBegin, encodeEnd } from './codec.js';
+import { decodeBegin, decodeEnd, encodeBegin, encodeEnd, entryOf } from './codec.js';
 import { beginPayload, entryPayload, FrameBuffer, recordsOf } from './frame.js';
 import type { Segment } from './segment.js';
 import { Spool } from './spool.js';
 
 describe('a spool record', () => {
-  it('comes back as it was written, whatever callers sent', () => {
+  it('comes back as it was written, but for what PostgreSQL cannot hold', () => {
     fc.assert(
       fc.property(
         fc.string({ unit: 'binary' }),
         fc.array(fc.string()),
         fc.bigInt({ min: 0n, max: 10n ** 18n }),
-        (text, tags, cost) => {
-          const begin = beginRecord({ id: 'a', userAgent: text, customerId: text, tags });
-          expect(decodeBegin(encodeBegin(begin))).toEqual(begin);
-          const end = endRecord('a', cost, { error: { code: 'x', message: text }, responseId: text });
-          expect(decodeEnd(encodeEnd(end))).toEqual(end);
+        (sent, tags, cost) => {
+          const text = sent.replaceAll('\0', '\uFFFD').toWellFormed();
+          const begin = beginRecord({ id: 'a', userAgent: sent, customerId: sent, tags });
+          expect(decodeBegin(encodeBegin(begin))).toEqual({ ...begin, userAgent: text, customerId: text });
+          const end = endRecord('a', cost, { error: { code: 'x', message: sent }, responseId: sent });
+          const error = { code: 'x', message: text };
+          expect(decodeEnd(encodeEnd(end))).toEqual({ ...end, error, responseId: text });
         },
       ),
+    );
+  });
+
+  it('is one valid row for the database, whatever callers sent', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => {
+        const begin = beginRecord({ id: text, userAgent: text, model: text, tags: [text] });
+        const { row } = entryOf(begin, endRecord(text, 1n, { error: { code: text, message: text } }));
+        expect(JSON.parse(row)).toHaveLength(45);
+        expect(row).not.toMatch(/\\u0000|\\ud[89a-f]/i);
+      }),
     );
   });
 
@@ -59,19 +72,19 @@ describe('the spool', () => {
     const path = directory();
     const spool = open(path);
     const order: string[] = [];
-    const size = (): number =>
-      readdirSync(path).reduce((sum, name) => sum + readFileSync(join(path, name)).length, 0);
+    const recorded = (): number =>
+      readdirSync(path).reduce((sum, name) => sum + [...recordsOf(readFileSync(join(path, name)))].length, 0);
     const append = (text: string): void =>
       spool.append({
         payload: () => beginPayload(text),
-        written: () => void order.push(`${text} ${size()}`),
+        written: () => void order.push(`${text} ${recorded()}`),
         failed: () => false,
       });
     append('[1]');
     append('[2]');
-    expect(size()).toBe(0);
+    expect(recorded()).toBe(0);
     await new Promise(setImmediate);
-    expect(order).toEqual(['[1] 24', '[2] 24']);
+    expect(order).toEqual(['[1] 2', '[2] 2']);
     spool.close();
   });
 
