@@ -28,9 +28,12 @@ export async function openStore(config: Config, logger: Logger): Promise<OpenSto
   };
 }
 
-/** Safe to run from several processes at once. No statement timeout: a migration takes what it takes. */
+/**
+ * Safe to run from several processes at once, because the lock belongs to a session: hence the direct connection, if there
+ * is one. No statement timeout: a migration takes what it takes.
+ */
 export async function bringSchemaUpToDate(store: OpenStore, logger: Logger): Promise<void> {
-  const dataSource = await createDataSource({ url: store.url, poolSize: 2, statementTimeoutMs: 0 }, logger);
+  const dataSource = await createDataSource({ url: store.config.stores.databaseDirectUrl ?? store.url, poolSize: 2, statementTimeoutMs: 0 }, logger);
   try {
     await runMigrations(dataSource);
   } finally {
