@@ -19,6 +19,7 @@ describe('the nearest known name', () => {
 
   it('counts a swap of neighbours as one slip', () => {
     expect(editDistance('ab', 'ba')).toBe(1);
+    expect(editDistance('tmp', 'tpm')).toBe(1);
     expect(editDistance('kitten', 'sitting')).toBe(3);
     expect(editDistance('', 'abc')).toBe(3);
   });

@@ -1,3 +1,5 @@
+import { editDistance } from '#libs/config';
+
 /**
  * Fields whose loss would leave someone with more than the sender meant: limits, budgets, grants. A body that almost
  * names one is refused, because ignoring it would make an unlimited key and say 200.
@@ -83,28 +85,4 @@ export function governingFieldMeantBy(name: string): string | undefined {
 /** `Max-Budget`, `maxBudget` and `max_budget` are one word. */
 function flat(name: string): string {
   return name.toLowerCase().replace(/[-_ .]/g, '');
-}
-
-/** Letters to insert, delete, replace or swap with their neighbour to turn one word into the other. */
-export function editDistance(from: string, to: string): number {
-  let beforeLast: number[] = [];
-  let last = Array.from({ length: to.length + 1 }, (_, column) => column);
-  for (let row = 1; row <= from.length; row += 1) {
-    const current = [row];
-    for (let column = 1; column <= to.length; column += 1) {
-      const same = from[row - 1] === to[column - 1];
-      let cost = Math.min(
-        (last[column] ?? 0) + 1,
-        (current[column - 1] ?? 0) + 1,
-        (last[column - 1] ?? 0) + (same ? 0 : 1),
-      );
-      const swapped =
-        row > 1 && column > 1 && from[row - 1] === to[column - 2] && from[row - 2] === to[column - 1];
-      if (swapped) cost = Math.min(cost, (beforeLast[column - 2] ?? 0) + 1);
-      current.push(cost);
-    }
-    beforeLast = last;
-    last = current;
-  }
-  return last[to.length] ?? 0;
 }
