@@ -16,6 +16,7 @@ interface ComposeService {
   readonly healthcheck?: object;
   readonly security_opt?: readonly string[];
   readonly environment?: object;
+  readonly env_file?: string;
 }
 const compose = parse(read('docker-compose.yml')) as { services: Record<string, ComposeService> };
 
@@ -78,6 +79,12 @@ describe('the compose file', () => {
   it('opens only the gateway, and only to this host', () => {
     const ports = Object.values(compose.services).flatMap((service) => service.ports ?? []);
     expect(ports).toEqual(['127.0.0.1:4000:4000']);
+  });
+
+  it('shows the master key and the keys of providers to nobody but the gateway', () => {
+    const readers = Object.entries(compose.services).filter(([, { env_file }]) => env_file === 'tollgate.env');
+    expect(readers.map(([name]) => name)).toEqual(['tollgate']);
+    expect(read('postgres.env.template')).not.toMatch(/_KEY=/);
   });
 
   it('waits for stores that say they are healthy', () => {
