@@ -129,7 +129,7 @@ describe('a provider', () => {
   });
 
   it.each([true, false])(
-    'that ignores its cap is cut off when the money that was lent is spent (stream: %s)',
+    'that ignores its cap is recorded with all it bills, and the next call is refused (stream: %s)',
     async (stream) => {
       gate.provider.behave({ completionTokens: 2_000, honoursMaxTokens: false, promptTokens: 1 });
       const key = await gate.makeKey({ max_budget: 0.2 });
