@@ -56,35 +56,28 @@ export class OwnedProcess {
   /** Asks it to end and waits; after `limitMs` it is killed, and that is an error, because a clean stop was promised. */
   async stop(signal: NodeJS.Signals = 'SIGTERM', limitMs = 20_000): Promise<void> {
     if (!this.hasExited) this.#child.kill(signal);
-    let late = false;
-    const timer = setTimeout(() => {
-      late = true;
-      this.#child.kill('SIGKILL');
-    }, limitMs);
-    await this.#exited;
-    clearTimeout(timer);
-    if (late)
-      throw new Error(
-        `process ${this.pid} ignored ${signal} for ${limitMs} ms\n${this.output.slice(-4_000)}`,
-      );
+    await this.#exitWithin(limitMs, `ignored ${signal} for ${limitMs} ms`);
   }
 
   /** Waits until it ends by itself; killed after `limitMs`, and that is an error. */
   async ended(limitMs: number): Promise<void> {
-    let late = false;
-    const timer = setTimeout(() => {
-      late = true;
-      this.#child.kill('SIGKILL');
-    }, limitMs);
-    await this.#exited;
-    clearTimeout(timer);
-    if (late)
-      throw new Error(`process ${this.pid} did not end within ${limitMs} ms\n${this.output.slice(-4_000)}`);
+    await this.#exitWithin(limitMs, `did not end within ${limitMs} ms`);
   }
 
   /** The hard crash: no handler of its own runs. */
   async kill(): Promise<void> {
     if (!this.hasExited) this.#child.kill('SIGKILL');
     await this.#exited;
+  }
+
+  async #exitWithin(limitMs: number, complaint: string): Promise<void> {
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      this.#child.kill('SIGKILL');
+    }, limitMs);
+    await this.#exited;
+    clearTimeout(timer);
+    if (late) throw new Error(`process ${this.pid} ${complaint}\n${this.output.slice(-4_000)}`);
   }
 }
