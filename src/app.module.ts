@@ -43,7 +43,10 @@ class PlatformModule {
         { provide: Config, useValue: config },
         { provide: Clock, useClass: SystemClock },
         { provide: Build, useFactory: (): Build => ({ version: productVersion() }) },
-        { provide: Cors, useFactory: () => new Cors(config.server.corsOrigins, config.server.corsAllowCredentials) },
+        {
+          provide: Cors,
+          useFactory: () => new Cors(config.server.corsOrigins, config.server.corsAllowCredentials),
+        },
         Draining,
         { provide: ChangeFeed, useExisting: Changes },
         { provide: PublicRoutes, useExisting: DeclaredRoutes },
@@ -87,4 +90,3 @@ export class AppModule {
     };
   }
 }
-

@@ -40,7 +40,8 @@ export class AuthenticationReports extends AuthenticationEvents {
 
 function forwardedFor(rawHeaders: readonly string[]): string | undefined {
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-    if (rawHeaders[i]?.length === 15 && rawHeaders[i]?.toLowerCase() === 'x-forwarded-for') return rawHeaders[i + 1];
+    if (rawHeaders[i]?.length === 15 && rawHeaders[i]?.toLowerCase() === 'x-forwarded-for')
+      return rawHeaders[i + 1];
   }
   return undefined;
 }

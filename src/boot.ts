@@ -82,17 +82,29 @@ async function createApp(parts: Parameters<typeof AppModule.of>[0]): Promise<INe
 }
 
 /** Without Redis the counters of limits and budgets live in one process, so there may be only one (hard-parts 6). */
-async function takeProxyLock(config: Config, databaseUrl: Secret, role: ProcessRole, logger: Logger, shutdown: Shutdown): Promise<SingletonLock | undefined> {
+async function takeProxyLock(
+  config: Config,
+  databaseUrl: Secret,
+  role: ProcessRole,
+  logger: Logger,
+  shutdown: Shutdown,
+): Promise<SingletonLock | undefined> {
   if (role !== 'all' && role !== 'proxy') return undefined;
   if (config.stores.redisUrl) {
-    logger.warn({}, 'REDIS_URL is set, but counters on Redis are not there yet: limits and budgets are counted in this one process.');
+    logger.warn(
+      {},
+      'REDIS_URL is set, but counters on Redis are not there yet: limits and budgets are counted in this one process.',
+    );
   }
   const lock = await SingletonLock.take({
     directUrl: config.stores.databaseDirectUrl ?? databaseUrl,
     name: 'proxy',
     logger,
     onLost: () => {
-      logger.fatal({}, 'Another proxy has taken over this database; without REDIS_URL only one may count. This process ends.');
+      logger.fatal(
+        {},
+        'Another proxy has taken over this database; without REDIS_URL only one may count. This process ends.',
+      );
       shutdown.begin(1);
     },
   });

@@ -10,7 +10,11 @@ export function tellNotices(config: Config, logger: Logger): void {
     else logger.warn(fields, message);
   }
   const { masterKeyWeakness } = config.auth;
-  if (masterKeyWeakness) logger.warn({}, `The master key is weak: it ${masterKeyWeakness}. Whoever guesses it owns everything here.`);
+  if (masterKeyWeakness)
+    logger.warn(
+      {},
+      `The master key is weak: it ${masterKeyWeakness}. Whoever guesses it owns everything here.`,
+    );
 }
 
 /** Models that cannot be served as configured; calls to them say so too. */

@@ -16,7 +16,12 @@ export interface OpenStore {
 export async function openStore(config: Config, logger: Logger): Promise<OpenStore> {
   const { databaseUrl } = config.stores;
   if (databaseUrl) {
-    return { config, url: databaseUrl, description: 'PostgreSQL (DATABASE_URL)', close: () => Promise.resolve() };
+    return {
+      config,
+      url: databaseUrl,
+      description: 'PostgreSQL (DATABASE_URL)',
+      close: () => Promise.resolve(),
+    };
   }
   const postgres = await startEmbeddedPostgres({ dataDir: config.server.dataDir, logger });
   const stores = { ...config.stores, databaseUrl: postgres.url, databaseDirectUrl: postgres.directUrl };
@@ -33,7 +38,10 @@ export async function openStore(config: Config, logger: Logger): Promise<OpenSto
  * is one. No statement timeout: a migration takes what it takes.
  */
 export async function bringSchemaUpToDate(store: OpenStore, logger: Logger): Promise<void> {
-  const dataSource = await createDataSource({ url: store.config.stores.databaseDirectUrl ?? store.url, poolSize: 2, statementTimeoutMs: 0 }, logger);
+  const dataSource = await createDataSource(
+    { url: store.config.stores.databaseDirectUrl ?? store.url, poolSize: 2, statementTimeoutMs: 0 },
+    logger,
+  );
   try {
     await runMigrations(dataSource);
   } finally {

@@ -15,7 +15,9 @@ function runNode(args: string[], env: NodeJS.ProcessEnv = process.env) {
 describe('the bootstrap', () => {
   it.each(scripts)('%s imports nothing that would have to be installed', (name) => {
     const source = readFileSync(folder + name, 'utf8');
-    const imported = [...source.matchAll(/(?<!-)\b(?:from|import)\s*\(?\s*'([^']+)'/g)].map(([, target]) => target);
+    const imported = [...source.matchAll(/(?<!-)\b(?:from|import)\s*\(?\s*'([^']+)'/g)].map(
+      ([, target]) => target,
+    );
     expect(imported.length).toBeGreaterThan(0);
     for (const target of imported) expect(target).toMatch(/^(node:[\w/]+|\.\/[\w-]+\.mjs)$/);
   });

@@ -82,7 +82,9 @@ describe('the compose file', () => {
   });
 
   it('shows the master key and the keys of providers to nobody but the gateway', () => {
-    const readers = Object.entries(compose.services).filter(([, { env_file }]) => env_file === 'tollgate.env');
+    const readers = Object.entries(compose.services).filter(
+      ([, { env_file }]) => env_file === 'tollgate.env',
+    );
     expect(readers.map(([name]) => name)).toEqual(['tollgate']);
     expect(read('postgres.env.template')).not.toMatch(/_KEY=/);
   });

@@ -22,7 +22,13 @@ export async function doctor(options: CommandOptions): Promise<number> {
     process.stdout.write(`bad   ${error.message}\n`);
     return 1;
   }
-  const findings = [...runtime(), ...configuration(config), ...masterKey(config), ...(await database(config)), ...redis(config)];
+  const findings = [
+    ...runtime(),
+    ...configuration(config),
+    ...masterKey(config),
+    ...(await database(config)),
+    ...redis(config),
+  ];
   if (options.production) findings.push(...production(config));
   for (const { verdict, text } of findings) process.stdout.write(`${verdict.padEnd(5)} ${text}\n`);
   return findings.some(({ verdict }) => verdict === 'bad') ? 1 : 0;
@@ -34,13 +40,21 @@ const bad = (text: string): Finding => ({ verdict: 'bad', text });
 
 function runtime(): Finding[] {
   const major = Number(process.versions.node.split('.')[0]);
-  return [major >= 22 ? ok(`Node ${process.versions.node}.`) : bad(`Node ${process.versions.node} is too old; npm start brings its own.`)];
+  return [
+    major >= 22
+      ? ok(`Node ${process.versions.node}.`)
+      : bad(`Node ${process.versions.node} is too old; npm start brings its own.`),
+  ];
 }
 
 function configuration(config: Config): Finding[] {
   const { configFile } = config.server;
   return [
-    ok(configFile ? `The configuration is ${configFile}.` : 'No configuration file: the built-in one with the model "demo" is used.'),
+    ok(
+      configFile
+        ? `The configuration is ${configFile}.`
+        : 'No configuration file: the built-in one with the model "demo" is used.',
+    ),
     ...config.notices.map(({ path, message }) => look(`${path}: ${message}`)),
   ];
 }
@@ -48,8 +62,12 @@ function configuration(config: Config): Finding[] {
 function masterKey(config: Config): Finding[] {
   const { masterKeySource, masterKeyWeakness } = config.auth;
   const findings: Finding[] = [];
-  if (masterKeySource === 'file') findings.push(look('The master key stands in the configuration file as it is; use os.environ/LITELLM_MASTER_KEY.'));
-  if (masterKeySource === 'none') findings.push(ok('No master key is set: one is made on first start and kept in the data directory.'));
+  if (masterKeySource === 'file')
+    findings.push(
+      look('The master key stands in the configuration file as it is; use os.environ/LITELLM_MASTER_KEY.'),
+    );
+  if (masterKeySource === 'none')
+    findings.push(ok('No master key is set: one is made on first start and kept in the data directory.'));
   if (masterKeyWeakness) findings.push(bad(`The master key is weak: it ${masterKeyWeakness}.`));
   else if (masterKeySource !== 'none') findings.push(ok('The master key is strong.'));
   return findings;
@@ -57,48 +75,96 @@ function masterKey(config: Config): Finding[] {
 
 async function database(config: Config): Promise<Finding[]> {
   const { databaseUrl, databaseDirectUrl } = config.stores;
-  if (!databaseUrl) return [ok(`The store is an embedded PostgreSQL in ${join(config.server.dataDir, 'postgres')}.`)];
+  if (!databaseUrl)
+    return [ok(`The store is an embedded PostgreSQL in ${join(config.server.dataDir, 'postgres')}.`)];
   const urls = new Map([['DATABASE_URL', databaseUrl]]);
   if (databaseDirectUrl) urls.set('DATABASE_DIRECT_URL', databaseDirectUrl);
   const findings: Finding[] = [];
   for (const [name, url] of urls) {
     try {
-      const dataSource = await createDataSource({ url, poolSize: 1 }, createLogger(config.logging, new MemorySink()));
+      const dataSource = await createDataSource(
+        { url, poolSize: 1 },
+        createLogger(config.logging, new MemorySink()),
+      );
       await dataSource.query('SELECT 1');
       await dataSource.destroy();
       findings.push(ok(`PostgreSQL answers at ${name}.`));
     } catch (error) {
-      findings.push(bad(`PostgreSQL does not answer at ${name}: ${error instanceof Error ? error.message : 'unknown reason'}.`));
+      findings.push(
+        bad(
+          `PostgreSQL does not answer at ${name}: ${error instanceof Error ? error.message : 'unknown reason'}.`,
+        ),
+      );
     }
   }
   if (!databaseDirectUrl) {
-    findings.push(look('If DATABASE_URL goes through PgBouncer in transaction mode, set DATABASE_DIRECT_URL too: change events and locks need sessions.'));
+    findings.push(
+      look(
+        'If DATABASE_URL goes through PgBouncer in transaction mode, set DATABASE_DIRECT_URL too: change events and locks need sessions.',
+      ),
+    );
   }
   return findings;
 }
 
 function redis(config: Config): Finding[] {
-  if (!config.stores.redisUrl) return [ok('No REDIS_URL: one proxy process counts limits and budgets in memory.')];
-  return [look('REDIS_URL is set, but counters on Redis are not there yet; one proxy process counts in memory.')];
+  if (!config.stores.redisUrl)
+    return [ok('No REDIS_URL: one proxy process counts limits and budgets in memory.')];
+  return [
+    look('REDIS_URL is set, but counters on Redis are not there yet; one proxy process counts in memory.'),
+  ];
 }
 
 /** The pre-deployment part of the security checklist, as far as it can be seen from here. */
 function production(config: Config): Finding[] {
   const { production: isProduction, dataDir, host } = config.server;
   const checks: [boolean, string, string][] = [
-    [isProduction, 'NODE_ENV is production.', 'NODE_ENV is not production: weak master keys are only warned about.'],
-    [config.auth.masterKeySource === 'environment', 'The master key comes from the environment.', 'The master key does not come from the environment.'],
-    [config.stores.databaseUrl !== undefined, 'A PostgreSQL of your own holds the data.', 'The embedded PostgreSQL holds the data: back up the data directory, or set DATABASE_URL.'],
-    [config.network.allowedIps !== undefined, 'general_settings.allowed_ips limits who may connect.', 'general_settings.allowed_ips is not set: every address may connect.'],
-    [config.network.trustedProxyRanges.length > 0 || host === '127.0.0.1', 'The addresses of callers can be known.', 'trusted_proxy_ranges is not set: behind a proxy every caller has the proxy’s address.'],
-    [!config.server.corsOrigins.includes('*'), 'CORS is off or names its origins.', 'CORS admits every origin: name yours in general_settings.cors_origin.'],
-    [config.limits.requestsPerMinute !== undefined, 'A proxy-wide rate limit is set.', 'litellm_settings.rpm is not set: only keys, teams and users are limited.'],
-    [config.logging.json, 'Logs are JSON.', 'Logs are not JSON: set general_settings.json_logs for a log collector.'],
+    [
+      isProduction,
+      'NODE_ENV is production.',
+      'NODE_ENV is not production: weak master keys are only warned about.',
+    ],
+    [
+      config.auth.masterKeySource === 'environment',
+      'The master key comes from the environment.',
+      'The master key does not come from the environment.',
+    ],
+    [
+      config.stores.databaseUrl !== undefined,
+      'A PostgreSQL of your own holds the data.',
+      'The embedded PostgreSQL holds the data: back up the data directory, or set DATABASE_URL.',
+    ],
+    [
+      config.network.allowedIps !== undefined,
+      'general_settings.allowed_ips limits who may connect.',
+      'general_settings.allowed_ips is not set: every address may connect.',
+    ],
+    [
+      config.network.trustedProxyRanges.length > 0 || host === '127.0.0.1',
+      'The addresses of callers can be known.',
+      'trusted_proxy_ranges is not set: behind a proxy every caller has the proxy’s address.',
+    ],
+    [
+      !config.server.corsOrigins.includes('*'),
+      'CORS is off or names its origins.',
+      'CORS admits every origin: name yours in general_settings.cors_origin.',
+    ],
+    [
+      config.limits.requestsPerMinute !== undefined,
+      'A proxy-wide rate limit is set.',
+      'litellm_settings.rpm is not set: only keys, teams and users are limited.',
+    ],
+    [
+      config.logging.json,
+      'Logs are JSON.',
+      'Logs are not JSON: set general_settings.json_logs for a log collector.',
+    ],
   ];
   const findings = checks.map(([isFine, fine, otherwise]) => (isFine ? ok(fine) : look(otherwise)));
   for (const file of ['.env', join(dataDir, 'master-key')]) {
     const mode = statSync(file, { throwIfNoEntry: false })?.mode;
-    if (mode !== undefined && (mode & 0o077) !== 0) findings.push(bad(`${file} can be read by others: chmod 600 ${file}.`));
+    if (mode !== undefined && (mode & 0o077) !== 0)
+      findings.push(bad(`${file} can be read by others: chmod 600 ${file}.`));
   }
   findings.push(look('HTTPS is not ours to see: put a reverse proxy in front (docker/nginx shows one).'));
   return findings;

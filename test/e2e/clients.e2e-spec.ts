@@ -217,7 +217,10 @@ describe('OpenAI’s client as Azure’s users have it', () => {
   });
 
   it('reaches the Responses API where Azure’s newer clients look for it', async () => {
-    const answer = await openAi(`${product.url}/openai/v1`, key).responses.create({ model: 'gpt', input: 'hi' });
+    const answer = await openAi(`${product.url}/openai/v1`, key).responses.create({
+      model: 'gpt',
+      input: 'hi',
+    });
     expect(answer.output_text).toBe(TEXT);
   });
 

@@ -91,7 +91,10 @@ export class KeyLookups<T> {
 
   #schedule(): void {
     if (this.#isAsking || this.#timer !== undefined || this.#waiting.size === 0) return;
-    const waitMs = Math.max(0, this.#lastAskedMs + (this.#isFlooded ? SPACING_MS : SPACING_WHEN_FOUND_MS) - this.clock.monotonicMs());
+    const waitMs = Math.max(
+      0,
+      this.#lastAskedMs + (this.#isFlooded ? SPACING_MS : SPACING_WHEN_FOUND_MS) - this.clock.monotonicMs(),
+    );
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       void this.#ask();

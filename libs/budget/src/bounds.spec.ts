@@ -44,8 +44,12 @@ describe('what a call can cost at most', () => {
   it('is known to be nothing only where both prices are said to be 0', () => {
     const free = { input_cost_per_token: '0', output_cost_per_token: '0' };
     expect(costsNothing(bound({ maxOutputTokens: 5 }, { prices: free }))).toBe(true);
-    expect(costsNothing(bound({ maxOutputTokens: 5 }, { prices: { ...free, output_cost_per_token: '0.001' } }))).toBe(false);
-    expect(costsNothing(bound({ maxOutputTokens: 5 }, { prices: { ...free, input_cost_per_token: '0.001' } }))).toBe(false);
+    expect(
+      costsNothing(bound({ maxOutputTokens: 5 }, { prices: { ...free, output_cost_per_token: '0.001' } })),
+    ).toBe(false);
+    expect(
+      costsNothing(bound({ maxOutputTokens: 5 }, { prices: { ...free, input_cost_per_token: '0.001' } })),
+    ).toBe(false);
     expect(costsNothing(bound({ maxOutputTokens: 5 }, { prices: {} }))).toBe(false);
     expect(costsNothing(bound({ endpoint: 'embeddings', inputTokenBound: 0 }, { prices: free }))).toBe(false);
   });

@@ -62,7 +62,10 @@ const zones = new Map<string, Zone>();
 function zoneOf(name: string): Zone {
   let zone = zones.get(name);
   if (!zone) {
-    zone = name.toUpperCase() === 'UTC' || !IANAZone.isValidZone(name) ? FixedOffsetZone.utcInstance : IANAZone.create(name);
+    zone =
+      name.toUpperCase() === 'UTC' || !IANAZone.isValidZone(name)
+        ? FixedOffsetZone.utcInstance
+        : IANAZone.create(name);
     if (zones.size < MAX_CURRENT) zones.set(name, zone);
   }
   return zone;

@@ -29,7 +29,8 @@ export class Balance {
   /** By when the calls that hold money now have usually ended. An estimate: no store can know it. */
   busyRetryAfterMs(nowEpochMs: number): number {
     const holdersMs = Math.max(SHORTEST_BUSY_MS, Math.ceil(this.#typicalHoldMs));
-    const periodMs = this.periodEndsAtMs === undefined ? Infinity : Math.max(1, this.periodEndsAtMs - nowEpochMs);
+    const periodMs =
+      this.periodEndsAtMs === undefined ? Infinity : Math.max(1, this.periodEndsAtMs - nowEpochMs);
     return Math.min(holdersMs, periodMs);
   }
 
@@ -82,7 +83,8 @@ export class Stake {
     const { claim, balance } = this;
     const endsAtMs = claim.periodEndsAtMs;
     // A cap below the price of the smallest answer stays so in every period.
-    const passesLater = endsAtMs !== undefined && claim.capNanoUsd > 0n && claim.capNanoUsd >= this.minNanoUsd;
+    const passesLater =
+      endsAtMs !== undefined && claim.capNanoUsd > 0n && claim.capNanoUsd >= this.minNanoUsd;
     return {
       claim,
       reason: 'over',
@@ -93,7 +95,12 @@ export class Stake {
 
   busy(nowEpochMs: number): RefusedClaim {
     const { claim, balance } = this;
-    return { claim, reason: 'busy', current: balance.settledNanoUsd, retryAfterMs: balance.busyRetryAfterMs(nowEpochMs) };
+    return {
+      claim,
+      reason: 'busy',
+      current: balance.settledNanoUsd,
+      retryAfterMs: balance.busyRetryAfterMs(nowEpochMs),
+    };
   }
 }
 
@@ -125,7 +132,9 @@ export class Bid {
   }
 
   over(nowEpochMs: number): RefusedClaim[] {
-    return this.stakes.filter((stake) => stake.isOver(this.minNanoUsd)).map((stake) => stake.over(nowEpochMs));
+    return this.stakes
+      .filter((stake) => stake.isOver(this.minNanoUsd))
+      .map((stake) => stake.over(nowEpochMs));
   }
 
   hold(nanoUsd: NanoUsd): void {

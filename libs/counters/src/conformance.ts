@@ -40,16 +40,20 @@ export function describeCounters(
   describe(`${name}: the same verdicts as the model`, () => {
     const start = async () => History.begin(await make(), new ModelCounters(overtakeMs, startsAtEpochMs));
 
-    it('for any history of calls, settlements, amendments, hang-ups, adjustments and time', { timeout: 120_000 }, async () => {
-      await fc.assert(
-        fc.asyncProperty(anyHistory, async (steps) => {
-          const history = await start();
-          for (const step of steps) await history.apply(step);
-          await history.end();
-        }),
-        { numRuns: runs },
-      );
-    });
+    it(
+      'for any history of calls, settlements, amendments, hang-ups, adjustments and time',
+      { timeout: 120_000 },
+      async () => {
+        await fc.assert(
+          fc.asyncProperty(anyHistory, async (steps) => {
+            const history = await start();
+            for (const step of steps) await history.apply(step);
+            await history.end();
+          }),
+          { numRuns: runs },
+        );
+      },
+    );
 
     it('and with honest providers no limit or cap is ever passed', { timeout: 120_000 }, async () => {
       await fc.assert(
@@ -68,7 +72,15 @@ export function describeCounters(
   });
 
   describe(`${name}: windows`, () => {
-    const minute: WindowClaim = { kind: 'window', key: 'rpm', scope: PROXY_SCOPE, measure: 'requests', limit: 100, windowMs: 60_000, amount: 1 };
+    const minute: WindowClaim = {
+      kind: 'window',
+      key: 'rpm',
+      scope: PROXY_SCOPE,
+      measure: 'requests',
+      limit: 100,
+      windowMs: 60_000,
+      amount: 1,
+    };
 
     /** Arrival times in, admission times out. */
     async function admittedOf(arrivalsMs: readonly number[]): Promise<number[]> {
@@ -86,35 +98,46 @@ export function describeCounters(
 
     it('admit at least 98 a minute of 109 when 100 are allowed, and never 101 in any minute', async () => {
       const minutes = 12;
-      const admitted = await admittedOf(Array.from({ length: 109 * minutes }, (_, i) => Math.floor((i * 60_000) / 109)));
+      const admitted = await admittedOf(
+        Array.from({ length: 109 * minutes }, (_, i) => Math.floor((i * 60_000) / 109)),
+      );
       expect(busiest(admitted, 60_000)).toBeLessThanOrEqual(100);
       expect(admitted.length / minutes).toBeGreaterThanOrEqual(98);
     });
 
     it('let no burst through at an edge', async () => {
       const burst = (atMs: number) => Array.from({ length: 150 }, (_, i) => atMs + Math.floor(i / 10));
-      const admitted = await admittedOf([burst(0), burst(59_480), burst(59_990), burst(60_010), burst(60_490), burst(61_000)].flat());
+      const admitted = await admittedOf(
+        [burst(0), burst(59_480), burst(59_990), burst(60_010), burst(60_490), burst(61_000)].flat(),
+      );
       expect(busiest(admitted, 60_000)).toBeLessThanOrEqual(100);
       expect(admitted.length).toBe(200);
     });
 
     it('let a refused caller in exactly when it was told to come back', async () => {
       await fc.assert(
-        fc.asyncProperty(fc.array(fc.integer({ min: 0, max: 900 }), { minLength: 101, maxLength: 130 }), async (gapsMs) => {
-          const store = await make();
-          let told: number | undefined;
-          for (const [i, gapMs] of gapsMs.entries()) {
-            await store.advance(gapMs);
-            const verdict = await store.counters.admit({ id: `request ${i}`, claims: [minute], waitMs: 0 });
-            if (!verdict.admitted) told = verdict.refused[0]?.retryAfterMs;
-            if (told !== undefined) break;
-          }
-          if (told === undefined) return;
-          await store.advance(told - 1);
-          expect(await store.counters.admit({ id: 'early', claims: [minute], waitMs: 0 })).toMatchObject({ admitted: false });
-          await store.advance(1);
-          expect(await store.counters.admit({ id: 'in time', claims: [minute], waitMs: 0 })).toMatchObject({ admitted: true });
-        }),
+        fc.asyncProperty(
+          fc.array(fc.integer({ min: 0, max: 900 }), { minLength: 101, maxLength: 130 }),
+          async (gapsMs) => {
+            const store = await make();
+            let told: number | undefined;
+            for (const [i, gapMs] of gapsMs.entries()) {
+              await store.advance(gapMs);
+              const verdict = await store.counters.admit({ id: `request ${i}`, claims: [minute], waitMs: 0 });
+              if (!verdict.admitted) told = verdict.refused[0]?.retryAfterMs;
+              if (told !== undefined) break;
+            }
+            if (told === undefined) return;
+            await store.advance(told - 1);
+            expect(await store.counters.admit({ id: 'early', claims: [minute], waitMs: 0 })).toMatchObject({
+              admitted: false,
+            });
+            await store.advance(1);
+            expect(await store.counters.admit({ id: 'in time', claims: [minute], waitMs: 0 })).toMatchObject({
+              admitted: true,
+            });
+          },
+        ),
         { numRuns: Math.min(runs, 50) },
       );
     });
@@ -123,13 +146,21 @@ export function describeCounters(
 
 /** The most that fell into any interval of that length, whatever its offset. */
 export function busiest(timesMs: readonly number[], lengthMs: number): number {
-  return Math.max(0, ...timesMs.map((from) => timesMs.filter((at) => at >= from && at < from + lengthMs).length));
+  return Math.max(
+    0,
+    ...timesMs.map((from) => timesMs.filter((at) => at >= from && at < from + lengthMs).length),
+  );
 }
 
 class History {
   readonly #asked: Asked[] = [];
   readonly #answers = new Map<string, Seen>();
-  readonly #admitted: { readonly atMs: number; readonly admission: Admission; tokens: number; requests: number }[] = [];
+  readonly #admitted: {
+    readonly atMs: number;
+    readonly admission: Admission;
+    tokens: number;
+    requests: number;
+  }[] = [];
   readonly #controllers = new Map<string, AbortController>();
 
   private constructor(
@@ -189,7 +220,13 @@ class History {
   async #settle(asked: Asked, tokens: number, costPercent: number): Promise<void> {
     const record = this.#admitted.find(({ admission }) => admission.id === asked.id);
     const isLive = this.model.liveIds().includes(asked.id);
-    const used = usedBy(asked, record?.tokens ?? 0, isLive ? this.model.liveGrant(asked.id) : 0n, tokens, costPercent);
+    const used = usedBy(
+      asked,
+      record?.tokens ?? 0,
+      isLive ? this.model.liveGrant(asked.id) : 0n,
+      tokens,
+      costPercent,
+    );
     if (record && isLive) {
       record.tokens = used.totalTokens;
       record.requests = used.requests;
@@ -250,7 +287,8 @@ class History {
 
   /** Everybody hangs up or ends: nothing may be left behind anywhere. */
   async end(): Promise<void> {
-    for (const id of this.model.waitingIds()) await this.#do({ kind: 'abort', index: this.#asked.findIndex((asked) => asked.id === id) });
+    for (const id of this.model.waitingIds())
+      await this.#do({ kind: 'abort', index: this.#asked.findIndex((asked) => asked.id === id) });
     for (const id of this.model.liveIds()) {
       const index = this.#asked.findIndex((asked) => asked.id === id);
       await this.#do({ kind: 'settle', index, tokens: 50, costPercent: 50 });
@@ -259,14 +297,25 @@ class History {
     await this.#expectSame();
     await this.store.advance(WINDOW_MS * 2);
     const claims: Claim[] = [
-      { kind: 'window', key: 'tokens:a', scope: PROXY_SCOPE, measure: 'total_tokens', limit: 100, windowMs: WINDOW_MS, amount: 100 },
+      {
+        kind: 'window',
+        key: 'tokens:a',
+        scope: PROXY_SCOPE,
+        measure: 'total_tokens',
+        limit: 100,
+        windowMs: WINDOW_MS,
+        amount: 100,
+      },
       { kind: 'gauge', key: 'slots', scope: PROXY_SCOPE, limit: 1 },
     ];
-    expect(await this.store.counters.admit({ id: 'after all', claims, waitMs: 0 })).toMatchObject({ admitted: true });
+    expect(await this.store.counters.admit({ id: 'after all', claims, waitMs: 0 })).toMatchObject({
+      admitted: true,
+    });
   }
 }
 
 function tokensOf(claims: readonly Claim[]): number {
-  for (const claim of claims) if (claim.kind === 'window' && claim.measure === 'total_tokens') return claim.amount;
+  for (const claim of claims)
+    if (claim.kind === 'window' && claim.measure === 'total_tokens') return claim.amount;
   return 0;
 }

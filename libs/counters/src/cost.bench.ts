@@ -16,11 +16,35 @@ const perKey = Array.from({ length: KEYS }, (_, i) => {
   const names = [`key:${i}`, `user:${i % 1_000}`, `team:${i % 100}`];
   const money = names.map((name): MoneyClaim => {
     counters.open(internKey(`usd:${name}`), 0n);
-    return { kind: 'money', key: internKey(`usd:${name}`), scope, budget: 'main', capNanoUsd: 10n ** 15n, minNanoUsd: 100n, fullNanoUsd: 5_000n };
+    return {
+      kind: 'money',
+      key: internKey(`usd:${name}`),
+      scope,
+      budget: 'main',
+      capNanoUsd: 10n ** 15n,
+      minNanoUsd: 100n,
+      fullNanoUsd: 5_000n,
+    };
   });
   const limits = names.flatMap((name): Claim[] => [
-    { kind: 'window', key: internKey(`requests:${name}`), scope, measure: 'requests', limit: 1e9, windowMs: 60_000, amount: 1 },
-    { kind: 'window', key: internKey(`tokens:${name}`), scope, measure: 'total_tokens', limit: 1e12, windowMs: 60_000, amount: 1_100 },
+    {
+      kind: 'window',
+      key: internKey(`requests:${name}`),
+      scope,
+      measure: 'requests',
+      limit: 1e9,
+      windowMs: 60_000,
+      amount: 1,
+    },
+    {
+      kind: 'window',
+      key: internKey(`tokens:${name}`),
+      scope,
+      measure: 'total_tokens',
+      limit: 1e12,
+      windowMs: 60_000,
+      amount: 1_100,
+    },
     { kind: 'gauge', key: internKey(`slots:${name}`), scope, limit: 1e6 },
   ]);
   return [...limits, ...money];
@@ -40,6 +64,8 @@ function round(count: number): number {
 
 round(ROUNDS / 10);
 for (let i = 1; i <= 3; i += 1) {
-  console.log(`${round(ROUNDS + i).toFixed(2)} us per request, ${Math.round(process.memoryUsage().rss / 2 ** 20)} MB resident`);
+  console.log(
+    `${round(ROUNDS + i).toFixed(2)} us per request, ${Math.round(process.memoryUsage().rss / 2 ** 20)} MB resident`,
+  );
 }
 console.log(counters.sizes());

@@ -33,12 +33,42 @@ const claims = fc
   .map(({ a, b, slots, isElastic, tokens, money, full, minPercent }): Claim[] => {
     const list: Claim[] = [];
     const windowMs = WINDOW_MS;
-    if (a) list.push({ kind: 'window', key: 'requests:a', scope, measure: 'requests', limit: 4, windowMs, amount: 1 });
-    if (b) list.push({ kind: 'window', key: 'requests:b', scope, measure: 'requests', limit: 6, windowMs, amount: 1 });
+    if (a)
+      list.push({
+        kind: 'window',
+        key: 'requests:a',
+        scope,
+        measure: 'requests',
+        limit: 4,
+        windowMs,
+        amount: 1,
+      });
+    if (b)
+      list.push({
+        kind: 'window',
+        key: 'requests:b',
+        scope,
+        measure: 'requests',
+        limit: 6,
+        windowMs,
+        amount: 1,
+      });
     if (tokens !== undefined) {
       const atLeast = Math.floor(tokens / 3);
-      for (const [key, limit] of [['tokens:a', 100], ['tokens:b', 130]] as const) {
-        list.push({ kind: 'window', key, scope, measure: 'total_tokens', limit, windowMs, amount: tokens, ...(isElastic && { atLeast }) });
+      for (const [key, limit] of [
+        ['tokens:a', 100],
+        ['tokens:b', 130],
+      ] as const) {
+        list.push({
+          kind: 'window',
+          key,
+          scope,
+          measure: 'total_tokens',
+          limit,
+          windowMs,
+          amount: tokens,
+          ...(isElastic && { atLeast }),
+        });
       }
     }
     if (slots) list.push({ kind: 'gauge', key: 'slots', scope, limit: 3 });
@@ -56,7 +86,14 @@ const index = fc.nat({ max: 1_000 });
 
 function steps(mostPercent: number): fc.Arbitrary<Step> {
   return fc.oneof(
-    { weight: 6, arbitrary: fc.record({ kind: fc.constant('admit' as const), claims, waitMs: fc.constantFrom(0, 3_000, 30_000) }) },
+    {
+      weight: 6,
+      arbitrary: fc.record({
+        kind: fc.constant('admit' as const),
+        claims,
+        waitMs: fc.constantFrom(0, 3_000, 30_000),
+      }),
+    },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('repeat' as const), index }) },
     {
       weight: 4,
@@ -67,7 +104,14 @@ function steps(mostPercent: number): fc.Arbitrary<Step> {
         costPercent: fc.integer({ min: 0, max: mostPercent }),
       }),
     },
-    { weight: 1, arbitrary: fc.record({ kind: fc.constant('amend' as const), index, percent: fc.integer({ min: 0, max: 120 }) }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        kind: fc.constant('amend' as const),
+        index,
+        percent: fc.integer({ min: 0, max: 120 }),
+      }),
+    },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('abort' as const), index }) },
     {
       weight: 1,
@@ -77,7 +121,13 @@ function steps(mostPercent: number): fc.Arbitrary<Step> {
         delta: fc.bigInt({ min: -400n, max: mostPercent > 100 ? 100n : 0n }),
       }),
     },
-    { weight: 3, arbitrary: fc.record({ kind: fc.constant('advance' as const), ms: fc.oneof(fc.integer({ min: 1, max: 200 }), fc.integer({ min: 1, max: 7_000 })) }) },
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        kind: fc.constant('advance' as const),
+        ms: fc.oneof(fc.integer({ min: 1, max: 200 }), fc.integer({ min: 1, max: 7_000 })),
+      }),
+    },
   );
 }
 
@@ -87,8 +137,20 @@ export const anyHistory = fc.array(steps(150), { minLength: 1, maxLength: 70, si
 export const honestHistory = fc.array(steps(100), { minLength: 1, maxLength: 70, size: 'max' });
 
 /** `percent` of what the call took, in tokens and in money. */
-export function usedBy(asked: Asked, tokensHeld: number, granted: bigint, tokens: number, costPercent: number): Settlement {
+export function usedBy(
+  asked: Asked,
+  tokensHeld: number,
+  granted: bigint,
+  tokens: number,
+  costPercent: number,
+): Settlement {
   const totalTokens = Math.floor((tokensHeld * tokens) / 100);
   const requests = asked.claims.length % 5 === 0 ? 0 : 1;
-  return { requests, inputTokens: 0, outputTokens: totalTokens, totalTokens, costNanoUsd: (granted * BigInt(costPercent)) / 100n };
+  return {
+    requests,
+    inputTokens: 0,
+    outputTokens: totalTokens,
+    totalTokens,
+    costNanoUsd: (granted * BigInt(costPercent)) / 100n,
+  };
 }

@@ -1,12 +1,28 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ManualClock, PROXY_SCOPE as scope } from '#libs/kernel';
-import type { Admission, Claim, GaugeClaim, MoneyClaim, Refusal, Settlement, WindowClaim } from './counters.js';
+import type {
+  Admission,
+  Claim,
+  GaugeClaim,
+  MoneyClaim,
+  Refusal,
+  Settlement,
+  WindowClaim,
+} from './counters.js';
 import { LocalCounters } from './local-counters.js';
 
 const NOTHING: Settlement = { requests: 1, inputTokens: 0, outputTokens: 0, totalTokens: 0, costNanoUsd: 0n };
 const USD = 1_000_000_000n;
 
-const perMinute = (limit: number, key = 'rpm'): WindowClaim => ({ kind: 'window', key, scope, measure: 'requests', limit, windowMs: 60_000, amount: 1 });
+const perMinute = (limit: number, key = 'rpm'): WindowClaim => ({
+  kind: 'window',
+  key,
+  scope,
+  measure: 'requests',
+  limit,
+  windowMs: 60_000,
+  amount: 1,
+});
 const tokens = (limit: number, amount: number, atLeast?: number): WindowClaim => ({
   ...perMinute(limit, 'tpm'),
   measure: 'total_tokens',
@@ -15,7 +31,14 @@ const tokens = (limit: number, amount: number, atLeast?: number): WindowClaim =>
 });
 const slot = (limit: number): GaugeClaim => ({ kind: 'gauge', key: 'slots', scope, limit });
 const money = (key: string, cap: bigint, min: bigint, full: bigint, periodEndsAtMs?: number): MoneyClaim => ({
-  kind: 'money', key, scope, budget: 'main', capNanoUsd: cap, minNanoUsd: min, fullNanoUsd: full, ...(periodEndsAtMs !== undefined && { periodEndsAtMs }),
+  kind: 'money',
+  key,
+  scope,
+  budget: 'main',
+  capNanoUsd: cap,
+  minNanoUsd: min,
+  fullNanoUsd: full,
+  ...(periodEndsAtMs !== undefined && { periodEndsAtMs }),
 });
 
 let clock: ManualClock;
@@ -47,15 +70,22 @@ function pass(ms: number): void {
 describe('an admission', () => {
   it('takes all or nothing: a refused caller costs the other scopes nothing', () => {
     now([perMinute(1, 'key')]);
-    for (let i = 0; i < 5; i += 1) expect(now([perMinute(50, 'user'), slot(9), money('usd', 100n, 1n, 10n), perMinute(1, 'key')])).toMatchObject({ admitted: false });
-    expect(now([perMinute(50, 'user'), slot(9)])).toMatchObject({ standings: [{ remaining: 49 }, { remaining: 8 }] });
+    for (let i = 0; i < 5; i += 1)
+      expect(
+        now([perMinute(50, 'user'), slot(9), money('usd', 100n, 1n, 10n), perMinute(1, 'key')]),
+      ).toMatchObject({ admitted: false });
+    expect(now([perMinute(50, 'user'), slot(9)])).toMatchObject({
+      standings: [{ remaining: 49 }, { remaining: 8 }],
+    });
     expect(counters.balance('usd')).toEqual({ settledNanoUsd: 0n, heldNanoUsd: 0n });
   });
 
   it('names every limit in the way, money first', () => {
     counters.adjust('usd', 100n);
     const verdict = now([perMinute(0), slot(0), money('usd', 100n, 1n, 5n)]);
-    expect(verdict).toMatchObject({ refused: [{ claim: { kind: 'money' } }, { claim: { key: 'rpm' } }, { claim: { key: 'slots' } }] });
+    expect(verdict).toMatchObject({
+      refused: [{ claim: { kind: 'money' } }, { claim: { key: 'rpm' } }, { claim: { key: 'slots' } }],
+    });
   });
 
   it('is taken once however often it is asked, before and after its end', () => {
@@ -87,7 +117,9 @@ describe('an admission', () => {
 
   /** A counter that was lost or never loaded must stop the call; taken for zero it would let a spent budget start over. */
   it('fails when its budget was never opened, and takes nothing', () => {
-    expect(() => now([perMinute(5), money('lost', 100n, 1n, 10n)])).toThrow(expect.objectContaining({ code: 'counters.unavailable' }));
+    expect(() => now([perMinute(5), money('lost', 100n, 1n, 10n)])).toThrow(
+      expect.objectContaining({ code: 'counters.unavailable' }),
+    );
     expect(now([perMinute(5)])).toMatchObject({ standings: [{ remaining: 4 }] });
   });
 });
@@ -111,12 +143,19 @@ describe('tokens', () => {
   });
 
   it('never pass when one call needs more than the limit, and no time is promised', () => {
-    expect(now([tokens(100, 101)])).toEqual({ admitted: false, waitedMs: 0, refused: [{ claim: tokens(100, 101), reason: 'over', current: 0 }] });
+    expect(now([tokens(100, 101)])).toEqual({
+      admitted: false,
+      waitedMs: 0,
+      refused: [{ claim: tokens(100, 101), reason: 'over', current: 0 }],
+    });
   });
 
   it('of an elastic claim shrink to what is left, but not below the minimum', () => {
     now([tokens(100, 60)]);
-    expect(now([tokens(100, 80, 30)], 'elastic')).toMatchObject({ elasticAmount: 40, standings: [{ remaining: 0 }] });
+    expect(now([tokens(100, 80, 30)], 'elastic')).toMatchObject({
+      elasticAmount: 40,
+      standings: [{ remaining: 0 }],
+    });
     counters.settle('elastic', { ...NOTHING, totalTokens: 20 });
     expect(now([tokens(100, 80, 21)])).toMatchObject({ refused: [{ current: 80 }] });
     expect(now([tokens(100, 80, 20)])).toMatchObject({ elasticAmount: 20 });
@@ -137,7 +176,10 @@ describe('money', () => {
 
   it('shares one grant between all budgets: what the poorest pays', () => {
     counters.open('team', 40n);
-    expect(now([money('usd', 100n, 5n, 90n), money('team', 60n, 5n, 90n)])).toMatchObject({ grantedNanoUsd: 20n, clamped: true });
+    expect(now([money('usd', 100n, 5n, 90n), money('team', 60n, 5n, 90n)])).toMatchObject({
+      grantedNanoUsd: 20n,
+      clamped: true,
+    });
     expect(counters.balance('usd')).toEqual({ settledNanoUsd: 0n, heldNanoUsd: 20n });
     expect(counters.balance('team')).toEqual({ settledNanoUsd: 40n, heldNanoUsd: 20n });
   });
@@ -154,10 +196,12 @@ describe('money', () => {
     const claim = money('usd', 25n * USD, (50n * USD) / 100n, (130n * USD) / 100n);
     const verdicts = Array.from({ length: 20 }, async (_, i) => {
       const verdict = await ask([claim], 30_000, `agent ${i}`);
-      if (verdict.admitted) queueMicrotask(() => counters.settle(`agent ${i}`, { ...NOTHING, costNanoUsd: (51n * USD) / 100n }));
+      if (verdict.admitted)
+        queueMicrotask(() => counters.settle(`agent ${i}`, { ...NOTHING, costNanoUsd: (51n * USD) / 100n }));
       return verdict;
     });
-    for (const verdict of await Promise.all(verdicts)) expect(verdict).toMatchObject({ admitted: true, clamped: false });
+    for (const verdict of await Promise.all(verdicts))
+      expect(verdict).toMatchObject({ admitted: true, clamped: false });
     expect(counters.balance('usd')).toEqual({ settledNanoUsd: (1020n * USD) / 100n, heldNanoUsd: 0n });
   });
 });
@@ -176,7 +220,9 @@ describe('waiting for money held by others', () => {
       return verdict;
     });
     expect(counters.sizes()).toMatchObject({ held: 1, waiting: 2 });
-    expect(now([perMinute(9), slot(1)], 'passer-by')).toMatchObject({ standings: [{ remaining: 8 }, { remaining: 0 }] });
+    expect(now([perMinute(9), slot(1)], 'passer-by')).toMatchObject({
+      standings: [{ remaining: 8 }, { remaining: 0 }],
+    });
     spend('passer-by', 0n);
     spend('holder', 1n);
     expect(await waits[0]).toMatchObject({ admitted: true, grantedNanoUsd: 80n });
@@ -215,7 +261,10 @@ describe('waiting for money held by others', () => {
     now([perMinute(1)]);
     pass(1_000);
     spend('holder', 1n);
-    expect(await waiting).toMatchObject({ waitedMs: 1_000, refused: [{ claim: { key: 'rpm' }, reason: 'over' }] });
+    expect(await waiting).toMatchObject({
+      waitedMs: 1_000,
+      refused: [{ claim: { key: 'rpm' }, reason: 'over' }],
+    });
   });
 
   it('is not entered when a limit is over anyway', () => {
@@ -236,7 +285,9 @@ describe('waiting for money held by others', () => {
 
   it('is not entered by a caller who has hung up, or will not wait', () => {
     now([large], 'holder');
-    expect(ask([large], 30_000, 'gone', AbortSignal.abort())).toMatchObject({ refused: [{ reason: 'busy' }] });
+    expect(ask([large], 30_000, 'gone', AbortSignal.abort())).toMatchObject({
+      refused: [{ reason: 'busy' }],
+    });
     expect(ask([large], 0)).toMatchObject({ refused: [{ reason: 'busy' }] });
   });
 
@@ -281,7 +332,11 @@ describe('slots', () => {
   });
 
   it('of a limit of none are never promised', () => {
-    expect(now([slot(0)])).toEqual({ admitted: false, waitedMs: 0, refused: [{ claim: slot(0), reason: 'over', current: 0 }] });
+    expect(now([slot(0)])).toEqual({
+      admitted: false,
+      waitedMs: 0,
+      refused: [{ claim: slot(0), reason: 'over', current: 0 }],
+    });
   });
 });
 

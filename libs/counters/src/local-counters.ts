@@ -1,7 +1,14 @@
 import type { Clock, NanoUsd } from '#libs/kernel';
 import { Balance, type Bid, type Stake } from './balance.js';
 import { CounterTable } from './counter-table.js';
-import { type Admission, type AdmissionRequest, Counters, type Refusal, type RefusedClaim, type Settlement } from './counters.js';
+import {
+  type Admission,
+  type AdmissionRequest,
+  Counters,
+  type Refusal,
+  type RefusedClaim,
+  type Settlement,
+} from './counters.js';
 import { RecentVerdicts } from './recent-verdicts.js';
 import type { Take } from './take.js';
 import { type Waiter, WaitingRoom } from './waiting-room.js';
@@ -53,7 +60,8 @@ export class LocalCounters extends Counters {
 
   override admit(request: AdmissionRequest): Admission | Refusal | Promise<Admission | Refusal> {
     const { id } = request;
-    const repeated = this.#holds.get(id)?.admission ?? this.#waiting.find(id)?.verdict ?? this.#recent.find(id);
+    const repeated =
+      this.#holds.get(id)?.admission ?? this.#waiting.find(id)?.verdict ?? this.#recent.find(id);
     if (repeated) return repeated;
     const nowMs = this.clock.monotonicMs();
     const bid = this.#table.bidOf(request.claims);
@@ -196,7 +204,8 @@ export class LocalCounters extends Counters {
     for (; waiter; waiter = this.#waiting.nextAfter(waiter.seq, touched)) {
       const { bid, request, queues } = waiter;
       const grant = bid.payable();
-      const contended = grant === undefined ? undefined : this.#waiting.contended(bid, grant, waiter.seq, nowMs);
+      const contended =
+        grant === undefined ? undefined : this.#waiting.contended(bid, grant, waiter.seq, nowMs);
       if (contended) {
         this.#waiting.queue(waiter, contended);
         continue;
@@ -222,7 +231,11 @@ export class LocalCounters extends Counters {
 
   #busy(id: string, contended: readonly Stake[], waitedMs: number): Refusal {
     const nowEpochMs = this.clock.nowMs();
-    return this.#refuse(id, contended.map((stake) => stake.busy(nowEpochMs)), waitedMs);
+    return this.#refuse(
+      id,
+      contended.map((stake) => stake.busy(nowEpochMs)),
+      waitedMs,
+    );
   }
 
   #refuse(id: string, refused: readonly RefusedClaim[], waitedMs: number): Refusal {

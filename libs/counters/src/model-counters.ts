@@ -1,4 +1,12 @@
-import type { Admission, Claim, GaugeClaim, MoneyClaim, Refusal, Settlement, WindowClaim } from './counters.js';
+import type {
+  Admission,
+  Claim,
+  GaugeClaim,
+  MoneyClaim,
+  Refusal,
+  Settlement,
+  WindowClaim,
+} from './counters.js';
 
 /** What is asked of the model; the same as of a store, without signals. */
 export interface Asked {
@@ -9,14 +17,24 @@ export interface Asked {
 
 /** A verdict in words that can be compared: what was taken, or which claims stood in the way and why. */
 export type Seen =
-  | { readonly granted: bigint; readonly clamped: boolean; readonly elastic: number | undefined; readonly remaining: readonly number[] }
+  | {
+      readonly granted: bigint;
+      readonly clamped: boolean;
+      readonly elastic: number | undefined;
+      readonly remaining: readonly number[];
+    }
   | { readonly refused: readonly string[] };
 
 /** Estimates (slots, busy budgets) are left out: only what a store must know exactly is compared. */
 export function seen(verdict: Admission | Refusal): Seen {
   if (verdict.admitted) {
     const remaining = verdict.standings.map((standing) => standing.remaining);
-    return { granted: verdict.grantedNanoUsd, clamped: verdict.clamped, elastic: verdict.elasticAmount, remaining };
+    return {
+      granted: verdict.grantedNanoUsd,
+      clamped: verdict.clamped,
+      elastic: verdict.elasticAmount,
+      remaining,
+    };
   }
   return {
     refused: verdict.refused
@@ -70,7 +88,8 @@ export class ModelCounters {
     const money = this.#money(asked, this.#waiting);
     const verdict = this.#decide(asked, money);
     if (verdict) this.answers.set(asked.id, verdict);
-    else if (asked.waitMs > 0) this.#waiting.push({ asked, sinceMs: this.nowMs, queues: new Set(money.contended) });
+    else if (asked.waitMs > 0)
+      this.#waiting.push({ asked, sinceMs: this.nowMs, queues: new Set(money.contended) });
     else this.answers.set(asked.id, this.#busy(money.contended));
   }
 
@@ -79,7 +98,12 @@ export class ModelCounters {
     this.#live.delete(id);
     if (!live) return this.abort(id);
     for (const { event, claim } of live.events) {
-      event.amount = { requests: used.requests, total_tokens: used.totalTokens, input_tokens: used.inputTokens, output_tokens: used.outputTokens }[claim.measure];
+      event.amount = {
+        requests: used.requests,
+        total_tokens: used.totalTokens,
+        input_tokens: used.inputTokens,
+        output_tokens: used.outputTokens,
+      }[claim.measure];
     }
     const keys = new Set(moneyOf(live.asked).map((claim) => claim.key));
     for (const key of keys) this.settled.set(key, this.#settledOf(key) + used.costNanoUsd);
@@ -109,7 +133,8 @@ export class ModelCounters {
 
   heldOf(key: string): bigint {
     let held = 0n;
-    for (const { asked, granted } of this.#live.values()) if (moneyOf(asked).some((claim) => claim.key === key)) held += granted;
+    for (const { asked, granted } of this.#live.values())
+      if (moneyOf(asked).some((claim) => claim.key === key)) held += granted;
     return held;
   }
 
@@ -154,13 +179,19 @@ export class ModelCounters {
   #payable(asked: Asked): { grant: bigint; over: MoneyClaim[] } {
     const claims = moneyOf(asked);
     const full = claims.map((claim) => claim.fullNanoUsd).reduce(least, claims[0]?.fullNanoUsd ?? 0n);
-    const minimum = least(full, claims.map((claim) => least(claim.minNanoUsd, claim.fullNanoUsd)).reduce((a, b) => (a > b ? a : b), 0n));
+    const minimum = least(
+      full,
+      claims.map((claim) => least(claim.minNanoUsd, claim.fullNanoUsd)).reduce((a, b) => (a > b ? a : b), 0n),
+    );
     const leftOf = (claim: MoneyClaim) => claim.capNanoUsd - this.#settledOf(claim.key);
     const over = claims.filter((claim) => leftOf(claim) <= 0n || leftOf(claim) < minimum);
     return { grant: claims.map(leftOf).reduce(least, full), over };
   }
 
-  #money(asked: Asked, elders: readonly Waiting[]): { grant: bigint; over: MoneyClaim[]; contended: string[] } {
+  #money(
+    asked: Asked,
+    elders: readonly Waiting[],
+  ): { grant: bigint; over: MoneyClaim[]; contended: string[] } {
     const { grant, over } = this.#payable(asked);
     const contended = new Set<string>();
     if (over.length > 0) return { grant, over, contended: [] };
@@ -176,26 +207,45 @@ export class ModelCounters {
   }
 
   #decide(asked: Asked, money: { grant: bigint; over: MoneyClaim[]; contended: string[] }): Seen | undefined {
-    const refused = money.over.map((claim) => `${claim.key} over at ${this.#settledOf(claim.key)} retry ${String(this.#moneyRetry(claim))}`);
+    const refused = money.over.map(
+      (claim) =>
+        `${claim.key} over at ${this.#settledOf(claim.key)} retry ${String(this.#moneyRetry(claim))}`,
+    );
     const windows = asked.claims.filter((claim) => claim.kind === 'window');
     const elastics = windows.filter((claim) => claim.atLeast !== undefined);
-    const room = Math.min(...elastics.map((claim) => Math.min(claim.amount, claim.limit - this.#totalOf(claim))));
-    const elastic = elastics.length === 0 ? undefined : Math.max(room, ...elastics.map(({ atLeast = 0, amount }) => Math.min(atLeast, amount)));
+    const room = Math.min(
+      ...elastics.map((claim) => Math.min(claim.amount, claim.limit - this.#totalOf(claim))),
+    );
+    const elastic =
+      elastics.length === 0
+        ? undefined
+        : Math.max(room, ...elastics.map(({ atLeast = 0, amount }) => Math.min(atLeast, amount)));
     const amountOf = (claim: WindowClaim) => (claim.atLeast === undefined ? claim.amount : (elastic ?? 0));
     for (const claim of windows) {
       if (this.#totalOf(claim) + amountOf(claim) <= claim.limit) continue;
-      refused.push(`${claim.key} over at ${this.#totalOf(claim)} retry ${String(this.#windowRetry(claim, amountOf(claim)))}`);
+      refused.push(
+        `${claim.key} over at ${this.#totalOf(claim)} retry ${String(this.#windowRetry(claim, amountOf(claim)))}`,
+      );
     }
     const gauges = asked.claims.filter((claim) => claim.kind === 'gauge');
-    for (const claim of gauges) if (this.#slotsOf(claim) + 1 > claim.limit) refused.push(`${claim.key} over at ${this.#slotsOf(claim)}`);
+    for (const claim of gauges)
+      if (this.#slotsOf(claim) + 1 > claim.limit)
+        refused.push(`${claim.key} over at ${this.#slotsOf(claim)}`);
     if (refused.length > 0) return { refused: refused.sort() };
     if (money.contended.length > 0) return undefined;
-    const events = windows.map((claim) => ({ claim, event: { key: claim.key, atMs: this.nowMs, amount: amountOf(claim) } }));
+    const events = windows.map((claim) => ({
+      claim,
+      event: { key: claim.key, atMs: this.nowMs, amount: amountOf(claim) },
+    }));
     this.#events.push(...events.map(({ event }) => event));
     this.#live.set(asked.id, { asked, events, granted: money.grant });
-    const full = moneyOf(asked).map((claim) => claim.fullNanoUsd).reduce(least, moneyOf(asked)[0]?.fullNanoUsd ?? 0n);
+    const full = moneyOf(asked)
+      .map((claim) => claim.fullNanoUsd)
+      .reduce(least, moneyOf(asked)[0]?.fullNanoUsd ?? 0n);
     const remaining = asked.claims.flatMap((claim) =>
-      claim.kind === 'money' ? [] : [claim.limit - (claim.kind === 'window' ? this.#totalOf(claim) : this.#slotsOf(claim))],
+      claim.kind === 'money'
+        ? []
+        : [claim.limit - (claim.kind === 'window' ? this.#totalOf(claim) : this.#slotsOf(claim))],
     );
     return { granted: money.grant, clamped: money.grant < full, elastic, remaining };
   }
@@ -207,7 +257,9 @@ export class ModelCounters {
   #totalOf(claim: WindowClaim, nowMs = this.nowMs): number {
     const cellMs = claim.windowMs / 120;
     return this.#events
-      .filter(({ key, atMs }) => key === claim.key && Math.floor(nowMs / cellMs) - Math.floor(atMs / cellMs) <= 120)
+      .filter(
+        ({ key, atMs }) => key === claim.key && Math.floor(nowMs / cellMs) - Math.floor(atMs / cellMs) <= 120,
+      )
       .reduce((total, { amount }) => total + amount, 0);
   }
 
@@ -222,12 +274,15 @@ export class ModelCounters {
 
   #moneyRetry(claim: MoneyClaim): number | undefined {
     const smallest = least(claim.minNanoUsd, claim.fullNanoUsd);
-    if (claim.periodEndsAtMs === undefined || claim.capNanoUsd <= 0n || claim.capNanoUsd < smallest) return undefined;
+    if (claim.periodEndsAtMs === undefined || claim.capNanoUsd <= 0n || claim.capNanoUsd < smallest)
+      return undefined;
     return Math.max(1, claim.periodEndsAtMs - this.epochAtZeroMs - this.nowMs);
   }
 
   #slotsOf(claim: GaugeClaim): number {
-    return [...this.#live.values()].filter(({ asked }) => asked.claims.some(({ kind, key }) => kind === 'gauge' && key === claim.key)).length;
+    return [...this.#live.values()].filter(({ asked }) =>
+      asked.claims.some(({ kind, key }) => kind === 'gauge' && key === claim.key),
+    ).length;
   }
 }
 

@@ -102,7 +102,12 @@ export class GaugeTake implements Take {
   refusal(): RefusedClaim {
     const { claim } = this;
     const current = this.#gauge.inUse;
-    return { claim, reason: 'over', current, ...(claim.limit >= 1 && { retryAfterMs: this.#gauge.retryAfterMs() }) };
+    return {
+      claim,
+      reason: 'over',
+      current,
+      ...(claim.limit >= 1 && { retryAfterMs: this.#gauge.retryAfterMs() }),
+    };
   }
 
   settle(_used: Settlement, nowMs: number): void {

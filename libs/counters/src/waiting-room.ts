@@ -26,7 +26,11 @@ export class WaitingRoom {
   #arrivals = 0;
 
   constructor(
-    private readonly limits: { readonly overtakeMs: number; readonly maxPerBalance: number; readonly maxWaiters: number },
+    private readonly limits: {
+      readonly overtakeMs: number;
+      readonly maxPerBalance: number;
+      readonly maxWaiters: number;
+    },
   ) {}
 
   get size(): number {
@@ -90,7 +94,8 @@ export class WaitingRoom {
 
   #wouldDelayOldest(stake: Stake, grantNanoUsd: bigint, seq: number, nowMs: number): boolean {
     const oldest = stake.balance.queue[0];
-    if (oldest === undefined || oldest.seq >= seq || nowMs - oldest.sinceMs < this.limits.overtakeMs) return false;
+    if (oldest === undefined || oldest.seq >= seq || nowMs - oldest.sinceMs < this.limits.overtakeMs)
+      return false;
     return stake.isShortOf(grantNanoUsd + (oldest.bid.payable() ?? 0n));
   }
 

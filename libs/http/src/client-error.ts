@@ -16,7 +16,8 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: Duplex):
   const answer = errorAnswer(explain(error.code), 'openai');
   const body = JSON.stringify(answer.body);
   let security = '';
-  for (let i = 0; i < SECURITY_HEADERS.length; i += 2) security += `${SECURITY_HEADERS[i]}: ${SECURITY_HEADERS[i + 1]}\r\n`;
+  for (let i = 0; i < SECURITY_HEADERS.length; i += 2)
+    security += `${SECURITY_HEADERS[i]}: ${SECURITY_HEADERS[i + 1]}\r\n`;
   socket.end(
     `HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status] ?? ''}\r\ncontent-type: application/json\r\n${security}` +
       `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,

@@ -47,7 +47,10 @@ export class Cors {
       return;
     }
     response.setHeader('access-control-allow-methods', ALLOWED_METHODS);
-    response.setHeader('access-control-allow-headers', request.headers['access-control-request-headers'] ?? '*');
+    response.setHeader(
+      'access-control-allow-headers',
+      request.headers['access-control-request-headers'] ?? '*',
+    );
     response.setHeader('access-control-max-age', '600');
     response.writeHead(204).end();
   };

@@ -31,7 +31,11 @@ describe('the HTTP server under Express', () => {
     const adapter = new FastExpressAdapter({ rootPath: '/gate', requestTimeoutMs: 1_000 });
     adapter.useLane((request, response) => {
       if (request.url === '/lane') response.end('lane');
-      else if (request.url === '/read') void readBody(request, 100).then((bytes) => response.end(bytes), () => response.end());
+      else if (request.url === '/read')
+        void readBody(request, 100).then(
+          (bytes) => response.end(bytes),
+          () => response.end(),
+        );
       else return false;
       return true;
     });
@@ -60,7 +64,10 @@ describe('the HTTP server under Express', () => {
   it.each(['/Key/generate', '/key/generate/', '//key/generate', '/key%2Fgenerate', '/key/./generate%00'])(
     'has no route for the spelling %s',
     async (path) => {
-      const status = await raw(port, `POST ${path} HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`);
+      const status = await raw(
+        port,
+        `POST ${path} HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`,
+      );
       expect(status).toMatch(/^HTTP\/1\.1 404 /);
     },
   );
@@ -83,6 +90,9 @@ function raw(port: number, text: string, withinMs = 2_000): Promise<string> {
     let answer = '';
     const done = (): void => resolve(answer);
     socket.setTimeout(withinMs, () => socket.destroy());
-    socket.on('data', (chunk) => (answer += chunk.toString())).on('close', done).on('error', done);
+    socket
+      .on('data', (chunk) => (answer += chunk.toString()))
+      .on('close', done)
+      .on('error', done);
   });
 }

@@ -30,18 +30,28 @@ export class GatewayErrorFilter implements ExceptionFilter {
 function fromNest(thrown: unknown, request: Request): GatewayError | undefined {
   if (!(thrown instanceof HttpException)) return undefined;
   if (thrown.getStatus() === 404) {
-    return new GatewayError('request.not_found', `There is no route ${request.method} ${printable(request.path)}.`, {
-      detail: 'Not Found',
-      cause: thrown,
-    });
+    return new GatewayError(
+      'request.not_found',
+      `There is no route ${request.method} ${printable(request.path)}.`,
+      {
+        detail: 'Not Found',
+        cause: thrown,
+      },
+    );
   }
   if (thrown.getStatus() === 405) {
-    return new GatewayError('request.method_not_allowed', 'Method not allowed', { detail: 'Method Not Allowed' });
+    return new GatewayError('request.method_not_allowed', 'Method not allowed', {
+      detail: 'Method Not Allowed',
+    });
   }
-  return new GatewayError(thrown.getStatus() >= 500 ? 'internal.unexpected' : 'request.invalid', thrown.message, {
-    status: thrown.getStatus(),
-    cause: thrown,
-  });
+  return new GatewayError(
+    thrown.getStatus() >= 500 ? 'internal.unexpected' : 'request.invalid',
+    thrown.message,
+    {
+      status: thrown.getStatus(),
+      cause: thrown,
+    },
+  );
 }
 
 function printable(path: string): string {

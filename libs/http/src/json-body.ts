@@ -31,14 +31,19 @@ async function readJson(request: WithBody, response: ServerResponse, next: Next)
     const bytes = await readBody(request, MAX_ADMIN_BYTES);
     request.body = bytes.length === 0 ? undefined : parseJson(bytes);
   } catch (thrown) {
-    refuse(response, thrown instanceof SyntaxError ? invalidJson('The body is not valid JSON.') : toGatewayError(thrown));
+    refuse(
+      response,
+      thrown instanceof SyntaxError ? invalidJson('The body is not valid JSON.') : toGatewayError(thrown),
+    );
     return;
   }
   next();
 }
 
 function mayBeJson(headers: IncomingMessage['headers']): boolean {
-  return headers.cookie === undefined || /^application\/(?:[\w.+-]+\+)?json\b/i.test(headers['content-type'] ?? '');
+  return (
+    headers.cookie === undefined || /^application\/(?:[\w.+-]+\+)?json\b/i.test(headers['content-type'] ?? '')
+  );
 }
 
 /** A body that every reader understands the same way, or a refusal. */
@@ -48,7 +53,9 @@ function parseJson(bytes: Buffer): unknown {
   const body: unknown = JSON.parse(text);
   const twice = repeatedName(text);
   if (twice === undefined) return body;
-  throw invalidJson(`The body names ${JSON.stringify(twice.slice(0, 64))} twice; two readers could understand it differently.`);
+  throw invalidJson(
+    `The body names ${JSON.stringify(twice.slice(0, 64))} twice; two readers could understand it differently.`,
+  );
 }
 
 /** contract/admin-api 0.1: 422 with one item of type `json_invalid`. */

@@ -43,5 +43,7 @@ export function readBody(request: IncomingMessage, maxBytes: number): Promise<Bu
  * reset it under a client that still sends, and the client would never read why.
  */
 function tooLarge(maxBytes: number): GatewayError {
-  return new GatewayError('request.too_large', `The request body is larger than ${maxBytes} bytes.`, { param: 'content-length' });
+  return new GatewayError('request.too_large', `The request body is larger than ${maxBytes} bytes.`, {
+    param: 'content-length',
+  });
 }

@@ -89,7 +89,10 @@ export class GatewayError extends Error {
     readonly publicMessage: string,
     options: GatewayErrorOptions = {},
   ) {
-    super(options.internal ?? publicMessage, options.cause === undefined ? undefined : { cause: options.cause });
+    super(
+      options.internal ?? publicMessage,
+      options.cause === undefined ? undefined : { cause: options.cause },
+    );
     this.status = options.status ?? ERROR_CODES[code].status;
     this.type = options.type ?? ERROR_CODES[code].type;
     this.param = options.param ?? null;

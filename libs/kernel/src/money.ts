@@ -27,7 +27,8 @@ function toPlainDecimal(value: number): string {
 export function formatUsd(nano: NanoUsd): string {
   const sign = nano < 0n ? '-' : '';
   const absolute = nano < 0n ? -nano : nano;
-  if (absolute > MAX_SAFE_NANO) return `${sign}${absolute / NANO_PER_USD}${fractionOf(Number(absolute % NANO_PER_USD))}`;
+  if (absolute > MAX_SAFE_NANO)
+    return `${sign}${absolute / NANO_PER_USD}${fractionOf(Number(absolute % NANO_PER_USD))}`;
   // Below nine million dollars doubles hold every nano-dollar, and cost a fifth of bigints: each answer prints several amounts.
   const exact = Number(absolute);
   const fraction = exact % 1e9;

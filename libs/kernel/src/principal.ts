@@ -13,13 +13,7 @@ export const ROLES = [
 export type Role = (typeof ROLES)[number];
 
 export type CredentialKind =
-  | 'master_key'
-  | 'virtual_key'
-  | 'jwt'
-  | 'oauth2'
-  | 'proxy_headers'
-  | 'session'
-  | 'custom';
+  'master_key' | 'virtual_key' | 'jwt' | 'oauth2' | 'proxy_headers' | 'session' | 'custom';
 
 /** Requests and tokens per minute and requests at once that one scope allows; an absent member is no limit, 0 blocks. */
 export interface ScopeLimit {

@@ -6,7 +6,12 @@ describe('a secret', () => {
   const secret = new Secret('hunter2');
 
   it('is said only when asked for out loud', () => {
-    const said = [String(secret), JSON.stringify({ secret }), inspect({ secret }, { showHidden: true, depth: 9 }), `${secret}`];
+    const said = [
+      String(secret),
+      JSON.stringify({ secret }),
+      inspect({ secret }, { showHidden: true, depth: 9 }),
+      `${secret}`,
+    ];
     expect(said.join(' ')).not.toContain('hunter2');
     expect(secret.reveal()).toBe('hunter2');
   });

@@ -21,7 +21,19 @@ export class Secret {
 }
 
 /** A name that holds one of these words holds a secret, wherever the word stands. */
-const ALWAYS_SECRET = new Set(['authorization', 'bearer', 'cookie', 'credential', 'credentials', 'passphrase', 'passwd', 'password', 'private', 'secret', 'secrets']);
+const ALWAYS_SECRET = new Set([
+  'authorization',
+  'bearer',
+  'cookie',
+  'credential',
+  'credentials',
+  'passphrase',
+  'passwd',
+  'password',
+  'private',
+  'secret',
+  'secrets',
+]);
 /** These only as the last word: `api_key`, `session-token`; not `key_alias`, `token_count`. */
 const SECRET_AT_END = new Set(['apikey', 'dsn', 'jwt', 'key', 'token']);
 /** Names that describe a secret without being one: `secret_name`, `private_key_id`. */
@@ -29,7 +41,10 @@ const DESCRIBES = new Set(['alias', 'count', 'header', 'id', 'name', 'source', '
 
 /** Whether a setting, header or field of this name holds a secret. A price per token does not. */
 export function isSecretName(name: string): boolean {
-  const words = name.replace(/([a-z0-9])([A-Z])/g, '$1_$2').toLowerCase().split(/[^a-z0-9]+/);
+  const words = name
+    .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
+    .toLowerCase()
+    .split(/[^a-z0-9]+/);
   const last = words.at(-1) ?? '';
   if (words.includes('cost') || DESCRIBES.has(last)) return false;
   return SECRET_AT_END.has(last) || words.some((word) => ALWAYS_SECRET.has(word));

@@ -34,7 +34,10 @@ export class Exchange implements Dispatcher.DispatchHandler, UpstreamHandle {
     private readonly hideUsage: boolean,
     private readonly nowMs: () => number,
   ) {
-    this.#timer = setTimeout(() => this.#timedOut('did not answer in time'), Math.min(request.timeoutMs, MAX_TIMER_MS));
+    this.#timer = setTimeout(
+      () => this.#timedOut('did not answer in time'),
+      Math.min(request.timeoutMs, MAX_TIMER_MS),
+    );
   }
 
   resume(): void {
@@ -52,7 +55,11 @@ export class Exchange implements Dispatcher.DispatchHandler, UpstreamHandle {
     if (this.#isOver) controller.abort(new Error('the caller is gone'));
   }
 
-  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: IncomingHttpHeaders,
+  ): void {
     if (this.#isOver || status < 200) return;
     this.#status = status;
     const flat: string[] = [];
@@ -75,7 +82,10 @@ export class Exchange implements Dispatcher.DispatchHandler, UpstreamHandle {
       this.#stream = new SseRelay(dialectOf(this.request.endpoint), this.hideUsage, this.#shownModel);
       // Reads of a stream have their own limit; the whole may take long.
       clearTimeout(this.#timer);
-      this.#timer = setTimeout(() => this.#timedOut('did not finish its stream in time'), Math.min(Math.max(this.request.timeoutMs, MAX_STREAM_MS), MAX_TIMER_MS));
+      this.#timer = setTimeout(
+        () => this.#timedOut('did not finish its stream in time'),
+        Math.min(Math.max(this.request.timeoutMs, MAX_STREAM_MS), MAX_TIMER_MS),
+      );
     } else {
       this.#answer = new JsonRelay();
     }
@@ -86,7 +96,8 @@ export class Exchange implements Dispatcher.DispatchHandler, UpstreamHandle {
     if (this.#isOver) return;
     if (this.#stream) this.#relay(this.#stream, controller, chunk);
     else if (this.#answer) {
-      if (!this.#answer.push(chunk)) this.#fail(this.#badAnswer('sent a larger answer than this gateway holds'), 0, true);
+      if (!this.#answer.push(chunk))
+        this.#fail(this.#badAnswer('sent a larger answer than this gateway holds'), 0, true);
     } else if (this.#errorChunks) {
       this.#errorChunks.push(chunk);
       this.#errorBytes += chunk.length;
@@ -114,12 +125,17 @@ export class Exchange implements Dispatcher.DispatchHandler, UpstreamHandle {
     }
     const wasSent = this.#controller !== undefined;
     const { provider } = this.request.deployment;
-    const gatewayError = this.#status > 0
-      ? this.#badAnswer('broke off in the middle of its answer', error)
-      : new GatewayError('upstream.unreachable', `litellm.APIConnectionError: ${exceptionName(provider)} - the provider ${wasSent ? 'closed the connection without an answer' : 'could not be reached'}`, {
-          internal: `deployment ${this.request.deployment.id}: ${code}`,
-          cause: error,
-        });
+    const gatewayError =
+      this.#status > 0
+        ? this.#badAnswer('broke off in the middle of its answer', error)
+        : new GatewayError(
+            'upstream.unreachable',
+            `litellm.APIConnectionError: ${exceptionName(provider)} - the provider ${wasSent ? 'closed the connection without an answer' : 'could not be reached'}`,
+            {
+              internal: `deployment ${this.request.deployment.id}: ${code}`,
+              cause: error,
+            },
+          );
     this.#fail(gatewayError, 0, false, !wasSent);
   }
 
@@ -165,7 +181,12 @@ export class Exchange implements Dispatcher.DispatchHandler, UpstreamHandle {
       this.#fail(this.#badAnswer('ended its stream without a last frame'), 0, false);
     } else {
       this.#finish();
-      this.sink.onEnd({ tail: stream.tail, usage: stream.state.usage, outputBytes: stream.outputBytes, responseId: stream.state.responseId || null });
+      this.sink.onEnd({
+        tail: stream.tail,
+        usage: stream.state.usage,
+        outputBytes: stream.outputBytes,
+        responseId: stream.state.responseId || null,
+      });
     }
   }
 
@@ -179,31 +200,57 @@ export class Exchange implements Dispatcher.DispatchHandler, UpstreamHandle {
       this.#fail(error, error.status, false);
     } else {
       this.#finish();
-      this.sink.onEnd({ tail: withShownModel(body, answer, this.request.shownModel), usage: answer.usage, outputBytes: answer.outputBytes, responseId: answer.responseId });
+      this.sink.onEnd({
+        tail: withShownModel(body, answer, this.request.shownModel),
+        usage: answer.usage,
+        outputBytes: answer.outputBytes,
+        responseId: answer.responseId,
+      });
     }
   }
 
   #rejected(isCutOff: boolean): void {
     const body = Buffer.concat(this.#errorChunks ?? []);
-    const error = mapUpstreamError({ status: this.#status, deployment: this.request.deployment, body, retryAfter: this.#retryAfter });
+    const error = mapUpstreamError({
+      status: this.#status,
+      deployment: this.request.deployment,
+      body,
+      retryAfter: this.#retryAfter,
+    });
     this.#fail(error, this.#status, isCutOff);
   }
 
   #timedOut(how: string): void {
-    if (!this.#isOver) this.#fail(this.#timeoutError(how), this.#answeredStatus, true, this.#controller === undefined);
+    if (!this.#isOver)
+      this.#fail(this.#timeoutError(how), this.#answeredStatus, true, this.#controller === undefined);
   }
 
   #timeoutError(how: string, cause?: Error): GatewayError {
-    return new GatewayError('upstream.timeout', `litellm.Timeout: ${exceptionName(this.request.deployment.provider)} - the provider ${how}`, cause ? { cause } : {});
+    return new GatewayError(
+      'upstream.timeout',
+      `litellm.Timeout: ${exceptionName(this.request.deployment.provider)} - the provider ${how}`,
+      cause ? { cause } : {},
+    );
   }
 
   #badAnswer(how: string, cause?: Error): GatewayError {
-    return new GatewayError('upstream.broken_stream', `litellm.APIError: ${exceptionName(this.request.deployment.provider)} - the provider ${how}`, cause ? { cause } : {});
+    return new GatewayError(
+      'upstream.broken_stream',
+      `litellm.APIError: ${exceptionName(this.request.deployment.provider)} - the provider ${how}`,
+      cause ? { cause } : {},
+    );
   }
 
   #fail(error: GatewayError, status: number, mustAbort: boolean, neverSent = false): void {
     const retryAfterMs = parseRetryAfter(this.#retryAfter, this.nowMs());
-    const failure = { error, status, started: this.#started, neverSent, usage: this.#usage, outputBytes: this.#outputBytes };
+    const failure = {
+      error,
+      status,
+      started: this.#started,
+      neverSent,
+      usage: this.#usage,
+      outputBytes: this.#outputBytes,
+    };
     this.#finish(mustAbort ? error : undefined);
     this.sink.onError(retryAfterMs === undefined ? failure : { ...failure, retryAfterMs });
   }

@@ -56,13 +56,16 @@ export function readAnswer(body: Buffer, endpoint: Endpoint): JsonAnswer | undef
   if (!isClosed(body, [...members.values()].at(-1)?.valueEnd)) return undefined;
   const value = (name: string): unknown => {
     const member = members.get(name);
-    return member === undefined ? undefined : parsed(body.toString('utf8', member.valueStart, member.valueEnd));
+    return member === undefined
+      ? undefined
+      : parsed(body.toString('utf8', member.valueStart, member.valueEnd));
   };
   const id = value('id');
   const model = value('model');
   const raw = value('usage');
   const usage = endpoint === 'messages' ? anthropicUsage(raw) : openAiUsage(raw);
-  const mayBeError = endpoint !== 'responses' && members.has('error') && !members.has('choices') && !members.has('data');
+  const mayBeError =
+    endpoint !== 'responses' && members.has('error') && !members.has('choices') && !members.has('data');
   return {
     usage,
     responseId: typeof id === 'string' ? id : null,
@@ -74,7 +77,11 @@ export function readAnswer(body: Buffer, endpoint: Endpoint): JsonAnswer | undef
 }
 
 /** The answer as the caller sees it: with the model's name as it was asked for. Every other byte stays. */
-export function withShownModel(body: Buffer, { model, modelAt }: JsonAnswer, shown: string | undefined): Buffer {
+export function withShownModel(
+  body: Buffer,
+  { model, modelAt }: JsonAnswer,
+  shown: string | undefined,
+): Buffer {
   if (shown === undefined || model === undefined || model === shown) return body;
   const names = new ShownModel(shown);
   if (modelAt) return names.splice(body, modelAt.valueStart, modelAt.valueEnd);
@@ -93,11 +100,23 @@ function readWhole(body: Buffer, endpoint: Endpoint): JsonAnswer | undefined {
     responseId: typeof id === 'string' ? id : null,
     outputBytes: usage ? body.length : producedBytes(json),
     model: typeof model === 'string' ? model : undefined,
-    error: endpoint !== 'responses' && error !== undefined && choices === undefined && data === undefined ? { error } : undefined,
+    error:
+      endpoint !== 'responses' && error !== undefined && choices === undefined && data === undefined
+        ? { error }
+        : undefined,
   };
 }
 
-const TEXT_MEMBERS = new Set(['content', 'text', 'arguments', 'reasoning_content', 'reasoning', 'refusal', 'thinking', 'partial_json']);
+const TEXT_MEMBERS = new Set([
+  'content',
+  'text',
+  'arguments',
+  'reasoning_content',
+  'reasoning',
+  'refusal',
+  'thinking',
+  'partial_json',
+]);
 
 /** The text in an answer that reports no usage. Everything under `input` of a tool call counts too. */
 function producedBytes(json: unknown): number {
@@ -105,7 +124,9 @@ function producedBytes(json: unknown): number {
   const visit = (value: unknown, counts: boolean): void => {
     if (typeof value === 'string') bytes += counts ? Buffer.byteLength(value) : 0;
     else if (Array.isArray(value)) for (const item of value) visit(item, counts);
-    else if (typeof value === 'object' && value !== null) for (const [name, item] of Object.entries(value)) visit(item, TEXT_MEMBERS.has(name) || name === 'input');
+    else if (typeof value === 'object' && value !== null)
+      for (const [name, item] of Object.entries(value))
+        visit(item, TEXT_MEMBERS.has(name) || name === 'input');
   };
   visit(json, false);
   return bytes;

@@ -25,10 +25,51 @@ const CLOSE_BRACKET = 0x5d;
 
 /** Names that governance reads. A spelling that differs only in case could mean one thing here and another upstream. */
 const GOVERNED = new Set([
-  'model', 'messages', 'input', 'prompt', 'instructions', 'system', 'tools', 'tool_choice', 'functions', 'n', 'best_of', 'stream', 'stream_options', 'max_tokens',
-  'max_completion_tokens', 'max_output_tokens', 'max_tokens_to_sample', 'thinking', 'reasoning', 'reasoning_effort', 'user', 'metadata', 'litellm_metadata', 'tags',
-  'safety_identifier', 'service_tier', 'previous_response_id', 'conversation', 'background', 'fallbacks', 'api_key', 'api_base', 'base_url', 'extra_body', 'mock_response',
-  'include_usage', 'budget_tokens', 'user_id', 'modalities', 'prediction', 'web_search_options', 'max_tool_calls', 'model_list', 'type', 'store',
+  'model',
+  'messages',
+  'input',
+  'prompt',
+  'instructions',
+  'system',
+  'tools',
+  'tool_choice',
+  'functions',
+  'n',
+  'best_of',
+  'stream',
+  'stream_options',
+  'max_tokens',
+  'max_completion_tokens',
+  'max_output_tokens',
+  'max_tokens_to_sample',
+  'thinking',
+  'reasoning',
+  'reasoning_effort',
+  'user',
+  'metadata',
+  'litellm_metadata',
+  'tags',
+  'safety_identifier',
+  'service_tier',
+  'previous_response_id',
+  'conversation',
+  'background',
+  'fallbacks',
+  'api_key',
+  'api_base',
+  'base_url',
+  'extra_body',
+  'mock_response',
+  'include_usage',
+  'budget_tokens',
+  'user_id',
+  'modalities',
+  'prediction',
+  'web_search_options',
+  'max_tool_calls',
+  'model_list',
+  'type',
+  'store',
 ]);
 const PLAIN_NAME = /^[a-z0-9_]*$/;
 
@@ -40,7 +81,10 @@ const PLAIN_NAME = /^[a-z0-9_]*$/;
 export function scanMembers(bytes: Uint8Array, start = 0): Map<string, Member> {
   const members = new Map<string, Member>();
   let at = skipSpace(bytes, start);
-  if (bytes[at] !== OPEN_BRACE) throw new GatewayError('request.invalid', 'The request body must be a JSON object.', { param: 'request_body' });
+  if (bytes[at] !== OPEN_BRACE)
+    throw new GatewayError('request.invalid', 'The request body must be a JSON object.', {
+      param: 'request_body',
+    });
   at = skipSpace(bytes, at + 1);
   while (at < bytes.length && bytes[at] !== CLOSE_BRACE) {
     const keyStart = at;
@@ -52,7 +96,11 @@ export function scanMembers(bytes: Uint8Array, start = 0): Map<string, Member> {
     const valueEnd = endOfValue(bytes, valueStart);
     if (members.has(name)) throw refused(name, 'occurs twice');
     if (members.size >= MAX_MEMBERS) {
-      throw new GatewayError('request.invalid', `An object of the request body has more than ${MAX_MEMBERS} members.`, { param: 'request_body' });
+      throw new GatewayError(
+        'request.invalid',
+        `An object of the request body has more than ${MAX_MEMBERS} members.`,
+        { param: 'request_body' },
+      );
     }
     if (!PLAIN_NAME.test(name)) assertNoVariant(name);
     members.set(name, { keyStart, valueStart, valueEnd });
@@ -71,7 +119,11 @@ function assertNoVariant(name: string): void {
 
 function refused(name: string, how: string): GatewayError {
   const shown = JSON.stringify(name.length > 64 ? `${name.slice(0, 64)}…` : name);
-  return new GatewayError('request.invalid', `The field ${shown} of the request body ${how}; that is refused, because two readers could understand it differently.`, { param: 'request_body' });
+  return new GatewayError(
+    'request.invalid',
+    `The field ${shown} of the request body ${how}; that is refused, because two readers could understand it differently.`,
+    { param: 'request_body' },
+  );
 }
 
 function decodeName(bytes: Uint8Array, keyStart: number, keyEnd: number): string {
@@ -79,7 +131,11 @@ function decodeName(bytes: Uint8Array, keyStart: number, keyEnd: number): string
   for (let i = keyStart + 1; i < keyEnd - 1; i += 1) {
     const byte = bytes[i] ?? 0;
     if (byte === BACKSLASH || byte > 0x7e) {
-      return String(JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset + keyStart, keyEnd - keyStart).toString('utf8')));
+      return String(
+        JSON.parse(
+          Buffer.from(bytes.buffer, bytes.byteOffset + keyStart, keyEnd - keyStart).toString('utf8'),
+        ),
+      );
     }
     name += String.fromCharCode(byte);
   }
@@ -88,7 +144,12 @@ function decodeName(bytes: Uint8Array, keyStart: number, keyEnd: number): string
 
 function skipSpace(bytes: Uint8Array, from: number): number {
   let at = from;
-  for (let byte = bytes[at]; byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09; byte = bytes[at]) at += 1;
+  for (
+    let byte = bytes[at];
+    byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+    byte = bytes[at]
+  )
+    at += 1;
   return at;
 }
 
@@ -121,7 +182,16 @@ function endOfValue(bytes: Uint8Array, from: number): number {
   if (first !== OPEN_BRACE && first !== OPEN_BRACKET) {
     for (; at < bytes.length; at += 1) {
       const byte = bytes[at];
-      if (byte === COMMA || byte === CLOSE_BRACE || byte === CLOSE_BRACKET || byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09) break;
+      if (
+        byte === COMMA ||
+        byte === CLOSE_BRACE ||
+        byte === CLOSE_BRACKET ||
+        byte === 0x20 ||
+        byte === 0x0a ||
+        byte === 0x0d ||
+        byte === 0x09
+      )
+        break;
     }
     return at;
   }
@@ -135,7 +205,10 @@ function endOfValue(bytes: Uint8Array, from: number): number {
     at += 1;
     if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
       depth += 1;
-      if (depth >= MAX_DEPTH) throw new GatewayError('request.invalid', `The request body nests deeper than ${MAX_DEPTH} levels.`, { param: 'request_body' });
+      if (depth >= MAX_DEPTH)
+        throw new GatewayError('request.invalid', `The request body nests deeper than ${MAX_DEPTH} levels.`, {
+          param: 'request_body',
+        });
     } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
       depth -= 1;
       if (depth === 0) return at;

@@ -21,10 +21,22 @@ function piecesOf(text: string): string[] {
 
 function chunkFrames(endpoint: Endpoint, answer: MockAnswer, withUsage: boolean): string[] {
   const isChat = endpoint === 'chat';
-  const head = { id: `${isChat ? 'chatcmpl' : 'cmpl'}-${answer.id}`, object: isChat ? 'chat.completion.chunk' : 'text_completion', created: answer.createdS, model: answer.model };
+  const head = {
+    id: `${isChat ? 'chatcmpl' : 'cmpl'}-${answer.id}`,
+    object: isChat ? 'chat.completion.chunk' : 'text_completion',
+    created: answer.createdS,
+    model: answer.model,
+  };
   const frames: string[] = [];
-  const emit = (index: number, delta: Record<string, unknown>, text: string, finish_reason: string | null): void => {
-    const choice = isChat ? { index, delta, logprobs: null, finish_reason } : { index, text, logprobs: null, finish_reason };
+  const emit = (
+    index: number,
+    delta: Record<string, unknown>,
+    text: string,
+    finish_reason: string | null,
+  ): void => {
+    const choice = isChat
+      ? { index, delta, logprobs: null, finish_reason }
+      : { index, text, logprobs: null, finish_reason };
     frames.push(data({ ...head, choices: [choice], ...(withUsage ? { usage: null } : {}) }));
   };
   for (let index = 0; index < answer.choices; index += 1) {
@@ -38,13 +50,28 @@ function chunkFrames(endpoint: Endpoint, answer: MockAnswer, withUsage: boolean)
 }
 
 function messageFrames(answer: MockAnswer): string[] {
-  const message = { id: `msg_${answer.id}`, type: 'message', role: 'assistant', model: answer.model, content: [], stop_reason: null, stop_sequence: null, usage: { input_tokens: answer.inputTokens, output_tokens: 1 } };
+  const message = {
+    id: `msg_${answer.id}`,
+    type: 'message',
+    role: 'assistant',
+    model: answer.model,
+    content: [],
+    stop_reason: null,
+    stop_sequence: null,
+    usage: { input_tokens: answer.inputTokens, output_tokens: 1 },
+  };
   return [
     named({ type: 'message_start', message }),
     named({ type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } }),
-    ...piecesOf(answer.text).map((text) => named({ type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text } })),
+    ...piecesOf(answer.text).map((text) =>
+      named({ type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text } }),
+    ),
     named({ type: 'content_block_stop', index: 0 }),
-    named({ type: 'message_delta', delta: { stop_reason: answer.isCut ? 'max_tokens' : 'end_turn', stop_sequence: null }, usage: { output_tokens: answer.outputTokens } }),
+    named({
+      type: 'message_delta',
+      delta: { stop_reason: answer.isCut ? 'max_tokens' : 'end_turn', stop_sequence: null },
+      usage: { output_tokens: answer.outputTokens },
+    }),
     named({ type: 'message_stop' }),
   ];
 }
@@ -57,7 +84,11 @@ function responseFrames(answer: MockAnswer): string[] {
   const events: { type: string; [name: string]: unknown }[] = [
     { type: 'response.created', response: responseObject(answer, 'in_progress', '') },
     { type: 'response.in_progress', response: responseObject(answer, 'in_progress', '') },
-    { type: 'response.output_item.added', output_index: 0, item: { ...item, status: 'in_progress', content: [] } },
+    {
+      type: 'response.output_item.added',
+      output_index: 0,
+      item: { ...item, status: 'in_progress', content: [] },
+    },
     { type: 'response.content_part.added', ...where, part: { ...part, text: '' } },
     ...piecesOf(answer.text).map((delta) => ({ type: 'response.output_text.delta', ...where, delta })),
     { type: 'response.output_text.done', ...where, text: answer.text },

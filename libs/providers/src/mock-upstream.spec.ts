@@ -13,10 +13,22 @@ interface Heard {
   failure?: UpstreamFailure;
 }
 
-function hear(endpoint: Endpoint, json: Record<string, unknown>, mockResponse = 'Hello there, Ünï!', maxOutputTokens?: number): Promise<Heard> {
+function hear(
+  endpoint: Endpoint,
+  json: Record<string, unknown>,
+  mockResponse = 'Hello there, Ünï!',
+  maxOutputTokens?: number,
+): Promise<Heard> {
   return new Promise((resolve) => {
     const heard: Heard = { frames: [], headers: [] };
-    const request = testRequest({ model: 'demo', ...json }, { endpoint, deployment: testDeployment({ wire: 'mock', mockResponse }), ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }) });
+    const request = testRequest(
+      { model: 'demo', ...json },
+      {
+        endpoint,
+        deployment: testDeployment({ wire: 'mock', mockResponse }),
+        ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
+      },
+    );
     const handle = openMock(request, {
       onHead: (_status, headers) => (heard.headers = headers),
       onData: (chunk) => {
@@ -44,23 +56,34 @@ describe('a local deployment', () => {
     expect(JSON.parse(whole.result?.tail.toString() ?? '')).toHaveProperty('usage');
     const streamed = await hear(endpoint, { ...json, stream: true, stream_options: { include_usage: true } });
     expect(streamed.frames.length).toBeGreaterThan(5);
-    expect(streamed.result?.usage).toEqual({ ...whole.result?.usage, inputTokens: streamed.result?.usage?.inputTokens });
+    expect(streamed.result?.usage).toEqual({
+      ...whole.result?.usage,
+      inputTokens: streamed.result?.usage?.inputTokens,
+    });
     const relay = new SseRelay(dialectOf(endpoint), false);
     for (const frame of streamed.frames) relay.push(frame);
     relay.push(streamed.result?.tail ?? Buffer.alloc(0));
     expect(relay.end()).toBe(true);
-    expect(relay.state.usage).toMatchObject({ outputTokens: streamed.result?.usage?.outputTokens, inputTokens: streamed.result?.usage?.inputTokens });
+    expect(relay.state.usage).toMatchObject({
+      outputTokens: streamed.result?.usage?.outputTokens,
+      inputTokens: streamed.result?.usage?.inputTokens,
+    });
   });
 
   it('keeps to the cap, per choice', async () => {
     const { result } = await hear('chat', { messages, n: 3, max_tokens: 100 }, 'abcdefghijklmnop', 2);
     expect(result?.usage?.outputTokens).toBe(6);
-    expect(JSON.parse(result?.tail.toString() ?? '')).toMatchObject({ choices: [{ message: { content: 'abcdefgh' }, finish_reason: 'length' }, {}, {}] });
+    expect(JSON.parse(result?.tail.toString() ?? '')).toMatchObject({
+      choices: [{ message: { content: 'abcdefgh' }, finish_reason: 'length' }, {}, {}],
+    });
   });
 
   it('answers an embedding for every input', async () => {
     const { result } = await hear('embeddings', { input: ['a', 'b'] });
-    expect(JSON.parse(result?.tail.toString() ?? '')).toMatchObject({ data: [{ index: 0 }, { index: 1 }], usage: { prompt_tokens: 3 } });
+    expect(JSON.parse(result?.tail.toString() ?? '')).toMatchObject({
+      data: [{ index: 0 }, { index: 1 }],
+      usage: { prompt_tokens: 3 },
+    });
   });
 
   it('fails when configured to', async () => {

@@ -60,8 +60,19 @@ class MockExchange implements UpstreamHandle {
     if (status !== undefined) {
       this.#isOver = true;
       const said = failure?.[2] ?? 'this deployment is configured to fail';
-      const error = mapUpstreamError({ status, deployment, body: Buffer.from(JSON.stringify({ error: { message: said } })) });
-      this.sink.onError({ error, status, started: false, neverSent: false, usage: undefined, outputBytes: 0 });
+      const error = mapUpstreamError({
+        status,
+        deployment,
+        body: Buffer.from(JSON.stringify({ error: { message: said } })),
+      });
+      this.sink.onError({
+        error,
+        status,
+        started: false,
+        neverSent: false,
+        usage: undefined,
+        outputBytes: 0,
+      });
       return;
     }
     const answer = mockAnswer(this.request);
@@ -70,11 +81,19 @@ class MockExchange implements UpstreamHandle {
       this.#isOver = true;
       this.sink.onHead(200, ['content-type', 'application/json']);
       const tail = Buffer.from(JSON.stringify(wholeAnswer(endpoint, answer, body.json)));
-      this.sink.onEnd({ tail, usage, outputBytes: Buffer.byteLength(answer.text) * answer.choices, responseId: idOf(tail) });
+      this.sink.onEnd({
+        tail,
+        usage,
+        outputBytes: Buffer.byteLength(answer.text) * answer.choices,
+        responseId: idOf(tail),
+      });
       return;
     }
     const options = body.json['stream_options'];
-    const withUsage = typeof options === 'object' && options !== null && (options as Record<string, unknown>)['include_usage'] === true;
+    const withUsage =
+      typeof options === 'object' &&
+      options !== null &&
+      (options as Record<string, unknown>)['include_usage'] === true;
     this.#frames = answerFrames(endpoint, answer, withUsage);
     this.#usage = usage;
     this.sink.onHead(200, ['content-type', 'text/event-stream; charset=utf-8']);
@@ -91,7 +110,12 @@ class MockExchange implements UpstreamHandle {
       const bytes = Buffer.from(frame);
       if (this.#next === this.#frames.length) {
         this.#isOver = true;
-        this.sink.onEnd({ tail: bytes, usage: this.#usage, outputBytes: this.#sentBytes, responseId: idOf(Buffer.from(this.#frames[0] ?? '')) });
+        this.sink.onEnd({
+          tail: bytes,
+          usage: this.#usage,
+          outputBytes: this.#sentBytes,
+          responseId: idOf(Buffer.from(this.#frames[0] ?? '')),
+        });
         return;
       }
       this.#sentBytes += bytes.length;

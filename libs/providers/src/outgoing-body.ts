@@ -26,23 +26,42 @@ export function outgoingBody(request: UpstreamRequest): OutgoingBody {
 
   if (json['model'] !== request.upstreamModel) edit('model', JSON.stringify(request.upstreamModel));
   for (const name of members.keys()) {
-    if (isForTheProxy(name) || request.stripped?.includes(name) || (request.dropParams && !isFieldOf(endpoint, name))) edit(name, null);
+    if (
+      isForTheProxy(name) ||
+      request.stripped?.includes(name) ||
+      (request.dropParams && !isFieldOf(endpoint, name))
+    )
+      edit(name, null);
   }
   if (members.has('metadata')) metadataEdit(request, edit);
   capEdits(endpoint, deployment, json, request.maxOutputTokens, edit);
   let hideUsage = false;
-  if (request.stream && (endpoint === 'chat' || endpoint === 'completions')) hideUsage = usageEdit(request, edit);
+  if (request.stream && (endpoint === 'chat' || endpoint === 'completions'))
+    hideUsage = usageEdit(request, edit);
   for (const [name, text] of defaultsOf(deployment)) {
-    if (members.has(name) || isForTheProxy(name) || belongsElsewhere(endpoint, name) || (request.dropParams && !isFieldOf(endpoint, name))) continue;
+    if (
+      members.has(name) ||
+      isForTheProxy(name) ||
+      belongsElsewhere(endpoint, name) ||
+      (request.dropParams && !isFieldOf(endpoint, name))
+    )
+      continue;
     const isCap = capFields(endpoint).includes(name);
-    if (isCap && (request.maxOutputTokens !== undefined || capFields(endpoint).some((field) => members.has(field)))) continue;
+    if (
+      isCap &&
+      (request.maxOutputTokens !== undefined || capFields(endpoint).some((field) => members.has(field)))
+    )
+      continue;
     edit(name, text);
   }
   return { bytes: edits ? splice(body, edits) : body.bytes, hideUsage };
 }
 
 /** Metadata is the proxy's own (tags, ids) unless the endpoint has a use for it. */
-function metadataEdit({ endpoint, body }: UpstreamRequest, edit: (name: string, value: string | null) => void): void {
+function metadataEdit(
+  { endpoint, body }: UpstreamRequest,
+  edit: (name: string, value: string | null) => void,
+): void {
   const { metadata, store } = body.json;
   if (endpoint === 'responses' || (endpoint === 'chat' && store === true)) {
     if (isRecord(metadata) && Object.values(metadata).every((value) => typeof value === 'string')) return;
@@ -57,10 +76,16 @@ function metadataEdit({ endpoint, body }: UpstreamRequest, edit: (name: string, 
 }
 
 /** Makes the stream report its usage. Returns whether the caller would not have got it. */
-function usageEdit({ body, deployment }: UpstreamRequest, edit: (name: string, value: string | null) => void): boolean {
+function usageEdit(
+  { body, deployment }: UpstreamRequest,
+  edit: (name: string, value: string | null) => void,
+): boolean {
   const options = body.json['stream_options'];
   const member = body.members.get('stream_options');
-  if (member && options !== null && !isRecord(options)) throw new GatewayError('request.bad_field', 'stream_options must be an object.', { param: 'stream_options' });
+  if (member && options !== null && !isRecord(options))
+    throw new GatewayError('request.bad_field', 'stream_options must be an object.', {
+      param: 'stream_options',
+    });
   if (REPORTS_USAGE_UNASKED.has(deployment.provider)) {
     edit('stream_options', null);
     return false;
@@ -71,7 +96,10 @@ function usageEdit({ body, deployment }: UpstreamRequest, edit: (name: string, v
   }
   if (options['include_usage'] === true) return false;
   const bytes = body.bytes.subarray(member.valueStart, member.valueEnd);
-  edit('stream_options', splice({ bytes, members: scanMembers(bytes) }, new Map([['include_usage', 'true']])).toString('utf8'));
+  edit(
+    'stream_options',
+    splice({ bytes, members: scanMembers(bytes) }, new Map([['include_usage', 'true']])).toString('utf8'),
+  );
   return true;
 }
 
@@ -80,7 +108,9 @@ const defaultTexts = new WeakMap<Deployment, readonly (readonly [string, string]
 function defaultsOf(deployment: Deployment): readonly (readonly [string, string])[] {
   let texts = defaultTexts.get(deployment);
   if (!texts) {
-    texts = Object.entries(deployment.defaultBody).map(([name, value]) => [name, JSON.stringify(value) ?? 'null'] as const);
+    texts = Object.entries(deployment.defaultBody).map(
+      ([name, value]) => [name, JSON.stringify(value) ?? 'null'] as const,
+    );
     defaultTexts.set(deployment, texts);
   }
   return texts;

@@ -10,7 +10,18 @@ const CAP_FIELDS: Readonly<Record<Endpoint, readonly string[]>> = {
   messages: ['max_tokens'],
 };
 /** Chat servers that know only one of the two names; the other would be ignored, and with it the cap. */
-const ONLY_MAX_TOKENS = new Set(['mistral', 'deepseek', 'ollama', 'ollama_chat', 'perplexity', 'lm_studio', 'together_ai', 'deepinfra', 'llamafile', 'nvidia_nim']);
+const ONLY_MAX_TOKENS = new Set([
+  'mistral',
+  'deepseek',
+  'ollama',
+  'ollama_chat',
+  'perplexity',
+  'lm_studio',
+  'together_ai',
+  'deepinfra',
+  'llamafile',
+  'nvidia_nim',
+]);
 const ONLY_MAX_COMPLETION_TOKENS = new Set(['cerebras']);
 /** These refuse `max_tokens`. */
 const REASONING_MODEL = /^(?:ft:)?(?:o[1-9](?:-|$)|gpt-5|codex-)/;
@@ -26,7 +37,11 @@ export function capFields(endpoint: Endpoint): readonly string[] {
 function requiredField(deployment: Deployment): string | undefined {
   if (ONLY_MAX_TOKENS.has(deployment.provider)) return 'max_tokens';
   if (ONLY_MAX_COMPLETION_TOKENS.has(deployment.provider)) return 'max_completion_tokens';
-  if (isOpenAi(deployment) && REASONING_MODEL.test(deployment.baseModel?.replace(/^(?:azure|openai)\//, '') ?? deployment.upstreamModel)) return 'max_completion_tokens';
+  if (
+    isOpenAi(deployment) &&
+    REASONING_MODEL.test(deployment.baseModel?.replace(/^(?:azure|openai)\//, '') ?? deployment.upstreamModel)
+  )
+    return 'max_completion_tokens';
   return undefined;
 }
 
@@ -53,7 +68,11 @@ export function capEdits(
   const limit = governed === undefined ? Infinity : Math.max(Math.floor(governed), floor);
   const sent = fields.filter((field) => typeof json[field] === 'number');
   if (sent.length === 0) {
-    if (limit !== Infinity) edit(required ?? (endpoint === 'chat' && isOpenAi(deployment) ? 'max_completion_tokens' : usual), String(limit));
+    if (limit !== Infinity)
+      edit(
+        required ?? (endpoint === 'chat' && isOpenAi(deployment) ? 'max_completion_tokens' : usual),
+        String(limit),
+      );
     return;
   }
   const lowest = Math.min(limit, ...sent.map((field) => Number(json[field])));

@@ -16,9 +16,14 @@ describe('a request body', () => {
   });
 
   it('is kept byte for byte, with its members found', () => {
-    const text = ' {"model" : "a\\"b", "messages":[{"role":"user","content":"}{][,\\\\"}], "n":1e2 ,"ünï":null}\n';
+    const text =
+      ' {"model" : "a\\"b", "messages":[{"role":"user","content":"}{][,\\\\"}], "n":1e2 ,"ünï":null}\n';
     const body = read(text);
-    const slices = [...body.members].map(([name, { keyStart, valueStart, valueEnd }]) => [name, body.bytes.toString('utf8', keyStart, keyStart + 1), body.bytes.toString('utf8', valueStart, valueEnd)]);
+    const slices = [...body.members].map(([name, { keyStart, valueStart, valueEnd }]) => [
+      name,
+      body.bytes.toString('utf8', keyStart, keyStart + 1),
+      body.bytes.toString('utf8', valueStart, valueEnd),
+    ]);
     expect(slices).toEqual([
       ['model', '"', '"a\\"b"'],
       ['messages', '"', '[{"role":"user","content":"}{][,\\\\"}]'],
@@ -29,11 +34,23 @@ describe('a request body', () => {
 
   it('finds for any JSON object the very values a parser finds', () => {
     fc.assert(
-      fc.property(fc.dictionary(fc.string({ unit: 'binary' }).map((name) => `x${name}`), fc.jsonValue()), fc.constantFrom(undefined, 1, '\t'), (value, indent) => {
-        const bytes = Buffer.from(JSON.stringify(value, null, indent));
-        const found = Object.fromEntries([...scanMembers(bytes)].map(([name, { valueStart, valueEnd }]) => [name, JSON.parse(bytes.toString('utf8', valueStart, valueEnd)) as unknown]));
-        expect(found).toEqual(JSON.parse(JSON.stringify(value)));
-      }),
+      fc.property(
+        fc.dictionary(
+          fc.string({ unit: 'binary' }).map((name) => `x${name}`),
+          fc.jsonValue(),
+        ),
+        fc.constantFrom(undefined, 1, '\t'),
+        (value, indent) => {
+          const bytes = Buffer.from(JSON.stringify(value, null, indent));
+          const found = Object.fromEntries(
+            [...scanMembers(bytes)].map(([name, { valueStart, valueEnd }]) => [
+              name,
+              JSON.parse(bytes.toString('utf8', valueStart, valueEnd)) as unknown,
+            ]),
+          );
+          expect(found).toEqual(JSON.parse(JSON.stringify(value)));
+        },
+      ),
     );
   });
 
@@ -54,7 +71,17 @@ describe('a request body', () => {
     expect(() => read(text)).toThrow(GatewayError);
   });
 
-  it.each(['', '[]', 'null', '"x"', '{', '{"a":1}x', '{"a":}', '\ufeff{"a":1}', `{"a":${'['.repeat(200)}${']'.repeat(200)}}`])('refuses %j with the contract’s param', (text) => {
+  it.each([
+    '',
+    '[]',
+    'null',
+    '"x"',
+    '{',
+    '{"a":1}x',
+    '{"a":}',
+    '\ufeff{"a":1}',
+    `{"a":${'['.repeat(200)}${']'.repeat(200)}}`,
+  ])('refuses %j with the contract’s param', (text) => {
     try {
       read(text);
       expect.unreachable();

@@ -20,15 +20,20 @@ export function parseRequestBody(bytes: Buffer): RequestBody {
     // The parser's message quotes the body, which may hold prompts or keys: the log does not get it either.
     throw invalid('The request body is not valid JSON.', thrown instanceof SyntaxError ? undefined : thrown);
   }
-  if (typeof json !== 'object' || json === null || Array.isArray(json)) throw invalid('The request body must be a JSON object.');
+  if (typeof json !== 'object' || json === null || Array.isArray(json))
+    throw invalid('The request body must be a JSON object.');
   const members = scanMembers(bytes);
   for (const name of GOVERNED_OBJECTS) {
     const member = members.get(name);
-    if (member && bytes[member.valueStart] === 0x7b) scanMembers(bytes.subarray(0, member.valueEnd), member.valueStart);
+    if (member && bytes[member.valueStart] === 0x7b)
+      scanMembers(bytes.subarray(0, member.valueEnd), member.valueStart);
   }
   return { bytes, json: json as Record<string, unknown>, members };
 }
 
 function invalid(message: string, cause?: unknown): GatewayError {
-  return new GatewayError('request.invalid', message, { param: 'request_body', ...(cause === undefined ? {} : { cause }) });
+  return new GatewayError('request.invalid', message, {
+    param: 'request_body',
+    ...(cause === undefined ? {} : { cause }),
+  });
 }

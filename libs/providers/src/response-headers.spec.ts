@@ -9,13 +9,38 @@ const relayed = (...headers: string[]) => {
 
 describe('headers of an upstream', () => {
   it('keep the content type, and come prefixed; rate limits also under their own name', () => {
-    expect(relayed('content-type', 'application/json', 'x-request-id', 'r', 'x-ratelimit-remaining-tokens', '9')).toEqual([
-      'content-type', 'application/json', 'llm_provider-content-type', 'application/json', 'llm_provider-x-request-id', 'r', 'x-ratelimit-remaining-tokens', '9', 'llm_provider-x-ratelimit-remaining-tokens', '9',
+    expect(
+      relayed('content-type', 'application/json', 'x-request-id', 'r', 'x-ratelimit-remaining-tokens', '9'),
+    ).toEqual([
+      'content-type',
+      'application/json',
+      'llm_provider-content-type',
+      'application/json',
+      'llm_provider-x-request-id',
+      'r',
+      'x-ratelimit-remaining-tokens',
+      '9',
+      'llm_provider-x-ratelimit-remaining-tokens',
+      '9',
     ]);
   });
 
   /** Attack: an upstream that plants cookies, policies or framing on the gateway's origin, under any spelling. */
-  it.each(['set-cookie', 'Set-Cookie', 'content-security-policy', 'strict-transport-security', 'access-control-allow-origin', 'transfer-encoding', 'content-length', 'connection', 'proxy-authenticate', 'location', 'x y', 'a\r\nb', ''])('never include %j', (name) => {
+  it.each([
+    'set-cookie',
+    'Set-Cookie',
+    'content-security-policy',
+    'strict-transport-security',
+    'access-control-allow-origin',
+    'transfer-encoding',
+    'content-length',
+    'connection',
+    'proxy-authenticate',
+    'location',
+    'x y',
+    'a\r\nb',
+    '',
+  ])('never include %j', (name) => {
     expect(relayed(name, 'v')).toEqual([]);
   });
 
@@ -24,6 +49,8 @@ describe('headers of an upstream', () => {
   });
 
   it('are bounded in number', () => {
-    expect(relayed(...Array.from({ length: 5_000 }, (_, index) => [`x-${index}`, 'v']).flat()).length).toBe(128);
+    expect(relayed(...Array.from({ length: 5_000 }, (_, index) => [`x-${index}`, 'v']).flat()).length).toBe(
+      128,
+    );
   });
 });

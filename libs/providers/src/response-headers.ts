@@ -4,10 +4,45 @@ type Outcome = readonly string[];
 const DROPPED: Outcome = [];
 /** Framing, hop-by-hop, and what would let an upstream steer the caller's browser on our origin. */
 const NEVER_RELAYED = new Set([
-  'connection', 'keep-alive', 'transfer-encoding', 'content-length', 'content-encoding', 'te', 'trailer', 'upgrade', 'date', 'set-cookie', 'set-cookie2', 'strict-transport-security',
-  'content-security-policy', 'content-security-policy-report-only', 'x-frame-options', 'x-content-type-options', 'x-xss-protection', 'referrer-policy', 'permissions-policy', 'feature-policy',
-  'clear-site-data', 'alt-svc', 'public-key-pins', 'expect-ct', 'nel', 'report-to', 'reporting-endpoints', 'location', 'refresh', 'link', 'www-authenticate', 'authentication-info', 'origin-agent-cluster',
-  'service-worker-allowed', 'sourcemap', 'timing-allow-origin', 'x-permitted-cross-domain-policies', 'x-dns-prefetch-control', 'vary',
+  'connection',
+  'keep-alive',
+  'transfer-encoding',
+  'content-length',
+  'content-encoding',
+  'te',
+  'trailer',
+  'upgrade',
+  'date',
+  'set-cookie',
+  'set-cookie2',
+  'strict-transport-security',
+  'content-security-policy',
+  'content-security-policy-report-only',
+  'x-frame-options',
+  'x-content-type-options',
+  'x-xss-protection',
+  'referrer-policy',
+  'permissions-policy',
+  'feature-policy',
+  'clear-site-data',
+  'alt-svc',
+  'public-key-pins',
+  'expect-ct',
+  'nel',
+  'report-to',
+  'reporting-endpoints',
+  'location',
+  'refresh',
+  'link',
+  'www-authenticate',
+  'authentication-info',
+  'origin-agent-cluster',
+  'service-worker-allowed',
+  'sourcemap',
+  'timing-allow-origin',
+  'x-permitted-cross-domain-policies',
+  'x-dns-prefetch-control',
+  'vary',
 ]);
 const NEVER_RELAYED_PREFIX = /^(?:proxy-|access-control-|cross-origin-|sec-)/;
 const NAME = /^[a-z0-9!#$%&'*+.^_`|~-]{1,128}$/;
@@ -41,7 +76,8 @@ function decide(name: string): Outcome {
   const lower = name.toLowerCase();
   let outcome: Outcome = [`llm_provider-${lower}`];
   if (!NAME.test(lower) || NEVER_RELAYED.has(lower) || NEVER_RELAYED_PREFIX.test(lower)) outcome = DROPPED;
-  else if (lower === 'content-type' || lower.startsWith('x-ratelimit-')) outcome = [lower, `llm_provider-${lower}`];
+  else if (lower === 'content-type' || lower.startsWith('x-ratelimit-'))
+    outcome = [lower, `llm_provider-${lower}`];
   if (outcomes.size < MAX_CACHED_NAMES) outcomes.set(name, outcome);
   return outcome;
 }

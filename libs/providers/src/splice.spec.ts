@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { parseRequestBody } from './request-body.js';
 import { splice } from './splice.js';
 
-const spliced = (text: string, edits: Record<string, string | null>) => splice(parseRequestBody(Buffer.from(text)), new Map(Object.entries(edits))).toString();
+const spliced = (text: string, edits: Record<string, string | null>) =>
+  splice(parseRequestBody(Buffer.from(text)), new Map(Object.entries(edits))).toString();
 
 describe('splicing', () => {
   it('returns the very same buffer when nothing changes', () => {
@@ -29,16 +30,24 @@ describe('splicing', () => {
   it('equals editing the parsed object, for any object and any edits', () => {
     const name = fc.constantFrom('a', 'b', 'c', 'd', 'e');
     fc.assert(
-      fc.property(fc.dictionary(name, fc.jsonValue()), fc.dictionary(name, fc.option(fc.jsonValue())), fc.constantFrom(undefined, 2), (value, edits, indent) => {
-        const expected: Record<string, unknown> = JSON.parse(JSON.stringify(value)) as Record<string, unknown>;
-        const texts: Record<string, string | null> = {};
-        for (const [key, edit] of Object.entries(edits)) {
-          texts[key] = edit === null ? null : JSON.stringify(edit);
-          if (edit === null) delete expected[key];
-          else expected[key] = JSON.parse(JSON.stringify(edit));
-        }
-        expect(JSON.parse(spliced(JSON.stringify(value, null, indent), texts))).toEqual(expected);
-      }),
+      fc.property(
+        fc.dictionary(name, fc.jsonValue()),
+        fc.dictionary(name, fc.option(fc.jsonValue())),
+        fc.constantFrom(undefined, 2),
+        (value, edits, indent) => {
+          const expected: Record<string, unknown> = JSON.parse(JSON.stringify(value)) as Record<
+            string,
+            unknown
+          >;
+          const texts: Record<string, string | null> = {};
+          for (const [key, edit] of Object.entries(edits)) {
+            texts[key] = edit === null ? null : JSON.stringify(edit);
+            if (edit === null) delete expected[key];
+            else expected[key] = JSON.parse(JSON.stringify(edit));
+          }
+          expect(JSON.parse(spliced(JSON.stringify(value, null, indent), texts))).toEqual(expected);
+        },
+      ),
     );
   });
 });

@@ -31,7 +31,8 @@ export function splice(body: Pick<RequestBody, 'bytes' | 'members'>, edits: Edit
 
   let added = '';
   for (const [name, text] of edits) {
-    if (text !== null && !members.has(name)) added += `${added === '' ? '' : ','}${JSON.stringify(name)}:${text}`;
+    if (text !== null && !members.has(name))
+      added += `${added === '' ? '' : ','}${JSON.stringify(name)}:${text}`;
   }
   const firstDropped = entries[lastKept + 1]?.[1];
   const last = entries.at(-1)?.[1];

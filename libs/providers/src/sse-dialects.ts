@@ -35,26 +35,50 @@ function nameIn({ model }: Json): string | undefined {
 /** Chat and text completions: usage in a frame near the end, then `[DONE]`. */
 const chunks: StreamDialect = {
   markers: ['"usage"', '[DONE]', '"error"'],
-  textMarkers: ['"content":', '"arguments":', '"reasoning_content":', '"reasoning":', '"refusal":', '"text":'],
+  textMarkers: [
+    '"content":',
+    '"arguments":',
+    '"reasoning_content":',
+    '"reasoning":',
+    '"refusal":',
+    '"text":',
+  ],
   read(payload, state, hideUsage) {
     if (payload === '[DONE]') return 'final';
     if (!isRecord(payload)) return 'pass';
     if (typeof payload['id'] === 'string') state.responseId ??= payload['id'];
     state.model ??= nameIn(payload);
     const choices = payload['choices'];
-    if (payload['error'] !== undefined && payload['error'] !== null && !Array.isArray(choices)) return 'error';
+    if (payload['error'] !== undefined && payload['error'] !== null && !Array.isArray(choices))
+      return 'error';
     const extension = payload['x_groq'];
-    const raw = isRecord(payload['usage']) ? payload['usage'] : isRecord(extension) ? extension['usage'] : undefined;
+    const raw = isRecord(payload['usage'])
+      ? payload['usage']
+      : isRecord(extension)
+        ? extension['usage']
+        : undefined;
     if (!isRecord(raw)) return 'pass';
     state.usage = openAiUsage(raw) ?? state.usage;
     return hideUsage && Array.isArray(choices) && choices.length === 0 ? 'hide' : 'pass';
   },
 };
 
-const RESPONSES_ENDS = new Set(['response.completed', 'response.incomplete', 'response.failed', 'response.cancelled']);
+const RESPONSES_ENDS = new Set([
+  'response.completed',
+  'response.incomplete',
+  'response.failed',
+  'response.cancelled',
+]);
 
 const responses: StreamDialect = {
-  markers: ['"usage"', '"response.completed"', '"response.incomplete"', '"response.failed"', '"response.cancelled"', '"error"'],
+  markers: [
+    '"usage"',
+    '"response.completed"',
+    '"response.incomplete"',
+    '"response.failed"',
+    '"response.cancelled"',
+    '"error"',
+  ],
   textMarkers: ['"delta":'],
   read(payload, state) {
     if (!isRecord(payload)) return 'pass';

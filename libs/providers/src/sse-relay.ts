@@ -47,7 +47,8 @@ export class SseRelay {
 
   #take(chunk: Buffer): Buffer {
     if (this.finished) {
-      if (this.#tail.length + chunk.length <= MAX_TAIL_BYTES + MAX_FRAME_BYTES) this.#tail = Buffer.concat([this.#tail, chunk]);
+      if (this.#tail.length + chunk.length <= MAX_TAIL_BYTES + MAX_FRAME_BYTES)
+        this.#tail = Buffer.concat([this.#tail, chunk]);
       return NOTHING;
     }
     if (this.error !== undefined || this.overflowed) return NOTHING;
@@ -66,7 +67,8 @@ export class SseRelay {
 
   /** The upstream closed: a last frame without its blank line still counts. Returns whether the stream was whole. */
   end(): boolean {
-    if (!this.finished && this.error === undefined && this.#pendingBytes > 0) this.#relay(this.#takePending(), true);
+    if (!this.finished && this.error === undefined && this.#pendingBytes > 0)
+      this.#relay(this.#takePending(), true);
     return this.finished;
   }
 
@@ -90,7 +92,10 @@ export class SseRelay {
     while (at < data.length) {
       const frameEnd = endOfFrame(text, at, atEnd);
       if (frameEnd < 0) break;
-      const verdict = this.#isMarked(text, marks, at, frameEnd) || this.#looks > 0 ? this.#read(data, at, frameEnd) : 'pass';
+      const verdict =
+        this.#isMarked(text, marks, at, frameEnd) || this.#looks > 0
+          ? this.#read(data, at, frameEnd)
+          : 'pass';
       if (verdict === 'final' || verdict === 'error') {
         stop = at;
         break;

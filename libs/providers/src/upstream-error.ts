@@ -29,13 +29,16 @@ const MAPPINGS: ReadonlyMap<number, Mapping> = new Map([
   [503, { name: 'ServiceUnavailableError', type: 'internal_server_error', keepsParam: false }],
 ]);
 
-const CONTEXT_WINDOW = /maximum context length|context[ _]length|context window|prompt is too long|input is too long|too many input tokens|exceeds? the (?:maximum|limit).{0,40}tokens/i;
-const CONTENT_POLICY = /content[ _](?:policy|filter|management policy)|content_policy_violation|rejected (?:as a result of|by) (?:our|the) safety/i;
+const CONTEXT_WINDOW =
+  /maximum context length|context[ _]length|context window|prompt is too long|input is too long|too many input tokens|exceeds? the (?:maximum|limit).{0,40}tokens/i;
+const CONTENT_POLICY =
+  /content[ _](?:policy|filter|management policy)|content_policy_violation|rejected (?:as a result of|by) (?:our|the) safety/i;
 const WIRE_WORD = /^[a-z][a-z0-9_.-]{0,63}$/i;
 
 /** `OpenAIException`, `AzureException`: the drop-in's word for whose error it was. */
 export function exceptionName(provider: string): string {
-  if (provider === 'openai' || provider === 'custom_openai' || provider === 'text-completion-openai') return 'OpenAIException';
+  if (provider === 'openai' || provider === 'custom_openai' || provider === 'text-completion-openai')
+    return 'OpenAIException';
   return `${provider.charAt(0).toUpperCase()}${provider.slice(1)}Exception`;
 }
 
@@ -56,8 +59,13 @@ export function mapUpstreamError({ status, deployment, body, retryAfter }: Upstr
 /** The same for an error that arrives inside a 200 answer or a stream. Without a status of its own it is a 500. */
 export function mapEmbeddedError(json: unknown, deployment: Deployment): GatewayError {
   const error = errorOf(json);
-  const raw = Number((isRecord(json) && isRecord(json['error']) ? (json['error']['status_code'] ?? json['error']['code']) : undefined) ?? 0);
-  const status = Number.isInteger(raw) && raw >= 400 && raw <= 599 ? raw : (ANTHROPIC_STATUS.get(error.type ?? '') ?? 500);
+  const raw = Number(
+    (isRecord(json) && isRecord(json['error'])
+      ? (json['error']['status_code'] ?? json['error']['code'])
+      : undefined) ?? 0,
+  );
+  const status =
+    Number.isInteger(raw) && raw >= 400 && raw <= 599 ? raw : (ANTHROPIC_STATUS.get(error.type ?? '') ?? 500);
   return mapError(status, error, deployment, undefined);
 }
 
@@ -73,24 +81,43 @@ const ANTHROPIC_STATUS: ReadonlyMap<string, number> = new Map([
   ['api_error', 500],
 ]);
 
-function mapError(upstreamStatus: number, error: ProviderError, deployment: Deployment, retryAfter: string | undefined): GatewayError {
+function mapError(
+  upstreamStatus: number,
+  error: ProviderError,
+  deployment: Deployment,
+  retryAfter: string | undefined,
+): GatewayError {
   // A redirect is never followed (it would carry our credential elsewhere), and 529 is Anthropic's own word for 503.
-  const status = upstreamStatus === 529 ? 503 : upstreamStatus < 400 || upstreamStatus > 599 ? 502 : upstreamStatus;
+  const status =
+    upstreamStatus === 529 ? 503 : upstreamStatus < 400 || upstreamStatus > 599 ? 502 : upstreamStatus;
   const text = `${error.code ?? ''} ${error.message}`;
   const isBadRequest = status === 400 || status === 413 || status === 422;
   const isContext = isBadRequest && CONTEXT_WINDOW.test(text);
   const isContent = isBadRequest && !isContext && CONTENT_POLICY.test(text);
-  const mapping = MAPPINGS.get(status) ?? (status >= 500 ? { name: 'APIError', type: 'internal_server_error', keepsParam: false } : INVALID);
-  const name = isContext ? 'ContextWindowExceededError' : isContent ? 'ContentPolicyViolationError' : mapping.name;
-  const said = maskedMessage(error.message, deployment) || `the provider answered with status ${upstreamStatus} and no explanation`;
+  const mapping =
+    MAPPINGS.get(status) ??
+    (status >= 500 ? { name: 'APIError', type: 'internal_server_error', keepsParam: false } : INVALID);
+  const name = isContext
+    ? 'ContextWindowExceededError'
+    : isContent
+      ? 'ContentPolicyViolationError'
+      : mapping.name;
+  const said =
+    maskedMessage(error.message, deployment) ||
+    `the provider answered with status ${upstreamStatus} and no explanation`;
   const options: GatewayErrorOptions = {
     status: isContext ? 400 : status,
     type: mapping.type ?? wireWord(error.type, deployment) ?? 'invalid_request_error',
     param: mapping.keepsParam ? (wireWord(error.param, deployment) ?? null) : null,
     internal: `upstream answered ${upstreamStatus} for deployment ${deployment.id}: ${said}`,
   };
-  if (retryAfter !== undefined && /^[\x20-\x7e]{1,64}$/.test(retryAfter)) options.headers = { 'llm_provider-retry-after': retryAfter };
-  const code = isContext ? 'request.context_window_exceeded' : isContent ? 'upstream.content_policy' : 'upstream.rejected';
+  if (retryAfter !== undefined && /^[\x20-\x7e]{1,64}$/.test(retryAfter))
+    options.headers = { 'llm_provider-retry-after': retryAfter };
+  const code = isContext
+    ? 'request.context_window_exceeded'
+    : isContent
+      ? 'upstream.content_policy'
+      : 'upstream.rejected';
   return new GatewayError(code, `litellm.${name}: ${exceptionName(deployment.provider)} - ${said}`, options);
 }
 
@@ -109,15 +136,28 @@ function readError(body: Buffer): ProviderError {
 /** Every shape in the field: `{error:{...}}`, `{type:"error",error}`, `{error:"..."}`, `{message}`, `{detail}`, `[{error}]`. */
 function errorOf(json: unknown): ProviderError {
   const root = Array.isArray(json) ? json[0] : json;
-  if (!isRecord(root)) return { message: typeof root === 'string' ? root : '', type: undefined, param: undefined, code: undefined };
+  if (!isRecord(root))
+    return {
+      message: typeof root === 'string' ? root : '',
+      type: undefined,
+      param: undefined,
+      code: undefined,
+    };
   const error = isRecord(root['error']) ? root['error'] : root;
-  const message = textOf(error['message']) ?? textOf(root['error']) ?? textOf(root['message']) ?? textOf(root['detail']) ?? (root['detail'] === undefined ? '' : JSON.stringify(root['detail']));
+  const message =
+    textOf(error['message']) ??
+    textOf(root['error']) ??
+    textOf(root['message']) ??
+    textOf(root['detail']) ??
+    (root['detail'] === undefined ? '' : JSON.stringify(root['detail']));
   return { message, type: textOf(error['type']), param: textOf(error['param']), code: textOf(error['code']) };
 }
 
 function wireWord(value: string | undefined, deployment: Deployment): string | undefined {
   if (value === undefined || !/^[\w.[\]-]{1,128}$/.test(value)) return undefined;
-  return WIRE_WORD.test(value) || value.includes('[') || value.includes('.') ? maskedMessage(value, deployment) : undefined;
+  return WIRE_WORD.test(value) || value.includes('[') || value.includes('.')
+    ? maskedMessage(value, deployment)
+    : undefined;
 }
 
 function textOf(value: unknown): string | undefined {

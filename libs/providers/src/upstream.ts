@@ -5,7 +5,10 @@ import type { Deployment } from '#libs/routing';
 export interface RequestBody {
   readonly bytes: Buffer;
   readonly json: Readonly<Record<string, unknown>>;
-  readonly members: ReadonlyMap<string, { readonly keyStart: number; readonly valueStart: number; readonly valueEnd: number }>;
+  readonly members: ReadonlyMap<
+    string,
+    { readonly keyStart: number; readonly valueStart: number; readonly valueEnd: number }
+  >;
 }
 
 export interface UpstreamRequest {

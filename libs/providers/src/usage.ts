@@ -23,7 +23,8 @@ export function openAiUsage(raw: unknown): Usage | undefined {
   const outputTokens = Math.max(count(output), reasoningTokens, total - inputTokens);
   // Zeros, or what count() made of lies: a bill that counts nothing is none, so that the answer is estimated and not free.
   if (inputTokens === 0 && outputTokens === 0) return undefined;
-  const cached = count(member(inputDetails, 'cached_tokens')) || count(member(raw, 'prompt_cache_hit_tokens'));
+  const cached =
+    count(member(inputDetails, 'cached_tokens')) || count(member(raw, 'prompt_cache_hit_tokens'));
   return {
     inputTokens,
     outputTokens,
@@ -39,12 +40,21 @@ export function openAiUsage(raw: unknown): Usage | undefined {
 
 /** Anthropic's usage; `input_tokens` there leaves cached ones out. `before` is what an earlier frame reported: counts are cumulative, so the larger holds. */
 export function anthropicUsage(raw: unknown, before?: Usage): Usage | undefined {
-  if (typeof member(raw, 'input_tokens') !== 'number' && typeof member(raw, 'output_tokens') !== 'number') return before;
-  const cacheReadTokens = Math.max(count(member(raw, 'cache_read_input_tokens')), before?.cacheReadTokens ?? 0);
+  if (typeof member(raw, 'input_tokens') !== 'number' && typeof member(raw, 'output_tokens') !== 'number')
+    return before;
+  const cacheReadTokens = Math.max(
+    count(member(raw, 'cache_read_input_tokens')),
+    before?.cacheReadTokens ?? 0,
+  );
   const created = count(member(raw, 'cache_creation_input_tokens'));
-  const cacheWriteHourTokens = Math.max(Math.min(count(member(member(raw, 'cache_creation'), 'ephemeral_1h_input_tokens')), created), before?.cacheWriteHourTokens ?? 0);
+  const cacheWriteHourTokens = Math.max(
+    Math.min(count(member(member(raw, 'cache_creation'), 'ephemeral_1h_input_tokens')), created),
+    before?.cacheWriteHourTokens ?? 0,
+  );
   const cacheWriteTokens = Math.max(created - cacheWriteHourTokens, before?.cacheWriteTokens ?? 0);
-  const plainBefore = before ? before.inputTokens - before.cacheReadTokens - before.cacheWriteTokens - before.cacheWriteHourTokens : 0;
+  const plainBefore = before
+    ? before.inputTokens - before.cacheReadTokens - before.cacheWriteTokens - before.cacheWriteHourTokens
+    : 0;
   const plain = Math.max(count(member(raw, 'input_tokens')), plainBefore);
   return {
     inputTokens: plain + cacheReadTokens + cacheWriteTokens + cacheWriteHourTokens,

@@ -4,7 +4,11 @@ import { DESCRIPTORS, dimensionOf, shownId } from './descriptors.js';
 
 type RefusedLimit = RefusedClaim & { readonly claim: WindowClaim | GaugeClaim };
 
-const UNITS = { requests: 'requests', tokens: 'tokens', max_parallel_requests: 'requests at a time' } as const;
+const UNITS = {
+  requests: 'requests',
+  tokens: 'tokens',
+  max_parallel_requests: 'requests at a time',
+} as const;
 
 /**
  * Tells the caller which limit stands in the way and when to come back. Shown is the limit that takes longest to pass
@@ -13,7 +17,10 @@ const UNITS = { requests: 'requests', tokens: 'tokens', max_parallel_requests: '
  */
 export function explainLimits(refusal: Refusal, nowMs: number): GatewayError | undefined {
   const limits = refusal.refused.filter(isLimit);
-  const worst = limits.reduce<RefusedLimit | undefined>((a, b) => (a && waitOf(a) >= waitOf(b) ? a : b), undefined);
+  const worst = limits.reduce<RefusedLimit | undefined>(
+    (a, b) => (a && waitOf(a) >= waitOf(b) ? a : b),
+    undefined,
+  );
   if (!worst) return undefined;
   const { claim } = worst;
   const dimension = dimensionOf(claim);
@@ -68,7 +75,9 @@ function remainingHeaders(limits: readonly RefusedLimit[]): Record<string, strin
     if (descriptor === undefined) continue;
     const dimension = dimensionOf(claim);
     headers[`x-ratelimit-${descriptor}-limit-${dimension}`] = String(claim.limit);
-    headers[`x-ratelimit-${descriptor}-remaining-${dimension}`] = String(Math.max(0, claim.limit - Number(current)));
+    headers[`x-ratelimit-${descriptor}-remaining-${dimension}`] = String(
+      Math.max(0, claim.limit - Number(current)),
+    );
   }
   return headers;
 }
@@ -76,7 +85,10 @@ function remainingHeaders(limits: readonly RefusedLimit[]): Record<string, strin
 function messageOf({ claim, current }: RefusedLimit, resetsAtMs: number | undefined): string {
   const dimension = dimensionOf(claim);
   const per = claim.kind === 'window' ? ` per ${claim.windowMs / 1_000} s` : '';
-  const asked = claim.kind === 'window' && claim.amount > 1 ? `, and this call needs ${claim.atLeast ?? claim.amount}` : '';
+  const asked =
+    claim.kind === 'window' && claim.amount > 1
+      ? `, and this call needs ${claim.atLeast ?? claim.amount}`
+      : '';
   const when =
     resetsAtMs === undefined
       ? 'Waiting does not help.'
@@ -89,7 +101,8 @@ function messageOf({ claim, current }: RefusedLimit, resetsAtMs: number | undefi
 
 function wouldAllow({ claim, current, retryAfterMs }: RefusedLimit): string {
   const dimension = dimensionOf(claim);
-  const needed = claim.kind === 'window' ? Number(current) + (claim.atLeast ?? claim.amount) : Number(current) + 1;
+  const needed =
+    claim.kind === 'window' ? Number(current) + (claim.atLeast ?? claim.amount) : Number(current) + 1;
   const raise = `a limit of at least ${needed} ${UNITS[dimension]} for this ${claim.scope.type}`;
   return retryAfterMs === undefined ? raise : `waiting ${Math.ceil(retryAfterMs / 1_000)} s, or ${raise}`;
 }

@@ -2,10 +2,11 @@ import type { Scope, ScopeLimit } from '#libs/kernel';
 import { type Claim, type GaugeClaim, internKey, type Measure, type WindowClaim } from '#libs/counters';
 import { type LimitedCall, type TokenMeasure, tokenHoldOf } from './token-hold.js';
 
-const MEASURES = { total: 'total_tokens', input: 'input_tokens', output: 'output_tokens' } as const satisfies Record<
-  TokenMeasure,
-  Measure
->;
+const MEASURES = {
+  total: 'total_tokens',
+  input: 'input_tokens',
+  output: 'output_tokens',
+} as const satisfies Record<TokenMeasure, Measure>;
 
 /**
  * The limits of one caller or deployment, ready to be claimed: what is the same for every call is made once and shared
@@ -48,10 +49,16 @@ export class LimitSet {
     }
   }
 
-  #claimsOf({ scope, requestsPerMinute, tokensPerMinute, parallelRequests }: ScopeLimit): (WindowClaim | GaugeClaim)[] {
+  #claimsOf({
+    scope,
+    requestsPerMinute,
+    tokensPerMinute,
+    parallelRequests,
+  }: ScopeLimit): (WindowClaim | GaugeClaim)[] {
     const claims: (WindowClaim | GaugeClaim)[] = [];
     if (requestsPerMinute !== undefined) claims.push(this.#windowClaim(scope, 'requests', requestsPerMinute));
-    if (tokensPerMinute !== undefined) claims.push(this.#windowClaim(scope, MEASURES[this.measure], tokensPerMinute));
+    if (tokensPerMinute !== undefined)
+      claims.push(this.#windowClaim(scope, MEASURES[this.measure], tokensPerMinute));
     if (parallelRequests !== undefined) {
       const key = internKey(`parallel:${scope.type}:${scope.id}`);
       claims.push(Object.freeze({ kind: 'gauge', key, scope, limit: parallelRequests }));

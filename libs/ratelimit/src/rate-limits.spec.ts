@@ -8,7 +8,14 @@ import type { LimitedCall } from './token-hold.js';
 
 const key = { type: 'key', id: 'key_1' } as const;
 const team = { type: 'team', id: 'team_1' } as const;
-const facts: CallFacts = { endpoint: 'chat', requestedModel: 'demo', stream: false, inputTokenBound: 20, choices: 1, tags: [] };
+const facts: CallFacts = {
+  endpoint: 'chat',
+  requestedModel: 'demo',
+  stream: false,
+  inputTokenBound: 20,
+  choices: 1,
+  tags: [],
+};
 const call: LimitedCall = { modelGroup: 'demo', tokensBound: 20, facts };
 
 let clock: ManualClock;
@@ -17,7 +24,10 @@ let limits: RateLimits;
 let made = 0;
 
 function rateLimits(own: Partial<ConfigTree['limits']> = {}): RateLimits {
-  return new RateLimits(new Config({ limits: { windowMs: 60_000, tokenMeasure: 'total', ...own } } as ConfigTree), clock);
+  return new RateLimits(
+    new Config({ limits: { windowMs: 60_000, tokenMeasure: 'total', ...own } } as ConfigTree),
+    clock,
+  );
 }
 
 function principal(...scopes: ScopeLimit[]): Principal {
@@ -31,7 +41,11 @@ function claimsOf(caller: Principal, asked = call): Claim[] {
 }
 
 function admit(caller: Principal, asked = call): Admission | Refusal {
-  const verdict = counters.admit({ id: `request ${(made += 1)}`, claims: claimsOf(caller, asked), waitMs: 0 });
+  const verdict = counters.admit({
+    id: `request ${(made += 1)}`,
+    claims: claimsOf(caller, asked),
+    waitMs: 0,
+  });
   if (verdict instanceof Promise) throw new Error('it waits');
   return verdict;
 }
@@ -50,11 +64,14 @@ beforeEach(() => {
 
 describe('the claims of a call', () => {
   it('are one per limit of every scope, made once for what does not change', () => {
-    const caller = principal({ scope: key, requestsPerMinute: 5, tokensPerMinute: 9_000, parallelRequests: 2 }, { scope: team, requestsPerMinute: 50 });
+    const caller = principal(
+      { scope: key, requestsPerMinute: 5, tokensPerMinute: 9_000, parallelRequests: 2 },
+      { scope: team, requestsPerMinute: 50 },
+    );
     const claims = claimsOf(caller);
-    expect(claims.map((claim) => `${claim.kind} ${claim.scope.type} ${claim.kind === 'money' ? '' : claim.limit}`)).toEqual([
-      'window key 5', 'gauge key 2', 'window team 50', 'window key 9000',
-    ]);
+    expect(
+      claims.map((claim) => `${claim.kind} ${claim.scope.type} ${claim.kind === 'money' ? '' : claim.limit}`),
+    ).toEqual(['window key 5', 'gauge key 2', 'window team 50', 'window key 9000']);
     expect(claimsOf(caller)[0]).toBe(claims[0]);
   });
 
@@ -65,7 +82,9 @@ describe('the claims of a call', () => {
   });
 
   it('count a scope that is listed twice once, at the lower limit', () => {
-    expect(claimsOf(principal({ scope: key, requestsPerMinute: 9 }, { scope: key, requestsPerMinute: 3 }))).toMatchObject([{ limit: 3 }]);
+    expect(
+      claimsOf(principal({ scope: key, requestsPerMinute: 9 }, { scope: key, requestsPerMinute: 3 })),
+    ).toMatchObject([{ limit: 3 }]);
   });
 
   it('treat 0 as a limit that blocks', () => {
@@ -74,7 +93,9 @@ describe('the claims of a call', () => {
 
   it('measure what the operator chose', () => {
     limits = rateLimits({ tokenMeasure: 'output' });
-    expect(claimsOf(principal({ scope: key, tokensPerMinute: 9_000 }))).toMatchObject([{ measure: 'output_tokens', amount: 1_024 }]);
+    expect(claimsOf(principal({ scope: key, tokensPerMinute: 9_000 }))).toMatchObject([
+      { measure: 'output_tokens', amount: 1_024 },
+    ]);
   });
 });
 
@@ -109,7 +130,12 @@ describe('the explanation of a refusal', () => {
       'x-ratelimit-api_key-remaining-requests': '0',
     });
     expect(error.denial && limitDetails(error.denial)).toEqual({
-      scope: 'key', id: 'key_1', dimension: 'requests', limit: 1, current: 1, resets_at: '2026-01-01T00:01:00.500Z',
+      scope: 'key',
+      id: 'key_1',
+      dimension: 'requests',
+      limit: 1,
+      current: 1,
+      resets_at: '2026-01-01T00:01:00.500Z',
     });
     clock.advance(Number(error.headers['retry-after']) * 1_000);
     expect(admit(caller)).toMatchObject({ admitted: true });
@@ -119,7 +145,9 @@ describe('the explanation of a refusal', () => {
     admit(principal({ scope: team, requestsPerMinute: 1 }));
     clock.advance(30_000);
     admit(principal({ scope: key, requestsPerMinute: 1 }));
-    const error = limits.explain(refusalOf(principal({ scope: team, requestsPerMinute: 1 }, { scope: key, requestsPerMinute: 1 })));
+    const error = limits.explain(
+      refusalOf(principal({ scope: team, requestsPerMinute: 1 }, { scope: key, requestsPerMinute: 1 })),
+    );
     expect(error.headers).toMatchObject({ 'retry-after': '61' });
     expect(error.denial).toMatchObject({ scope: key });
   });
@@ -138,16 +166,25 @@ describe('the explanation of a refusal', () => {
   /** A hash in an error message is a handle on the key store; a line break in a customer id is a forged header. */
   it('never shows a hash, and nothing that breaks a header', () => {
     const hash = 'a'.repeat(60) + '1234';
-    const hashed = limits.explain(refusalOf(principal({ scope: { type: 'key', id: hash }, requestsPerMinute: 0 })));
+    const hashed = limits.explain(
+      refusalOf(principal({ scope: { type: 'key', id: hash }, requestsPerMinute: 0 })),
+    );
     expect(JSON.stringify([hashed.publicMessage, hashed.denial, hashed.headers])).not.toContain('aaaa');
-    const forged = limits.explain(refusalOf(principal({ scope: { type: 'customer', id: 'x\r\nset-cookie: a' }, requestsPerMinute: 0 })));
+    const forged = limits.explain(
+      refusalOf(principal({ scope: { type: 'customer', id: 'x\r\nset-cookie: a' }, requestsPerMinute: 0 })),
+    );
     expect(forged.publicMessage).not.toMatch(/[\r\n]/);
   });
 });
 
 describe('limit headers', () => {
   it('tell every scope, and the tightest under the names clients read', () => {
-    const verdict = admit(principal({ scope: key, requestsPerMinute: 5, tokensPerMinute: 9_000 }, { scope: team, requestsPerMinute: 3, parallelRequests: 2 }));
+    const verdict = admit(
+      principal(
+        { scope: key, requestsPerMinute: 5, tokensPerMinute: 9_000 },
+        { scope: team, requestsPerMinute: 3, parallelRequests: 2 },
+      ),
+    );
     const out: string[] = [];
     limits.headers(verdict.admitted ? verdict.standings : [], out);
     const headers = Object.fromEntries(out.flatMap((name, i) => (i % 2 === 0 ? [[name, out[i + 1]]] : [])));
@@ -177,7 +214,8 @@ describe('the limits of a deployment', () => {
     limits.deploymentClaims(deployment, call, claims);
     const first = counters.admit({ id: 'first', claims, waitMs: 0 });
     const second = counters.admit({ id: 'second', claims, waitMs: 0 });
-    if (first instanceof Promise || second instanceof Promise || !first.admitted || second.admitted) throw new Error('unexpected verdicts');
+    if (first instanceof Promise || second instanceof Promise || !first.admitted || second.admitted)
+      throw new Error('unexpected verdicts');
     expect(isDeploymentOnly(second)).toBe(true);
     expect(isDeploymentOnly(refusalOf(principal({ scope: key, requestsPerMinute: 0 })))).toBe(false);
     const out: string[] = [];

@@ -79,7 +79,9 @@ export class RateLimits {
 
 /** Nothing but the deployment's own limits stands in the way: pick another one. */
 export function isDeploymentOnly(refusal: Refusal): boolean {
-  return refusal.refused.length > 0 && refusal.refused.every(({ claim }) => claim.scope.type === 'deployment');
+  return (
+    refusal.refused.length > 0 && refusal.refused.every(({ claim }) => claim.scope.type === 'deployment')
+  );
 }
 
 function limitOf(deployment: LimitedDeployment): ScopeLimit {

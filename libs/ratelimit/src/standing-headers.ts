@@ -20,7 +20,11 @@ function namesOf(prefix: string): Readonly<Record<Dimension, HeaderNames>> {
     limit: `${prefix}-limit-${dimension}`,
     remaining: `${prefix}-remaining-${dimension}`,
   });
-  return { requests: of('requests'), tokens: of('tokens'), max_parallel_requests: of('max_parallel_requests') };
+  return {
+    requests: of('requests'),
+    tokens: of('tokens'),
+    max_parallel_requests: of('max_parallel_requests'),
+  };
 }
 
 /**
@@ -51,8 +55,18 @@ export function standingHeaders(standings: readonly Standing[], out: string[]): 
 
 function pushTightest({ claim, remaining }: Standing, dimension: 'requests' | 'tokens', out: string[]): void {
   if (dimension === 'requests') {
-    out.push('x-ratelimit-limit-requests', String(claim.limit), 'x-ratelimit-remaining-requests', String(remaining));
+    out.push(
+      'x-ratelimit-limit-requests',
+      String(claim.limit),
+      'x-ratelimit-remaining-requests',
+      String(remaining),
+    );
   } else {
-    out.push('x-ratelimit-limit-tokens', String(claim.limit), 'x-ratelimit-remaining-tokens', String(remaining));
+    out.push(
+      'x-ratelimit-limit-tokens',
+      String(claim.limit),
+      'x-ratelimit-remaining-tokens',
+      String(remaining),
+    );
   }
 }

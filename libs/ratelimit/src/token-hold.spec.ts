@@ -7,7 +7,15 @@ function call(facts: Partial<CallFacts>, tokensBound = facts.inputTokenBound ?? 
   return {
     modelGroup: 'demo',
     tokensBound,
-    facts: { endpoint: 'chat', requestedModel: 'demo', stream: false, inputTokenBound, choices: 1, tags: [], ...facts },
+    facts: {
+      endpoint: 'chat',
+      requestedModel: 'demo',
+      stream: false,
+      inputTokenBound,
+      choices: 1,
+      tags: [],
+      ...facts,
+    },
   };
 }
 
@@ -15,10 +23,20 @@ describe('the tokens held for a call', () => {
   it.each([
     ['input and the cap of every choice', { maxOutputTokens: 50, choices: 3 }, 10_000, { amount: 250 }],
     ['input and a usual answer, shrinking to a minimal one', {}, 10_000, { amount: 1_124, atLeast: 116 }],
-    ['a cap that could never fit is treated like none', { maxOutputTokens: 9_000 }, 4_000, { amount: 9_100, atLeast: 116 }],
+    [
+      'a cap that could never fit is treated like none',
+      { maxOutputTokens: 9_000 },
+      4_000,
+      { amount: 9_100, atLeast: 116 },
+    ],
     ['never more than the limit at least', {}, 110, { amount: 1_124, atLeast: 110 }],
     ['at least one token of answer', {}, 100, { amount: 1_124, atLeast: 101 }],
-    ['room for the thinking that was asked for', { maxOutputTokens: 9_000, thinkingTokens: 2_000 }, 4_000, { amount: 9_100, atLeast: 2_101 }],
+    [
+      'room for the thinking that was asked for',
+      { maxOutputTokens: 9_000, thinkingTokens: 2_000 },
+      4_000,
+      { amount: 9_100, atLeast: 2_101 },
+    ],
     ['no answer for embeddings', { endpoint: 'embeddings' }, 10_000, { amount: 100 }],
   ] as const)('%s', (_, facts, limit, hold) => {
     expect(tokenHoldOf(call(facts), 'total', limit)).toEqual(hold);
@@ -39,7 +57,9 @@ describe('the tokens held for a call', () => {
   });
 
   it('are too many when a count is not a number', () => {
-    expect(tokenHoldOf(call({ maxOutputTokens: Number.NaN }, 100), 'total', 10_000).amount).toBe(Number.MAX_SAFE_INTEGER);
+    expect(tokenHoldOf(call({ maxOutputTokens: Number.NaN }, 100), 'total', 10_000).amount).toBe(
+      Number.MAX_SAFE_INTEGER,
+    );
     expect(tokenHoldOf(call({}, Number.NaN), 'input', 10_000).amount).toBe(Number.MAX_SAFE_INTEGER);
   });
 });

@@ -32,13 +32,18 @@ export function tokenHoldOf(call: LimitedCall, measure: TokenMeasure, smallestLi
   const input = measure === 'output' ? 0 : whole(call.tokensBound);
   // What an opaque part costs is known only afterwards; insisting on a whole context window would refuse every image.
   const known = isOpaque ? 0 : input;
-  if (!mayAnswer(call, measure)) return isOpaque ? { amount: input, atLeast: Math.min(input, 1) } : { amount: input };
+  if (!mayAnswer(call, measure))
+    return isOpaque ? { amount: input, atLeast: Math.min(input, 1) } : { amount: input };
   const choices = Math.max(1, whole(facts.choices));
   const cap = facts.maxOutputTokens === undefined ? undefined : whole(facts.maxOutputTokens);
-  if (cap !== undefined && !isOpaque && input + cap * choices <= smallestLimit) return { amount: input + cap * choices };
+  if (cap !== undefined && !isOpaque && input + cap * choices <= smallestLimit)
+    return { amount: input + cap * choices };
   const wanted = cap ?? USUAL_OUTPUT_TOKENS;
   const minimal = Math.min(wanted, Math.max(MINIMAL_OUTPUT_TOKENS, (facts.thinkingTokens ?? -1) + 1));
-  const least = Math.min(known + minimal * choices, Math.max(smallestLimit, known + Math.min(wanted, 1) * choices));
+  const least = Math.min(
+    known + minimal * choices,
+    Math.max(smallestLimit, known + Math.min(wanted, 1) * choices),
+  );
   return { amount: Math.min(input + wanted * choices, Number.MAX_SAFE_INTEGER), atLeast: least };
 }
 

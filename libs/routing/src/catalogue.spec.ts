@@ -4,7 +4,12 @@ import { Catalogue } from './catalogue.js';
 import { compileDeployments } from './compile-deployments.js';
 
 const entries = (...list: [string, string, Record<string, unknown>?][]): ModelEntry[] =>
-  list.map(([modelName, model, info = {}], index) => ({ modelName, params: { model, api_key: 'k', api_base: 'http://u/v1' }, info, path: `model_list.${index}` }));
+  list.map(([modelName, model, info = {}], index) => ({
+    modelName,
+    params: { model, api_key: 'k', api_base: 'http://u/v1' },
+    info,
+    path: `model_list.${index}`,
+  }));
 const catalogue = new Catalogue(
   compileDeployments(
     entries(
@@ -18,12 +23,22 @@ const catalogue = new Catalogue(
       ['bed', 'bedrock/x'],
     ),
   ),
-  { alias: { model: 'gpt-4', hidden: false }, secret: { model: 'gpt-4', hidden: true }, twice: { model: 'alias', hidden: false } },
+  {
+    alias: { model: 'gpt-4', hidden: false },
+    secret: { model: 'gpt-4', hidden: true },
+    twice: { model: 'alias', hidden: false },
+  },
 );
 const found = (name: string) => {
   const resolution = catalogue.resolve(name);
   const [first] = resolution?.deployments ?? [];
-  return resolution && { group: resolution.group, model: first && resolution.upstreamModel(first), count: resolution.deployments.length };
+  return (
+    resolution && {
+      group: resolution.group,
+      model: first && resolution.upstreamModel(first),
+      count: resolution.deployments.length,
+    }
+  );
 };
 
 describe('a model name', () => {
@@ -47,8 +62,11 @@ describe('a model name', () => {
   });
 
   it('means nothing when it is empty, huge or unknown', () => {
-    const small = new Catalogue(compileDeployments(entries(['gpt-4', 'openai/gpt-4-real'], ['a/*', 'openai/*'])));
-    for (const name of ['', 'x'.repeat(257), 'gpt', 'gpt-44', 'constructor', '__proto__', 'b/c']) expect(small.resolve(name)).toBeUndefined();
+    const small = new Catalogue(
+      compileDeployments(entries(['gpt-4', 'openai/gpt-4-real'], ['a/*', 'openai/*'])),
+    );
+    for (const name of ['', 'x'.repeat(257), 'gpt', 'gpt-44', 'constructor', '__proto__', 'b/c'])
+      expect(small.resolve(name)).toBeUndefined();
     expect(small.resolve('gpt-4-real')?.group).toBe('gpt-4');
     expect(small.resolve('openai/gpt-4-real')?.group).toBe('gpt-4');
   });
@@ -68,7 +86,16 @@ describe('a model name', () => {
 
 describe('the list of groups', () => {
   it('shows what can be served, aliases unless hidden, and no empty group', () => {
-    expect(catalogue.groups().map(({ name }) => name)).toEqual(['gpt-4', 'openai/*', 'openai/gpt-5*', 'team-*-model-*', '*', 'anthropic/*', 'alias', 'twice']);
+    expect(catalogue.groups().map(({ name }) => name)).toEqual([
+      'gpt-4',
+      'openai/*',
+      'openai/gpt-5*',
+      'team-*-model-*',
+      '*',
+      'anthropic/*',
+      'alias',
+      'twice',
+    ]);
   });
 
   it('changes at once, while a request keeps what it resolved', () => {

@@ -37,7 +37,10 @@ class CatalogueSnapshot {
     const groups = new Map<string, Deployment[]>();
     for (const problem of compiled.problems) {
       if (problem.code !== 'routing.provider_unsupported' || problem.provider === undefined) continue;
-      this.#unsupported.set(problem.group, [...(this.#unsupported.get(problem.group) ?? []), problem.provider]);
+      this.#unsupported.set(problem.group, [
+        ...(this.#unsupported.get(problem.group) ?? []),
+        problem.provider,
+      ]);
       groups.set(problem.group, []);
     }
     for (const deployment of compiled.deployments) {
@@ -50,7 +53,12 @@ class CatalogueSnapshot {
     for (const deployment of compiled.deployments) {
       for (const name of [deployment.upstreamModel, `${deployment.provider}/${deployment.upstreamModel}`]) {
         if (name.includes('*')) continue;
-        const twins = compiled.deployments.filter((other) => other.group === deployment.group && other.upstreamModel === deployment.upstreamModel && other.provider === deployment.provider);
+        const twins = compiled.deployments.filter(
+          (other) =>
+            other.group === deployment.group &&
+            other.upstreamModel === deployment.upstreamModel &&
+            other.provider === deployment.provider,
+        );
         if (!this.#known.has(name)) this.#known.set(name, new Resolution(name, deployment.group, twins));
       }
     }
@@ -61,11 +69,15 @@ class CatalogueSnapshot {
     }
     this.#patterns.sort(bySpecificity);
     for (const [alias, { model }] of Object.entries(aliases)) {
-      const target = groups.has(model) && !model.includes('*') ? this.#ofGroup(alias, model) : this.#byPattern(model, alias);
+      const target =
+        groups.has(model) && !model.includes('*')
+          ? this.#ofGroup(alias, model)
+          : this.#byPattern(model, alias);
       if (target) this.#learn(target);
     }
     for (const deployment of compiled.deployments) {
-      if (!deployment.upstreamModel.includes('*')) this.#learn(new Resolution(deployment.id, deployment.group, [deployment]));
+      if (!deployment.upstreamModel.includes('*'))
+        this.#learn(new Resolution(deployment.id, deployment.group, [deployment]));
     }
   }
 
@@ -99,7 +111,9 @@ class CatalogueSnapshot {
   #byPattern(model: string, name: string): Resolution | undefined {
     const provider = model.includes('/') ? undefined : parseModelReference(model).provider;
     for (const pattern of this.#patterns) {
-      const captures = pattern.capture(model) ?? (provider === undefined ? undefined : pattern.capture(`${provider}/${model}`));
+      const captures =
+        pattern.capture(model) ??
+        (provider === undefined ? undefined : pattern.capture(`${provider}/${model}`));
       if (captures) return this.#ofGroup(name, pattern.text, captures);
     }
     return undefined;
@@ -114,7 +128,10 @@ export class Catalogue {
     this.#snapshot = new CatalogueSnapshot(compiled, aliases);
   }
 
-  replace(compiled: CompiledDeployments, aliases: Readonly<Record<string, ModelAlias>> = this.#snapshot.aliases): void {
+  replace(
+    compiled: CompiledDeployments,
+    aliases: Readonly<Record<string, ModelAlias>> = this.#snapshot.aliases,
+  ): void {
     this.#snapshot = new CatalogueSnapshot(compiled, aliases);
   }
 

@@ -6,7 +6,11 @@ import { ModelParams } from './model-params.js';
 import { parseModelReference, type ProviderProfile, PROVIDERS } from './provider-table.js';
 
 export interface DeploymentProblem {
-  readonly code: 'routing.provider_unsupported' | 'routing.entry_invalid' | 'routing.parameter_ignored' | 'routing.key_missing';
+  readonly code:
+    | 'routing.provider_unsupported'
+    | 'routing.entry_invalid'
+    | 'routing.parameter_ignored'
+    | 'routing.key_missing';
   /** `model_list.3.litellm_params.model`. */
   readonly path: string;
   readonly message: string;
@@ -25,19 +29,68 @@ export type EnvironmentLookup = (name: string) => string | undefined;
 
 /** Parameters that mean something to the gateway or the drop-in, so they never travel in the body. */
 const NOT_FOR_THE_BODY = [
-  'litellm_credential_name', 'itpm', 'otpm', 'timeout_by_service_tier', 'num_retries', 'tag_regex', 'additional_drop_params', 'region_name',
-  'configurable_clientside_auth_params', 'default_api_key_rpm_limit', 'default_api_key_tpm_limit', 'keepalive_seconds', 'model_info', 'merge_reasoning_content_in_choices',
-  'use_in_pass_through', 'use_litellm_proxy', 'litellm_trace_id', 'max_file_size_mb', 'mock_timeout', 'cache', 'caching', 'aws_region_name', 'tenant_id', 'client_id',
-  'client_secret', 'azure_username', 'azure_password', 'allowed_openai_params', 'stream_options', 'base_url', 's3_bucket_name', 'api_type', 'max_fallbacks',
-  'rpm_limit', 'tpm_limit', 'use_chat_completions_api', 'vertex_project', 'vertex_location', 'vertex_credentials', 'supports_system_message', 'hf_model_name',
+  'litellm_credential_name',
+  'itpm',
+  'otpm',
+  'timeout_by_service_tier',
+  'num_retries',
+  'tag_regex',
+  'additional_drop_params',
+  'region_name',
+  'configurable_clientside_auth_params',
+  'default_api_key_rpm_limit',
+  'default_api_key_tpm_limit',
+  'keepalive_seconds',
+  'model_info',
+  'merge_reasoning_content_in_choices',
+  'use_in_pass_through',
+  'use_litellm_proxy',
+  'litellm_trace_id',
+  'max_file_size_mb',
+  'mock_timeout',
+  'cache',
+  'caching',
+  'aws_region_name',
+  'tenant_id',
+  'client_id',
+  'client_secret',
+  'azure_username',
+  'azure_password',
+  'allowed_openai_params',
+  'stream_options',
+  'base_url',
+  's3_bucket_name',
+  'api_type',
+  'max_fallbacks',
+  'rpm_limit',
+  'tpm_limit',
+  'use_chat_completions_api',
+  'vertex_project',
+  'vertex_location',
+  'vertex_credentials',
+  'supports_system_message',
+  'hf_model_name',
 ];
 /** A configured value of these would change what is counted, or is the call itself. */
-const NEVER_DEFAULTED = new Set(['stream', 'messages', 'input', 'prompt', 'n', 'best_of', 'user', 'metadata']);
-const PRICE_NAME = /(?:_cost_per_|_token_cost|^cost_per_|^search_context_cost|^tiered_pricing$|^off_peak_pricing$|^ptu_count$)/;
+const NEVER_DEFAULTED = new Set([
+  'stream',
+  'messages',
+  'input',
+  'prompt',
+  'n',
+  'best_of',
+  'user',
+  'metadata',
+]);
+const PRICE_NAME =
+  /(?:_cost_per_|_token_cost|^cost_per_|^search_context_cost|^tiered_pricing$|^off_peak_pricing$|^ptu_count$)/;
 const CREDENTIAL_NAME = /^(?:aws_|vertex_|s3_|sagemaker_|gcs_|langfuse_|langsmith_|watsonx_|azure_ad_)/;
 
 /** Interprets `model_list`. Pure but for `environment`; never throws: a bad entry is kept out with a problem naming its path. */
-export function compileDeployments(models: readonly ModelEntry[], environment: EnvironmentLookup = () => undefined): CompiledDeployments {
+export function compileDeployments(
+  models: readonly ModelEntry[],
+  environment: EnvironmentLookup = () => undefined,
+): CompiledDeployments {
   const problems: DeploymentProblem[] = [];
   const byId = new Map<string, Deployment>();
   for (const entry of models) {
@@ -48,10 +101,25 @@ export function compileDeployments(models: readonly ModelEntry[], environment: E
   return { deployments: [...byId.values()], problems };
 }
 
-function compileEntry(entry: ModelEntry, environment: EnvironmentLookup, problems: DeploymentProblem[]): Deployment | undefined {
+function compileEntry(
+  entry: ModelEntry,
+  environment: EnvironmentLookup,
+  problems: DeploymentProblem[],
+): Deployment | undefined {
   const group = entry.modelName;
-  const problem = (code: DeploymentProblem['code'], where: string, message: string, provider?: string): undefined => {
-    problems.push({ code, path: `${entry.path}.${where}`, message, group, ...(provider === undefined ? {} : { provider }) });
+  const problem = (
+    code: DeploymentProblem['code'],
+    where: string,
+    message: string,
+    provider?: string,
+  ): undefined => {
+    problems.push({
+      code,
+      path: `${entry.path}.${where}`,
+      message,
+      group,
+      ...(provider === undefined ? {} : { provider }),
+    });
   };
   const complain = (section: string) => (name: string, expected: string) => {
     problem('routing.entry_invalid', `${section}.${name}`, `"${name}" must be ${expected}; it is left out.`);
@@ -60,31 +128,54 @@ function compileEntry(entry: ModelEntry, environment: EnvironmentLookup, problem
   const info = new ModelParams(entry.info, complain('model_info'));
 
   const reference = params.text('model');
-  if (reference === undefined) return problem('routing.entry_invalid', 'litellm_params.model', 'The entry names no model.');
+  if (reference === undefined)
+    return problem('routing.entry_invalid', 'litellm_params.model', 'The entry names no model.');
   const explicit = params.text('custom_llm_provider');
   const parsed = parseModelReference(reference, explicit);
   const configuredBase = params.text('api_base') ?? params.text('base_url');
   const mockResponse = params.text('mock_response');
   // An entry with its own endpoint and no known prefix speaks OpenAI's language: that is what "OpenAI-compatible" servers are.
-  const provider = parsed.provider ?? (configuredBase !== undefined || mockResponse !== undefined ? 'openai' : undefined);
+  const provider =
+    parsed.provider ?? (configuredBase !== undefined || mockResponse !== undefined ? 'openai' : undefined);
   if (provider === undefined) {
-    return problem('routing.entry_invalid', 'litellm_params.model', `No provider is known for "${reference}": write it as provider/model, or give api_base.`);
+    return problem(
+      'routing.entry_invalid',
+      'litellm_params.model',
+      `No provider is known for "${reference}": write it as provider/model, or give api_base.`,
+    );
   }
   const profile = PROVIDERS.get(provider);
   if (!profile && mockResponse === undefined) {
-    return problem('routing.provider_unsupported', 'litellm_params.model', `The provider "${provider}" is not there yet; calls to "${group}" cannot use this deployment.`, provider);
+    return problem(
+      'routing.provider_unsupported',
+      'litellm_params.model',
+      `The provider "${provider}" is not there yet; calls to "${group}" cannot use this deployment.`,
+      provider,
+    );
   }
   const wire: WireFormat = mockResponse === undefined ? (profile?.wire ?? 'openai') : 'mock';
   const apiBase = wire === 'mock' ? '' : baseOf(configuredBase, profile, environment);
   if (apiBase === undefined) {
-    return problem('routing.entry_invalid', 'litellm_params.api_base', `The provider "${provider}" needs an api_base that is an http or https URL.`);
+    return problem(
+      'routing.entry_invalid',
+      'litellm_params.api_base',
+      `The provider "${provider}" needs an api_base that is an http or https URL.`,
+    );
   }
   const apiKey = params.secret('api_key') ?? params.secret('azure_ad_token') ?? keyFrom(profile, environment);
   if (!apiKey && wire !== 'mock' && profile && apiBase === profile.apiBase && apiBase.startsWith('https:')) {
-    problem('routing.key_missing', 'litellm_params.api_key', `No key for "${provider}": set api_key or ${profile.keyVariables[0] ?? 'a key variable'}.`);
+    problem(
+      'routing.key_missing',
+      'litellm_params.api_key',
+      `No key for "${provider}": set api_key or ${profile.keyVariables[0] ?? 'a key variable'}.`,
+    );
   }
 
-  const headers = { ...params.record('default_headers'), ...params.record('headers'), ...params.record('extra_headers') };
+  const headers = {
+    ...params.record('default_headers'),
+    ...params.record('headers'),
+    ...params.record('extra_headers'),
+  };
   const prices: Record<string, string> = {};
   collectPrices(entry.info, prices);
   collectPrices(entry.params, prices);
@@ -100,7 +191,14 @@ function compileEntry(entry: ModelEntry, environment: EnvironmentLookup, problem
     upstreamModel: parsed.model,
     wire,
     apiBase,
-    extraHeaders: Object.freeze(Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value instanceof Secret ? value.reveal() : String(value)]))),
+    extraHeaders: Object.freeze(
+      Object.fromEntries(
+        Object.entries(headers).map(([name, value]) => [
+          name.toLowerCase(),
+          value instanceof Secret ? value.reveal() : String(value),
+        ]),
+      ),
+    ),
     defaultBody: {},
     weight: explicitWeight ?? 0,
     order: params.number('order') ?? 0,
@@ -110,8 +208,10 @@ function compileEntry(entry: ModelEntry, environment: EnvironmentLookup, problem
   };
   const optional: Partial<Record<keyof Deployment, unknown>> = {
     apiKey: wire === 'mock' ? undefined : apiKey,
-    apiVersion: params.text('api_version') ?? (provider === 'azure' ? environment('AZURE_API_VERSION') : undefined),
-    organization: params.text('organization') ?? (provider === 'openai' ? environment('OPENAI_ORGANIZATION') : undefined),
+    apiVersion:
+      params.text('api_version') ?? (provider === 'azure' ? environment('AZURE_API_VERSION') : undefined),
+    organization:
+      params.text('organization') ?? (provider === 'openai' ? environment('OPENAI_ORGANIZATION') : undefined),
     mockResponse,
     requestsPerMinute,
     tokensPerMinute,
@@ -134,19 +234,34 @@ function compileEntry(entry: ModelEntry, environment: EnvironmentLookup, problem
   params.ignore(NOT_FOR_THE_BODY);
   const body: Record<string, unknown> = { ...params.record('extra_body') };
   for (const [name, value] of params.rest()) {
-    if (PRICE_NAME.test(name) || CREDENTIAL_NAME.test(name) || containsSecret(value) || value === null || value === undefined) continue;
+    if (
+      PRICE_NAME.test(name) ||
+      CREDENTIAL_NAME.test(name) ||
+      containsSecret(value) ||
+      value === null ||
+      value === undefined
+    )
+      continue;
     body[name] = value;
   }
   for (const name of Object.keys(body)) {
     if (!NEVER_DEFAULTED.has(name) && name !== 'model') continue;
     delete body[name];
-    problem('routing.parameter_ignored', `litellm_params.${name}`, `"${name}" belongs to the caller's request; the configured value is not sent.`);
+    problem(
+      'routing.parameter_ignored',
+      `litellm_params.${name}`,
+      `"${name}" belongs to the caller's request; the configured value is not sent.`,
+    );
   }
   deployment.defaultBody = Object.freeze(body);
   return Object.freeze(deployment);
 }
 
-function baseOf(configured: string | undefined, profile: ProviderProfile | undefined, environment: EnvironmentLookup): string | undefined {
+function baseOf(
+  configured: string | undefined,
+  profile: ProviderProfile | undefined,
+  environment: EnvironmentLookup,
+): string | undefined {
   const raw = configured ?? firstOf(profile?.baseVariables, environment) ?? profile?.apiBase;
   if (raw === undefined || !URL.canParse(raw)) return undefined;
   const url = new URL(raw);
@@ -171,7 +286,8 @@ function firstOf(names: readonly string[] | undefined, environment: EnvironmentL
 
 function collectPrices(values: Readonly<Record<string, unknown>>, into: Record<string, string>): void {
   for (const [name, value] of Object.entries(values)) {
-    if (PRICE_NAME.test(name) && (typeof value === 'number' || typeof value === 'string')) into[name] = plainDecimal(value);
+    if (PRICE_NAME.test(name) && (typeof value === 'number' || typeof value === 'string'))
+      into[name] = plainDecimal(value);
   }
 }
 
@@ -183,7 +299,9 @@ function plainDecimal(value: number | string): string {
   const digits = whole + fraction;
   const point = whole.length + Number(exponent);
   if (point <= 0) return `0.${'0'.repeat(-point)}${digits}`;
-  return point >= digits.length ? digits.padEnd(point, '0') : `${digits.slice(0, point)}.${digits.slice(point)}`;
+  return point >= digits.length
+    ? digits.padEnd(point, '0')
+    : `${digits.slice(0, point)}.${digits.slice(point)}`;
 }
 
 function money(value: number): NanoUsd | undefined {

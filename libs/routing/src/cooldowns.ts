@@ -112,7 +112,10 @@ export class Cooldowns {
   #restMs(deployment: Deployment, outcome: AttemptOutcome): number {
     if (deployment.cooldownMs !== undefined) return deployment.cooldownMs;
     if (outcome.retryAfterMs !== undefined && outcome.retryAfterMs > 0) {
-      return Math.min(outcome.retryAfterMs, this.settings.maxUpstreamCooldownMs ?? DEFAULT_MAX_UPSTREAM_COOLDOWN_MS);
+      return Math.min(
+        outcome.retryAfterMs,
+        this.settings.maxUpstreamCooldownMs ?? DEFAULT_MAX_UPSTREAM_COOLDOWN_MS,
+      );
     }
     return this.settings.cooldownMs;
   }
@@ -120,5 +123,13 @@ export class Cooldowns {
 
 /** A request's own fault (400, 413, 422 ...) says nothing about the deployment. */
 function isDeploymentsFault(status: number): boolean {
-  return status === 0 || status >= 500 || status === 429 || status === 401 || status === 402 || status === 404 || status === 408;
+  return (
+    status === 0 ||
+    status >= 500 ||
+    status === 429 ||
+    status === 401 ||
+    status === 402 ||
+    status === 404 ||
+    status === 408
+  );
 }

@@ -1,10 +1,23 @@
 export { Catalogue, type ModelAlias, type ModelGroup } from './catalogue.js';
-export { compileDeployments, type CompiledDeployments, type DeploymentProblem, type EnvironmentLookup } from './compile-deployments.js';
+export {
+  compileDeployments,
+  type CompiledDeployments,
+  type DeploymentProblem,
+  type EnvironmentLookup,
+} from './compile-deployments.js';
 export type { AttemptOutcome } from './cooldowns.js';
 export type { Deployment, PriceOverrides, WireFormat } from './deployment.js';
 export { fallbacksFor, type FallbackSettings } from './fallbacks.js';
 export { Resolution } from './resolution.js';
-export { failureKind, type FailureKind, maxRetriesFor, retryDelayMs, type RetryFailure, type RetrySituation, shouldRetry } from './retry.js';
+export {
+  failureKind,
+  type FailureKind,
+  maxRetriesFor,
+  retryDelayMs,
+  type RetryFailure,
+  type RetrySituation,
+  shouldRetry,
+} from './retry.js';
 export { type PlanRequest, Router, type RouterSettings, serves } from './router.js';
 export { RoutingModule } from './routing.module.js';
 export { endpointUnsupported, modelUnknown, providerUnsupported } from './routing-errors.js';

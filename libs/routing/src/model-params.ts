@@ -49,8 +49,13 @@ export class ModelParams {
   list(name: string): readonly string[] | undefined {
     const value = this.#take(name);
     if (value === undefined || value === null) return undefined;
-    if (typeof value === 'string') return value.split(',').map((item) => item.trim()).filter((item) => item !== '');
-    if (Array.isArray(value)) return value.map((item) => (item instanceof Secret ? item.reveal() : String(item)));
+    if (typeof value === 'string')
+      return value
+        .split(',')
+        .map((item) => item.trim())
+        .filter((item) => item !== '');
+    if (Array.isArray(value))
+      return value.map((item) => (item instanceof Secret ? item.reveal() : String(item)));
     this.complain(name, 'a list');
     return undefined;
   }
@@ -58,7 +63,8 @@ export class ModelParams {
   record(name: string): Readonly<Record<string, unknown>> | undefined {
     const value = this.#take(name);
     if (value === undefined || value === null) return undefined;
-    if (typeof value === 'object' && !Array.isArray(value) && !(value instanceof Secret)) return value as Record<string, unknown>;
+    if (typeof value === 'object' && !Array.isArray(value) && !(value instanceof Secret))
+      return value as Record<string, unknown>;
     this.complain(name, 'a mapping');
     return undefined;
   }

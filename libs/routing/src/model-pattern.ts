@@ -21,7 +21,10 @@ export function modelPattern(text: string): ModelPattern {
           : undefined,
     };
   }
-  const expression = new RegExp(`^${parts.map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('(.*?)')}$`, 's');
+  const expression = new RegExp(
+    `^${parts.map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('(.*?)')}$`,
+    's',
+  );
   return { text, literals, capture: (name) => expression.exec(name)?.slice(1) };
 }
 

@@ -7,7 +7,10 @@ export type Random = () => number;
  * Lower `order` first; inside one level a weighted shuffle (simple-shuffle): by `weight`, else requests per minute, else
  * tokens per minute, else evenly: the first of these that any member sets.
  */
-export function inOrderOfPreference(deployments: readonly Deployment[], random: Random): readonly Deployment[] {
+export function inOrderOfPreference(
+  deployments: readonly Deployment[],
+  random: Random,
+): readonly Deployment[] {
   if (deployments.length < 2) return deployments;
   const levels = new Map<number, Deployment[]>();
   for (const deployment of deployments) {
@@ -16,7 +19,9 @@ export function inOrderOfPreference(deployments: readonly Deployment[], random: 
     else levels.set(deployment.order, [deployment]);
   }
   if (levels.size === 1) return shuffled(deployments, random);
-  return [...levels.keys()].sort((a, b) => a - b).flatMap((order) => shuffled(levels.get(order) ?? [], random));
+  return [...levels.keys()]
+    .sort((a, b) => a - b)
+    .flatMap((order) => shuffled(levels.get(order) ?? [], random));
 }
 
 function shuffled(deployments: readonly Deployment[], random: Random): readonly Deployment[] {
@@ -27,7 +32,12 @@ function shuffled(deployments: readonly Deployment[], random: Random): readonly 
     const total = weights.reduce((sum, weight) => sum + weight, 0);
     let index = total > 0 ? 0 : Math.floor(random() * left.length);
     if (total > 0) {
-      for (let rest = random() * total - (weights[0] ?? 0); rest >= 0 && index < left.length - 1; rest -= weights[index] ?? 0) index += 1;
+      for (
+        let rest = random() * total - (weights[0] ?? 0);
+        rest >= 0 && index < left.length - 1;
+        rest -= weights[index] ?? 0
+      )
+        index += 1;
     }
     const [chosen] = left.splice(index, 1);
     weights.splice(index, 1);

@@ -13,7 +13,11 @@ export interface ProviderProfile {
   readonly baseSuffix?: string;
 }
 
-const openai = (apiBase: string | undefined, name: string, extra: Partial<ProviderProfile> = {}): ProviderProfile => ({
+const openai = (
+  apiBase: string | undefined,
+  name: string,
+  extra: Partial<ProviderProfile> = {},
+): ProviderProfile => ({
   wire: 'openai',
   ...(apiBase === undefined ? {} : { apiBase }),
   keyVariables: [`${name}_API_KEY`],
@@ -51,25 +55,100 @@ export const PROVIDERS: ReadonlyMap<string, ProviderProfile> = new Map([
   ['together_ai', together],
   ['xai', openai('https://api.x.ai/v1', 'XAI')],
   ['fireworks_ai', fireworks],
-  ['perplexity', openai('https://api.perplexity.ai', 'PERPLEXITY', { keyVariables: ['PERPLEXITY_API_KEY', 'PERPLEXITYAI_API_KEY'] })],
+  [
+    'perplexity',
+    openai('https://api.perplexity.ai', 'PERPLEXITY', {
+      keyVariables: ['PERPLEXITY_API_KEY', 'PERPLEXITYAI_API_KEY'],
+    }),
+  ],
   ['cerebras', openai('https://api.cerebras.ai/v1', 'CEREBRAS')],
   ['nvidia_nim', openai('https://integrate.api.nvidia.com/v1', 'NVIDIA_NIM')],
   ['deepinfra', openai('https://api.deepinfra.com/v1/openai', 'DEEPINFRA')],
   ['sambanova', openai('https://api.sambanova.ai/v1', 'SAMBANOVA')],
-  ['anthropic', { wire: 'anthropic', apiBase: 'https://api.anthropic.com', keyVariables: ['ANTHROPIC_API_KEY'], baseVariables: ['ANTHROPIC_API_BASE', 'ANTHROPIC_BASE_URL'] }],
+  [
+    'anthropic',
+    {
+      wire: 'anthropic',
+      apiBase: 'https://api.anthropic.com',
+      keyVariables: ['ANTHROPIC_API_KEY'],
+      baseVariables: ['ANTHROPIC_API_BASE', 'ANTHROPIC_BASE_URL'],
+    },
+  ],
 ]);
 
 /** Providers of the drop-in's configuration that are not served yet: named, so that `bedrock/x` is never sent to OpenAI as a model name. */
 export const UNSUPPORTED_PROVIDERS: ReadonlySet<string> = new Set([
-  'bedrock', 'bedrock_converse', 'sagemaker', 'sagemaker_chat', 'vertex_ai', 'vertex_ai_beta', 'gemini', 'palm', 'google', 'cohere', 'cohere_chat',
-  'huggingface', 'replicate', 'watsonx', 'databricks', 'cloudflare', 'voyage', 'jina_ai', 'ai21', 'ai21_chat', 'nlp_cloud', 'aleph_alpha', 'petals',
-  'clarifai', 'predibase', 'triton', 'snowflake', 'github', 'github_copilot', 'codestral', 'text-completion-codestral', 'azure_text', 'anthropic_text',
-  'assemblyai', 'deepgram', 'elevenlabs', 'infinity', 'topaz', 'oobabooga', 'baseten', 'maritalk', 'friendliai', 'galadriel', 'novita', 'nebius',
-  'nscale', 'dashscope', 'moonshot', 'volcengine', 'featherless_ai', 'meta_llama', 'oci', 'gigachat', 'hyperbolic', 'lambda_ai', 'v0', 'morph',
-  'empower', 'heroku', 'datarobot', 'xinference', 'custom', 'runwayml', 'recraft', 'bytez', 'vercel_ai_gateway', 'black_forest_labs',
+  'bedrock',
+  'bedrock_converse',
+  'sagemaker',
+  'sagemaker_chat',
+  'vertex_ai',
+  'vertex_ai_beta',
+  'gemini',
+  'palm',
+  'google',
+  'cohere',
+  'cohere_chat',
+  'huggingface',
+  'replicate',
+  'watsonx',
+  'databricks',
+  'cloudflare',
+  'voyage',
+  'jina_ai',
+  'ai21',
+  'ai21_chat',
+  'nlp_cloud',
+  'aleph_alpha',
+  'petals',
+  'clarifai',
+  'predibase',
+  'triton',
+  'snowflake',
+  'github',
+  'github_copilot',
+  'codestral',
+  'text-completion-codestral',
+  'azure_text',
+  'anthropic_text',
+  'assemblyai',
+  'deepgram',
+  'elevenlabs',
+  'infinity',
+  'topaz',
+  'oobabooga',
+  'baseten',
+  'maritalk',
+  'friendliai',
+  'galadriel',
+  'novita',
+  'nebius',
+  'nscale',
+  'dashscope',
+  'moonshot',
+  'volcengine',
+  'featherless_ai',
+  'meta_llama',
+  'oci',
+  'gigachat',
+  'hyperbolic',
+  'lambda_ai',
+  'v0',
+  'morph',
+  'empower',
+  'heroku',
+  'datarobot',
+  'xinference',
+  'custom',
+  'runwayml',
+  'recraft',
+  'bytez',
+  'vercel_ai_gateway',
+  'black_forest_labs',
 ]);
 
-const OPENAI_MODEL = /^(?:ft:)?(?:gpt-|chatgpt-|o[1-9](?:-|$)|text-embedding-|text-davinci-|davinci-|babbage-|codex-|computer-use-)/;
+const OPENAI_MODEL =
+  /^(?:ft:)?(?:gpt-|chatgpt-|o[1-9](?:-|$)|text-embedding-|text-davinci-|davinci-|babbage-|codex-|computer-use-)/;
 const ANTHROPIC_MODEL = /^claude-/;
 
 export interface ModelReference {
@@ -83,9 +162,13 @@ export function parseModelReference(reference: string, explicitProvider?: string
   const slash = reference.indexOf('/');
   const prefix = slash > 0 ? reference.slice(0, slash) : '';
   if (explicitProvider !== undefined) {
-    return { provider: explicitProvider, model: prefix === explicitProvider ? reference.slice(slash + 1) : reference };
+    return {
+      provider: explicitProvider,
+      model: prefix === explicitProvider ? reference.slice(slash + 1) : reference,
+    };
   }
-  if (PROVIDERS.has(prefix) || UNSUPPORTED_PROVIDERS.has(prefix)) return { provider: prefix, model: reference.slice(slash + 1) };
+  if (PROVIDERS.has(prefix) || UNSUPPORTED_PROVIDERS.has(prefix))
+    return { provider: prefix, model: reference.slice(slash + 1) };
   if (OPENAI_MODEL.test(reference)) return { provider: 'openai', model: reference };
   if (ANTHROPIC_MODEL.test(reference)) return { provider: 'anthropic', model: reference };
   return { provider: undefined, model: reference };

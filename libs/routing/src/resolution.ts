@@ -21,7 +21,8 @@ export class Resolution {
 
   /** The model name to send to this deployment, wildcards filled in. */
   upstreamModel(deployment: Deployment): string {
-    if (this.captures.length === 0 || !deployment.upstreamModel.includes('*')) return deployment.upstreamModel;
+    if (this.captures.length === 0 || !deployment.upstreamModel.includes('*'))
+      return deployment.upstreamModel;
     const model = substitute(deployment.upstreamModel, this.captures);
     // `*` -> `openai/*` asked for as `openai/gpt-4o`: the provider is not part of the name upstream.
     const prefix = `${deployment.provider}/`;

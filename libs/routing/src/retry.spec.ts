@@ -3,11 +3,28 @@ import { fallbacksFor } from './fallbacks.js';
 import { failureKind, maxRetriesFor, retryDelayMs, shouldRetry } from './retry.js';
 import { modelUnknown } from './routing-errors.js';
 
-const failure = (status: number, more = {}) => ({ status, code: 'upstream.rejected' as const, started: false, ...more });
+const failure = (status: number, more = {}) => ({
+  status,
+  code: 'upstream.rejected' as const,
+  started: false,
+  ...more,
+});
 const situation = { retries: 0, maxRetries: 2, groupSize: 1, healthy: 1 };
 
 describe('a retry', () => {
-  it.each([[0, true], [408, true], [409, true], [429, true], [500, true], [503, true], [400, false], [404, false], [422, false], [401, false], [403, false]])('after %i: %s', (status, expected) => {
+  it.each([
+    [0, true],
+    [408, true],
+    [409, true],
+    [429, true],
+    [500, true],
+    [503, true],
+    [400, false],
+    [404, false],
+    [422, false],
+    [401, false],
+    [403, false],
+  ])('after %i: %s', (status, expected) => {
     expect(shouldRetry(failure(status), situation)).toBe(expected);
   });
 
@@ -41,13 +58,20 @@ describe('a retry', () => {
 });
 
 describe('fallbacks', () => {
-  const settings = { fallbacks: { a: ['b', 'c', 'a'], '*': ['z'] }, defaultFallbacks: ['d'], contextWindowFallbacks: { a: ['big'] }, maxFallbacks: 5 };
+  const settings = {
+    fallbacks: { a: ['b', 'c', 'a'], '*': ['z'] },
+    defaultFallbacks: ['d'],
+    contextWindowFallbacks: { a: ['big'] },
+    maxFallbacks: 5,
+  };
   it('are the group’s own, else the default ones, without those tried', () => {
     expect(fallbacksFor('a', 'generic', settings)).toEqual(['b', 'c']);
     expect(fallbacksFor('a', 'generic', settings, new Set(['b']))).toEqual(['c']);
     expect(fallbacksFor('q', 'generic', settings)).toEqual(['z']);
     expect(fallbacksFor('q', 'generic', { ...settings, fallbacks: {} })).toEqual(['d']);
-    expect(fallbacksFor('constructor', 'generic', { ...settings, fallbacks: {}, defaultFallbacks: [] })).toEqual([]);
+    expect(
+      fallbacksFor('constructor', 'generic', { ...settings, fallbacks: {}, defaultFallbacks: [] }),
+    ).toEqual([]);
   });
 
   it('of a special kind replace the generic ones as soon as any are configured', () => {
@@ -67,7 +91,9 @@ describe('an unknown model', () => {
   it('is told with the marker clients look for, and cannot forge a line', () => {
     const error = modelUnknown(`x\r\n${'y'.repeat(999)}`, '/chat/completions');
     expect(error).toMatchObject({ status: 400, type: 'invalid_request_error' });
-    expect(error.publicMessage).toMatch(/^\/chat\/completions: Invalid model name passed in model=x {2}y+…\. .*`\/v1\/models`/);
+    expect(error.publicMessage).toMatch(
+      /^\/chat\/completions: Invalid model name passed in model=x {2}y+…\. .*`\/v1\/models`/,
+    );
     expect(error.message).toContain('model not found');
   });
 });

@@ -49,7 +49,11 @@ const MAX_HONOURED_RETRY_AFTER_MS = 60_000;
 export function retryDelayMs(input: RetryDelayInput, random: () => number = Math.random): number {
   if (input.otherHealthy) return 0;
   const { upstreamRetryAfterMs, minimumMs = 0 } = input;
-  if (upstreamRetryAfterMs !== undefined && upstreamRetryAfterMs > 0 && upstreamRetryAfterMs <= MAX_HONOURED_RETRY_AFTER_MS) {
+  if (
+    upstreamRetryAfterMs !== undefined &&
+    upstreamRetryAfterMs > 0 &&
+    upstreamRetryAfterMs <= MAX_HONOURED_RETRY_AFTER_MS
+  ) {
     return Math.max(upstreamRetryAfterMs, minimumMs);
   }
   const backoffMs = Math.min(500 * 2 ** Math.min(input.retries, 10), 8_000);
@@ -57,7 +61,11 @@ export function retryDelayMs(input: RetryDelayInput, random: () => number = Math
 }
 
 /** The caller's wish, else the deployment's, else the router's; bounded, because a header must not buy a thousand upstream calls. */
-export function maxRetriesFor(requested: number | undefined, deployment: number | undefined, router: number): number {
+export function maxRetriesFor(
+  requested: number | undefined,
+  deployment: number | undefined,
+  router: number,
+): number {
   const wanted = requested ?? deployment ?? router;
   return Math.min(Math.max(Math.floor(wanted), 0), 10);
 }

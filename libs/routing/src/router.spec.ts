@@ -9,13 +9,24 @@ type Params = Record<string, unknown>;
 
 function routerOf(members: Params[], settings: Partial<RouterSettings> = {}, random: () => number = () => 0) {
   const clock = new ManualClock();
-  const models = members.map(({ id, ...params }, index) => ({ modelName: 'g', params: { model: 'openai/m', api_key: 'k', ...params }, info: { id: id ?? `d${index}` }, path: '' }));
+  const models = members.map(({ id, ...params }, index) => ({
+    modelName: 'g',
+    params: { model: 'openai/m', api_key: 'k', ...params },
+    info: { id: id ?? `d${index}` },
+    path: '',
+  }));
   const catalogue = new Catalogue(compileDeployments(models));
-  const router = new Router(catalogue, clock, { cooldownMs: 5_000, allowedFails: 3, disableCooldowns: false, enableTagFiltering: false, ...settings }, random);
+  const router = new Router(
+    catalogue,
+    clock,
+    { cooldownMs: 5_000, allowedFails: 3, disableCooldowns: false, enableTagFiltering: false, ...settings },
+    random,
+  );
   const resolution = catalogue.resolve('g') as Resolution;
   const ids = (more = {}) => router.plan(resolution, { endpoint: 'chat', ...more }).map(({ id }) => id);
   const fail = (index: number, status: number, times = 1, more = {}) => {
-    for (let i = 0; i < times; i += 1) router.report(resolution.deployments[index] as never, { status, ...more });
+    for (let i = 0; i < times; i += 1)
+      router.report(resolution.deployments[index] as never, { status, ...more });
   };
   return { clock, router, resolution, ids, fail };
 }
@@ -119,8 +130,14 @@ describe('cooldowns', () => {
       ids();
       expect.unreachable();
     } catch (thrown) {
-      expect(thrown).toMatchObject({ status: 429, type: 'all_deployments_in_cooldown', headers: { 'retry-after': '8' } });
-      expect((thrown as GatewayError).publicMessage).toContain('No deployments available for selected model, Try again in 8 seconds');
+      expect(thrown).toMatchObject({
+        status: 429,
+        type: 'all_deployments_in_cooldown',
+        headers: { 'retry-after': '8' },
+      });
+      expect((thrown as GatewayError).publicMessage).toContain(
+        'No deployments available for selected model, Try again in 8 seconds',
+      );
       expect((thrown as GatewayError).publicMessage).not.toContain('internal');
     }
     clock.advance(7_500);
@@ -137,7 +154,9 @@ describe('who may use a deployment', () => {
   });
 
   it('serves only endpoints its wire speaks', () => {
-    expect(codeOf(() => routerOf([{ model: 'anthropic/claude-x' }]).ids())).toBe('routing.provider_unsupported');
+    expect(codeOf(() => routerOf([{ model: 'anthropic/claude-x' }]).ids())).toBe(
+      'routing.provider_unsupported',
+    );
     expect(codeOf(() => routerOf([{}]).ids({ endpoint: 'messages' }))).toBe('routing.provider_unsupported');
     expect(routerOf([{ model: 'anthropic/claude-x' }, {}]).ids({ endpoint: 'messages' })).toEqual(['d0']);
     expect(routerOf([{ mock_response: 'x' }]).ids({ endpoint: 'messages' })).toEqual(['d0']);
@@ -149,7 +168,9 @@ describe('who may use a deployment', () => {
     expect(routerOf(members, settings).ids({ tags: ['paid', 'x'] })).toEqual(['d0']);
     expect(routerOf(members, settings).ids()).toEqual(['d1']);
     expect(routerOf([{ tags: ['a'] }, {}], settings).ids().length).toBe(2);
-    expect(codeOf(() => routerOf([{ tags: ['a'] }], settings).ids({ tags: ['b'] }))).toBe('routing.tags_denied');
+    expect(codeOf(() => routerOf([{ tags: ['a'] }], settings).ids({ tags: ['b'] }))).toBe(
+      'routing.tags_denied',
+    );
     expect(routerOf(members).ids({ tags: ['paid'] }).length).toBe(3);
   });
 });

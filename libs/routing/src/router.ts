@@ -4,7 +4,13 @@ import { type AttemptOutcome, Cooldowns, type CooldownSettings } from './cooldow
 import type { Deployment, WireFormat } from './deployment.js';
 import { inOrderOfPreference, type Random } from './preference.js';
 import type { Resolution } from './resolution.js';
-import { allInCooldown, deploymentDenied, endpointUnsupported, providerUnsupported, tagsDenied } from './routing-errors.js';
+import {
+  allInCooldown,
+  deploymentDenied,
+  endpointUnsupported,
+  providerUnsupported,
+  tagsDenied,
+} from './routing-errors.js';
 
 export interface PlanRequest {
   readonly endpoint: Endpoint;
@@ -40,7 +46,14 @@ export class Router {
   plan(resolution: Resolution, request: PlanRequest): readonly Deployment[] {
     const { deployments } = resolution;
     const only = deployments[0];
-    if (only && deployments.length === 1 && this.#cooldowns.idle && only.allowedKeys === undefined && !this.settings.enableTagFiltering && serves(only.wire, request.endpoint)) {
+    if (
+      only &&
+      deployments.length === 1 &&
+      this.#cooldowns.idle &&
+      only.allowedKeys === undefined &&
+      !this.settings.enableTagFiltering &&
+      serves(only.wire, request.endpoint)
+    ) {
       return deployments;
     }
     return this.#choose(resolution, request);
@@ -54,7 +67,10 @@ export class Router {
   /** How many of these are not resting: what `shouldRetry` and `retryDelayMs` ask. */
   healthyCount(deployments: readonly Deployment[]): number {
     if (this.#cooldowns.idle) return deployments.length;
-    return deployments.reduce((count, deployment) => count + (this.#cooldowns.remainingMs(deployment.id) === 0 ? 1 : 0), 0);
+    return deployments.reduce(
+      (count, deployment) => count + (this.#cooldowns.remainingMs(deployment.id) === 0 ? 1 : 0),
+      0,
+    );
   }
 
   /** Every attempt reports once. A failure may put the deployment to rest (contract: candidates, thresholds, durations). */
@@ -74,14 +90,19 @@ export class Router {
     if (!first) throw providerUnsupported(name, unsupportedProviders);
     let able = deployments.filter((deployment) => serves(deployment.wire, request.endpoint));
     if (able.length === 0) throw endpointUnsupported(name, first.provider, request.endpoint);
-    able = able.filter((deployment) => deployment.allowedKeys === undefined || request.keyNames?.some((key) => key !== undefined && deployment.allowedKeys?.includes(key)));
+    able = able.filter(
+      (deployment) =>
+        deployment.allowedKeys === undefined ||
+        request.keyNames?.some((key) => key !== undefined && deployment.allowedKeys?.includes(key)),
+    );
     if (able.length === 0) throw deploymentDenied(name);
     if (this.settings.enableTagFiltering) {
       able = withTags(able, request.tags ?? []);
       if (able.length === 0) throw tagsDenied();
     }
     const live = able.filter((deployment) => this.#cooldowns.remainingMs(deployment.id) === 0);
-    if (live.length === 0) throw allInCooldown(Math.min(...able.map((deployment) => this.#cooldowns.remainingMs(deployment.id))));
+    if (live.length === 0)
+      throw allInCooldown(Math.min(...able.map((deployment) => this.#cooldowns.remainingMs(deployment.id))));
     const plan = inOrderOfPreference(live, this.random);
     const { tried } = request;
     if (!tried || tried.size === 0) return plan;

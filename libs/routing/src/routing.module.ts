@@ -9,12 +9,14 @@ import { Router } from './router.js';
   providers: [
     {
       provide: Catalogue,
-      useFactory: (config: Config) => new Catalogue(compileDeployments(config.models, config.environment), config.router.modelGroupAlias),
+      useFactory: (config: Config) =>
+        new Catalogue(compileDeployments(config.models, config.environment), config.router.modelGroupAlias),
       inject: [Config],
     },
     {
       provide: Router,
-      useFactory: (catalogue: Catalogue, clock: Clock, config: Config) => new Router(catalogue, clock, config.router),
+      useFactory: (catalogue: Catalogue, clock: Clock, config: Config) =>
+        new Router(catalogue, clock, config.router),
       inject: [Catalogue, Clock, Config],
     },
   ],

@@ -44,7 +44,11 @@ export class HotLane {
       await this.completions.run(call, answer);
     } catch (thrown) {
       error = toGatewayError(thrown);
-      if (error.status >= 500) this.logger.error({ request_id: call.id, code: error.code, err: error.cause ?? error }, 'a completion failed');
+      if (error.status >= 500)
+        this.logger.error(
+          { request_id: call.id, code: error.code, err: error.cause ?? error },
+          'a completion failed',
+        );
       answer.fail(error, this.headers.ofFailure(call));
     } finally {
       this.draining.leave();
@@ -67,16 +71,15 @@ export class HotLane {
       costNanoUsd: call.costNanoUsd,
       errorCode: error?.code,
     });
-    this.#seriesOf(call)
-      .record({
-        status,
-        durationMs: call.elapsedMs,
-        upstreamMs: call.attempts > 0 ? call.upstreamMs : undefined,
-        inputTokens: call.inputTokens,
-        outputTokens: call.outputTokens,
-        costNanoUsd: call.costNanoUsd,
-        errorCode: error?.code,
-      });
+    this.#seriesOf(call).record({
+      status,
+      durationMs: call.elapsedMs,
+      upstreamMs: call.attempts > 0 ? call.upstreamMs : undefined,
+      inputTokens: call.inputTokens,
+      outputTokens: call.outputTokens,
+      costNanoUsd: call.costNanoUsd,
+      errorCode: error?.code,
+    });
   }
 
   /** A caller's calls mostly go to one model by one route: their series is found without building its name. */
@@ -87,7 +90,8 @@ export class HotLane {
     const requestedModel = call.attempts > 0 && facts ? facts.requestedModel : 'unknown';
     const model = call.upstreamModel ?? 'unknown';
     const last = principal && this.#lastSeries.get(principal);
-    if (last && last.route === route && last.requestedModel === requestedModel && last.model === model) return last.series;
+    if (last && last.route === route && last.requestedModel === requestedModel && last.model === model)
+      return last.series;
     const series = this.metrics.requests({
       route,
       requestedModel,

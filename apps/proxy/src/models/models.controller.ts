@@ -28,7 +28,9 @@ export class ModelsController {
   @Handles('GET /v1/models/{id}', 'GET /models/{id}')
   get(@Caller() principal: Principal, @Param('id') id: string): ModelEntry {
     if (!this.#visible(principal).includes(id)) {
-      throw new GatewayError('request.not_found', 'This model does not exist, or you may not use it.', { param: 'model' });
+      throw new GatewayError('request.not_found', 'This model does not exist, or you may not use it.', {
+        param: 'model',
+      });
     }
     return entryOf(id);
   }
