@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 
-export type IdPrefix = 'key' | 'team' | 'user' | 'org' | 'req' | 'inc' | 'audit' | 'budget' | 'change' | 'dec';
+export type IdPrefix =
+  'key' | 'team' | 'user' | 'org' | 'req' | 'inc' | 'audit' | 'budget' | 'change' | 'dec';
 
 const ALPHABET = Buffer.from('0123456789abcdefghjkmnpqrstvwxyz', 'latin1');
 const TIME_DIGITS = 9;
@@ -23,7 +24,8 @@ export function newId(prefix: IdPrefix, nowMs: number = Date.now()): string {
     pool = randomBytes(4096);
     used = 0;
   }
-  for (let at = 0; at < RANDOM_DIGITS; at += 1) scratch[TIME_DIGITS + at] = digit((pool[used + at] ?? 0) & 31);
+  for (let at = 0; at < RANDOM_DIGITS; at += 1)
+    scratch[TIME_DIGITS + at] = digit((pool[used + at] ?? 0) & 31);
   used += RANDOM_DIGITS;
   return `${prefix}_${scratch.toString('latin1')}`;
 }

@@ -46,15 +46,19 @@ export class Admissions {
     for (const id of ticket.ids) void this.counters.settle(id, ticket.used);
   }
 
-
   #admitCheaply(call: Call, asked: Asked, plan: Plan, from = 0): Ticket | Promise<Ticket> {
-    const verdict = this.counters.admit({ id: idOf(call, from), claims: this.#claims(asked, asked.facts, plan, from), waitMs: 0 });
+    const verdict = this.counters.admit({
+      id: idOf(call, from),
+      claims: this.#claims(asked, asked.facts, plan, from),
+      waitMs: 0,
+    });
     if (verdict instanceof Promise) return verdict.then((one) => this.#judge(call, asked, plan, from, one));
     return this.#judge(call, asked, plan, from, verdict);
   }
 
   #judge(call: Call, asked: Asked, plan: Plan, at: number, verdict: Verdict): Ticket | Promise<Ticket> {
-    if (verdict.admitted && !verdict.clamped) return this.#ticket(idOf(call, at), asked, asked.facts, plan, at, verdict);
+    if (verdict.admitted && !verdict.clamped)
+      return this.#ticket(idOf(call, at), asked, asked.facts, plan, at, verdict);
     if (!verdict.admitted && isDeploymentOnly(verdict)) {
       if (at + 1 < plan.candidates.length) return this.#admitCheaply(call, asked, plan, at + 1);
       throw this.limits.explain(verdict);
@@ -68,7 +72,12 @@ export class Admissions {
   async #admitCounted(call: Call, asked: Asked, plan: Plan, at: number): Promise<Ticket> {
     const { deployment, upstreamModel } = plan.candidates[at] ?? {};
     const inputTokenBound = deployment
-      ? await tightenInputBound(asked.body.bytes, asked.facts.inputTokenBound, deployment.provider, upstreamModel ?? '')
+      ? await tightenInputBound(
+          asked.body.bytes,
+          asked.facts.inputTokenBound,
+          deployment.provider,
+          upstreamModel ?? '',
+        )
       : asked.facts.inputTokenBound;
     const facts = { ...asked.facts, inputTokenBound };
     const deployments = plan.candidates.map((candidate) => candidate.deployment);

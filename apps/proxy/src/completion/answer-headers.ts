@@ -27,15 +27,25 @@ export class AnswerHeaders {
     private readonly budgets: Budgets,
   ) {}
 
-  of(call: Call, ticket: Ticket, candidate: Candidate, upstream: readonly string[], charged: ChargedCost | undefined): string[] {
+  of(
+    call: Call,
+    ticket: Ticket,
+    candidate: Candidate,
+    upstream: readonly string[],
+    charged: ChargedCost | undefined,
+  ): string[] {
     const headers = [...this.#fixed(candidate), 'x-litellm-call-id', call.id];
     this.limits.headers(ticket.standings, headers);
     responseHeaders(upstream, headers);
-    headers.push('x-litellm-model-name', printable(`${candidate.deployment.provider}/${candidate.upstreamModel}`));
+    headers.push(
+      'x-litellm-model-name',
+      printable(`${candidate.deployment.provider}/${candidate.upstreamModel}`),
+    );
     headers.push('x-litellm-model-group', printable(ticket.plan.resolution.name));
     headers.push('x-litellm-attempted-retries', String(call.retries));
     headers.push('x-litellm-attempted-fallbacks', String(call.fallbacks));
-    if (ticket.clampedTo !== undefined) headers.push('x-tollgate-max-tokens-clamped', String(ticket.clampedTo));
+    if (ticket.clampedTo !== undefined)
+      headers.push('x-tollgate-max-tokens-clamped', String(ticket.clampedTo));
     if (ticket.waitedMs > 0) headers.push('x-tollgate-waited-ms', ticket.waitedMs.toFixed(0));
     this.#addKey(call, headers);
     if (charged) {

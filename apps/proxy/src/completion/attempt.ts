@@ -1,6 +1,13 @@
 import type { BeginRecord, CallEnding, ChargedCost, SpendLedger } from '#libs/budget';
 import { GatewayError } from '#libs/kernel';
-import type { Upstream, UpstreamFailure, UpstreamHandle, UpstreamRequest, UpstreamResult, UpstreamSink } from '#libs/providers';
+import type {
+  Upstream,
+  UpstreamFailure,
+  UpstreamHandle,
+  UpstreamRequest,
+  UpstreamResult,
+  UpstreamSink,
+} from '#libs/providers';
 import type { Books } from './books.js';
 import type { Call } from './call.js';
 import type { ClientAnswer } from './client-answer.js';
@@ -67,7 +74,8 @@ export class Attempt implements UpstreamSink {
 
   onData(chunk: Buffer): boolean {
     const { answer } = this.parts;
-    if (!answer.isStreaming) answer.startStream(this.#status, this.parts.headersOf(this.#upstreamHeaders, undefined));
+    if (!answer.isStreaming)
+      answer.startStream(this.#status, this.parts.headersOf(this.#upstreamHeaders, undefined));
     if (answer.write(chunk)) return true;
     answer.whenDrained(() => this.#handle?.resume());
     return false;
@@ -99,7 +107,9 @@ export class Attempt implements UpstreamSink {
     }
     // The last look before money is spent: nothing is awaited from here to the request's first byte.
     if (call.principal?.isCurrent() === false) {
-      this.#end(books.charge('never_sent', undefined, 0), undefined, null, () => this.tell({ kind: 'outdated' }));
+      this.#end(books.charge('never_sent', undefined, 0), undefined, null, () =>
+        this.tell({ kind: 'outdated' }),
+      );
       return;
     }
     this.#openedAt = performance.now();

@@ -34,7 +34,13 @@ export class Attempts {
     this.#forwarding = { ...config.calls, ...(keyHeaderName === undefined ? {} : { keyHeaderName }) };
   }
 
-  make(call: Call, answer: ClientAnswer, asked: Asked, ticket: Ticket, candidate: Candidate): Promise<AttemptOutcome> {
+  make(
+    call: Call,
+    answer: ClientAnswer,
+    asked: Asked,
+    ticket: Ticket,
+    candidate: Candidate,
+  ): Promise<AttemptOutcome> {
     call.upstreamModel = candidate.upstreamModel;
     const { principal, facts, headers } = asked;
     const { deployment } = candidate;
@@ -71,7 +77,9 @@ export class Attempts {
         tags: facts.tags,
         clientCallId: headers.clientCallId,
         sessionId: headers.sessionId,
-        requesterIp: this.network.clientAddress(call.request.socket.remoteAddress, call.header('x-forwarded-for')) ?? null,
+        requesterIp:
+          this.network.clientAddress(call.request.socket.remoteAddress, call.header('x-forwarded-for')) ??
+          null,
         userAgent: headers.userAgent,
       },
       request: this.#request(call, asked, ticket, candidate),
@@ -85,7 +93,12 @@ export class Attempts {
     });
   }
 
-  #request(call: Call, asked: Asked, ticket: Ticket, { deployment, upstreamModel }: Candidate): UpstreamRequest {
+  #request(
+    call: Call,
+    asked: Asked,
+    ticket: Ticket,
+    { deployment, upstreamModel }: Candidate,
+  ): UpstreamRequest {
     const { headers, facts, body } = asked;
     const { router, calls } = this.config;
     const timeoutMs = headers.timeoutMs ?? deployment.timeoutMs ?? router.timeoutMs;

@@ -13,7 +13,13 @@ export class Books {
 
   charge(kind: CallEnding['kind'], usage: Usage | undefined, outputBytes: number): ChargedCost {
     const { deployment, upstreamModel } = this.candidate;
-    const ending = { kind, usage, outputBytes, inputTokenBound: this.plan.inputTokens, requestBytes: this.requestBytes };
+    const ending = {
+      kind,
+      usage,
+      outputBytes,
+      inputTokenBound: this.plan.inputTokens,
+      requestBytes: this.requestBytes,
+    };
     return this.budgets.charge(deployment, ending, this.plan.atMs, upstreamModel);
   }
 }

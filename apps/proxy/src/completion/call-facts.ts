@@ -24,7 +24,10 @@ export function readCallFacts(
   const json = body.json;
   const model = pathModel ?? json['model'];
   if (model === undefined || model === null || model === '') {
-    throw invalid('Invalid model name passed in model=. Call /v1/models to see the models you may use.', 'model');
+    throw invalid(
+      'Invalid model name passed in model=. Call /v1/models to see the models you may use.',
+      'model',
+    );
   }
   if (typeof model !== 'string' || model.length > MAX_MODEL_NAME) {
     throw invalid(`\`model\` must be a string of at most ${MAX_MODEL_NAME} characters.`, 'model');
@@ -55,7 +58,11 @@ function requireInput(endpoint: Endpoint, json: Json): void {
         throw invalid('`messages` must be a list with at least one message.', 'messages');
       }
       for (const message of json['messages']) {
-        if (typeof message !== 'object' || message === null || typeof (message as Json)['role'] !== 'string') {
+        if (
+          typeof message !== 'object' ||
+          message === null ||
+          typeof (message as Json)['role'] !== 'string'
+        ) {
           throw invalid('Every entry of `messages` must be an object with a `role`.', 'messages');
         }
       }
@@ -123,7 +130,8 @@ export function identifier(value: unknown): string | undefined {
 }
 
 function tagsOf(json: Json): readonly string[] {
-  const sent = json['tags'] ?? objectOf(json['metadata'])?.['tags'] ?? objectOf(json['litellm_metadata'])?.['tags'];
+  const sent =
+    json['tags'] ?? objectOf(json['metadata'])?.['tags'] ?? objectOf(json['litellm_metadata'])?.['tags'];
   return sent === undefined || sent === null ? [] : checkTags(sent);
 }
 
@@ -133,7 +141,10 @@ export function checkTags(sent: unknown): readonly string[] {
   // A set: comparing each with each would let one body of a million tags hold the process for minutes.
   const tags = [...new Set<unknown>(sent)];
   if (tags.length > MAX_TAGS || tags.some((tag) => typeof tag !== 'string' || tag.length > MAX_TAG_LENGTH)) {
-    throw invalid(`\`tags\` takes at most ${MAX_TAGS} strings of at most ${MAX_TAG_LENGTH} characters.`, 'tags');
+    throw invalid(
+      `\`tags\` takes at most ${MAX_TAGS} strings of at most ${MAX_TAG_LENGTH} characters.`,
+      'tags',
+    );
   }
   return tags as string[];
 }

@@ -32,7 +32,15 @@ export function readCallHeaders(call: Call, userHeaderName: string | undefined):
     (userHeaderName === undefined ? undefined : identifier(call.header(userHeaderName)));
   const tags = call.header('x-litellm-tags');
   return {
-    tags: tags === undefined ? NO_TAGS : checkTags(tags.split(',').map((tag) => tag.trim()).filter((tag) => tag !== '')),
+    tags:
+      tags === undefined
+        ? NO_TAGS
+        : checkTags(
+            tags
+              .split(',')
+              .map((tag) => tag.trim())
+              .filter((tag) => tag !== ''),
+          ),
     clientCallId: recorded(call, 'x-litellm-call-id'),
     sessionId: recorded(call, 'x-litellm-session-id'),
     userAgent: recorded(call, 'user-agent'),
@@ -48,7 +56,9 @@ function seconds(call: Call, name: string): number | undefined {
   if (text === undefined) return undefined;
   const value = Number(text);
   if (text.trim() === '' || !(value > 0) || value > LONGEST_TIMEOUT_S) {
-    throw new GatewayError('request.invalid', `The header ${name} must be a number of seconds above 0.`, { param: name });
+    throw new GatewayError('request.invalid', `The header ${name} must be a number of seconds above 0.`, {
+      param: name,
+    });
   }
   return value * 1000;
 }
@@ -58,7 +68,11 @@ function wholeNumber(call: Call, name: string, most: number): number | undefined
   if (text === undefined) return undefined;
   const value = Number(text);
   if (text.trim() === '' || !Number.isInteger(value) || value < 0 || value > most) {
-    throw new GatewayError('request.invalid', `The header ${name} must be a whole number from 0 to ${most}.`, { param: name });
+    throw new GatewayError(
+      'request.invalid',
+      `The header ${name} must be a whole number from 0 to ${most}.`,
+      { param: name },
+    );
   }
   return value;
 }

@@ -3,7 +3,16 @@ import { Budgets } from '#libs/budget';
 import { GatewayError, type Principal } from '#libs/kernel';
 import type { RequestBody, UpstreamFailure } from '#libs/providers';
 import { type DeploymentSeries, Metrics } from '#libs/telemetry';
-import { type Deployment, failureKind, fallbacksFor, maxRetriesFor, type Resolution, retryDelayMs, Router, shouldRetry } from '#libs/routing';
+import {
+  type Deployment,
+  failureKind,
+  fallbacksFor,
+  maxRetriesFor,
+  type Resolution,
+  retryDelayMs,
+  Router,
+  shouldRetry,
+} from '#libs/routing';
 import { Config } from '#libs/config';
 import { Admissions } from './admissions.js';
 import { Attempts } from './attempts.js';
@@ -43,7 +52,8 @@ export class Completions {
     const body = await this.entrance.read(call);
     while (!(await this.#answer(call, answer, principal, body))) {
       call.restarts += 1;
-      if (call.restarts > MAX_RESTARTS) throw new GatewayError('server.overloaded', 'The caller’s rights keep changing; try again.');
+      if (call.restarts > MAX_RESTARTS)
+        throw new GatewayError('server.overloaded', 'The caller’s rights keep changing; try again.');
       principal = await this.#caller(call);
     }
   }
@@ -114,7 +124,11 @@ export class Completions {
       const { failure } = outcome;
       this.#failed(candidate, failure, asked);
       if (outcome.kind === 'broken') return 'done';
-      const maxRetries = maxRetriesFor(asked.headers.numRetries, candidate.deployment.maxRetries, this.config.router.numRetries);
+      const maxRetries = maxRetriesFor(
+        asked.headers.numRetries,
+        candidate.deployment.maxRetries,
+        this.config.router.numRetries,
+      );
       const healthy = this.router.healthyCount(deployments);
       const again = shouldRetry(
         { status: failure.status, code: failure.error.code, started: failure.started },
@@ -152,7 +166,13 @@ export class Completions {
     return this.metrics.deployment({ id, model, provider, apiBase });
   }
 
-  #fallback(asked: Asked, from: Resolution, failed: GatewayError, tried: ReadonlySet<string>, hops: number): Resolution | undefined {
+  #fallback(
+    asked: Asked,
+    from: Resolution,
+    failed: GatewayError,
+    tried: ReadonlySet<string>,
+    hops: number,
+  ): Resolution | undefined {
     const [name] = fallbacksFor(from.group, failureKind(failed.code), this.config.router, tried, hops);
     return name === undefined ? undefined : this.entrance.resolve(asked.principal, name);
   }

@@ -11,7 +11,12 @@ export function assertFitsContext(asked: Asked, plan: Plan): Promise<void> | und
   const window = widestWindow(plan);
   const { inputTokenBound, maxOutputTokens = 0 } = asked.facts;
   // An opaque part cannot be counted here; the provider knows.
-  if (window === undefined || !Number.isFinite(inputTokenBound) || inputTokenBound + maxOutputTokens <= window) return undefined;
+  if (
+    window === undefined ||
+    !Number.isFinite(inputTokenBound) ||
+    inputTokenBound + maxOutputTokens <= window
+  )
+    return undefined;
   if (maxOutputTokens > window) throw tooLong(window, `max_tokens is ${maxOutputTokens}`);
   return assertCountedFits(asked, window, maxOutputTokens);
 }
@@ -19,7 +24,10 @@ export function assertFitsContext(asked: Asked, plan: Plan): Promise<void> | und
 async function assertCountedFits(asked: Asked, window: number, maxOutputTokens: number): Promise<void> {
   const inputTokens = await countTokens(textOf(asked.body.json), asked.facts.requestedModel);
   if (inputTokens + maxOutputTokens <= window) return;
-  throw tooLong(window, `the input has about ${inputTokens} tokens and max_tokens is ${maxOutputTokens || 'not set'}`);
+  throw tooLong(
+    window,
+    `the input has about ${inputTokens} tokens and max_tokens is ${maxOutputTokens || 'not set'}`,
+  );
 }
 
 function tooLong(window: number, why: string): GatewayError {

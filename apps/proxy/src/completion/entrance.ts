@@ -48,10 +48,14 @@ export class Entrance {
   /** Asked before any credential is looked at. */
   assertOpen(call: Call): void {
     if (this.draining.isDraining) {
-      throw new GatewayError('server.draining', 'The server is shutting down.', { headers: { connection: 'close', 'retry-after': '1' } });
+      throw new GatewayError('server.draining', 'The server is shutting down.', {
+        headers: { connection: 'close', 'retry-after': '1' },
+      });
     }
     if (!this.network.isOpen) {
-      assertNetworkAllowed(this.network.decide(call.request.socket.remoteAddress, call.header('x-forwarded-for')));
+      assertNetworkAllowed(
+        this.network.decide(call.request.socket.remoteAddress, call.header('x-forwarded-for')),
+      );
     }
     assertRouteAllowed(this.routes.decideProxyWide(call.route.policy));
   }
@@ -75,7 +79,15 @@ export class Entrance {
     const sent = readCallFacts(endpoint, body, model, inputTokenBound(body.bytes, body.json, endpoint));
     const facts = this.#capped(this.#attributed(sent, principal, headers));
     for (const name of fallbackNamesOf(body.json)) this.resolve(principal, name);
-    return { principal, body, facts, headers, stripped, callerCap: sent.maxOutputTokens, resolution: this.resolve(principal, facts.requestedModel) };
+    return {
+      principal,
+      body,
+      facts,
+      headers,
+      stripped,
+      callerCap: sent.maxOutputTokens,
+      resolution: this.resolve(principal, facts.requestedModel),
+    };
   }
 
   /** The model's deployments. A name the grants refuse is refused before it is said whether it exists. */
@@ -99,12 +111,17 @@ export class Entrance {
   #attributed(facts: CallFacts, principal: Principal, headers: CallHeaders): CallFacts {
     const customerId = principal.customerId ?? headers.customerId ?? facts.customerId;
     if (this.config.calls.enforceUserParam && customerId === undefined) {
-      throw new GatewayError('request.invalid', 'This proxy requires a `user` in every request.', { param: 'user' });
+      throw new GatewayError('request.invalid', 'This proxy requires a `user` in every request.', {
+        param: 'user',
+      });
     }
     if (this.config.calls.rejectClientTags && (facts.tags.length > 0 || headers.tags.length > 0)) {
-      throw new GatewayError('request.bad_field', 'This proxy does not take tags from callers.', { param: 'metadata.tags' });
+      throw new GatewayError('request.bad_field', 'This proxy does not take tags from callers.', {
+        param: 'metadata.tags',
+      });
     }
-    if (customerId === facts.customerId && headers.tags.length === 0 && principal.tags.length === 0) return facts;
+    if (customerId === facts.customerId && headers.tags.length === 0 && principal.tags.length === 0)
+      return facts;
     const tags = [...new Set([...principal.tags, ...(facts.tags.length > 0 ? facts.tags : headers.tags)])];
     return { ...facts, tags, ...(customerId === undefined ? {} : { customerId }) };
   }

@@ -34,10 +34,18 @@ export function makePlan(
   const noCacheWrites = !mayWriteCache(asked.body.bytes);
   const candidates = deployments.map((deployment): Candidate => {
     const upstreamModel = resolution.upstreamModel(deployment);
-    return { deployment, upstreamModel, bound: budgets.bound(facts, deployment, atMs, { upstreamModel, noCacheWrites }), contextWindow: budgets.contextWindow(deployment, upstreamModel) };
+    return {
+      deployment,
+      upstreamModel,
+      bound: budgets.bound(facts, deployment, atMs, { upstreamModel, noCacheWrites }),
+      contextWindow: budgets.contextWindow(deployment, upstreamModel),
+    };
   });
   const [first, ...others] = candidates;
   if (!first) throw new Error('a plan without a deployment');
-  const bound = others.reduce((dearest, { bound: one }) => (one.fullNanoUsd > dearest.fullNanoUsd ? one : dearest), first.bound);
+  const bound = others.reduce(
+    (dearest, { bound: one }) => (one.fullNanoUsd > dearest.fullNanoUsd ? one : dearest),
+    first.bound,
+  );
   return { resolution, candidates, bound, inputTokens: bound.inputTokens, atMs };
 }

@@ -23,9 +23,11 @@ export class Ticket {
     /** The caller's own cap as it was sent, to tell whether governance lowered it. */
     callerCap: number | undefined,
   ) {
-    this.clampedTo = outputCap !== undefined && (callerCap === undefined || outputCap < callerCap) ? outputCap : undefined;
+    this.clampedTo =
+      outputCap !== undefined && (callerCap === undefined || outputCap < callerCap) ? outputCap : undefined;
     this.#ids = [id];
-    this.candidates = at === 0 ? plan.candidates : [...plan.candidates.slice(at), ...plan.candidates.slice(0, at)];
+    this.candidates =
+      at === 0 ? plan.candidates : [...plan.candidates.slice(at), ...plan.candidates.slice(0, at)];
   }
 
   /** Every admission to settle. */
@@ -45,7 +47,13 @@ export class Ticket {
   get used(): Settlement {
     const inputTokens = this.#inputTokens;
     const outputTokens = this.#outputTokens;
-    return { requests: 1, inputTokens, outputTokens, totalTokens: inputTokens + outputTokens, costNanoUsd: this.#costNanoUsd };
+    return {
+      requests: 1,
+      inputTokens,
+      outputTokens,
+      totalTokens: inputTokens + outputTokens,
+      costNanoUsd: this.#costNanoUsd,
+    };
   }
 
   /** Cached tokens do not count against token limits (contract/limits 1.6). */

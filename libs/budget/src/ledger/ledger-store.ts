@@ -48,9 +48,7 @@ export class LedgerStore {
    */
   async insert(entries: readonly Entry[]): Promise<ReadonlySet<string>> {
     const unique = new Map(entries.map((entry) => [entry.id, entry]));
-    const sorted = [...unique.values()].sort(
-      (a, b) => compare(a.day, b.day) || compare(a.id, b.id),
-    );
+    const sorted = [...unique.values()].sort((a, b) => compare(a.day, b.day) || compare(a.id, b.id));
     try {
       await this.#ensureDays(sorted);
       return await this.#insertSorted(sorted);
@@ -123,7 +121,13 @@ function balancesOf(charges: readonly Charge[]): readonly BalanceName[] {
   if (!names) {
     names = charges.map(({ scope, budget, periodId }) => {
       const scopeId = boundedId(scope.id);
-      return { key: `${scope.type}\0${scopeId}\0${budget}\0${periodId}`, scopeType: scope.type, scopeId, budget, periodId };
+      return {
+        key: `${scope.type}\0${scopeId}\0${budget}\0${periodId}`,
+        scopeType: scope.type,
+        scopeId,
+        budget,
+        periodId,
+      };
     });
     balanceNames.set(charges, names);
   }
