@@ -2,6 +2,7 @@ export { type ErrorAnswer, errorAnswer, type ErrorShape, toGatewayError } from '
 export { FastExpressAdapter, type Lane } from './fast-express.adapter.js';
 export { GatewayErrorFilter } from './gateway-error.filter.js';
 export { readBody } from './read-body.js';
+export { sendInOnePiece } from './one-piece.js';
 export { SECURITY_HEADERS, securityHeaders } from './security-headers.js';
 export { Cors } from './cors.js';
 export { Draining } from './draining.js';

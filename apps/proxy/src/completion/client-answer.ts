@@ -1,9 +1,6 @@
 import type { ServerResponse } from 'node:http';
-import { type ErrorShape, errorAnswer, SECURITY_HEADERS } from '#libs/http';
+import { type ErrorShape, errorAnswer, SECURITY_HEADERS, sendInOnePiece } from '#libs/http';
 import type { GatewayError } from '#libs/kernel';
-
-/** Up to here copying a body costs less than a second buffer in the write. */
-const ONE_PIECE_BYTES = 16 * 1024;
 
 /** A client that takes nothing for this long while there is something to take is not there; it must not keep its slot and its upstream. */
 const STALLED_MS = 300_000;
@@ -55,11 +52,7 @@ export class ClientAnswer {
 
   /** A whole answer in one write. */
   send(status: number, headers: string[], body: Buffer): void {
-    headers.push('content-length', String(body.length));
-    this.response.writeHead(status, headers);
-    // As text, a short body goes out in one piece with the head: one write instead of a gathered two. Latin-1 keeps every byte.
-    if (body.length <= ONE_PIECE_BYTES) this.response.end(body.toString('latin1'), 'latin1');
-    else this.response.end(body);
+    sendInOnePiece(this.response, status, headers, body);
   }
 
   /** Before the first byte: status and body. After it: one error frame, then the end, so that no client takes half an answer for a whole one. */
