@@ -180,6 +180,16 @@ describe('a second chance', () => {
     ]);
   });
 
+  it('pays from the same budget: what fallbacks spend brings the refusal as near as what first choices spend', async () => {
+    gate.provider.behaveFor('up-falls', { status: 500 });
+    const own = await gate.makeKey({ max_budget: 0.01 });
+    const statuses: number[] = [];
+    for (let call = 0; call < 4; call += 1)
+      statuses.push((await gate.chat(own, { model: 'falls', max_tokens: 5 })).status);
+    expect(statuses).toEqual([200, 200, 422, 422]);
+    expect(await gate.spendOf(own)).toBe(0.01);
+  });
+
   it('goes on along a chain of fallbacks, and ends when all fail', async () => {
     for (const name of ['falls-far', 'falls']) gate.provider.behaveFor(`up-${name}`, { status: 503 });
     expect((await gate.chat(key, { model: 'falls-far' })).headers.get('x-litellm-attempted-fallbacks')).toBe(
@@ -194,7 +204,7 @@ describe('a second chance', () => {
     gate.provider.behaveFor('up-falls', { status: 500 });
     const own = await gate.makeKey({ models: ['falls'] });
     const answer = await gate.chat(own, { model: 'falls' });
-    expect(answer.status).toBeGreaterThanOrEqual(400);
+    expect(answer.status).toBe(500);
     expect(gate.provider.requests.map(({ model }) => model)).toEqual(['up-falls']);
   });
 

@@ -47,18 +47,26 @@ export class Admissions {
   }
 
   #admitCheaply(call: Call, asked: Asked, plan: Plan, from = 0): Ticket | Promise<Ticket> {
+    const id = call.nextAdmissionId();
     const verdict = this.counters.admit({
-      id: idOf(call, from),
+      id,
       claims: this.#claims(asked, asked.facts, plan, from),
       waitMs: 0,
     });
-    if (verdict instanceof Promise) return verdict.then((one) => this.#judge(call, asked, plan, from, one));
-    return this.#judge(call, asked, plan, from, verdict);
+    if (verdict instanceof Promise)
+      return verdict.then((one) => this.#judge(call, id, asked, plan, from, one));
+    return this.#judge(call, id, asked, plan, from, verdict);
   }
 
-  #judge(call: Call, asked: Asked, plan: Plan, at: number, verdict: Verdict): Ticket | Promise<Ticket> {
-    if (verdict.admitted && !verdict.clamped)
-      return this.#ticket(idOf(call, at), asked, asked.facts, plan, at, verdict);
+  #judge(
+    call: Call,
+    id: string,
+    asked: Asked,
+    plan: Plan,
+    at: number,
+    verdict: Verdict,
+  ): Ticket | Promise<Ticket> {
+    if (verdict.admitted && !verdict.clamped) return this.#ticket(id, asked, asked.facts, plan, at, verdict);
     if (!verdict.admitted && isDeploymentOnly(verdict)) {
       if (at + 1 < plan.candidates.length) return this.#admitCheaply(call, asked, plan, at + 1);
       throw this.limits.explain(verdict);
@@ -84,7 +92,7 @@ export class Admissions {
     const counted = makePlan(asked, facts, plan.resolution, deployments, this.budgets, plan.atMs);
     const gone = new AbortController();
     call.whenGone(() => gone.abort());
-    const id = `${idOf(call, at)}:counted`;
+    const id = call.nextAdmissionId();
     const verdict = await this.counters.admit({
       id,
       claims: this.#claims(asked, facts, counted, at),
@@ -137,10 +145,6 @@ const NOTHING_USED: Settlement = Object.freeze({
   totalTokens: 0,
   costNanoUsd: 0n,
 });
-
-function idOf(call: Call, at: number): string {
-  return at === 0 && call.restarts === 0 ? call.id : `${call.id}:${call.restarts}.${at}`;
-}
 
 function limitedCall(plan: Plan, facts: CallFacts): LimitedCall {
   return { modelGroup: plan.resolution.group, tokensBound: plan.inputTokens, facts };

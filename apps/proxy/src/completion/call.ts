@@ -21,6 +21,7 @@ export class Call {
   fallbacks = 0;
   /** How often the caller's rights changed under way and everything was asked again. */
   restarts = 0;
+  #admissions = 0;
   #gone = false;
   #onGone: (() => void) | undefined;
 
@@ -49,6 +50,12 @@ export class Call {
 
   get elapsedMs(): number {
     return performance.now() - this.startedAt;
+  }
+
+  /** A name of its own for each time the call asks to be admitted: the counters give one name one verdict for ever. */
+  nextAdmissionId(): string {
+    this.#admissions += 1;
+    return this.#admissions === 1 ? this.id : `${this.id}:${this.#admissions}`;
   }
 
   addUsage(usage: Usage, costNanoUsd: NanoUsd): void {

@@ -57,7 +57,7 @@ export class ClientAnswer {
 
   /** Before the first byte: status and body. After it: one error frame, then the end, so that no client takes half an answer for a whole one. */
   fail(error: GatewayError, headers: string[]): void {
-    if (this.response.destroyed) return;
+    if (this.response.destroyed || this.response.writableEnded) return;
     const answer = errorAnswer(error, this.shape);
     if (this.#streaming) {
       const event = this.shape === 'anthropic' ? 'event: error\n' : '';

@@ -173,8 +173,21 @@ export class Completions {
     tried: ReadonlySet<string>,
     hops: number,
   ): Resolution | undefined {
-    const [name] = fallbacksFor(from.group, failureKind(failed.code), this.config.router, tried, hops);
-    return name === undefined ? undefined : this.entrance.resolve(asked.principal, name);
+    for (const name of fallbacksFor(from.group, failureKind(failed.code), this.config.router, tried, hops)) {
+      const resolution = this.#resolveIfAllowed(asked.principal, name);
+      if (resolution) return resolution;
+    }
+    return undefined;
+  }
+
+  /** A fallback is a convenience of the operator's, not a grant: who may not call the model by its name does not get it this way. */
+  #resolveIfAllowed(principal: Principal, name: string): Resolution | undefined {
+    try {
+      return this.entrance.resolve(principal, name);
+    } catch (thrown) {
+      if (thrown instanceof GatewayError) return undefined;
+      throw thrown;
+    }
   }
 }
 
