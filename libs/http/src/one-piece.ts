@@ -10,8 +10,8 @@ interface WithHead extends ServerResponse {
 
 /**
  * Sends a whole answer, head and body in one write. `headers` is flat and must hold only names and values that are safe to
- * send: Node would check and join each of them by itself, which costs a response with 24 headers more than its admission did.
- * Where the connection is not a plain HTTP/1.1 one that stays open, Node does it after all.
+ * send, and nothing about the connection: Node would check and join each of them by itself, which costs a response with
+ * 24 headers more than its admission did. Where the connection is not a plain HTTP/1.1 one that stays open, Node does it after all.
  */
 export function sendInOnePiece(
   response: ServerResponse,

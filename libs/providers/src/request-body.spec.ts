@@ -102,3 +102,12 @@ describe('a request body', () => {
     expect(bytes.toString('utf8', n?.valueStart, n?.valueEnd)).toBe('2');
   });
 });
+
+describe('a body that was let go of', () => {
+  it('says the same when it is asked again', () => {
+    const body = read('{"model":"m","messages":[{"role":"user","content":"é"}]}');
+    const before = structuredClone(body.json);
+    body.forget();
+    expect(body.json).toEqual(before);
+  });
+});

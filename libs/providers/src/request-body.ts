@@ -28,7 +28,31 @@ export function parseRequestBody(bytes: Buffer): RequestBody {
     if (member && bytes[member.valueStart] === 0x7b)
       scanMembers(bytes.subarray(0, member.valueEnd), member.valueStart);
   }
-  return { bytes, json: json as Record<string, unknown>, members };
+  return new ParsedBody(bytes, members, json as Record<string, unknown>);
+}
+
+/**
+ * While a provider answers, what a body says is needed only if the call has to be sent again. Kept all that time, a long
+ * prompt would be copied by every collection and outlive its call in the old generation.
+ */
+class ParsedBody implements RequestBody {
+  #json: Readonly<Record<string, unknown>> | undefined;
+
+  constructor(
+    readonly bytes: Buffer,
+    readonly members: RequestBody['members'],
+    json: Readonly<Record<string, unknown>>,
+  ) {
+    this.#json = json;
+  }
+
+  get json(): Readonly<Record<string, unknown>> {
+    return (this.#json ??= JSON.parse(this.bytes.toString('utf8')) as Record<string, unknown>);
+  }
+
+  forget(): void {
+    this.#json = undefined;
+  }
 }
 
 function invalid(message: string, cause?: unknown): GatewayError {

@@ -119,6 +119,7 @@ export class Attempt implements UpstreamSink {
       this.#end(books.charge('never_sent', undefined, 0), error, null, () => this.fail(error as Error));
       return;
     }
+    request.body.forget();
     call.whenGone(() => this.#hangUp());
   }
 
