@@ -31,11 +31,11 @@ export class Admissions {
   }
 
   /** A retry on another deployment takes that deployment's own limits too; false when they are used up. */
-  async extend(ticket: Ticket, candidate: Candidate, facts: CallFacts): Promise<boolean> {
+  async extend(call: Call, ticket: Ticket, candidate: Candidate, facts: CallFacts): Promise<boolean> {
     const claims: Claim[] = [];
     this.limits.deploymentClaims(candidate.deployment, limitedCall(ticket.plan, facts), claims);
     if (claims.length === 0) return true;
-    const id = ticket.nextId();
+    const id = call.nextAdmissionId();
     const verdict = await this.counters.admit({ id, claims, waitMs: 0 });
     if (verdict.admitted) ticket.alsoHolds(id);
     return verdict.admitted;
@@ -147,7 +147,7 @@ const NOTHING_USED: Settlement = Object.freeze({
 });
 
 function limitedCall(plan: Plan, facts: CallFacts): LimitedCall {
-  return { modelGroup: plan.resolution.group, tokensBound: plan.inputTokens, facts };
+  return { modelGroup: plan.resolution.group, tokensBound: plan.bound.inputTokens, facts };
 }
 
 /** Counting tokens helps where tokens or money were refused, and not where the budget is used up to the last dollar. */

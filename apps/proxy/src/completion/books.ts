@@ -17,7 +17,7 @@ export class Books {
       kind,
       usage,
       outputBytes,
-      inputTokenBound: this.plan.inputTokens,
+      inputTokenBound: this.plan.bound.inputTokens,
       requestBytes: this.requestBytes,
     };
     return this.budgets.charge(deployment, ending, this.plan.atMs, upstreamModel);

@@ -5,7 +5,6 @@ import type { CompletionRoute } from '../http/completion-routes.js';
 /** One completion on its way: what came in, who sent it, and whether anybody still waits for the answer. */
 export class Call {
   readonly id = newId('req');
-  readonly startedAtMs = Date.now();
   readonly startedAt = performance.now();
   principal: Principal | undefined;
   facts: CallFacts | undefined;

@@ -136,7 +136,8 @@ export class Completions {
       );
       const next = candidates[(at + 1) % candidates.length];
       if (!again || !next || call.isGone) return failure;
-      if (next !== candidate && !(await this.admissions.extend(ticket, next, asked.facts))) return failure;
+      if (next !== candidate && !(await this.admissions.extend(call, ticket, next, asked.facts)))
+        return failure;
       const otherHealthy = next !== candidate && this.router.cooldownRemainingMs(next.deployment) === 0;
       const waitMs = retryDelayMs({ retries, otherHealthy, upstreamRetryAfterMs: failure.retryAfterMs });
       if (waitMs > 0) await delay(waitMs);

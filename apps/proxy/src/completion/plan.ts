@@ -18,7 +18,6 @@ export interface Plan {
   readonly candidates: readonly Candidate[];
   /** The dearest candidate's: a retry elsewhere must not outgrow the hold. */
   readonly bound: Bound;
-  readonly inputTokens: number;
   /** The instant of admission: prices, periods and the ledger's day are all of this moment. */
   readonly atMs: number;
 }
@@ -47,5 +46,5 @@ export function makePlan(
     (dearest, { bound: one }) => (one.fullNanoUsd > dearest.fullNanoUsd ? one : dearest),
     first.bound,
   );
-  return { resolution, candidates, bound, inputTokens: bound.inputTokens, atMs };
+  return { resolution, candidates, bound, atMs };
 }

@@ -14,7 +14,7 @@ export class Ticket {
   readonly clampedTo: number | undefined;
 
   constructor(
-    private readonly id: string,
+    id: string,
     private readonly admission: Admission,
     readonly plan: Plan,
     at: number,
@@ -61,10 +61,6 @@ export class Ticket {
     this.#inputTokens += Math.max(0, usage.inputTokens - usage.cacheReadTokens);
     this.#outputTokens += usage.outputTokens;
     this.#costNanoUsd += costNanoUsd;
-  }
-
-  nextId(): string {
-    return `${this.id}:retry${this.#ids.length}`;
   }
 
   alsoHolds(id: string): void {

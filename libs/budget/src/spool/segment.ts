@@ -4,7 +4,7 @@ import { FRAME_BYTES, recordsOf, type SpoolRecord } from './frame.js';
 
 /**
  * The file grows by this much zeros at a time, ahead of the records. Appending then changes no file size, so a sync has
- * only data to write and no journal to commit: a tenth of the CPU. Readers stop at a record of length 0.
+ * only data to write and no journal to commit. Readers stop at a record of length 0.
  */
 const GROWTH = Buffer.alloc(1024 * 1024);
 
