@@ -38,4 +38,5 @@ export {
   User,
   VirtualKey,
 };
+export { Governed, type StoredBudget } from './governed.js';
 export type { StoredCharge } from './ledger-entry.js';

@@ -1,9 +1,9 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
-import { countColumn, nanoUsdColumn } from '../columns.js';
+import { Governed } from './governed.js';
 
 /** People who share models, limits and a budget. */
 @Entity('teams')
-export class Team {
+export class Team extends Governed {
   @PrimaryColumn({ type: 'text' })
   id!: string;
 
@@ -19,30 +19,6 @@ export class Team {
 
   @Column({ type: 'jsonb', default: () => "'{}'" })
   modelAliases!: Record<string, string>;
-
-  @Column({ type: 'bigint', nullable: true, transformer: nanoUsdColumn })
-  maxBudgetNano!: bigint | null;
-
-  @Column({ type: 'bigint', nullable: true, transformer: nanoUsdColumn })
-  softBudgetNano!: bigint | null;
-
-  @Column({ type: 'text', nullable: true })
-  budgetDuration!: string | null;
-
-  @Column({ type: 'timestamptz', nullable: true })
-  budgetAnchorAt!: Date | null;
-
-  @Column({ type: 'timestamptz', nullable: true })
-  budgetResetAt!: Date | null;
-
-  @Column({ type: 'integer', nullable: true })
-  rpmLimit!: number | null;
-
-  @Column({ type: 'bigint', nullable: true, transformer: countColumn })
-  tpmLimit!: number | null;
-
-  @Column({ type: 'integer', nullable: true })
-  maxParallelRequests!: number | null;
 
   @Column({ type: 'text', array: true, default: () => "'{}'" })
   tags!: string[];

@@ -1,9 +1,9 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
-import { countColumn, nanoUsdColumn } from '../columns.js';
+import { Governed } from './governed.js';
 
 /** A person or a service that keys belong to. */
 @Entity('users')
-export class User {
+export class User extends Governed {
   @PrimaryColumn({ type: 'text' })
   id!: string;
 
@@ -20,30 +20,6 @@ export class User {
 
   @Column({ type: 'text', array: true, default: () => "'{}'" })
   models!: string[];
-
-  @Column({ type: 'bigint', nullable: true, transformer: nanoUsdColumn })
-  maxBudgetNano!: bigint | null;
-
-  @Column({ type: 'bigint', nullable: true, transformer: nanoUsdColumn })
-  softBudgetNano!: bigint | null;
-
-  @Column({ type: 'text', nullable: true })
-  budgetDuration!: string | null;
-
-  @Column({ type: 'timestamptz', nullable: true })
-  budgetAnchorAt!: Date | null;
-
-  @Column({ type: 'timestamptz', nullable: true })
-  budgetResetAt!: Date | null;
-
-  @Column({ type: 'integer', nullable: true })
-  rpmLimit!: number | null;
-
-  @Column({ type: 'bigint', nullable: true, transformer: countColumn })
-  tpmLimit!: number | null;
-
-  @Column({ type: 'integer', nullable: true })
-  maxParallelRequests!: number | null;
 
   @Column({ type: 'jsonb', default: () => "'{}'" })
   metadata!: Record<string, unknown>;

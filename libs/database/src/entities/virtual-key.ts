@@ -1,9 +1,9 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
-import { countColumn, nanoUsdColumn } from '../columns.js';
+import { Governed } from './governed.js';
 
 /** A credential we issued. `id` never changes, so that spend, budgets and limits survive a rotation; only `tokenHash` does. */
 @Entity('virtual_keys')
-export class VirtualKey {
+export class VirtualKey extends Governed {
   @PrimaryColumn({ type: 'text' })
   id!: string;
 
@@ -50,32 +50,6 @@ export class VirtualKey {
   /** Empty: all routes. */
   @Column({ type: 'text', array: true, default: () => "'{}'" })
   allowedRoutes!: string[];
-
-  @Column({ type: 'bigint', nullable: true, transformer: nanoUsdColumn })
-  maxBudgetNano!: bigint | null;
-
-  @Column({ type: 'bigint', nullable: true, transformer: nanoUsdColumn })
-  softBudgetNano!: bigint | null;
-
-  @Column({ type: 'text', nullable: true })
-  budgetDuration!: string | null;
-
-  /** Where periods that do not follow the calendar start from. */
-  @Column({ type: 'timestamptz', nullable: true })
-  budgetAnchorAt!: Date | null;
-
-  /** Shown to people; the counters never read it. */
-  @Column({ type: 'timestamptz', nullable: true })
-  budgetResetAt!: Date | null;
-
-  @Column({ type: 'integer', nullable: true })
-  rpmLimit!: number | null;
-
-  @Column({ type: 'bigint', nullable: true, transformer: countColumn })
-  tpmLimit!: number | null;
-
-  @Column({ type: 'integer', nullable: true })
-  maxParallelRequests!: number | null;
 
   @Column({ type: 'text', array: true, default: () => "'{}'" })
   tags!: string[];

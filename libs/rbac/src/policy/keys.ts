@@ -1,0 +1,35 @@
+import type { RoutePolicy, RouteRows } from './route-policy.js';
+
+const KEY_GROUPS = ['key_management_routes', 'management_routes', 'internal_user_routes'] as const;
+const KEY_WRITERS = ['proxy_admin', 'org_admin', 'internal_user'] as const;
+
+const keyWrite = (audits: NonNullable<RoutePolicy['audits']>) =>
+  ({
+    groups: KEY_GROUPS,
+    access: KEY_WRITERS,
+    ownership: 'own_keys',
+    reachesProvider: false,
+    audits,
+  }) as const satisfies RoutePolicy;
+
+const keyRead = {
+  groups: ['info_routes', ...KEY_GROUPS],
+  access: 'any_caller',
+  ownership: 'own_keys',
+  reachesProvider: false,
+} as const satisfies RoutePolicy;
+
+/** Virtual keys. */
+export const KEY_ROUTES = {
+  'POST /key/generate': keyWrite('key.created'),
+  'POST /key/update': keyWrite('key.updated'),
+  'POST /key/delete': keyWrite('key.deleted'),
+  'DELETE /key/delete': keyWrite('key.deleted'),
+  'POST /key/block': keyWrite('key.blocked'),
+  'POST /key/unblock': keyWrite('key.unblocked'),
+  'POST /key/{key}/regenerate': keyWrite('key.rotated'),
+  'POST /key/regenerate': keyWrite('key.rotated'),
+  'GET /key/info': keyRead,
+  'GET /key/list': keyRead,
+  'POST /v2/key/info': keyRead,
+} as const satisfies RouteRows;

@@ -1,0 +1,12 @@
+import type { Role } from '#libs/kernel';
+import type { RoutePolicy } from './route-policy.js';
+
+/** A change of something that only these roles manage. */
+export const manage = (access: readonly Role[], audits: NonNullable<RoutePolicy['audits']>) =>
+  ({
+    groups: ['management_routes'],
+    access,
+    ownership: 'none',
+    reachesProvider: false,
+    audits,
+  }) as const satisfies RoutePolicy;
