@@ -20,7 +20,7 @@ export async function recordChange(
   manager: EntityManager,
   actor: Actor,
   action: ChangeAction,
-  noun: 'key' | 'user' | 'team',
+  noun: string,
   id: string,
   before: object | null,
   after: object | null,

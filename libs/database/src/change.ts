@@ -1,7 +1,7 @@
 import type { ScopeType } from '#libs/kernel';
 
 /** What can change under a cache. `key_hash` names a credential by its hash, for caches that never knew the key's id. */
-export type ChangeNoun = ScopeType | 'key_hash' | 'config';
+export type ChangeNoun = ScopeType | 'key_hash' | 'config' | 'credential' | 'access_group';
 
 export interface Change {
   readonly seq: bigint;

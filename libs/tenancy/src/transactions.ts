@@ -12,7 +12,7 @@ export interface Author {
   readonly requestId: string | null;
 }
 
-export type Noun = 'key' | 'user' | 'team';
+export type Noun = 'key' | 'user' | 'team' | 'model' | 'credential' | 'access_group' | 'config';
 
 export interface RowChange {
   readonly before: object | null;

@@ -1,5 +1,25 @@
+import { AccessGroup } from './access-group.js';
+import { AccessGroupModel } from './access-group-model.js';
+import { ConfigSetting } from './config-setting.js';
+import { EncryptionKey } from './encryption-key.js';
+import { ProxyModel } from './proxy-model.js';
+import { StoredCredential } from './stored-credential.js';
+import { Tag } from './tag.js';
+import { SpendAdjustment } from './spend-adjustment.js';
+import { KeyGrace } from './key-grace.js';
+import { Customer } from './customer.js';
+import { Budget } from './budget.js';
 import { AppState } from './app-state.js';
 import { ArchivedKey } from './archived-key.js';
+import { ArchivedTeam } from './archived-team.js';
+import { AuditCheckpoint } from './audit-checkpoint.js';
+import { AuditValue } from './audit-value.js';
+import { Invitation } from './invitation.js';
+import { LoggedPrompt } from './logged-prompt.js';
+import { Organization } from './organization.js';
+import { OrganizationMember } from './organization-member.js';
+import { PrivacyErasure } from './privacy-erasure.js';
+import { Project } from './project.js';
 import { AuditEvent } from './audit-event.js';
 import { Balance } from './balance.js';
 import { BudgetPeriod } from './budget-period.js';
@@ -12,12 +32,32 @@ import { VirtualKey } from './virtual-key.js';
 
 /** The whole schema: it is one graph, so it has one list. */
 export const ENTITIES = [
+  AccessGroup,
+  AccessGroupModel,
+  ConfigSetting,
+  EncryptionKey,
+  ProxyModel,
+  StoredCredential,
+  Tag,
+  SpendAdjustment,
+  KeyGrace,
+  Customer,
+  Budget,
   AppState,
   ArchivedKey,
+  ArchivedTeam,
+  AuditCheckpoint,
   AuditEvent,
+  AuditValue,
   Balance,
   BudgetPeriod,
+  Invitation,
   LedgerEntry,
+  LoggedPrompt,
+  Organization,
+  OrganizationMember,
+  PrivacyErasure,
+  Project,
   ProxyInstance,
   Team,
   TeamMember,
@@ -26,12 +66,32 @@ export const ENTITIES = [
 ];
 
 export {
+  AccessGroup,
+  AccessGroupModel,
+  ConfigSetting,
+  EncryptionKey,
+  ProxyModel,
+  StoredCredential,
+  Tag,
+  SpendAdjustment,
+  KeyGrace,
+  Customer,
+  Budget,
   AppState,
   ArchivedKey,
+  ArchivedTeam,
+  AuditCheckpoint,
   AuditEvent,
+  AuditValue,
   Balance,
   BudgetPeriod,
+  Invitation,
   LedgerEntry,
+  LoggedPrompt,
+  Organization,
+  OrganizationMember,
+  PrivacyErasure,
+  Project,
   ProxyInstance,
   Team,
   TeamMember,

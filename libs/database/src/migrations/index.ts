@@ -1,5 +1,16 @@
 import { FirstSchema1700000000001 } from './1700000000001-first-schema.js';
 import { Governed1700000000002 } from './1700000000002-governed.js';
+import { People1700000000003 } from './1700000000003-people.js';
+import { MoneyNouns1700000000004 } from './1700000000004-money-nouns.js';
+import { Models1700000000005 } from './1700000000005-models.js';
+import { Trust1700000000007 } from './1700000000007-trust.js';
 
 /** In the order they run. Append only. */
-export const MIGRATIONS = [FirstSchema1700000000001, Governed1700000000002];
+export const MIGRATIONS = [
+  FirstSchema1700000000001,
+  Governed1700000000002,
+  People1700000000003,
+  MoneyNouns1700000000004,
+  Models1700000000005,
+  Trust1700000000007,
+];
