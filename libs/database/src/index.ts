@@ -27,6 +27,7 @@ export {
   AuditValue,
   Balance,
   Budget,
+  CounterMember,
   BudgetPeriod,
   Customer,
   ENTITIES,

@@ -9,6 +9,7 @@ import { SpendAdjustment } from './spend-adjustment.js';
 import { KeyGrace } from './key-grace.js';
 import { Customer } from './customer.js';
 import { Budget } from './budget.js';
+import { CounterMember } from './counter-member.js';
 import { AppState } from './app-state.js';
 import { ArchivedKey } from './archived-key.js';
 import { ArchivedTeam } from './archived-team.js';
@@ -43,6 +44,7 @@ export const ENTITIES = [
   KeyGrace,
   Customer,
   Budget,
+  CounterMember,
   AppState,
   ArchivedKey,
   ArchivedTeam,
@@ -77,6 +79,7 @@ export {
   KeyGrace,
   Customer,
   Budget,
+  CounterMember,
   AppState,
   ArchivedKey,
   ArchivedTeam,

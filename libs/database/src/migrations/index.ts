@@ -4,6 +4,7 @@ import { People1700000000003 } from './1700000000003-people.js';
 import { MoneyNouns1700000000004 } from './1700000000004-money-nouns.js';
 import { Models1700000000005 } from './1700000000005-models.js';
 import { Trust1700000000007 } from './1700000000007-trust.js';
+import { SharedCounters1700000000009 } from './1700000000009-shared-counters.js';
 
 /** In the order they run. Append only. */
 export const MIGRATIONS = [
@@ -13,4 +14,5 @@ export const MIGRATIONS = [
   MoneyNouns1700000000004,
   Models1700000000005,
   Trust1700000000007,
+  SharedCounters1700000000009,
 ];
