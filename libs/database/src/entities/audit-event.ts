@@ -1,6 +1,11 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { bigintColumn } from '../columns.js';
 
-/** One change somebody made, written in the change's own transaction. Never updated, never deleted. */
+/**
+ * Something somebody did, written in its own transaction. `record` is what happened, as text that is never changed and that the
+ * chain is made of; it holds commitments where texts stood, and `AuditValue` has the texts. The other columns repeat parts of
+ * it for searching, and are checked against it.
+ */
 @Entity('audit_events')
 export class AuditEvent {
   @PrimaryColumn({ type: 'text' })
@@ -8,6 +13,10 @@ export class AuditEvent {
 
   @Column({ type: 'timestamptz', default: () => 'clock_timestamp()' })
   at!: Date;
+
+  /** `changes`, or `refusals`: a flood of those must not stop the others. */
+  @Column({ type: 'text', default: 'changes' })
+  chain!: 'changes' | 'refusals';
 
   @Column({ type: 'text', nullable: true })
   actorUserId!: string | null;
@@ -21,7 +30,7 @@ export class AuditEvent {
   @Column({ type: 'text', nullable: true })
   requestId!: string | null;
 
-  /** `created`, `updated`, `deleted`, `blocked`, `unblocked`, `rotated`. */
+  /** `created`, `updated`, `deleted`, `blocked`, `unblocked`, `rotated`, and others. */
   @Column({ type: 'text' })
   action!: string;
 
@@ -31,9 +40,19 @@ export class AuditEvent {
   @Column({ type: 'text' })
   nounId!: string;
 
-  @Column({ type: 'jsonb', nullable: true })
-  before!: Record<string, unknown> | null;
+  /** Null only in a row of an earlier release that nobody sealed yet. */
+  @Column({ type: 'text', nullable: true })
+  record!: string | null;
 
-  @Column({ type: 'jsonb', nullable: true })
-  after!: Record<string, unknown> | null;
+  /** Made with the installation's key: a row somebody else inserted has none that fits. */
+  @Column({ type: 'text', nullable: true })
+  mac!: string | null;
+
+  /** Place in its chain; null until it is sealed. */
+  @Column({ type: 'bigint', nullable: true, transformer: bigintColumn })
+  seq!: bigint | null;
+
+  /** Over the hash before it and this record. */
+  @Column({ type: 'text', nullable: true })
+  hash!: string | null;
 }

@@ -1,4 +1,5 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { bigintColumn } from '../columns.js';
 
 /** A running process of ours. One row per incarnation: a restart is another row. */
 @Entity('proxy_instances')
@@ -20,4 +21,16 @@ export class ProxyInstance {
 
   @Column({ type: 'timestamptz', default: () => 'now()' })
   heartbeatAt!: Date;
+
+  /** Until then it serves, and is waited for when access is taken away. Past it, it serves nobody. */
+  @Column({ type: 'timestamptz', default: () => 'now()' })
+  leaseUntil!: Date;
+
+  /** It has applied every change of a transaction below this. */
+  @Column({ type: 'bigint', transformer: bigintColumn, default: 0 })
+  appliedBelow!: bigint;
+
+  /** And these, of later ones. */
+  @Column({ type: 'bigint', array: true, default: () => "'{}'" })
+  appliedSeqs!: string[];
 }
