@@ -4,6 +4,7 @@ export { Changes } from './changes.js';
 export { cleanUpChanges } from './clean-up-changes.js';
 export { bigintColumn, countColumn, nanoUsdColumn } from './columns.js';
 export { createDataSource, type DataSourceOptions } from './data-source.js';
+export { addToDailyActivity, DAILY_ACTIVITY_SOURCE } from './daily-activity-sql.js';
 export { DatabaseHealth } from './database-health.js';
 export { DatabaseModule, type DatabaseModuleOptions } from './database.module.js';
 export { DirectoryInUse } from './embedded/directory-lock.js';
@@ -30,6 +31,7 @@ export {
   CounterMember,
   BudgetPeriod,
   Customer,
+  DailyActivity,
   ENTITIES,
   Governed,
   Invitation,
@@ -52,5 +54,10 @@ export {
 } from './entities/index.js';
 export { ensureLedgerPartitions } from './ledger-partitions.js';
 export { runMigrations } from './run-migrations.js';
+export { type EncryptionKeyOptions, EncryptionKeySource } from './secrets/encryption-key-source.js';
+export { readLiteLLMCiphertext } from './secrets/litellm-ciphertext.js';
+export { checkSecrets, rotateSecrets, type SecretColumnState } from './secrets/rotate-secrets.js';
+export { SECRET_COLUMNS, type SecretColumnName } from './secrets/secret-column.js';
+export { SecretColumns } from './secrets/secret-columns.js';
 export { SingletonLock, type SingletonLockOptions } from './singleton-lock.js';
 export { type SystemActor, withTransaction } from './with-transaction.js';

@@ -29,6 +29,10 @@ export class Balance {
   @Column({ type: 'bigint', transformer: countColumn, default: 0 })
   outputTokens!: number;
 
+  /** Computed by PostgreSQL: what was spent, in steps of a tenth. What lists by spend walk along. */
+  @Column({ type: 'smallint', insert: false, update: false })
+  magnitude!: number;
+
   @Column({ type: 'timestamptz', default: () => 'now()' })
   updatedAt!: Date;
 }

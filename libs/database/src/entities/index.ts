@@ -1,3 +1,6 @@
+import { Alert } from './alert.js';
+import { AlertDelivery } from './alert-delivery.js';
+import { DailyActivity } from './daily-activity.js';
 import { AccessGroup } from './access-group.js';
 import { AccessGroupModel } from './access-group-model.js';
 import { ConfigSetting } from './config-setting.js';
@@ -33,6 +36,9 @@ import { VirtualKey } from './virtual-key.js';
 
 /** The whole schema: it is one graph, so it has one list. */
 export const ENTITIES = [
+  Alert,
+  AlertDelivery,
+  DailyActivity,
   AccessGroup,
   AccessGroupModel,
   ConfigSetting,
@@ -68,6 +74,9 @@ export const ENTITIES = [
 ];
 
 export {
+  Alert,
+  AlertDelivery,
+  DailyActivity,
   AccessGroup,
   AccessGroupModel,
   ConfigSetting,
@@ -103,3 +112,4 @@ export {
 };
 export { Governed, type StoredBudget } from './governed.js';
 export type { StoredCharge } from './ledger-entry.js';
+export type { ActivityFacet } from './daily-activity.js';

@@ -5,6 +5,7 @@ import { MoneyNouns1700000000004 } from './1700000000004-money-nouns.js';
 import { Models1700000000005 } from './1700000000005-models.js';
 import { Trust1700000000007 } from './1700000000007-trust.js';
 import { SharedCounters1700000000009 } from './1700000000009-shared-counters.js';
+import { Spend1700000000008 } from './1700000000008-spend.js';
 
 /** In the order they run. Append only. */
 export const MIGRATIONS = [
@@ -14,5 +15,6 @@ export const MIGRATIONS = [
   MoneyNouns1700000000004,
   Models1700000000005,
   Trust1700000000007,
+  Spend1700000000008,
   SharedCounters1700000000009,
 ];
