@@ -31,6 +31,13 @@ export class User extends Governed {
   @Column({ type: 'text', nullable: true })
   ssoUserId!: string | null;
 
+  /** `scrypt:` and salt with derived key in base64; never shown to anybody. */
+  @Column({ type: 'text', nullable: true })
+  passwordHash!: string | null;
+
+  @Column({ type: 'boolean', default: false })
+  passwordResetRequired!: boolean;
+
   @Column({ type: 'timestamptz', default: () => 'now()' })
   createdAt!: Date;
 
