@@ -73,6 +73,35 @@ export class VirtualKey extends Governed {
   @Column({ type: 'timestamptz', nullable: true })
   lastRotationAt!: Date | null;
 
+  /** Gets a new secret by itself at `rotationAt`, every `rotationInterval`. */
+  @Column({ type: 'boolean', default: false })
+  autoRotate!: boolean;
+
+  @Column({ type: 'text', nullable: true })
+  rotationInterval!: string | null;
+
+  @Column({ type: 'timestamptz', nullable: true })
+  rotationAt!: Date | null;
+
+  /** Set: no person's key but a program's, of a team; never changed. */
+  @Column({ type: 'text', nullable: true })
+  serviceAccountId!: string | null;
+
+  /** `guaranteed_throughput`, `best_effort_throughput` or `dynamic`. */
+  @Column({ type: 'text', nullable: true })
+  rpmLimitType!: string | null;
+
+  @Column({ type: 'text', nullable: true })
+  tpmLimitType!: string | null;
+
+  /** Over its budget the key is slowed down instead of refused. */
+  @Column({ type: 'boolean', default: false })
+  throttleOnBudgetExceeded!: boolean;
+
+  /** The row of `budgets` for each customer of this key that has none of its own: `end_user_budget_id`. */
+  @Column({ type: 'text', nullable: true })
+  customerBudgetId!: string | null;
+
   @Column({ type: 'text', nullable: true })
   createdBy!: string | null;
 
