@@ -97,8 +97,6 @@ CREATE INDEX spend_adjustments_scope_idx ON spend_adjustments (scope_type, scope
 
 /** Each order a list can be asked for is an index, with the tie-breaker that keeps pages apart. */
 const LIST_INDEXES = `
-CREATE INDEX virtual_keys_organization_id_idx ON virtual_keys (organization_id) WHERE organization_id IS NOT NULL;
-CREATE INDEX virtual_keys_project_id_idx ON virtual_keys (project_id) WHERE project_id IS NOT NULL;
 CREATE INDEX virtual_keys_created_by_idx ON virtual_keys (created_by) WHERE created_by IS NOT NULL;
 CREATE INDEX virtual_keys_updated_at_idx ON virtual_keys (updated_at DESC, token_hash DESC);
 CREATE INDEX virtual_keys_max_budget_idx ON virtual_keys (max_budget_nano, token_hash);
@@ -129,7 +127,7 @@ const UNDO = `
 DROP INDEX IF EXISTS virtual_keys_alias_part_idx;
 DROP INDEX archived_keys_deleted_idx, archived_keys_user_idx, archived_keys_team_idx, virtual_keys_blocked_idx,
   virtual_keys_expires_at_idx, virtual_keys_shown_alias_idx, virtual_keys_max_budget_idx, virtual_keys_updated_at_idx,
-  virtual_keys_created_by_idx, virtual_keys_project_id_idx, virtual_keys_organization_id_idx, virtual_keys_rotation_at_idx,
+  virtual_keys_created_by_idx, virtual_keys_rotation_at_idx,
   virtual_keys_budget_id_idx, users_budget_id_idx, teams_budget_id_idx;
 DROP TABLE spend_adjustments;
 DROP TABLE key_graces;
