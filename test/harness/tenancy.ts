@@ -1,7 +1,10 @@
+import { AuditTrail, InstallationKey } from '#libs/audit';
 import { Changes } from '#libs/database';
-import { ManualClock, type NanoUsd, type Principal, type Scope } from '#libs/kernel';
+import { ManualClock, type NanoUsd, type Principal, type Scope, Secret } from '#libs/kernel';
 import type { Logger } from '#libs/telemetry';
 import type { DataSource } from 'typeorm';
+import type { Config } from '#libs/config';
+import { CallerDirectory } from '../../libs/tenancy/src/caller-directory.js';
 import { KeyCatalogue } from '../../libs/tenancy/src/key-catalogue.js';
 import { KeyDirectory } from '../../libs/tenancy/src/key-directory.js';
 import { Keys } from '../../libs/tenancy/src/keys.js';
@@ -18,6 +21,12 @@ export class StatedSpend extends SpendReader {
   }
 }
 
+/** An operator who gives nobody a budget by default. */
+const NO_DEFAULTS = { budgets: {} } as unknown as Config;
+
+/** For everything that is signed or made unrecognisable in tests. */
+export const TEST_INSTALLATION = new InstallationKey(new Secret('the installation of the tests'));
+
 /** The whole room on one database. */
 export function tenancyOn(
   database: DataSource,
@@ -26,7 +35,7 @@ export function tenancyOn(
 ) {
   const clock = new ManualClock(Date.UTC(2026, 0, 1, 10));
   const changes = new Changes(url, logger);
-  const transactions = new Transactions(database, changes);
+  const transactions = new Transactions(database, changes, new AuditTrail(TEST_INSTALLATION));
   const keys = new Keys(transactions, clock);
   const spend = new StatedSpend();
   return {
@@ -37,7 +46,7 @@ export function tenancyOn(
     users: new Users(database, transactions, keys, clock),
     teams: new Teams(database, transactions, clock),
     catalogue: new KeyCatalogue(database, clock, spend),
-    directory: new KeyDirectory(database),
+    directory: new KeyDirectory(database, new CallerDirectory(database, NO_DEFAULTS)),
   };
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { configWith, keyRow, recordOf, teamRow, userRow } from '../test/records.js';
+import { configWith, keyRow, memberRow, recordOf, teamRow, userRow } from '../test/records.js';
 import { compilePrincipal } from './compile-principal.js';
 
 const config = await configWith();
@@ -16,7 +16,7 @@ describe('a compiled principal', () => {
         {
           user: userRow('u', { tpmLimit: 5, maxBudgetNano: 3n }),
           team: teamRow('t', { maxParallelRequests: 2, maxBudgetNano: 2n, softBudgetNano: 1n }),
-          teamRole: 'admin',
+          member: memberRow('t', 'u', { role: 'admin' }),
         },
       ),
       limited,
@@ -34,7 +34,7 @@ describe('a compiled principal', () => {
       ['proxy', 7n],
     ]);
     expect(principal.spendScopes.map(({ type, id }) => `${type}:${id}`)).toEqual([
-      'key:key_sk-a', 'user:u', 'team:t', 'team_member:t:u', 'proxy:proxy',
+      'key:key_sk-a', 'team:t', 'user:u', 'team_member:t:u', 'proxy:proxy',
     ]); // prettier-ignore
   });
 

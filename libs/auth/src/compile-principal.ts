@@ -1,183 +1,213 @@
 import type { Config } from '#libs/config';
 import {
-  type NanoUsd,
+  type CredentialKind,
+  type ModelRules,
   type Principal,
   PROXY_SCOPE,
   type Role,
   ROLES,
   type Scope,
-  type ScopeBudget,
-  type ScopeLimit,
 } from '#libs/kernel';
-import type { KeyRecord } from '#libs/tenancy';
+import { type CallerRecord, type GovernedRow, pinnedTagsOf } from '#libs/tenancy';
+import {
+  budgetsOf,
+  type DefaultSettings,
+  type GovernedScope,
+  limitsOf,
+  modelRulesOf,
+  proxyBudgets,
+  proxyLimits,
+} from './governed-scopes.js';
 
 /** Words in a model list that lift the restriction instead of naming a model. */
 const EVERYTHING: ReadonlySet<string> = new Set(['*', 'all-proxy-models']);
 
+/** What a credential that is no virtual key says about itself. */
+export interface CredentialClaims {
+  readonly credential: CredentialKind;
+  /** What logs and spend rows call the caller. Never a secret. */
+  readonly displayName: string;
+  /** Default: the user's own role. */
+  readonly role?: Role;
+  readonly expiresAtMs?: number;
+  readonly metadata?: Readonly<Record<string, unknown>>;
+}
+
 /**
- * Everything a key's caller may do and spend, resolved once from its rows and the configuration, so that no request looks
+ * Everything a caller may do and spend, resolved once from its rows and the configuration, so that no request looks
  * anything up again. Pure: the same rows give the same principal. `isCurrent` is what the principal answers about itself.
  */
 export function compilePrincipal(
-  record: KeyRecord,
+  record: CallerRecord,
   config: Config,
   isCurrent: () => boolean = () => true,
+  claims?: CredentialClaims,
 ): Principal {
-  const { key, user, team } = record;
-  const keyScope: Scope = { type: 'key', id: key.id };
-  const teamScope: Scope | undefined = key.teamId === null ? undefined : { type: 'team', id: key.teamId };
-  const userScope: Scope | undefined = key.userId === null ? undefined : { type: 'user', id: key.userId };
-  const organizationId = key.organizationId ?? team?.organizationId ?? undefined;
-  const tags = [...new Set([...key.tags, ...(team?.tags ?? [])])];
-  const userBudgetCounts = teamScope === undefined || config.budgets.applyUserBudgetToTeamKeys;
+  const { key, user, team, ids } = record;
+  const scopes = scopesOf(record, config);
+  const tags = pinnedTagsOf(record);
+  const rules = modelRulesIn(scopes);
+  const priority = team?.metadata['priority'] ?? key?.metadata['priority'];
   return Object.freeze({
-    credential: 'virtual_key',
-    role: roleOf(record),
-    displayName: key.id,
-    key: {
-      id: key.id,
-      hash: key.tokenHash,
-      ...(key.alias === null ? {} : { alias: key.alias }),
-      maskedName: key.maskedName,
-      ...(key.allowedRoutes.length === 0 ? {} : { allowedRoutes: key.allowedRoutes }),
-    },
-    ...(userScope === undefined
+    credential: claims?.credential ?? 'virtual_key',
+    role: claims?.role ?? roleOf(record),
+    displayName: claims?.displayName ?? key?.id ?? ids.userId ?? ids.teamId ?? 'unknown',
+    ...(key === null
       ? {}
-      : { user: { id: userScope.id, ...(user?.email ? { email: user.email } : {}) } }),
-    ...(teamScope === undefined ? {} : { team: teamOf(record, teamScope.id) }),
-    ...(organizationId === undefined ? {} : { organizationId }),
-    ...(key.projectId === null ? {} : { projectId: key.projectId }),
-    ...(key.customerId === null ? {} : { customerId: key.customerId }),
-    modelGrants: modelGrantsOf(record, keyScope, teamScope, userScope),
+      : {
+          key: {
+            id: key.id,
+            hash: key.tokenHash,
+            ...(key.alias === null ? {} : { alias: key.alias }),
+            maskedName: key.maskedName,
+            ...(key.allowedRoutes.length === 0 ? {} : { allowedRoutes: key.allowedRoutes }),
+          },
+        }),
+    ...(ids.userId === null
+      ? {}
+      : { user: { id: ids.userId, ...(user?.email ? { email: user.email } : {}) } }),
+    ...(ids.teamId === null ? {} : { team: teamOf(record, ids.teamId) }),
+    ...(ids.organizationId === null ? {} : { organizationId: ids.organizationId }),
+    ...(ids.projectId === null ? {} : { projectId: ids.projectId }),
+    ...(ids.customerId === null ? {} : { customerId: ids.customerId }),
+    modelGrants: modelGrantsOf(record),
     // The key's own word counts before its team's.
-    modelAliases: { ...team?.modelAliases, ...key.aliases },
-    limits: [
-      ...limitOf(keyScope, key),
-      ...limitOf(teamScope, team),
-      ...limitOf(userScope, user),
-      ...proxyLimits(config),
-    ],
-    budgets: [
-      ...budgetOf(keyScope, key),
-      ...budgetOf(teamScope, team),
-      ...(userBudgetCounts ? budgetOf(userScope, user) : []),
-      ...proxyBudgets(config),
-    ],
-    spendScopes: [
-      keyScope,
-      ...scopes('user', key.userId),
-      ...scopes('team', key.teamId),
-      ...(teamScope && userScope ? scopes('team_member', `${teamScope.id}:${userScope.id}`) : []),
-      ...scopes('organization', organizationId),
-      ...scopes('project', key.projectId),
-      ...scopes('customer', key.customerId),
-      ...tags.flatMap((tag) => scopes('tag', tag)),
-      PROXY_SCOPE,
-    ],
+    modelAliases: { ...team?.modelAliases, ...key?.aliases },
+    limits: [...scopes.flatMap(limitsOf), ...proxyLimits(config)],
+    budgets: [...scopes.filter(paysIn(record, config)).flatMap(budgetsOf), ...proxyBudgets(config)],
+    ...(rules.length === 0 ? {} : { modelRules: rules }),
+    ...(typeof priority === 'string' && priority !== '' ? { priority } : {}),
+    ...throttleOf(record, config),
+    spendScopes: [...scopes.map(({ scope }) => scope), PROXY_SCOPE],
     tags,
-    metadata: key.metadata,
-    ...(key.expiresAt === null ? {} : { expiresAtMs: key.expiresAt.getTime() }),
+    metadata: claims?.metadata ?? key?.metadata ?? {},
+    ...expiryOf(claims?.expiresAtMs ?? key?.expiresAt?.getTime()),
     isCurrent,
   } satisfies Principal);
 }
 
+/** Every scope the caller's calls count in but the proxy's, with the rows that govern it. */
+function scopesOf(record: CallerRecord, config: Config): GovernedScope[] {
+  const { ids, budgets, key, team } = record;
+  const scopes: GovernedScope[] = [];
+  const add = (
+    type: Scope['type'],
+    id: string | null | undefined,
+    row: GovernedRow | null,
+    unlinked?: DefaultSettings,
+  ): void => {
+    if (id === null || id === undefined) return;
+    scopes.push({ scope: { type, id }, row, linked: budgets.get(row?.budgetId ?? '') ?? unlinked });
+  };
+  add('key', key?.id, key);
+  add('team', ids.teamId, team);
+  add('user', ids.userId, record.user);
+  if (ids.teamId !== null && ids.userId !== null)
+    add('team_member', memberIdOf(ids.teamId, ids.userId), record.member, memberDefaultsOf(team));
+  add('organization', ids.organizationId, record.organization);
+  if (ids.organizationId !== null && record.organizationMember !== null)
+    add('organization_member', memberIdOf(ids.organizationId, ids.userId ?? ''), record.organizationMember);
+  add('project', ids.projectId, record.project);
+  add('customer', ids.customerId, record.customer, budgets.get(customerBudgetIdOf(key, config) ?? ''));
+  for (const tag of pinnedTagsOf(record)) add('tag', tag, record.tags.get(tag) ?? null);
+  return scopes;
+}
+
+function memberIdOf(group: string, user: string): string {
+  return `${group}:${user}`;
+}
+
+/** The user's own money counts only for keys without a team: a team's key is the team's, unless the operator says otherwise. */
+function paysIn({ ids }: CallerRecord, config: Config): (scope: GovernedScope) => boolean {
+  const userPays = ids.teamId === null || config.budgets.applyUserBudgetToTeamKeys;
+  return ({ scope }) => userPays || scope.type !== 'user';
+}
+
+/** What a team lets each member spend whose own row says nothing. Here 0 means no cap (contract/limits 3.1). */
+function memberDefaultsOf(team: CallerRecord['team']): DefaultSettings | undefined {
+  if (team === null) return undefined;
+  const { memberMaxBudgetNano, memberBudgetDuration, memberRpmLimit, memberTpmLimit, createdAt } = team;
+  return {
+    maxBudgetNano: memberMaxBudgetNano === 0n ? null : memberMaxBudgetNano,
+    budgetDuration: memberBudgetDuration,
+    rpmLimit: memberRpmLimit,
+    tpmLimit: memberTpmLimit,
+    createdAt,
+  };
+}
+
+/** The row of `budgets` for customers without a budget of their own: the key's word, else the operator's. */
+export function customerBudgetIdOf(key: CallerRecord['key'], config: Config): string | null {
+  return key?.customerBudgetId ?? config.budgets.customerBudgetId ?? null;
+}
+
+/** A model that the key has rules of its own for is not the team's business, in that dimension. */
+function modelRulesIn(scopes: readonly GovernedScope[]): ModelRules[] {
+  const rules: ModelRules[] = [];
+  for (const scope of scopes) {
+    const made = modelRulesOf(scope);
+    if (made) rules.push(made);
+  }
+  const ofKey = rules.find(({ owner }) => owner.type === 'key');
+  return ofKey === undefined
+    ? rules
+    : rules.map((rule) => (rule.owner.type === 'team' ? withoutModelsOf(rule, ofKey) : rule));
+}
+
+function withoutModelsOf(team: ModelRules, key: ModelRules): ModelRules {
+  const limits: Record<string, ModelRules['limits'][string]> = {};
+  for (const [model, { requestsPerMinute, tokensPerMinute }] of Object.entries(team.limits)) {
+    const own = key.limits[model];
+    limits[model] = {
+      ...(requestsPerMinute === undefined || own?.requestsPerMinute !== undefined
+        ? {}
+        : { requestsPerMinute }),
+      ...(tokensPerMinute === undefined || own?.tokensPerMinute !== undefined ? {} : { tokensPerMinute }),
+    };
+  }
+  const budgets = Object.fromEntries(
+    Object.entries(team.budgets).filter(([model]) => !Object.hasOwn(key.budgets, model)),
+  );
+  return { owner: team.owner, limits, budgets };
+}
+
+function throttleOf({ key }: CallerRecord, config: Config): Pick<Principal, 'throttleTo'> {
+  const share = config.budgets.throttleShare;
+  return share !== undefined && key?.throttleOnBudgetExceeded === true ? { throttleTo: share } : {};
+}
+
+function expiryOf(expiresAtMs: number | undefined): Pick<Principal, 'expiresAtMs'> {
+  return expiresAtMs === undefined ? {} : { expiresAtMs };
+}
+
 /** A key is as powerful as its user. Without a user it calls models and reads about itself, no more; pinned to a customer, it is that customer's whoever made it. */
-function roleOf({ key, user }: KeyRecord): Role {
-  if (key.customerId !== null) return 'customer';
+function roleOf({ ids, user }: CallerRecord): Role {
+  if (ids.customerId !== null) return 'customer';
   if (user === null) return 'team';
   return ROLES.find((role) => role === user.role) ?? 'internal_user';
 }
 
-function teamOf({ team, teamRole }: KeyRecord, id: string): NonNullable<Principal['team']> {
+function teamOf({ team, member }: CallerRecord, id: string): NonNullable<Principal['team']> {
   return {
     id,
     ...(team?.alias ? { alias: team.alias } : {}),
-    ...(teamRole === null ? {} : { role: teamRole }),
+    ...(member === null ? {} : { role: member.role }),
   };
 }
 
 /** The user's own list counts only for keys without a team: a team's key is the team's (contract 6.7). */
-function modelGrantsOf(
-  { key, user, team }: KeyRecord,
-  keyScope: Scope,
-  teamScope: Scope | undefined,
-  userScope: Scope | undefined,
-): Principal['modelGrants'] {
+function modelGrantsOf({ key, user, team, member, project, ids }: CallerRecord): Principal['modelGrants'] {
   const grants: { scope: Scope; models: readonly string[] }[] = [];
-  const add = (scope: Scope, models: readonly string[]): void => {
-    if (models.length > 0 && !models.some((model) => EVERYTHING.has(model))) grants.push({ scope, models });
+  const add = (type: Scope['type'], id: string | null | undefined, models: readonly string[]): void => {
+    if (id === null || id === undefined || models.length === 0) return;
+    if (!models.some((model) => EVERYTHING.has(model))) grants.push({ scope: { type, id }, models });
   };
+  const inTeam = ids.teamId !== null;
   // `all-team-models` leaves the decision to the team; without a team it matches nothing, and stays so that it refuses.
-  if (teamScope === undefined || !key.models.includes('all-team-models')) add(keyScope, key.models);
-  if (teamScope !== undefined && team !== null && !team.models.includes('all-team-models'))
-    add(teamScope, team.models);
-  if (teamScope === undefined && userScope !== undefined && user !== null) add(userScope, user.models);
+  if (key !== null && !(inTeam && key.models.includes('all-team-models'))) add('key', key.id, key.models);
+  if (team !== null && !team.models.includes('all-team-models')) add('team', ids.teamId, team.models);
+  if (member !== null) add('team_member', `${ids.teamId ?? ''}:${ids.userId ?? ''}`, member.allowedModels);
+  if (!inTeam && user !== null) add('user', ids.userId, user.models);
+  if (project !== null) add('project', ids.projectId, project.models);
   return grants;
-}
-
-interface LimitColumns {
-  readonly rpmLimit: number | null;
-  readonly tpmLimit: number | null;
-  readonly maxParallelRequests: number | null;
-}
-
-function limitOf(scope: Scope | undefined, row: LimitColumns | null): ScopeLimit[] {
-  if (scope === undefined || row === null) return [];
-  const limit = {
-    scope,
-    ...(row.rpmLimit === null ? {} : { requestsPerMinute: row.rpmLimit }),
-    ...(row.tpmLimit === null ? {} : { tokensPerMinute: row.tpmLimit }),
-    ...(row.maxParallelRequests === null ? {} : { parallelRequests: row.maxParallelRequests }),
-  };
-  return Object.keys(limit).length === 1 ? [] : [limit];
-}
-
-interface BudgetColumns {
-  readonly maxBudgetNano: NanoUsd | null;
-  readonly softBudgetNano: NanoUsd | null;
-  readonly budgetDuration: string | null;
-  readonly budgetAnchorAt: Date | null;
-  readonly createdAt: Date;
-}
-
-function budgetOf(scope: Scope | undefined, row: BudgetColumns | null): ScopeBudget[] {
-  if (scope === undefined || row === null || row.maxBudgetNano === null) return [];
-  return [
-    {
-      scope,
-      name: 'main',
-      capNanoUsd: row.maxBudgetNano,
-      ...(row.budgetDuration === null ? {} : { duration: row.budgetDuration }),
-      anchorMs: (row.budgetAnchorAt ?? row.createdAt).getTime(),
-      ...(row.softBudgetNano === null ? {} : { softCapNanoUsd: row.softBudgetNano }),
-    },
-  ];
-}
-
-/** What the configuration limits for everybody, the master key included. */
-export function proxyLimits({ limits }: Config): ScopeLimit[] {
-  const limit = {
-    scope: PROXY_SCOPE,
-    ...(limits.requestsPerMinute === undefined ? {} : { requestsPerMinute: limits.requestsPerMinute }),
-    ...(limits.tokensPerMinute === undefined ? {} : { tokensPerMinute: limits.tokensPerMinute }),
-    ...(limits.parallelRequests === undefined ? {} : { parallelRequests: limits.parallelRequests }),
-  };
-  return Object.keys(limit).length === 1 ? [] : [limit];
-}
-
-export function proxyBudgets({ budgets }: Config): ScopeBudget[] {
-  if (budgets.proxyCapNanoUsd === undefined) return [];
-  return [
-    {
-      scope: PROXY_SCOPE,
-      name: 'main',
-      capNanoUsd: budgets.proxyCapNanoUsd,
-      ...(budgets.proxyDuration === undefined ? {} : { duration: budgets.proxyDuration }),
-      anchorMs: 0,
-    },
-  ];
-}
-
-function scopes(type: Scope['type'], id: string | null | undefined): Scope[] {
-  return id === null || id === undefined ? [] : [{ type, id }];
 }

@@ -1,16 +1,23 @@
 import { hash } from 'node:crypto';
 import type { Config } from '#libs/config';
 import type { Principal } from '#libs/kernel';
-import type { KeyRecord } from '#libs/tenancy';
-import { compilePrincipal } from './compile-principal.js';
+import { type CallerRecord, type KeyRecord, pinnedTagsOf } from '#libs/tenancy';
+import { compilePrincipal, customerBudgetIdOf } from './compile-principal.js';
 
-/** Why a key that exists may not be used; `good` when it may. */
-export type KeyStanding = 'good' | 'key_blocked' | 'user_blocked' | 'team_missing' | 'team_blocked';
+/** Why a caller that exists may not come in; `good` when it may. */
+export type CallerStanding =
+  | 'good'
+  | 'key_blocked'
+  | 'user_blocked'
+  | 'team_missing'
+  | 'team_blocked'
+  | 'project_blocked'
+  | 'customer_blocked';
 
 /** One key as the vault keeps it: its principal, whether it may be used, and what it was made from. */
 export class CompiledKey {
   readonly principal: Principal;
-  readonly standing: KeyStanding;
+  readonly standing: CallerStanding;
   /** `noun:id` of everything a change of which makes this object wrong. */
   readonly dependencies: readonly string[];
   /** Equal for objects that mean the same: a re-read that found nothing new keeps the old one. */
@@ -23,7 +30,7 @@ export class CompiledKey {
   constructor(record: KeyRecord, config: Config, verifiedMs: number) {
     this.principal = compilePrincipal(record, config, () => this.#isCurrent);
     this.standing = standingOf(record);
-    this.dependencies = dependenciesOf(record);
+    this.dependencies = dependenciesOf(record, config);
     this.fingerprint = fingerprintOf(this.principal, this.standing);
     this.verifiedMs = verifiedMs;
   }
@@ -34,27 +41,42 @@ export class CompiledKey {
   }
 }
 
-function standingOf({ key, user, team }: KeyRecord): KeyStanding {
-  if (key.blocked) return 'key_blocked';
+/** Whether the rows let the caller in, the credential's own end apart (that is judged on each request). */
+export function standingOf({ ids, key, user, team, project, customer }: CallerRecord): CallerStanding {
+  if (key?.blocked === true) return 'key_blocked';
   if (user !== null && (user.blocked || user.metadata['scim_active'] === false)) return 'user_blocked';
   // A team that is gone took its limits with it; its keys must not outlive them.
-  if (key.teamId !== null && team === null) return 'team_missing';
-  return team?.blocked === true ? 'team_blocked' : 'good';
+  if (ids.teamId !== null && team === null) return 'team_missing';
+  if (team?.blocked === true) return 'team_blocked';
+  if (project?.blocked === true) return 'project_blocked';
+  return customer?.blocked === true ? 'customer_blocked' : 'good';
 }
 
-function dependenciesOf({ key, team }: KeyRecord): string[] {
+/** `noun:id` of every row that was used, and of those that were looked for in vain: one may be made. */
+export function dependenciesOf(record: CallerRecord, config: Config): string[] {
+  const { ids, key, budgets } = record;
   const named: [string, string | null | undefined][] = [
-    ['key', key.id],
-    ['user', key.userId],
-    ['team', key.teamId],
-    ['organization', key.organizationId ?? team?.organizationId],
-    ['project', key.projectId],
-    ['customer', key.customerId],
+    ['key', key?.id],
+    ['user', ids.userId],
+    ['team', ids.teamId],
+    ['organization', ids.organizationId],
+    ['project', ids.projectId],
+    ['customer', ids.customerId],
+    ...pinnedTagsOf(record).map((tag): [string, string] => ['tag', tag]),
+    ...[...budgets.keys()].map((id): [string, string] => ['budget', id]),
   ];
-  return named.flatMap(([noun, id]) => (id === null || id === undefined ? [] : [`${noun}:${id}`]));
+  if (ids.userId !== null) {
+    if (ids.teamId !== null) named.push(['team_member', `${ids.teamId}:${ids.userId}`]);
+    if (ids.organizationId !== null)
+      named.push(['organization_member', `${ids.organizationId}:${ids.userId}`]);
+  }
+  if (ids.customerId !== null) named.push(['budget', customerBudgetIdOf(key, config)]);
+  return [
+    ...new Set(named.flatMap(([noun, id]) => (id === null || id === undefined ? [] : [`${noun}:${id}`]))),
+  ];
 }
 
-function fingerprintOf(principal: Principal, standing: KeyStanding): string {
+function fingerprintOf(principal: Principal, standing: CallerStanding): string {
   const text = JSON.stringify([standing, principal], (_, value: unknown) =>
     typeof value === 'bigint' ? `${value}n` : value,
   );

@@ -83,6 +83,10 @@ export class VirtualKeyMethod extends CredentialMethod {
     }
     if (standing === 'team_blocked')
       throw refusal('auth.team_blocked', `Team=${principal.team?.id ?? ''} is blocked.`);
+    if (standing === 'project_blocked')
+      throw refusal('auth.project_blocked', `Project=${principal.projectId ?? ''} is blocked.`);
+    if (standing === 'customer_blocked')
+      throw refusal('auth.customer_blocked', `End User=${principal.customerId ?? ''} is blocked.`);
     return principal;
   }
 

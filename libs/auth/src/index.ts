@@ -1,8 +1,8 @@
 export { AuthModule } from './auth.module.js';
 export { AuthenticationGuard } from './authentication.guard.js';
 export { Authentication } from './authentication.js';
-export { CompiledKey, type KeyStanding } from './compiled-key.js';
-export { compilePrincipal } from './compile-principal.js';
+export { type CallerStanding, CompiledKey, dependenciesOf, standingOf } from './compiled-key.js';
+export { compilePrincipal, type CredentialClaims } from './compile-principal.js';
 export { CredentialMethod, type Presented } from './credential-method.js';
 export { type Credential, type CredentialFacts, credentialOf, type CredentialSource } from './credential.js';
 export { KeyVault, MAX_STALE_MS } from './key-vault.js';

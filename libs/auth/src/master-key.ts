@@ -2,7 +2,7 @@ import { hash, timingSafeEqual } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Config } from '#libs/config';
 import { type Principal, PROXY_SCOPE } from '#libs/kernel';
-import { proxyBudgets, proxyLimits } from './compile-principal.js';
+import { proxyBudgets, proxyLimits } from './governed-scopes.js';
 
 /** The user id and the name that stand for the master key in every record, so that the key itself stands in none. */
 const MASTER_USER_ID = 'default_user_id';

@@ -1,6 +1,6 @@
 import { tmpdir } from 'node:os';
 import { Config, type ConfigTree, loadConfig } from '#libs/config';
-import { Team, User, VirtualKey } from '#libs/database';
+import { type Governed, Team, TeamMember, User, VirtualKey } from '#libs/database';
 import { Secret } from '#libs/kernel';
 import { hashRawKey, type KeyRecord } from '#libs/tenancy';
 
@@ -12,6 +12,15 @@ const noLimits = {
   budgetDuration: null,
   budgetAnchorAt: null,
   budgetResetAt: null,
+  budgetWindows: [],
+  modelBudgets: {},
+  tempBudgetNano: null,
+  tempBudgetEndsAt: null,
+  budgetId: null,
+  inputTpmLimit: null,
+  outputTpmLimit: null,
+  modelRpmLimits: {},
+  modelTpmLimits: {},
   rpmLimit: null,
   tpmLimit: null,
   maxParallelRequests: null,
@@ -40,6 +49,8 @@ export function keyRow(raw: string, changed: Partial<VirtualKey> = {}): VirtualK
       blocked: false,
       expiresAt: null,
       keyType: null,
+      throttleOnBudgetExceeded: false,
+      customerBudgetId: null,
       createdAt: CREATED,
       updatedAt: CREATED,
     },
@@ -60,6 +71,10 @@ export function teamRow(id: string, changed: Partial<Team> = {}): Team {
       tags: [],
       metadata: {},
       blocked: false,
+      memberMaxBudgetNano: null,
+      memberBudgetDuration: null,
+      memberRpmLimit: null,
+      memberTpmLimit: null,
       createdAt: CREATED,
     },
     changed,
@@ -84,11 +99,36 @@ export function userRow(id: string, changed: Partial<User> = {}): User {
   );
 }
 
-export function recordOf(
-  key: VirtualKey,
-  { user = null, team = null, teamRole = null }: Partial<KeyRecord> = {},
-): KeyRecord {
-  return { key, user, team, teamRole };
+/** Any other row with limits and budgets. */
+export function governedRow<Row extends Governed>(made: Row, changed: Partial<Row> = {}): Row {
+  return Object.assign(made, noLimits, { createdAt: CREATED }, changed);
+}
+
+export function memberRow(teamId: string, userId: string, changed: Partial<TeamMember> = {}): TeamMember {
+  return governedRow(new TeamMember(), { teamId, userId, role: 'user', allowedModels: [], ...changed });
+}
+
+export function recordOf(key: VirtualKey, rows: Partial<KeyRecord> = {}): KeyRecord {
+  return {
+    key,
+    ids: {
+      userId: key.userId,
+      teamId: key.teamId,
+      organizationId: key.organizationId ?? rows.team?.organizationId ?? null,
+      projectId: key.projectId,
+      customerId: key.customerId,
+    },
+    user: null,
+    team: null,
+    member: null,
+    organization: null,
+    organizationMember: null,
+    project: null,
+    customer: null,
+    tags: new Map(),
+    budgets: new Map(),
+    ...rows,
+  };
 }
 
 /** The product's own defaults, with a master key and what a test changes. */

@@ -79,6 +79,7 @@ function exceeded(
 const NAMES: Readonly<Record<Scope['type'], string>> = {
   proxy: 'Proxy',
   organization: 'Organization',
+  organization_member: 'OrganizationMember',
   team: 'Team',
   team_member: 'TeamMember',
   project: 'Project',

@@ -79,6 +79,12 @@ export interface ConfigTree {
     /** `sqlite:///F`: requests are mirrored into this file. */
     readonly sqliteMirror?: string;
   };
+  readonly secrets: {
+    /** `LITELLM_SALT_KEY`: the key of secrets at rest. Never made from the master key. */
+    readonly saltKey?: Secret;
+    /** What it was before, until everything is sealed anew. */
+    readonly previousSaltKey?: Secret;
+  };
   readonly models: readonly ModelEntry[];
   readonly router: {
     readonly numRetries: number;
@@ -127,6 +133,10 @@ export interface ConfigTree {
     readonly applyUserBudgetToTeamKeys: boolean;
     readonly blockUnpricedModels: boolean;
     readonly maxWaitMs: number;
+    /** `max_end_user_budget_id`: the row of `budgets` for customers without a budget of their own. */
+    readonly customerBudgetId?: string;
+    /** `budget_exceeded_throttle_percentage`: to what share of its limits a key over its budget is slowed down, where the key says so. */
+    readonly throttleShare?: number;
   };
   readonly logging: {
     readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error';

@@ -12,6 +12,8 @@ export const ERROR_CODES = {
   'auth.key_expired': { status: 401, type: 'expired_key' },
   'auth.team_blocked': { status: 401, type: 'auth_error' },
   'auth.user_blocked': { status: 401, type: 'auth_error' },
+  'auth.project_blocked': { status: 401, type: 'auth_error' },
+  'auth.customer_blocked': { status: 401, type: 'auth_error' },
   'auth.store_unavailable': { status: 503, type: 'no_db_connection' },
   'rbac.route_denied': { status: 403, type: 'auth_error' },
   'rbac.admin_only': { status: 401, type: 'auth_error' },
@@ -49,6 +51,8 @@ export const ERROR_CODES = {
   'upstream.broken_stream': { status: 502, type: 'internal_server_error' },
   'server.draining': { status: 503, type: 'internal_server_error' },
   'server.overloaded': { status: 503, type: 'internal_server_error' },
+  'secrets.key_missing': { status: 500, type: 'internal_server_error' },
+  'secrets.unreadable': { status: 500, type: 'internal_server_error' },
   'internal.unexpected': { status: 500, type: 'internal_server_error' },
 } as const satisfies Record<`${string}.${string}`, { status: number; type: string }>;
 

@@ -7,6 +7,7 @@ export { type IdPrefix, newId } from './ids.js';
 export { formatUsd, type NanoUsd, parseUsd, usdNumber } from './money.js';
 export {
   type CredentialKind,
+  type ModelRules,
   type Principal,
   type Role,
   ROLES,

@@ -20,6 +20,8 @@ export interface ScopeLimit {
   readonly scope: Scope;
   readonly requestsPerMinute?: number;
   readonly tokensPerMinute?: number;
+  readonly inputTokensPerMinute?: number;
+  readonly outputTokensPerMinute?: number;
   readonly parallelRequests?: number;
 }
 
@@ -35,6 +37,15 @@ export interface ScopeBudget {
   readonly anchorMs: number;
   /** Reaching it alerts, never refuses. */
   readonly softCapNanoUsd?: NanoUsd;
+  /** Added to the cap until it ends; judged at the instant of each call, because a compiled caller outlives it. */
+  readonly increase?: { readonly nanoUsd: NanoUsd; readonly endsAtMs: number };
+}
+
+/** What one scope allows per model, by the names it was written with. They bind once the call's model is known. */
+export interface ModelRules {
+  readonly owner: Scope;
+  readonly limits: Readonly<Record<string, Omit<ScopeLimit, 'scope'>>>;
+  readonly budgets: Readonly<Record<string, Omit<ScopeBudget, 'scope' | 'name'>>>;
 }
 
 /** Who is calling, after authentication: one immutable object, the same shape whatever the credential was. */
@@ -66,6 +77,12 @@ export interface Principal {
   /** Every limit and budget of the scopes above, resolved once when the principal is compiled. */
   readonly limits: readonly ScopeLimit[];
   readonly budgets: readonly ScopeBudget[];
+  /** Absent for nearly everybody: then no call looks anything up by its model. */
+  readonly modelRules?: readonly ModelRules[];
+  /** What the priority limiter calls this caller's class (team's or key's metadata). */
+  readonly priority?: string;
+  /** An exhausted key budget slows the key down to this share of its limits instead of refusing it. */
+  readonly throttleTo?: number;
   /** Every scope that this caller's spend counts towards, budgeted or not. */
   readonly spendScopes: readonly Scope[];
   readonly tags: readonly string[];

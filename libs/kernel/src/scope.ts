@@ -7,6 +7,7 @@ export interface Scope {
 export const SCOPE_TYPES = [
   'proxy',
   'organization',
+  'organization_member',
   'team',
   'team_member',
   'project',

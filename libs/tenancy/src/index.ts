@@ -8,7 +8,15 @@ export {
   type Paging,
   statusOf,
 } from './key-catalogue.js';
-export { KeyDirectory, type KeyRecord } from './key-directory.js';
+export { CallerDirectory, type RequestRows } from './caller-directory.js';
+export {
+  type CallerIds,
+  type CallerRecord,
+  type GovernedRow,
+  type KeyRecord,
+  pinnedTagsOf,
+} from './caller-record.js';
+export { KeyDirectory } from './key-directory.js';
 export { type KeyFilter, type KeyOrder } from './key-filter.js';
 export { hashOfNamed, hashRawKey, maskRawKey, newRawKey } from './key-secret.js';
 export { KEY_TYPES, type KeyChange, type KeyType } from './key-settings.js';

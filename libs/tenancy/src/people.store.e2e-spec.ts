@@ -174,13 +174,13 @@ describe("authentication's view of a key", () => {
       key: { id: key.id, alias: 'phone' },
       user: { id: 'ann' },
       team: { id: 't1' },
-      teamRole: 'admin',
+      member: { role: 'admin' },
     });
     const lonely = await room.keys.generate(admin, { userId: 'ghost' }, { randomBytes: 16 });
     expect(await room.directory.findByHash(lonely.key.tokenHash)).toMatchObject({
       user: null,
       team: null,
-      teamRole: null,
+      member: null,
     });
     expect(await test.dataSource.getRepository(VirtualKey).count()).toBe(2);
   });

@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { CallerDirectory } from './caller-directory.js';
 import { KeyCatalogue } from './key-catalogue.js';
 import { KeyDirectory } from './key-directory.js';
 import { Keys } from './keys.js';
@@ -8,7 +9,7 @@ import { Users } from './users.js';
 
 /** Needs `DataSource`, `Changes`, `Clock` and a `SpendReader` from whoever assembles the product. */
 @Module({
-  providers: [KeyCatalogue, KeyDirectory, Keys, Teams, Transactions, Users],
-  exports: [KeyCatalogue, KeyDirectory, Keys, Teams, Users],
+  providers: [CallerDirectory, KeyCatalogue, KeyDirectory, Keys, Teams, Transactions, Users],
+  exports: [CallerDirectory, KeyCatalogue, KeyDirectory, Keys, Teams, Users],
 })
 export class TenancyModule {}

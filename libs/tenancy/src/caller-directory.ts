@@ -1,0 +1,180 @@
+import { Injectable } from '@nestjs/common';
+import {
+  Budget,
+  Customer,
+  Organization,
+  OrganizationMember,
+  Project,
+  Tag,
+  Team,
+  TeamMember,
+  User,
+  type VirtualKey,
+} from '#libs/database';
+import { Config } from '#libs/config';
+import { DataSource, type EntityTarget, In, type ObjectLiteral } from 'typeorm';
+import { type CallerIds, type CallerRecord, pinnedTagsOf } from './caller-record.js';
+
+/** What of a caller is known before its other rows are read. */
+export interface CallerSeed {
+  readonly ids: CallerIds;
+  readonly key: VirtualKey | null;
+  readonly user: User | null;
+  readonly team: Team | null;
+  readonly member: TeamMember | null;
+}
+
+/** A customer or tags that only a request names, and the budgets their rows point to. */
+export interface RequestRows {
+  readonly customer: Customer | null;
+  readonly tags: ReadonlyMap<string, Tag>;
+  readonly budgets: ReadonlyMap<string, Budget>;
+}
+
+/**
+ * The rows a caller is compiled from, for any credential. Reads are not one snapshot: whoever keeps what was read must
+ * listen to changes from before the question on, and ask again when one of the rows changed meanwhile.
+ */
+@Injectable()
+export class CallerDirectory {
+  constructor(
+    private readonly database: DataSource,
+    private readonly config: Config,
+  ) {}
+
+  /** The caller that a token or a session describes by ids. Throws what the driver throws when PostgreSQL is away. */
+  async find(ids: Partial<CallerIds>): Promise<CallerRecord> {
+    const { userId = null, teamId = null, organizationId = null, projectId = null, customerId = null } = ids;
+    const [users, teams, member] = await Promise.all([
+      this.#named(User, 'id', [userId]),
+      this.#named(Team, 'id', [teamId]),
+      userId === null || teamId === null
+        ? null
+        : this.database.getRepository(TeamMember).findOneBy({ userId, teamId }),
+    ]);
+    const team = teams[0] ?? null;
+    const seed: CallerSeed = {
+      ids: {
+        userId,
+        teamId,
+        organizationId: organizationId ?? team?.organizationId ?? null,
+        projectId,
+        customerId,
+      },
+      key: null,
+      user: users[0] ?? null,
+      team,
+      member,
+    };
+    const [record] = await this.complete([seed]);
+    if (record === undefined) throw new Error('a caller without a record');
+    return record;
+  }
+
+  /** What a request adds to a caller by naming a customer and tags; `keyBudgetId`: the key's default for customers. */
+  async findForRequest(
+    customerId: string | undefined,
+    tags: readonly string[],
+    keyBudgetId: string | null,
+  ): Promise<RequestRows> {
+    const [customers, tagRows] = await Promise.all([
+      this.#named(Customer, 'id', [customerId]),
+      this.#named(Tag, 'name', tags),
+    ]);
+    const customer = customers[0] ?? null;
+    const fallback = customerId === undefined ? null : (keyBudgetId ?? this.config.budgets.customerBudgetId);
+    const budgets = await this.#budgets([
+      customer?.budgetId ?? fallback,
+      ...tagRows.map(({ budgetId }) => budgetId),
+    ]);
+    return { customer, tags: byName(tagRows, 'name'), budgets };
+  }
+
+  /** The seeds with all their other rows: a handful of reads, however many callers. */
+  async complete<Seed extends CallerSeed>(seeds: readonly Seed[]): Promise<(Seed & CallerRecord)[]> {
+    const ids = seeds.map((seed) => seed.ids);
+    const [organizations, members, projects, customers] = await Promise.all([
+      this.#named(
+        Organization,
+        'id',
+        ids.map(({ organizationId }) => organizationId),
+      ),
+      this.#organizationMembers(ids),
+      this.#named(
+        Project,
+        'id',
+        ids.map(({ projectId }) => projectId),
+      ),
+      this.#named(
+        Customer,
+        'id',
+        ids.map(({ customerId }) => customerId),
+      ),
+    ]);
+    const organizationOf = byName(organizations, 'id');
+    const projectOf = byName(projects, 'id');
+    const customerOf = byName(customers, 'id');
+    const memberOf = new Map(members.map((row) => [`${row.organizationId}\0${row.userId}`, row]));
+    const withRows = seeds.map((seed) => ({
+      ...seed,
+      organization: organizationOf.get(seed.ids.organizationId ?? '') ?? null,
+      organizationMember: memberOf.get(`${seed.ids.organizationId ?? ''}\0${seed.ids.userId ?? ''}`) ?? null,
+      project: projectOf.get(seed.ids.projectId ?? '') ?? null,
+      customer: customerOf.get(seed.ids.customerId ?? '') ?? null,
+    }));
+    const tags = byName(await this.#named(Tag, 'name', withRows.flatMap(pinnedTagsOf)), 'name');
+    const budgets = await this.#budgets([
+      ...withRows.flatMap(
+        ({ key, user, team, member, organization, organizationMember, project, customer }) => [
+          ...[key, user, team, member, organization, organizationMember, project, customer].map(
+            (row) => row?.budgetId,
+          ),
+          key?.customerBudgetId,
+        ],
+      ),
+      ...[...tags.values()].map(({ budgetId }) => budgetId),
+      ...(withRows.some((row) => row.ids.customerId !== null) ? [this.config.budgets.customerBudgetId] : []),
+    ]);
+    return withRows.map((row) => ({ ...row, tags, budgets }));
+  }
+
+  async #budgets(ids: readonly (string | null | undefined)[]): Promise<ReadonlyMap<string, Budget>> {
+    return byName(await this.#named(Budget, 'id', ids), 'id');
+  }
+
+  async #organizationMembers(ids: readonly CallerIds[]): Promise<OrganizationMember[]> {
+    const wanted = ids.flatMap(({ organizationId, userId }) =>
+      organizationId === null || userId === null ? [] : [{ organizationId, userId }],
+    );
+    return wanted.length === 0
+      ? []
+      : this.database.getRepository(OrganizationMember).find({
+          where: {
+            organizationId: In([...new Set(wanted.map(({ organizationId }) => organizationId))]),
+            userId: In([...new Set(wanted.map(({ userId }) => userId))]),
+          },
+        });
+  }
+
+  /** Nothing is asked when nothing is named: most callers have neither project nor customer. */
+  async #named<Row extends ObjectLiteral>(
+    entity: EntityTarget<Row>,
+    column: string,
+    names: readonly (string | null | undefined)[],
+  ): Promise<Row[]> {
+    const wanted = [...new Set(names.filter((name) => name !== null && name !== undefined && name !== ''))];
+    if (wanted.length === 0) return [];
+    return this.database
+      .getRepository(entity)
+      .createQueryBuilder('row')
+      .where(`row.${column} = ANY(:wanted)`, { wanted })
+      .getMany();
+  }
+}
+
+function byName<Row extends ObjectLiteral>(
+  rows: readonly Row[],
+  column: keyof Row,
+): ReadonlyMap<string, Row> {
+  return new Map(rows.map((row) => [String(row[column]), row]));
+}
