@@ -6,7 +6,7 @@ import { AuthenticationEvents, AuthModule, ChangeFeed, PrincipalPreparation, Pub
 import { BudgetModule, Budgets } from '#libs/budget';
 import { Config } from '#libs/config';
 import { CountersModule } from '#libs/counters';
-import { Changes, DatabaseModule } from '#libs/database';
+import { Changes, DatabaseModule, type EncryptionKeyOptions } from '#libs/database';
 import { Cors, Draining } from '#libs/http';
 import { Build, Clock, type Principal, type Secret, SystemClock } from '#libs/kernel';
 import { DeclaredRoutes, RbacModule } from '#libs/rbac';
@@ -19,6 +19,7 @@ import { productVersion } from './version.js';
 export interface AppParts {
   readonly config: Config;
   readonly databaseUrl: Secret;
+  readonly encryptionKey: EncryptionKeyOptions;
   readonly logger: Logger;
   readonly sink: LogSink;
   readonly role: ProcessRole;
@@ -71,7 +72,7 @@ class PlatformModule {
 @Module({})
 export class AppModule {
   static of(parts: AppParts): DynamicModule {
-    const { config, databaseUrl, logger, sink } = parts;
+    const { config, databaseUrl, encryptionKey, logger, sink } = parts;
     return {
       module: AppModule,
       imports: [
@@ -80,6 +81,7 @@ export class AppModule {
           url: databaseUrl,
           directUrl: config.stores.databaseDirectUrl ?? databaseUrl,
           poolSize: config.stores.databasePoolSize,
+          encryptionKey,
         }),
         PlatformModule.of(parts),
         CountersModule,

@@ -40,10 +40,10 @@ export async function boot(asked: Config, roleText: string | undefined): Promise
   await assertPortFree(configured.server.host, configured.server.port);
   const store = await openStore(configured, logger);
   try {
-    const { config, url: databaseUrl } = store;
+    const { config, url: databaseUrl, encryptionKey } = store;
     await bringSchemaUpToDate(store, logger);
     const lock = await takeProxyLock(config, databaseUrl, role, logger, shutdown);
-    const app = await createApp({ config, databaseUrl, logger, sink, role });
+    const app = await createApp({ config, databaseUrl, encryptionKey, logger, sink, role });
     app.get(SpendLedger).onLost(() => shutdown.begin(1));
     shutdown.guard(app, () => Promise.all([lock?.release(), store.close()]));
     await app.listen(config.server.port, config.server.host);

@@ -1,12 +1,24 @@
+import { join } from 'node:path';
 import { Config } from '#libs/config';
-import { createDataSource, runMigrations, startEmbeddedPostgres } from '#libs/database';
+import {
+  createDataSource,
+  type EncryptionKeyOptions,
+  EncryptionKeySource,
+  runMigrations,
+  SecretColumns,
+  startEmbeddedPostgres,
+} from '#libs/database';
 import type { Secret } from '#libs/kernel';
 import type { Logger } from '#libs/telemetry';
+
+export const ENCRYPTION_KEY_FILE = 'encryption-key';
 
 export interface OpenStore {
   /** The configuration with the store's URLs in it. */
   readonly config: Config;
   readonly url: Secret;
+  /** Where the key of secrets at rest comes from. */
+  readonly encryptionKey: EncryptionKeyOptions;
   /** For people: which PostgreSQL this is. */
   readonly description: string;
   close(): Promise<void>;
@@ -19,6 +31,7 @@ export async function openStore(config: Config, logger: Logger): Promise<OpenSto
     return {
       config,
       url: databaseUrl,
+      encryptionKey: keysOf(config),
       description: 'PostgreSQL (DATABASE_URL)',
       close: () => Promise.resolve(),
     };
@@ -28,6 +41,8 @@ export async function openStore(config: Config, logger: Logger): Promise<OpenSto
   return {
     config: new Config({ ...config, stores }),
     url: postgres.url,
+    // Beside the store it seals: it keeps dumps and backups of the database shut, not the machine.
+    encryptionKey: { ...keysOf(config), file: join(config.server.dataDir, ENCRYPTION_KEY_FILE) },
     description: 'embedded PostgreSQL in the data directory',
     close: () => postgres.stop(),
   };
@@ -35,7 +50,7 @@ export async function openStore(config: Config, logger: Logger): Promise<OpenSto
 
 /**
  * Safe to run from several processes at once, because the lock belongs to a session: hence the direct connection, if there
- * is one. No statement timeout: a migration takes what it takes.
+ * is one. No statement timeout: a migration takes what it takes. Throws when stored secrets are sealed with a key that was not given.
  */
 export async function bringSchemaUpToDate(store: OpenStore, logger: Logger): Promise<void> {
   const dataSource = await createDataSource(
@@ -44,7 +59,16 @@ export async function bringSchemaUpToDate(store: OpenStore, logger: Logger): Pro
   );
   try {
     await runMigrations(dataSource);
+    await new SecretColumns(new EncryptionKeySource(store.encryptionKey)).assertReadable(dataSource.manager);
   } finally {
     await dataSource.destroy();
   }
+}
+
+function keysOf({ secrets }: Config): EncryptionKeyOptions {
+  const { saltKey, previousSaltKey } = secrets;
+  return {
+    ...(saltKey === undefined ? {} : { salt: saltKey }),
+    ...(previousSaltKey === undefined ? {} : { previousSalt: previousSaltKey }),
+  };
 }

@@ -7,6 +7,7 @@ const HELP = `Tollgate: an open, self-hosted control plane for LLM traffic.
 Usage: tollgate [start] [options]       run the gateway (default)
        tollgate migrate [options]       bring the database's schema up to date, then exit
        tollgate doctor [--production]   explain what is wrong with this environment, in sentences
+       tollgate secrets rotate [--check]  seal stored secrets anew; --check only looks
        tollgate config check FILE       list everything in a proxy_config.yaml that is wrong or not there yet
 
 Options (environment variable):
@@ -19,7 +20,8 @@ Options (environment variable):
   --help, --version
 
 Stores: DATABASE_URL (default: an embedded PostgreSQL), REDIS_URL.
-Keys:   LITELLM_MASTER_KEY (default: one is made on first start and kept in the data directory).
+Keys:   LITELLM_MASTER_KEY (default: one is made on first start and kept in the data directory),
+        LITELLM_SALT_KEY (seals stored secrets; a kept one on the embedded store, needed with DATABASE_URL).
 `;
 
 export interface CommandOptions {
@@ -29,6 +31,7 @@ export interface CommandOptions {
   readonly 'data-dir'?: string;
   readonly role?: string;
   readonly production?: boolean;
+  readonly check?: boolean;
 }
 
 /** Runs one command of the CLI; resolves with the exit code (0 fine, 1 failed, 2 wrong usage) once there is nothing left to do. */
@@ -45,6 +48,7 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
         'data-dir': { type: 'string' },
         role: { type: 'string' },
         production: { type: 'boolean' },
+        check: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
         version: { type: 'boolean', short: 'v' },
       },
@@ -78,6 +82,9 @@ async function dispatch(command: string, rest: readonly string[], options: Comma
     case 'doctor':
       if (rest.length > 0) return usage(`${command} takes no argument: ${rest.join(' ')}`);
       return WITHOUT_ARGUMENTS[command](options);
+    case 'secrets':
+      if (rest.length !== 1 || rest[0] !== 'rotate') return usage('secrets takes one action: rotate');
+      return (await import('./secrets.js')).rotate(options);
     case 'config': {
       const [action, file] = rest;
       if (action !== 'check' || file === undefined || rest.length > 2)

@@ -94,6 +94,10 @@ export function assemble(parts: Ingredients, findings: Findings): Omit<ConfigTre
       cwd,
       findings,
     ),
+    secrets: {
+      ...readSecret('saltKey', environment.get('LITELLM_SALT_KEY')),
+      ...readSecret('previousSaltKey', environment.get('LITELLM_SALT_KEY_PREVIOUS')),
+    },
     models,
     environment: (name) => environment.get(name),
     router: readRouter(sections, findings),
@@ -138,6 +142,13 @@ export function assemble(parts: Ingredients, findings: Findings): Omit<ConfigTre
 
 function defined<Name extends string>(name: Name, value: string | undefined): Partial<Record<Name, string>> {
   return value === undefined ? {} : ({ [name]: value } as Record<Name, string>);
+}
+
+function readSecret<Name extends string>(
+  name: Name,
+  text: string | undefined,
+): Partial<Record<Name, Secret>> {
+  return text === undefined ? {} : ({ [name]: new Secret(text.trim()) } as Record<Name, Secret>);
 }
 
 function readPort(flags: ConfigFlags, environment: Environment, findings: Findings): number {

@@ -6,6 +6,8 @@ import { Changes } from './changes.js';
 import { createDataSource } from './data-source.js';
 import { DatabaseHealth } from './database-health.js';
 import { directClient, resolveConnection } from './connect.js';
+import { type EncryptionKeyOptions, EncryptionKeySource } from './secrets/encryption-key-source.js';
+import { SecretColumns } from './secrets/secret-columns.js';
 import { cutConnections } from './pool-connections.js';
 
 /** On a connection of its own. */
@@ -26,10 +28,12 @@ export interface DatabaseModuleOptions {
   readonly directUrl?: Secret;
   readonly poolSize?: number;
   readonly applicationName?: string;
+  /** Where the key of secrets at rest comes from; without one, nothing secret can be stored. */
+  readonly encryptionKey?: EncryptionKeyOptions;
 }
 
 /**
- * Provides the open `DataSource`, `Changes` (following) and `DatabaseHealth` (warm) to every module. The schema must be
+ * Provides the open `DataSource`, `Changes` (following), `DatabaseHealth` (warm) and `SecretColumns` to every module. The schema must be
  * up to date before (`migrate`). Closed in Nest's last shutdown phase, so that everybody else's shutdown hooks still
  * have a database.
  */
@@ -61,6 +65,10 @@ export class DatabaseModule implements OnApplicationShutdown {
           },
         },
         {
+          provide: SecretColumns,
+          useFactory: () => new SecretColumns(new EncryptionKeySource(options.encryptionKey ?? {})),
+        },
+        {
           provide: DatabaseHealth,
           inject: [DataSource, Logger],
           useFactory: async (dataSource: DataSource, logger: Logger) => {
@@ -73,7 +81,7 @@ export class DatabaseModule implements OnApplicationShutdown {
           },
         },
       ],
-      exports: [DataSource, Changes, DatabaseHealth],
+      exports: [DataSource, Changes, DatabaseHealth, SecretColumns],
     };
   }
 

@@ -239,6 +239,6 @@ export const UNBUILT_GENERAL_SETTINGS: UnbuiltSettings = new Map([
     user_url_validation: 'The gateway fetches no URL that a caller names.',
     user_url_allowed_hosts: 'The gateway fetches no URL that a caller names.',
     database_type: 'The store is PostgreSQL.',
-    salt_key: 'Set LITELLM_SALT_KEY in the environment; nothing is encrypted with it yet.',
+    salt_key: 'Set LITELLM_SALT_KEY in the environment: beside what it seals it would protect nothing.',
   }),
 ]);
