@@ -2,6 +2,7 @@ import { type DynamicModule, Global, Module, type Type } from '@nestjs/common';
 import { AdminModule, ProbesModule } from '#apps/admin';
 import { ProxyModule } from '#apps/proxy';
 import { WorkerModule } from '#apps/worker';
+import { InstallationKey } from '#libs/audit';
 import { AuthenticationEvents, AuthModule, ChangeFeed, PrincipalPreparation, PublicRoutes } from '#libs/auth';
 import { BudgetModule, Budgets } from '#libs/budget';
 import { Config } from '#libs/config';
@@ -43,6 +44,10 @@ class PlatformModule {
       providers: [
         { provide: Config, useValue: config },
         { provide: Clock, useClass: SystemClock },
+        {
+          provide: InstallationKey,
+          useFactory: () => InstallationKey.open(config.secrets.saltKey, config.server.dataDir),
+        },
         { provide: Build, useFactory: (): Build => ({ version: productVersion() }) },
         {
           provide: Cors,
@@ -61,7 +66,7 @@ class PlatformModule {
         },
       ],
       exports: [
-        Config, Clock, Build, Cors, Draining, ChangeFeed, PublicRoutes, AuthenticationEvents, PrincipalPreparation,
+        Config, Clock, InstallationKey, Build, Cors, Draining, ChangeFeed, PublicRoutes, AuthenticationEvents, PrincipalPreparation,
         TenancyModule, RbacModule,
       ], // prettier-ignore
     };

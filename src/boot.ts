@@ -1,13 +1,14 @@
 import 'reflect-metadata';
+import { hostname } from 'node:os';
 import { type INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { HotLane } from '#apps/proxy';
 import { AuthenticationGuard, MasterKey, PrincipalPreparation } from '#libs/auth';
 import { SpendLedger } from '#libs/budget';
 import { type Config, secretsOf } from '#libs/config';
-import { SingletonLock } from '#libs/database';
+import { Changes, SingletonLock } from '#libs/database';
 import { callId, Cors, FastExpressAdapter, GatewayErrorFilter, jsonBody, securityHeaders } from '#libs/http';
-import type { Secret } from '#libs/kernel';
+import { newId, type Secret } from '#libs/kernel';
 import { assertEveryRouteDeclared, GateGuard, PolicyGuard } from '#libs/rbac';
 import { Catalogue } from '#libs/routing';
 import { createLogger, type Logger, ProcessSink, registerSecret } from '#libs/telemetry';
@@ -46,6 +47,8 @@ export async function boot(asked: Config, roleText: string | undefined): Promise
     const app = await createApp({ config, databaseUrl, encryptionKey, logger, sink, role });
     app.get(SpendLedger).onLost(() => shutdown.begin(1));
     shutdown.guard(app, () => Promise.all([lock?.release(), store.close()]));
+    if (role !== 'worker')
+      await app.get(Changes).register({ incarnation: newId('inc'), role, host: hostname() });
     await app.listen(config.server.port, config.server.host);
     sink.write(greeting(config, await urlOf(app), store.description));
     return { ended: shutdown.ended };

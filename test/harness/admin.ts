@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { type CanActivate, type ExecutionContext, Global, Module } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, NestFactory } from '@nestjs/core';
 import { AdminModule, ProbesModule } from '#apps/admin';
+import { InstallationKey } from '#libs/audit';
 import { SpendLedger } from '#libs/budget';
 import { Config } from '#libs/config';
 import { Changes, DatabaseHealth } from '#libs/database';
@@ -12,7 +13,7 @@ import { Logger, Metrics } from '#libs/telemetry';
 import express from 'express';
 import { DataSource } from 'typeorm';
 import { createTestDatabase, silentLogger, type TestDatabase } from './postgres.js';
-import { admin, StatedSpend } from './tenancy.js';
+import { admin, StatedSpend, TEST_INSTALLATION } from './tenancy.js';
 
 /** Tests look into answers freely: a member that is not there fails the expectation. */
 // oxlint-disable-next-line typescript/no-explicit-any
@@ -50,6 +51,7 @@ export async function startAdmin(database?: TestDatabase) {
     { provide: Changes, useValue: new Changes({ directUrl: test.url }, silentLogger) },
     { provide: DatabaseHealth, useValue: { state: () => 'connected', isWarm: () => true } },
     { provide: Draining, useValue: state },
+    { provide: InstallationKey, useValue: TEST_INSTALLATION },
     { provide: Logger, useValue: silentLogger },
     { provide: Metrics, useValue: new Metrics({ processMetrics: false }) },
     { provide: SpendReader, useValue: spend },

@@ -1,1 +1,4 @@
-export { type Actor, auditCopy, type ChangeAction, recordChange } from './record-change.js';
+export { AuditModule } from './audit.module.js';
+export { type AuditAction, type AuditEntry, AuditTrail, NOBODY } from './audit-trail.js';
+export { InstallationKey } from './installation-key.js';
+export type { Actor, Chain } from './record.js';

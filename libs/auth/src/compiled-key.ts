@@ -27,8 +27,8 @@ export class CompiledKey {
   isRefreshing = false;
   #isCurrent = true;
 
-  constructor(record: KeyRecord, config: Config, verifiedMs: number) {
-    this.principal = compilePrincipal(record, config, () => this.#isCurrent);
+  constructor(record: KeyRecord, config: Config, verifiedMs: number, isFenced: () => boolean = () => false) {
+    this.principal = compilePrincipal(record, config, () => this.#isCurrent && !isFenced());
     this.standing = standingOf(record);
     this.dependencies = dependenciesOf(record, config);
     this.fingerprint = fingerprintOf(this.principal, this.standing);

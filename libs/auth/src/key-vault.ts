@@ -60,6 +60,8 @@ export class KeyVault {
 
   /** The key with this SHA-256, or undefined when there is none. A value at hand is returned as such, without a promise. */
   find(hash: string): CompiledKey | undefined | Promise<CompiledKey | undefined> {
+    if (this.#isFenced())
+      throw unavailable('this process hears of no changes, and what it knows may be revoked');
     const known = this.#cache.get(hash);
     const nowMs = this.clock.monotonicMs();
     if (known === undefined) return this.#wasRefused(hash, nowMs) ? undefined : this.#ask(hash);
@@ -75,6 +77,8 @@ export class KeyVault {
   get size(): number {
     return this.#cache.size;
   }
+
+  readonly #isFenced = (): boolean => this.feed.isFenced?.() === true;
 
   #recheck(hash: string, known: CompiledKey, nowMs: number): CompiledKey | Promise<CompiledKey | undefined> {
     const { keyCacheTtlMs } = this.config.auth;
@@ -125,7 +129,7 @@ export class KeyVault {
   }
 
   async #fill(hash: string, record: KeyRecord, question: Question): Promise<Outcome> {
-    const fresh = new CompiledKey(record, this.config, question.askedMs);
+    const fresh = new CompiledKey(record, this.config, question.askedMs, this.#isFenced);
     const isKnown = this.#cache.peek(hash)?.fingerprint === fresh.fingerprint;
     if (!isKnown && fresh.standing === 'good') await this.#prepare(fresh.principal);
     return hasChanged(question, [`key_hash:${hash}`, ...fresh.dependencies])

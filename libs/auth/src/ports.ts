@@ -14,6 +14,8 @@ export abstract class ChangeFeed {
   abstract subscribe(listener: ChangeListener): unknown;
   /** `live`: in step. `lagging`: connected, not caught up. `down`: not connected. */
   abstract state(): 'live' | 'lagging' | 'down';
+  /** Whether this process was out of step for so long that it may serve nobody until it is in step again. */
+  isFenced?(): boolean;
 }
 
 /** Who listens to sign-ins and refusals: the log, the metrics, the detector of suspicious activity. Called once per request; must not throw and must be cheap. */

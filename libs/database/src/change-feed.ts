@@ -3,6 +3,7 @@ import type { Logger } from '#libs/telemetry';
 import type pg from 'pg';
 import type { Change, ChangeMark, ChangeNoun } from './change.js';
 import { directClient, resolveConnection } from './connect.js';
+import { type Replica, ReplicaLease } from './replica.js';
 
 export interface ChangeFeedOptions {
   /** A direct connection to the primary: a pooler in transaction mode would swallow LISTEN. */
@@ -60,6 +61,7 @@ export class ChangeFeed {
   private rung = false;
   private stopped = false;
   private timer: NodeJS.Timeout | undefined;
+  private lease: ReplicaLease | undefined;
   private reconnectMs = RECONNECT_FIRST_MS;
 
   constructor(
@@ -77,7 +79,25 @@ export class ChangeFeed {
     clearTimeout(this.timer);
     const client = this.client;
     this.client = undefined;
+    if (client) await this.lease?.giveUp(client).catch(() => undefined);
     await client?.end().catch(() => undefined);
+  }
+
+  /** From now on this process is waited for when rights are taken away. Throws when it cannot be made known: then it must not serve. */
+  async register(replica: Replica): Promise<void> {
+    const { client } = this;
+    if (client === undefined || this.watermark === undefined) throw new Error('the changes are not followed');
+    this.lease = new ReplicaLease(replica);
+    await this.renew(client);
+  }
+
+  get incarnation(): string | undefined {
+    return this.lease?.incarnation;
+  }
+
+  /** Until when this process may serve what it has cached, on the clock of `performance.now()`; for ever when it was never registered. */
+  get servesUntilMs(): number {
+    return this.lease?.untilMs ?? Number.POSITIVE_INFINITY;
   }
 
   state(): 'live' | 'lagging' | 'down' {
@@ -106,6 +126,8 @@ export class ChangeFeed {
     this.generation += 1;
     try {
       await client.connect();
+      // A lease that is renewed every second need not survive a crash of the server.
+      await client.query('SET synchronous_commit = off');
       await client.query('LISTEN tollgate_changes');
       await this.readOnce(client);
     } catch (error) {
@@ -155,6 +177,12 @@ export class ChangeFeed {
     this.apply(rows, BigInt(first.xmin), BigInt(first.floor ?? 0));
     this.lastReadAt = performance.now();
     this.listener.onRead();
+    await this.renew(client);
+  }
+
+  private async renew(client: pg.Client): Promise<void> {
+    if (this.stopped || this.watermark === undefined) return;
+    await this.lease?.renew(client, this.watermark, [...this.delivered.keys()]);
   }
 
   private apply(rows: readonly ReadRow[], xmin: bigint, deletedBelow: bigint): void {

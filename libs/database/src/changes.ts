@@ -2,9 +2,13 @@ import type { Logger } from '#libs/telemetry';
 import type { EntityManager } from 'typeorm';
 import type { ChangeMark, ChangeNoun, ChangeSubscriber } from './change.js';
 import { ChangeFeed, type ChangeFeedOptions } from './change-feed.js';
+import { type Replica, type RevocationReceipt, waitForOthers } from './replica.js';
 
 /** How long a writer waits for its own process to notice, before it answers anyway. */
 const OWN_ECHO_MS = 2_000;
+
+/** After an outage of the store a process gets this long to come into step before it is fenced. */
+const CATCH_UP_MS = 3_000;
 
 /**
  * What makes revocation quick: every admin write says what it touched, in its own transaction, and every process drops
@@ -15,6 +19,8 @@ export class Changes {
   private readonly subscribers = new Set<ChangeSubscriber>();
   private readonly waiting = new Set<() => void>();
   private feed: ChangeFeed | undefined;
+  private isStoreAway: () => boolean = () => false;
+  private storeAwayMs = Number.NEGATIVE_INFINITY;
 
   constructor(
     private readonly options: ChangeFeedOptions,
@@ -96,6 +102,36 @@ export class Changes {
       const timer = setTimeout(() => finish(false), timeoutMs);
       this.waiting.add(check);
     });
+  }
+
+  /** Makes this process known as one that serves: call it before the first request. Throws when the store does not take it. */
+  async register(replica: Replica): Promise<void> {
+    if (!this.feed) throw new Error('changes were not started');
+    await this.feed.register(replica);
+  }
+
+  /** How to learn that the store as such is away: then nobody can take rights away, and what is cached may be served on. */
+  knowOutagesFrom(isStoreAway: () => boolean): void {
+    this.isStoreAway = isStoreAway;
+  }
+
+  /**
+   * Whether this process has not followed for a whole lease although the store is there: whoever took a right away since was told
+   * that it refuses everybody, so it must. Costs a comparison.
+   */
+  isFenced(): boolean {
+    const nowMs = performance.now();
+    if (this.feed === undefined || nowMs <= this.feed.servesUntilMs) return false;
+    if (this.isStoreAway()) this.storeAwayMs = nowMs;
+    return nowMs - this.storeAwayMs > CATCH_UP_MS;
+  }
+
+  /** After the commit of a change that takes rights away: waits until no replica serves by what it was before. Never throws. */
+  waitForReplicas(
+    database: Parameters<typeof waitForOthers>[0],
+    mark: ChangeMark,
+  ): Promise<RevocationReceipt> {
+    return waitForOthers(database, this.feed?.incarnation, mark);
   }
 
   private tell(say: (subscriber: ChangeSubscriber) => void): void {

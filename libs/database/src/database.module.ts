@@ -70,13 +70,14 @@ export class DatabaseModule implements OnApplicationShutdown {
         },
         {
           provide: DatabaseHealth,
-          inject: [DataSource, Logger],
-          useFactory: async (dataSource: DataSource, logger: Logger) => {
+          inject: [DataSource, Logger, Changes],
+          useFactory: async (dataSource: DataSource, logger: Logger, changes: Changes) => {
             const health = new DatabaseHealth(dataSource, logger, undefined, {
               answers: () => answersOnce(options.url),
               cut: () => cutConnections(dataSource),
             });
             await health.start();
+            changes.knowOutagesFrom(() => !health.isReachable());
             return health;
           },
         },

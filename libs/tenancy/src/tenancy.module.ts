@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { AuditModule } from '#libs/audit';
 import { CallerDirectory } from './caller-directory.js';
 import { KeyCatalogue } from './key-catalogue.js';
 import { KeyDirectory } from './key-directory.js';
@@ -7,8 +8,9 @@ import { Teams } from './teams.js';
 import { Transactions } from './transactions.js';
 import { Users } from './users.js';
 
-/** Needs `DataSource`, `Changes`, `Clock` and a `SpendReader` from whoever assembles the product. */
+/** Needs `DataSource`, `Changes`, `Clock`, `InstallationKey` and a `SpendReader` from whoever assembles the product. */
 @Module({
+  imports: [AuditModule],
   providers: [CallerDirectory, KeyCatalogue, KeyDirectory, Keys, Teams, Transactions, Users],
   exports: [CallerDirectory, KeyCatalogue, KeyDirectory, Keys, Teams, Users],
 })

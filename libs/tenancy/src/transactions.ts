@@ -1,6 +1,12 @@
 import { Injectable } from '@nestjs/common';
-import { type Actor, type ChangeAction, recordChange } from '#libs/audit';
-import { type ChangeMark, Changes, withTransaction } from '#libs/database';
+import { type Actor, type AuditAction, AuditTrail } from '#libs/audit';
+import {
+  type ChangeMark,
+  type ChangeNoun,
+  Changes,
+  type RevocationReceipt,
+  withTransaction,
+} from '#libs/database';
 import type { Principal } from '#libs/kernel';
 import { DataSource, type EntityManager } from 'typeorm';
 import { makerOf } from './authority.js';
@@ -10,9 +16,15 @@ export interface Author {
   readonly principal: Principal;
   readonly ip: string | null;
   readonly requestId: string | null;
+  /** Told, before the change returns, that every replica knows of it: when rights may have been taken away. */
+  readonly onRevoked?: (receipt: RevocationReceipt) => void;
 }
 
-export type Noun = 'key' | 'user' | 'team' | 'model' | 'credential' | 'access_group' | 'config';
+/** What can be changed: whatever a change can be published of. */
+export type Noun = Exclude<ChangeNoun, 'key_hash'>;
+
+/** These give, or take nothing away: nobody has to wait until the last replica knows. */
+const HARMLESS: ReadonlySet<AuditAction> = new Set(['created', 'unblocked', 'read', 'used', 'exported']);
 
 export interface RowChange {
   readonly before: object | null;
@@ -24,6 +36,7 @@ export interface RowChange {
 /** A change under way: its rows, its audit records and its notifications are one transaction. */
 export class Transaction {
   readonly #actor: Actor;
+  #revokes = false;
   readonly #published: {
     readonly noun: Noun | 'key_hash';
     readonly id: string;
@@ -34,6 +47,7 @@ export class Transaction {
     readonly manager: EntityManager,
     author: Author,
     private readonly changes: Changes,
+    private readonly audit: AuditTrail,
   ) {
     this.#actor = {
       userId: makerOf(author.principal),
@@ -44,10 +58,22 @@ export class Transaction {
   }
 
   /** Records one row's change; at commit every process is told to forget what it knows of it. */
-  async record(action: ChangeAction, noun: Noun, id: string, change: RowChange): Promise<void> {
-    await recordChange(this.manager, this.#actor, action, noun, id, change.before, change.after);
+  async record(action: AuditAction, noun: Noun, id: string, change: RowChange): Promise<void> {
+    await this.note(action, noun, id, change);
     await this.#publish(noun, id);
     for (const hash of change.hashes ?? []) await this.#publish('key_hash', hash);
+    if (!HARMLESS.has(action)) this.#revokes = true;
+  }
+
+  /** Only the audit record: of what concerns no cache, such as a secret that was read. */
+  async note(action: AuditAction, noun: string, id: string, change: RowChange): Promise<void> {
+    const { before, after } = change;
+    await this.audit.record(this.manager, { actor: this.#actor, action, noun, nounId: id, before, after });
+  }
+
+  /** Whether somebody may be able to do less than before. */
+  get revokes(): boolean {
+    return this.#revokes;
   }
 
   /** After the commit: this process forgets at once, also while it hears of no changes. Returns the last one's mark. */
@@ -67,22 +93,26 @@ export class Transactions {
   constructor(
     private readonly database: DataSource,
     private readonly changes: Changes,
+    private readonly audit: AuditTrail,
   ) {}
 
   /**
-   * Runs `work` in one transaction and, once committed, waits a moment until this process has dropped what it had cached
-   * of the rows: whoever blocks a key and is answered will not see this process accept it again. Throws what `work` throws, with nothing
-   * changed.
+   * Runs `work` in one transaction and, once committed, waits until this process has dropped what it had cached of the
+   * rows; when access may have been taken away, until every replica has, or serves nobody: whoever blocks a key and is
+   * answered will not see it accepted again. Throws what `work` throws, with nothing changed.
    */
   async run<T>(author: Author, work: (transaction: Transaction) => Promise<T>): Promise<T> {
     let transaction: Transaction | undefined;
     const result = await withTransaction(this.database, author.principal, async (manager) => {
-      transaction = new Transaction(manager, author, this.changes);
+      transaction = new Transaction(manager, author, this.changes, this.audit);
       return work(transaction);
     });
     const mark = transaction?.applyHere();
     // While notifications are down nobody would ever be told; the write is committed all the same.
-    if (mark !== undefined && this.changes.state() !== 'down') await this.changes.waitUntilApplied(mark);
+    if (mark === undefined) return result;
+    const here = this.changes.state() === 'down' ? undefined : this.changes.waitUntilApplied(mark);
+    if (transaction?.revokes) author.onRevoked?.(await this.changes.waitForReplicas(this.database, mark));
+    await here;
     return result;
   }
 }

@@ -6,6 +6,7 @@ import type { Author } from '#libs/tenancy';
 import type { Request, Response } from 'express';
 import { catchError, type Observable, tap } from 'rxjs';
 import { isOutage } from './outage.js';
+import { receiptText } from './receipt.js';
 
 const AUTHORS = new WeakMap<object, Author>();
 const IGNORED = new WeakMap<object, readonly string[]>();
@@ -38,7 +39,12 @@ export class AdminCalls implements NestInterceptor {
       Array.isArray(forwarded) ? forwarded.join(',') : forwarded,
     );
     const requestId = response.getHeader('x-litellm-call-id');
-    return { principal, ip: address ?? null, requestId: typeof requestId === 'string' ? requestId : null };
+    return {
+      principal,
+      ip: address ?? null,
+      requestId: typeof requestId === 'string' ? requestId : null,
+      onRevoked: (receipt) => response.setHeader('x-tollgate-revocation', receiptText(receipt)),
+    };
   }
 
   #logIgnored(request: Request): void {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { auditCopy } from './record-change.js';
+import { auditCopy } from './audit-copy.js';
 
 /** The audit trail is read by more people than the tables are: a secret copied into it would be a leak that lasts. */
 describe('the copy of a row in the audit trail', () => {
