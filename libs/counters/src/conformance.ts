@@ -275,7 +275,7 @@ class History {
   expectWindowsKept(): void {
     for (const { atMs: from, admission } of this.#admitted) {
       for (const { claim } of admission.standings) {
-        if (claim.kind !== 'window') continue;
+        if (claim.kind === 'gauge') continue;
         const total = this.#admitted
           .filter(({ atMs }) => atMs >= from && atMs < from + WINDOW_MS)
           .filter((other) => other.admission.standings.some((standing) => standing.claim.key === claim.key))

@@ -4,7 +4,7 @@ import type { Claim } from './counters.js';
 import { Gauge } from './gauge.js';
 import { SlidingWindow } from './sliding-window.js';
 import { Sweep } from './sweep.js';
-import { GaugeTake, stretch, type Take, WindowTake } from './take.js';
+import { GaugeTake, PoolTake, stretch, type Take, WindowTake } from './take.js';
 
 /** The limits' part of one request, looked up but not yet taken. */
 export interface Takes {
@@ -39,6 +39,9 @@ export class CounterTable {
         if (claim.atLeast !== undefined) (elastic ??= []).push(take);
       } else if (claim.kind === 'gauge') {
         list.push(new GaugeTake(claim, this.#gaugeOf(claim.key)));
+      } else if (claim.kind === 'pool') {
+        const { key, poolKey, windowMs } = claim;
+        list.push(new PoolTake(claim, this.#windowOf(key, windowMs), this.#windowOf(poolKey, windowMs)));
       }
     }
     return { list, elasticAmount: elastic && stretch(elastic, nowMs) };

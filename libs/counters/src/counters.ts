@@ -49,7 +49,36 @@ export interface MoneyClaim {
   readonly periodEndsAtMs?: number;
 }
 
-export type Claim = WindowClaim | GaugeClaim | MoneyClaim;
+/**
+ * Takes `amount` from a sliding window that classes of callers share, and counts it for the caller's class in a window of
+ * its own. With `total` and `pool` as they stand in the one atomic step, and `amount` added (hard-parts 7):
+ *
+ * 1. `total > limit` refuses. 2. `total <= freeUntil` admits: below saturation nobody's class matters. 3. `pool <= share`
+ * admits. 4. Else refuses. What a class borrowed while it was free is not clawed back.
+ *
+ * Admitted, both windows take `amount`; both settle in the cell that admitted them.
+ */
+export interface PoolClaim {
+  readonly kind: 'pool';
+  /** Names the shared window, which is an ordinary one. */
+  readonly key: string;
+  /** Names the class's own window. */
+  readonly poolKey: string;
+  readonly scope: Scope;
+  /** The class, for headers and messages. */
+  readonly pool: string;
+  readonly measure: Measure;
+  readonly limit: number;
+  /** Whole, at most `limit`. */
+  readonly freeUntil: number;
+  /** Whole: what the class is promised once the window is fuller than `freeUntil`. */
+  readonly share: number;
+  readonly windowMs: number;
+  /** A whole number, at least 0. */
+  readonly amount: number;
+}
+
+export type Claim = WindowClaim | GaugeClaim | MoneyClaim | PoolClaim;
 
 export interface AdmissionRequest {
   /** Unique per attempt to be admitted; the same id asked twice gets the same verdict and is taken once. */
@@ -63,8 +92,11 @@ export interface AdmissionRequest {
 
 /** Where one claim stands right after admission, for `x-ratelimit-*` headers. Money is not in it. */
 export interface Standing {
-  readonly claim: WindowClaim | GaugeClaim;
+  readonly claim: WindowClaim | GaugeClaim | PoolClaim;
+  /** Of a pool claim: what remains of the shared window. */
   readonly remaining: number;
+  /** Of a pool claim only: what the class may still take, were the shared window full up to `freeUntil`. */
+  readonly poolRemaining?: number;
 }
 
 export interface Admission {
@@ -85,6 +117,8 @@ export interface RefusedClaim {
   readonly reason: 'over' | 'busy';
   /** What stands against the limit now: window amount, slots in use, or settled nano-dollars. */
   readonly current: number | NanoUsd;
+  /** Of a pool claim only: what stands in the class's own window. */
+  readonly poolCurrent?: number;
   /** When the same claim would pass if nobody else came; absent when time alone does not help (a budget that never resets). */
   readonly retryAfterMs?: number;
 }

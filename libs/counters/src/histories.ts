@@ -17,6 +17,7 @@ export const WINDOW_MS = 6_000;
 export const CAPS: Readonly<Record<string, bigint>> = { 'money:a': 1_000n, 'money:b': 1_500n };
 
 const scope = PROXY_SCOPE;
+const SHARES = { first: 3, second: 2, rest: 0 } as const;
 
 /** Few counters with low limits, so that every history meets them all. */
 const claims = fc
@@ -24,13 +25,14 @@ const claims = fc
     a: fc.boolean(),
     b: fc.boolean(),
     slots: fc.boolean(),
+    pool: fc.option(fc.constantFrom('first', 'second', 'rest'), { nil: undefined }),
     isElastic: fc.boolean(),
     tokens: fc.option(fc.integer({ min: 0, max: 110 }), { nil: undefined }),
     money: fc.constantFrom('none', 'a', 'b', 'both'),
     full: fc.integer({ min: 0, max: 1_200 }),
     minPercent: fc.integer({ min: 0, max: 120 }),
   })
-  .map(({ a, b, slots, isElastic, tokens, money, full, minPercent }): Claim[] => {
+  .map(({ a, b, slots, pool, isElastic, tokens, money, full, minPercent }): Claim[] => {
     const list: Claim[] = [];
     const windowMs = WINDOW_MS;
     if (a)
@@ -71,6 +73,20 @@ const claims = fc
         });
       }
     }
+    if (pool !== undefined)
+      list.push({
+        kind: 'pool',
+        key: 'pool',
+        poolKey: `pool:${pool}`,
+        scope,
+        pool,
+        measure: 'requests',
+        limit: 5,
+        freeUntil: 3,
+        share: SHARES[pool],
+        windowMs,
+        amount: 1,
+      });
     if (slots) list.push({ kind: 'gauge', key: 'slots', scope, limit: 3 });
     const fullNanoUsd = BigInt(full);
     const minNanoUsd = (fullNanoUsd * BigInt(minPercent)) / 100n;

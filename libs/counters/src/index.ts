@@ -6,6 +6,7 @@ export {
   type GaugeClaim,
   type Measure,
   type MoneyClaim,
+  type PoolClaim,
   type Refusal,
   type RefusedClaim,
   type Settlement,

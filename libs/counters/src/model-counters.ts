@@ -3,6 +3,7 @@ import type {
   Claim,
   GaugeClaim,
   MoneyClaim,
+  PoolClaim,
   Refusal,
   Settlement,
   WindowClaim,
@@ -54,7 +55,7 @@ interface Event {
 
 interface Live {
   readonly asked: Asked;
-  readonly events: readonly { readonly event: Event; readonly claim: WindowClaim }[];
+  readonly events: readonly { readonly event: Event; readonly claim: WindowClaim | PoolClaim }[];
   granted: bigint;
 }
 
@@ -227,16 +228,27 @@ export class ModelCounters {
         `${claim.key} over at ${this.#totalOf(claim)} retry ${String(this.#windowRetry(claim, amountOf(claim)))}`,
       );
     }
+    const pools = asked.claims.filter((claim) => claim.kind === 'pool');
+    for (const claim of pools)
+      if (!this.#fits(claim, this.nowMs))
+        refused.push(`${claim.key} over at ${this.#totalOf(claim)} retry ${String(this.#poolRetry(claim))}`);
     const gauges = asked.claims.filter((claim) => claim.kind === 'gauge');
     for (const claim of gauges)
       if (this.#slotsOf(claim) + 1 > claim.limit)
         refused.push(`${claim.key} over at ${this.#slotsOf(claim)}`);
     if (refused.length > 0) return { refused: refused.sort() };
     if (money.contended.length > 0) return undefined;
-    const events = windows.map((claim) => ({
+    const taken = (claim: WindowClaim | PoolClaim, key: string, amount: number) => ({
       claim,
-      event: { key: claim.key, atMs: this.nowMs, amount: amountOf(claim) },
-    }));
+      event: { key, atMs: this.nowMs, amount },
+    });
+    const events = [
+      ...windows.map((claim) => taken(claim, claim.key, amountOf(claim))),
+      ...pools.flatMap((claim) => [
+        taken(claim, claim.key, claim.amount),
+        taken(claim, claim.poolKey, claim.amount),
+      ]),
+    ];
     this.#events.push(...events.map(({ event }) => event));
     this.#live.set(asked.id, { asked, events, granted: money.grant });
     const full = moneyOf(asked)
@@ -245,7 +257,7 @@ export class ModelCounters {
     const remaining = asked.claims.flatMap((claim) =>
       claim.kind === 'money'
         ? []
-        : [claim.limit - (claim.kind === 'window' ? this.#totalOf(claim) : this.#slotsOf(claim))],
+        : [claim.limit - (claim.kind === 'gauge' ? this.#slotsOf(claim) : this.#totalOf(claim))],
     );
     return { granted: money.grant, clamped: money.grant < full, elastic, remaining };
   }
@@ -254,7 +266,21 @@ export class ModelCounters {
     return { refused: keys.map((key) => `${key} busy at ${this.#settledOf(key)}`).sort() };
   }
 
-  #totalOf(claim: WindowClaim, nowMs = this.nowMs): number {
+  #fits(claim: PoolClaim, nowMs: number): boolean {
+    const total = this.#totalOf(claim, nowMs) + claim.amount;
+    const pool = this.#totalOf({ ...claim, key: claim.poolKey }, nowMs) + claim.amount;
+    return total <= claim.limit && (total <= claim.freeUntil || pool <= claim.share);
+  }
+
+  #poolRetry(claim: PoolClaim): number | undefined {
+    if (claim.amount > claim.limit || claim.amount > Math.max(claim.freeUntil, claim.share)) return undefined;
+    const cellMs = claim.windowMs / 120;
+    let atMs = this.nowMs;
+    while (!this.#fits(claim, atMs)) atMs = (Math.floor(atMs / cellMs) + 1) * cellMs;
+    return atMs - this.nowMs;
+  }
+
+  #totalOf(claim: Pick<WindowClaim, 'key' | 'windowMs'>, nowMs = this.nowMs): number {
     const cellMs = claim.windowMs / 120;
     return this.#events
       .filter(

@@ -1,5 +1,13 @@
 import { GatewayError } from '#libs/kernel';
-import type { GaugeClaim, Measure, RefusedClaim, Settlement, Standing, WindowClaim } from './counters.js';
+import type {
+  GaugeClaim,
+  Measure,
+  PoolClaim,
+  RefusedClaim,
+  Settlement,
+  Standing,
+  WindowClaim,
+} from './counters.js';
 import type { Gauge } from './gauge.js';
 import { MAX_AMOUNT, type SlidingWindow } from './sliding-window.js';
 
@@ -25,11 +33,8 @@ export class WindowTake implements Take {
     window: SlidingWindow,
   ) {
     const { amount, atLeast = 0 } = claim;
-    if (!isWhole(amount) || !isWhole(atLeast) || window.windowMs !== claim.windowMs) {
-      throw new GatewayError('internal.unexpected', 'The request could not be measured.', {
-        internal: `claim on ${claim.key}: ${atLeast} to ${amount} per ${claim.windowMs} ms cannot be taken from a window of ${window.windowMs} ms`,
-      });
-    }
+    if (!isWhole(amount) || !isWhole(atLeast) || window.windowMs !== claim.windowMs)
+      throw unmeasurable(claim.key, amount, claim.windowMs);
     this.#window = window;
     this.#amount = claim.amount;
     this.#limit = Math.min(claim.limit, MAX_AMOUNT);
@@ -115,6 +120,77 @@ export class GaugeTake implements Take {
   }
 }
 
+/** A shared window and a class's own, taken together. */
+export class PoolTake implements Take {
+  remaining = 0;
+  poolRemaining = 0;
+  #totalCell = -1;
+  #poolCell = -1;
+
+  constructor(
+    readonly claim: PoolClaim,
+    private readonly total: SlidingWindow,
+    private readonly pool: SlidingWindow,
+  ) {
+    const { key, amount, windowMs } = claim;
+    if (!isWhole(amount) || total.windowMs !== windowMs || pool.windowMs !== windowMs)
+      throw unmeasurable(key, amount, windowMs);
+  }
+
+  tryTake(nowMs: number): boolean {
+    const { amount, limit, freeUntil, share } = this.claim;
+    const total = this.total.totalAt(nowMs) + amount;
+    const pool = this.pool.totalAt(nowMs) + amount;
+    // Written so that limits that are no numbers refuse.
+    if (!(total <= limit) || !(total <= freeUntil || pool <= share)) return false;
+    this.#totalCell = this.total.add(nowMs, amount);
+    this.#poolCell = this.pool.add(nowMs, amount);
+    this.remaining = limit - total;
+    this.poolRemaining = Math.max(0, share - pool);
+    return true;
+  }
+
+  undo(): void {
+    if (this.#totalCell >= 0) this.#change(-this.claim.amount);
+    this.#totalCell = -1;
+    this.#poolCell = -1;
+  }
+
+  /** It passes when the whole has room, and either the whole is below saturation or the class below its share. */
+  refusal(nowMs: number): RefusedClaim {
+    const { claim, total, pool } = this;
+    const { amount, limit, freeUntil, share } = claim;
+    const whole = total.retryAfterMs(nowMs, amount, limit);
+    const either = sooner(
+      total.retryAfterMs(nowMs, amount, freeUntil),
+      pool.retryAfterMs(nowMs, amount, share),
+    );
+    return {
+      claim,
+      reason: 'over',
+      current: total.totalAt(nowMs),
+      poolCurrent: pool.totalAt(nowMs),
+      ...(whole !== undefined && either !== undefined && { retryAfterMs: Math.max(whole, either) }),
+    };
+  }
+
+  settle(used: Settlement): void {
+    const actual = usedOf(this.claim.measure, used);
+    if (actual >= 0 && actual !== this.claim.amount)
+      this.#change(Math.ceil(Math.min(actual, MAX_AMOUNT)) - this.claim.amount);
+  }
+
+  #change(delta: number): void {
+    this.total.settle(this.#totalCell, delta);
+    this.pool.settle(this.#poolCell, delta);
+  }
+}
+
+function sooner(a: number | undefined, b: number | undefined): number | undefined {
+  if (a === undefined) return b;
+  return b === undefined ? a : Math.min(a, b);
+}
+
 /** Every elastic take gets the same amount: what all of them leave, but never less than the largest minimum. */
 export function stretch(takes: readonly WindowTake[], nowMs: number): number {
   let most = Infinity;
@@ -126,6 +202,12 @@ export function stretch(takes: readonly WindowTake[], nowMs: number): number {
   const amount = Math.max(most, least);
   for (const take of takes) take.resize(amount);
   return amount;
+}
+
+function unmeasurable(key: string, amount: number, windowMs: number): GatewayError {
+  return new GatewayError('internal.unexpected', 'The request could not be measured.', {
+    internal: `claim on ${key}: ${amount} per ${windowMs} ms cannot be taken from its window`,
+  });
 }
 
 function isWhole(amount: number): boolean {

@@ -19,7 +19,7 @@ export type Dimension = 'requests' | 'tokens' | 'max_parallel_requests';
 
 export function dimensionOf(claim: Claim): Dimension {
   if (claim.kind === 'gauge') return 'max_parallel_requests';
-  return claim.kind === 'window' && claim.measure !== 'requests' ? 'tokens' : 'requests';
+  return claim.kind !== 'money' && claim.measure !== 'requests' ? 'tokens' : 'requests';
 }
 
 const LONGEST_SHOWN_ID = 96;

@@ -1,8 +1,8 @@
 import { type Denial, GatewayError } from '#libs/kernel';
-import type { GaugeClaim, Refusal, RefusedClaim, WindowClaim } from '#libs/counters';
+import type { GaugeClaim, PoolClaim, Refusal, RefusedClaim, WindowClaim } from '#libs/counters';
 import { DESCRIPTORS, dimensionOf, shownId } from './descriptors.js';
 
-type RefusedLimit = RefusedClaim & { readonly claim: WindowClaim | GaugeClaim };
+type RefusedLimit = RefusedClaim & { readonly claim: WindowClaim | GaugeClaim | PoolClaim };
 
 const UNITS = {
   requests: 'requests',

@@ -154,7 +154,7 @@ function limitedCall(plan: Plan, facts: CallFacts): LimitedCall {
 function mayPassWhenCounted(refusal: Refusal): boolean {
   return refusal.refused.every(({ claim, current }) => {
     if (claim.kind === 'money') return current < claim.capNanoUsd;
-    return claim.kind === 'window' && claim.measure !== 'requests';
+    return claim.kind !== 'gauge' && claim.measure !== 'requests';
   });
 }
 
