@@ -17,6 +17,12 @@ export {
   pinnedTagsOf,
 } from './caller-record.js';
 export { KeyDirectory } from './key-directory.js';
+export {
+  type BudgetSetting,
+  type GovernedChange,
+  governedColumns,
+  type GovernedSettings,
+} from './governed-settings.js';
 export { type KeyFilter, type KeyOrder } from './key-filter.js';
 export { hashOfNamed, hashRawKey, maskRawKey, newRawKey } from './key-secret.js';
 export { KEY_TYPES, type KeyChange, type KeyType } from './key-settings.js';

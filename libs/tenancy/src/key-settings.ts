@@ -1,9 +1,11 @@
 import type { VirtualKey } from '#libs/database';
-import type { NanoUsd } from '#libs/kernel';
 import { after, parseDuration } from './duration.js';
+import { governedColumns, type GovernedSettings } from './governed-settings.js';
+
+export { budgetColumns } from './governed-settings.js';
 
 /** What an administrator decides about a key. In a change, an absent member is left as it is. */
-export interface KeySettings {
+export interface KeySettings extends GovernedSettings {
   readonly alias: string | null;
   /** A name that several keys may share. */
   readonly label: string | null;
@@ -15,11 +17,6 @@ export interface KeySettings {
   readonly modelAliases: Readonly<Record<string, string>>;
   readonly allowedRoutes: readonly string[];
   readonly keyType: KeyType | null;
-  readonly capNanoUsd: NanoUsd | null;
-  readonly budgetDuration: string | null;
-  readonly requestsPerMinute: number | null;
-  readonly tokensPerMinute: number | null;
-  readonly parallelRequests: number | null;
   readonly tags: readonly string[];
   readonly metadata: Readonly<Record<string, unknown>>;
   readonly blocked: boolean;
@@ -53,27 +50,13 @@ export function columnsOf(
   if (change.customerId !== undefined) columns.customerId = change.customerId;
   if (change.models !== undefined) columns.models = [...change.models];
   if (change.modelAliases !== undefined) columns.aliases = { ...change.modelAliases };
-  if (change.capNanoUsd !== undefined) columns.maxBudgetNano = change.capNanoUsd;
-  if (change.requestsPerMinute !== undefined) columns.rpmLimit = change.requestsPerMinute;
-  if (change.tokensPerMinute !== undefined) columns.tpmLimit = change.tokensPerMinute;
-  if (change.parallelRequests !== undefined) columns.maxParallelRequests = change.parallelRequests;
   if (change.tags !== undefined) columns.tags = [...change.tags];
   if (change.metadata !== undefined) columns.metadata = { ...change.metadata };
   if (change.blocked !== undefined) columns.blocked = change.blocked;
   if (change.lifetime !== undefined) columns.expiresAt = expiryOf(change.lifetime, nowMs);
-  Object.assign(columns, budgetColumns(change.budgetDuration, current?.budgetDuration, nowMs));
+  Object.assign(columns, governedColumns(change, current, nowMs));
   Object.assign(columns, routeColumns(change));
   return columns;
-}
-
-/** The anchor moves only when the period really changes: saying the same again must not start a new period. */
-export function budgetColumns(
-  duration: string | null | undefined,
-  current: string | null | undefined,
-  nowMs: number,
-): { budgetDuration?: string | null; budgetAnchorAt?: Date | null } {
-  if (duration === undefined || duration === current) return {};
-  return { budgetDuration: duration, budgetAnchorAt: duration === null ? null : new Date(nowMs) };
 }
 
 function routeColumns(change: KeyChange): { allowedRoutes?: string[]; keyType?: string | null } {

@@ -81,6 +81,15 @@ export const lifetime = ruled((value): string | null | undefined => {
   return typeof value === 'string' && parseDuration(value) !== undefined ? value.trim() : undefined;
 }, 'Invalid duration: send 30s, 5m, 1h, 30d, 1w, 1mo or 1y, or -1 for ever');
 
+/** A moment, ISO 8601 with or without a zone (then UTC); null and the empty text mean "none". */
+export const instant = ruled((value): Date | undefined => {
+  if (typeof value !== 'string' || !INSTANT.test(value)) return undefined;
+  const zoned = /(?:Z|[+-]\d{2}:?\d{2})$/i.test(value) || value.length === 10 ? value : `${value}Z`;
+  const date = new Date(zoned.replace(' ', 'T'));
+  return Number.isNaN(date.getTime()) ? undefined : date;
+}, 'a moment is a date and time like 2026-01-31T10:00:00Z');
+const INSTANT = /^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:?\d{2})?)?$/i;
+
 /** Public model name -> real model name. */
 export const aliasMap = z
   .record(name.min(1), name.min(1))

@@ -1,0 +1,166 @@
+import { type NanoUsd, parseUsd } from '#libs/kernel';
+import { type BudgetSetting, type GovernedChange, parsePeriod } from '#libs/tenancy';
+import { z } from 'zod';
+import { amount, instant, limit, name, optionalName, period, tokenLimit } from './fields.schemas.js';
+
+/** Each is a counter of its own and is asked on every call. */
+const MOST_WINDOWS = 20;
+const MOST_MODELS = 200;
+
+const dollars = z.unknown().transform((value, context): NanoUsd => {
+  try {
+    if (typeof value === 'number' || typeof value === 'string') return parseUsd(value);
+  } catch (thrown) {
+    if (!(thrown instanceof RangeError)) throw thrown;
+  }
+  context.addIssue({ code: 'custom', message: 'an amount is a number of dollars from 0 to one billion' });
+  return z.NEVER;
+});
+
+const duration = z.unknown().transform((value, context): string => {
+  const spelled = typeof value === 'string' ? parsePeriod(value) : undefined;
+  if (spelled !== undefined) return spelled;
+  context.addIssue({
+    code: 'custom',
+    message: 'Invalid budget_duration: send 30s, 5m, 1h, 30d, 1w, 1mo or 1y',
+  });
+  return z.NEVER;
+});
+
+/** `budget_limits`: several budgets at once, told apart by their durations. `reset_at` is ours to say. */
+const windows = z
+  .array(
+    z
+      .object({ budget_duration: duration, max_budget: dollars, reset_at: z.unknown().optional() })
+      .transform(({ budget_duration, max_budget }): BudgetSetting => ({
+        capNanoUsd: max_budget,
+        duration: budget_duration,
+      })),
+  )
+  .max(MOST_WINDOWS)
+  .refine(
+    (list) => new Set(list.map((each) => each.duration)).size === list.length,
+    'two budgets cannot have the same budget_duration',
+  )
+  .nullable()
+  .transform((list) => list ?? [])
+  .optional();
+
+/** One model's entry of `model_max_budget`, in both spellings. A name that is neither is refused: it was meant to limit something. */
+const modelRule = z
+  .strictObject({
+    budget_limit: dollars.nullish(),
+    max_budget: dollars.nullish(),
+    time_period: duration.nullish(),
+    budget_duration: duration.nullish(),
+    rpm_limit: limit,
+    tpm_limit: tokenLimit,
+  })
+  .transform((rule) => ({
+    capNanoUsd: rule.max_budget ?? rule.budget_limit ?? null,
+    duration: rule.budget_duration ?? rule.time_period ?? null,
+    rpm: rule.rpm_limit ?? null,
+    tpm: rule.tpm_limit ?? null,
+  }))
+  .refine(
+    ({ capNanoUsd, rpm, tpm }) => capNanoUsd !== null || rpm !== null || tpm !== null,
+    'send max_budget (or budget_limit), rpm_limit or tpm_limit',
+  );
+
+function perModel<S extends z.ZodType>(rule: S) {
+  return z
+    .record(name.min(1), rule)
+    .refine((map) => Object.keys(map).length <= MOST_MODELS, `at most ${MOST_MODELS} models`)
+    .nullable()
+    .transform((map) => map ?? ({} as Record<string, z.output<S>>))
+    .optional();
+}
+
+const count = (of: typeof limit) =>
+  of.refine((value): value is number => typeof value === 'number', 'send a whole number, 0 or more');
+
+/** Limits and budgets as every noun of the contract takes them. */
+export const GOVERNED_FIELDS = {
+  max_budget: amount,
+  soft_budget: amount,
+  budget_duration: period,
+  budget_limits: windows,
+  budget_id: optionalName,
+  model_max_budget: perModel(modelRule),
+  rpm_limit: limit,
+  rpm: limit,
+  tpm_limit: tokenLimit,
+  tpm: tokenLimit,
+  itpm_limit: tokenLimit,
+  otpm_limit: tokenLimit,
+  max_parallel_requests: limit,
+  model_rpm_limit: perModel(count(limit)),
+  model_tpm_limit: perModel(count(tokenLimit)),
+} as const;
+
+/** A higher budget for a while: amount and end belong together. */
+export const INCREASE_FIELDS = { temp_budget_increase: amount, temp_budget_expiry: instant } as const;
+
+const fields = z.object(GOVERNED_FIELDS);
+const increaseFields = z.object(INCREASE_FIELDS);
+type Fields = z.output<typeof fields> & z.output<typeof increaseFields>;
+
+/** Whether both halves of a temporary increase are there, or neither: a schema's refinement. */
+export function isWholeIncrease(body: z.output<typeof increaseFields>): boolean {
+  return (body.temp_budget_increase ?? null) === null
+    ? (body.temp_budget_expiry ?? null) === null
+    : (body.temp_budget_expiry ?? null) !== null;
+}
+export const WHOLE_INCREASE = {
+  message: 'temp_budget_increase and temp_budget_expiry go together',
+  params: { shape: true },
+} as const;
+
+/** The limits and budgets a body names; what is absent there is absent here. Long spellings win over short ones. */
+export function toGovernedChange(body: Partial<Fields>): GovernedChange {
+  const rules = body.model_max_budget;
+  const { temp_budget_increase: increase, temp_budget_expiry: until } = body;
+  return {
+    capNanoUsd: body.max_budget,
+    softCapNanoUsd: body.soft_budget,
+    budgetDuration: body.budget_duration,
+    budgetWindows: body.budget_limits,
+    budgetId: body.budget_id,
+    requestsPerMinute: body.rpm_limit === undefined ? body.rpm : body.rpm_limit,
+    tokensPerMinute: body.tpm_limit === undefined ? body.tpm : body.tpm_limit,
+    inputTokensPerMinute: body.itpm_limit,
+    outputTokensPerMinute: body.otpm_limit,
+    parallelRequests: body.max_parallel_requests,
+    modelBudgets:
+      rules &&
+      entriesOf(rules, ({ capNanoUsd, duration }) =>
+        capNanoUsd === null ? undefined : { capNanoUsd, duration },
+      ),
+    modelRequestsPerMinute:
+      body.model_rpm_limit ?? (rules && ifAny(entriesOf(rules, ({ rpm }) => rpm ?? undefined))),
+    modelTokensPerMinute:
+      body.model_tpm_limit ?? (rules && ifAny(entriesOf(rules, ({ tpm }) => tpm ?? undefined))),
+    increase:
+      increase === undefined
+        ? undefined
+        : increase === null || !until
+          ? null
+          : { nanoUsd: increase, endsAt: until },
+  };
+}
+
+function entriesOf<In, Out>(
+  map: Readonly<Record<string, In>>,
+  read: (value: In) => Out | undefined,
+): Record<string, Out> {
+  return Object.fromEntries(
+    Object.entries(map).flatMap(([key, value]) => {
+      const made = read(value);
+      return made === undefined ? [] : [[key, made]];
+    }),
+  );
+}
+
+function ifAny<T extends object>(map: T): T | undefined {
+  return Object.keys(map).length === 0 ? undefined : map;
+}
