@@ -8,6 +8,10 @@ export interface ModelEntry {
   readonly info: Readonly<Record<string, unknown>>;
   /** `model_list.3`, for messages. */
   readonly path: string;
+  /** `model_info.team_id`: only this team's keys may call it, under `modelName`. */
+  readonly teamId?: string;
+  /** False: only its own parameters say where it goes and with which key; variables of the environment do not. */
+  readonly usesEnvironment?: boolean;
 }
 
 export interface ConfigNotice {

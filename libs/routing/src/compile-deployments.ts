@@ -15,6 +15,7 @@ export interface DeploymentProblem {
   readonly path: string;
   readonly message: string;
   readonly group: string;
+  readonly teamId?: string;
   /** Set for `routing.provider_unsupported`. */
   readonly provider?: string;
 }
@@ -94,7 +95,10 @@ export function compileDeployments(
   const problems: DeploymentProblem[] = [];
   const byId = new Map<string, Deployment>();
   for (const entry of models) {
-    const deployment = compileEntry(entry, environment, problems);
+    if (entry.info['blocked'] === true) continue;
+    // A model that a team's administrator added must not be sent the keys of the company that lie in the environment.
+    const lookUp = entry.usesEnvironment === false ? () => undefined : environment;
+    const deployment = compileEntry(entry, lookUp, problems);
     if (!deployment) continue;
     if (!byId.has(deployment.id)) byId.set(deployment.id, deployment);
   }
@@ -106,7 +110,7 @@ function compileEntry(
   environment: EnvironmentLookup,
   problems: DeploymentProblem[],
 ): Deployment | undefined {
-  const group = entry.modelName;
+  const { modelName: group, teamId } = entry;
   const problem = (
     code: DeploymentProblem['code'],
     where: string,
@@ -118,6 +122,7 @@ function compileEntry(
       path: `${entry.path}.${where}`,
       message,
       group,
+      ...(teamId === undefined ? {} : { teamId }),
       ...(provider === undefined ? {} : { provider }),
     });
   };
@@ -185,7 +190,7 @@ function compileEntry(
   const explicitWeight = params.number('weight');
   const maxBudget = params.number('max_budget');
   const deployment: Record<string, unknown> & { -readonly [Name in keyof Deployment]: Deployment[Name] } = {
-    id: info.text('id') ?? deploymentId(group, entry.params),
+    id: info.text('id') ?? deploymentId(teamId === undefined ? group : `${teamId}\n${group}`, entry.params),
     group,
     provider,
     upstreamModel: parsed.model,
@@ -207,6 +212,7 @@ function compileEntry(
     prices: Object.freeze(prices),
   };
   const optional: Partial<Record<keyof Deployment, unknown>> = {
+    teamId,
     apiKey: wire === 'mock' ? undefined : apiKey,
     apiVersion:
       params.text('api_version') ?? (provider === 'azure' ? environment('AZURE_API_VERSION') : undefined),

@@ -12,6 +12,8 @@ export interface Deployment {
   readonly id: string;
   /** The model group: the name callers use. May hold `*`. */
   readonly group: string;
+  /** Set: only keys of this team can call it, under `group`. */
+  readonly teamId?: string;
   /** `openai`, `azure`, `anthropic`, `groq`, ... as in `provider/model`. */
   readonly provider: string;
   /** The model name sent upstream. May hold `*` when the group does. */

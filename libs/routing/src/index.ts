@@ -1,4 +1,4 @@
-export { Catalogue, type ModelAlias, type ModelGroup } from './catalogue.js';
+export { Catalogue, type ModelGroup } from './catalogue.js';
 export {
   compileDeployments,
   type CompiledDeployments,
@@ -8,6 +8,7 @@ export {
 export type { AttemptOutcome } from './cooldowns.js';
 export type { Deployment, PriceOverrides, WireFormat } from './deployment.js';
 export { fallbacksFor, type FallbackSettings } from './fallbacks.js';
+export { type ModelAlias } from './model-names.js';
 export { Resolution } from './resolution.js';
 export {
   failureKind,

@@ -5,6 +5,8 @@ import { substitute } from './model-pattern.js';
 export class Resolution {
   /** Names of which a model grant has to hold at least one: what was asked, and the group it stands for. A deployment id thus needs its group granted. */
   readonly grantNames: readonly string[];
+  /** Every access group that at least one deployment carries. */
+  readonly accessGroups: readonly string[];
 
   constructor(
     /** As the caller wrote it. */
@@ -15,8 +17,27 @@ export class Resolution {
     readonly deployments: readonly Deployment[],
     readonly captures: readonly string[] = [],
     readonly unsupportedProviders: readonly string[] = [],
+    /** The team whose own model this is: only its keys resolve it, and its model list need not name it. */
+    readonly teamId?: string,
   ) {
     this.grantNames = name === group ? [name] : [name, group];
+    this.accessGroups = accessGroupsOf(deployments);
+  }
+
+  /** The same, served only by deployments that carry one of these access groups: what a caller gets whom only such a group let in. */
+  within(accessGroups: readonly string[]): Resolution {
+    const members = this.deployments.filter((one) =>
+      one.accessGroups.some((name) => accessGroups.includes(name)),
+    );
+    if (members.length === this.deployments.length) return this;
+    return new Resolution(
+      this.name,
+      this.group,
+      members,
+      this.captures,
+      this.unsupportedProviders,
+      this.teamId,
+    );
   }
 
   /** The model name to send to this deployment, wildcards filled in. */
@@ -28,4 +49,11 @@ export class Resolution {
     const prefix = `${deployment.provider}/`;
     return deployment.upstreamModel === '*' && model.startsWith(prefix) ? model.slice(prefix.length) : model;
   }
+}
+
+const NONE: readonly string[] = Object.freeze([]);
+
+function accessGroupsOf(deployments: readonly Deployment[]): readonly string[] {
+  if (deployments.every(({ accessGroups }) => accessGroups.length === 0)) return NONE;
+  return [...new Set(deployments.flatMap(({ accessGroups }) => accessGroups))];
 }

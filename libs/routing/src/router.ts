@@ -76,7 +76,7 @@ export class Router {
   /** Every attempt reports once. A failure may put the deployment to rest (contract: candidates, thresholds, durations). */
   report(deployment: Deployment, outcome: 'success' | AttemptOutcome): void {
     if (outcome === 'success') this.#cooldowns.succeeded(deployment);
-    else this.#cooldowns.failed(deployment, outcome, this.catalogue.groupSize(deployment.group));
+    else this.#cooldowns.failed(deployment, outcome, this.catalogue.groupSizeOf(deployment));
   }
 
   /** After `Catalogue.replace`: what is no longer there is forgotten. */

@@ -3,7 +3,25 @@ import { Config } from '#libs/config';
 import { Clock } from '#libs/kernel';
 import { Catalogue } from './catalogue.js';
 import { compileDeployments } from './compile-deployments.js';
-import { Router } from './router.js';
+import { Router, type RouterSettings } from './router.js';
+
+/** Settings as they are now: an administrator may change them while calls run. */
+function liveSettings(config: Config): RouterSettings {
+  return {
+    get cooldownMs() {
+      return config.router.cooldownMs;
+    },
+    get allowedFails() {
+      return config.router.allowedFails;
+    },
+    get disableCooldowns() {
+      return config.router.disableCooldowns;
+    },
+    get enableTagFiltering() {
+      return config.router.enableTagFiltering;
+    },
+  };
+}
 
 @Module({
   providers: [
@@ -16,7 +34,7 @@ import { Router } from './router.js';
     {
       provide: Router,
       useFactory: (catalogue: Catalogue, clock: Clock, config: Config) =>
-        new Router(catalogue, clock, config.router),
+        new Router(catalogue, clock, liveSettings(config)),
       inject: [Catalogue, Clock, Config],
     },
   ],
