@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { RbacModule } from '#libs/rbac';
 import { TenancyModule } from '#libs/tenancy';
+import { DocsController } from './docs/docs.controller.js';
 import { HealthController } from './health/health.controller.js';
 import { MetaController } from './health/meta.controller.js';
 import { AdminCalls } from './http/admin-calls.js';
@@ -15,7 +16,7 @@ import { TeamsController } from './teams/teams.controller.js';
 import { UsersController } from './users/users.controller.js';
 
 /** Probes, metrics and the few public facts: served by every role. */
-@Module({ controllers: [HealthController, MetaController, MetricsController] })
+@Module({ controllers: [HealthController, MetaController, DocsController, MetricsController] })
 export class ProbesModule {}
 
 /** The control plane. */

@@ -21,7 +21,8 @@ describe('the policy table', () => {
 
   it('answers nothing but probes and the front page without a credential', () => {
     expect(routes.filter((route) => policyOf(route).access === 'public')).toEqual([
-      'GET /health/liveliness', 'GET /health/liveness', 'GET /health/readiness', 'GET /', 'GET /routes', 'GET /test',
+      'GET /health/liveliness', 'GET /health/liveness', 'GET /health/readiness', 'GET /', 'GET /routes', 'GET /openapi.json',
+      'GET /docs', 'GET /redoc', 'GET /test',
     ]); // prettier-ignore
   });
 

@@ -1,8 +1,9 @@
 import { Controller, Res } from '@nestjs/common';
 import { DatabaseHealth } from '#libs/database';
 import { Draining } from '#libs/http';
-import { Handles } from '#libs/rbac';
+import { Answers, Handles } from '#libs/rbac';
 import type { Response } from 'express';
+import { z } from 'zod';
 
 /** Probes. They never wait for a store, so a store that hangs cannot make the orchestrator kill a process that serves. */
 @Controller()
@@ -14,6 +15,7 @@ export class HealthController {
 
   /** Whether the process lives; no store has a say in that. */
   @Handles('GET /health/liveliness', 'GET /health/liveness')
+  @Answers('Says whether the process lives; 503 while it leaves', z.string())
   live(@Res() response: Response): void {
     if (this.draining.isDraining) response.status(503).json({ status: 'shutting_down' });
     else response.json("I'm alive!");
@@ -21,6 +23,7 @@ export class HealthController {
 
   /** Whether to send traffic here: not before the database has answered once, and not while leaving; a later outage is bridged. */
   @Handles('GET /health/readiness')
+  @Answers('Says whether to send traffic here', z.looseObject({ status: z.string(), db: z.string() }))
   ready(@Res() response: Response): void {
     const db = this.database.state();
     if (this.draining.isDraining) response.status(503).json({ status: 'shutting_down', db });

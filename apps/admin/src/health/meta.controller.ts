@@ -1,17 +1,20 @@
 import { Controller } from '@nestjs/common';
-import { Handles, POLICY, type RouteId } from '#libs/rbac';
+import { Answers, Handles, POLICY, type RouteId } from '#libs/rbac';
+import { z } from 'zod';
 
 /** What the product says about itself to anybody. */
 @Controller()
 export class MetaController {
-  /** The way to everything else. */
-  @Handles('GET /')
-  root(): object {
-    return { name: 'Tollgate', status: 'ok', routes: '/routes', health: '/health/readiness' };
-  }
-
   /** Every route of the policy table, as the contract lists them. */
   @Handles('GET /routes')
+  @Answers(
+    'Lists every route',
+    z.object({
+      routes: z.array(
+        z.object({ path: z.string(), methods: z.array(z.string()), name: z.string(), endpoint: z.string() }),
+      ),
+    }),
+  )
   routes(): object {
     const methods = new Map<string, string[]>();
     for (const route of Object.keys(POLICY) as RouteId[]) {
@@ -29,6 +32,7 @@ export class MetaController {
   }
 
   @Handles('GET /test')
+  @Answers('Answers, and nothing else', z.object({ route: z.string() }))
   test(): object {
     return { route: '/test' };
   }

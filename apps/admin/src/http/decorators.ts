@@ -5,6 +5,7 @@ import {
   type ExecutionContext,
   UseInterceptors,
 } from '@nestjs/common';
+import { noteBody, noteQuery } from '#libs/rbac';
 import type { Author } from '#libs/tenancy';
 import type { Request, Response } from 'express';
 import type { z } from 'zod';
@@ -40,12 +41,19 @@ const queryOf = createParamDecorator(
     parseQuery(read(), context.switchToHttp().getRequest<Request>().query),
 );
 
-/** Parameter decorator: the body, parsed; unknown fields are named in `x-ignored-fields`. */
+/** Parameter decorator: the body, parsed; unknown fields are named in `x-ignored-fields`. Its schema is the route's in the OpenAPI document. */
 export function AdminBody(definition: BodyDefinition): ParameterDecorator {
-  return bodyOf({ read: () => definition });
+  const { schema, optional = false } = definition;
+  return (target, name, index) => {
+    noteBody(target, name, { schema, optional });
+    bodyOf({ read: () => definition })(target, name, index);
+  };
 }
 
-/** Parameter decorator: the query, parsed. */
+/** Parameter decorator: the query, parsed; its schema is the route's in the OpenAPI document. */
 export function AdminQuery(schema: z.ZodObject): ParameterDecorator {
-  return queryOf({ read: () => schema });
+  return (target, name, index) => {
+    noteQuery(target, name, schema);
+    queryOf({ read: () => schema })(target, name, index);
+  };
 }

@@ -1,6 +1,6 @@
 import { type ArgumentsHost, Catch, Controller, type ExceptionFilter, Res, UseFilters } from '@nestjs/common';
 import { errorAnswer, toGatewayError } from '#libs/http';
-import { Handles } from '#libs/rbac';
+import { Answers, Handles } from '#libs/rbac';
 import { Metrics } from '#libs/telemetry';
 import type { Response } from 'express';
 
@@ -25,6 +25,7 @@ export class MetricsController {
   constructor(private readonly metrics: Metrics) {}
 
   @Handles('GET /metrics')
+  @Answers('Figures for Prometheus', null, { mediaType: 'text/plain' })
   async page(@Res() response: Response): Promise<void> {
     response.setHeader('content-type', this.metrics.contentType);
     response.end(await this.metrics.render());

@@ -23,5 +23,8 @@ export const SYSTEM_ROUTES = {
   'GET /metrics': { groups: [], access: 'metrics', ownership: 'none', reachesProvider: false },
   'GET /': meta,
   'GET /routes': meta,
+  'GET /openapi.json': meta,
+  'GET /docs': meta,
+  'GET /redoc': meta,
   'GET /test': meta,
 } as const satisfies RouteRows;
