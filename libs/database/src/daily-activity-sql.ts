@@ -3,41 +3,54 @@ export const DAILY_ACTIVITY_SOURCE =
   'day, started_at, ended_at, endpoint, status, model_group, model, provider, key_id, user_id, team_id, organization_id, customer_id, tags, ' +
   'input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, cache_write_hour_tokens, cost_nano';
 
-const OWNERS = 'key_id, user_id, team_id, organization_id, customer_id, tags';
+const OWNERS = ['key_id', 'user_id', 'team_id', 'organization_id', 'customer_id', 'tags'];
 const MODEL = 'model_group, model, provider, endpoint';
-const SUMS =
-  'requests, successes, spend_nano, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, response_ms';
-const NOBODY = 'NULL::text, NULL::text';
+const SUMS = [
+  'requests',
+  'successes',
+  'spend_nano',
+  'input_tokens',
+  'output_tokens',
+  'cache_read_tokens',
+  'cache_write_tokens',
+  'response_ms',
+];
+const ADDED_UP = SUMS.map((column) => `sum(${column})::bigint AS ${column}`).join(', ');
+
+/** The rows of one facet: `source` summed by the owners that the facet tells apart. */
+function facet(name: string, source: string, owners: readonly string[], where = 'true'): string {
+  const columns = OWNERS.map((column) =>
+    owners.includes(column) ? column : `${column === 'tags' ? `'{}'::text[]` : 'NULL::text'} AS ${column}`,
+  );
+  return `SELECT '${name}' AS facet, day, ${columns.join(', ')}, ${MODEL}, ${ADDED_UP} FROM ${source} WHERE ${where}
+  GROUP BY ${['day', ...owners].join(', ')}, ${MODEL}`;
+}
 
 /**
- * The statement that adds entries, rows of `source` with the columns above, to the days they belong to. Entries are first
- * summed by everything they have, so that a batch of similar calls is multiplied by its facets only once. Rows are taken in
- * one order everywhere: two writers cannot wait for each other.
+ * The statement that adds entries, rows of `source` with the columns above, to the days they belong to. It follows a
+ * `WITH` or stands alone. Entries are summed by key first and each coarser facet from the finer one, so that a batch is
+ * read once. Rows are taken in one order everywhere: two writers cannot wait for each other.
  */
 export function addToDailyActivity(source: string): string {
-  return `INSERT INTO daily_activity (day, row_id, facet, ${OWNERS}, ${MODEL}, ${SUMS})
-SELECT day, md5(ROW(facet, ${OWNERS}, ${MODEL})::text)::uuid AS row_id, facet, ${OWNERS}, ${MODEL},
-  sum(requests), sum(successes), sum(spend_nano), sum(input_tokens), sum(output_tokens), sum(cache_read_tokens), sum(cache_write_tokens), sum(response_ms)
-FROM (
-  SELECT day, ${OWNERS}, ${MODEL}, count(*) AS requests, count(*) FILTER (WHERE status = 'success') AS successes,
-    sum(cost_nano) AS spend_nano, sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
-    sum(cache_read_tokens) AS cache_read_tokens, sum(cache_write_tokens + cache_write_hour_tokens) AS cache_write_tokens,
-    coalesce(sum(extract(epoch FROM ended_at - started_at) * 1000) FILTER (WHERE status = 'success'), 0)::bigint AS response_ms
-  FROM ${source} GROUP BY day, ${OWNERS}, ${MODEL}
-) AS g (day, k, u, t, o, c, g, ${MODEL}, ${SUMS})
-CROSS JOIN LATERAL (VALUES
-  ('key', k, u, t, o, NULL::text, '{}'::text[]),
-  ('customer', k, u, t, o, c, '{}'),
-  ('tags', k, u, t, o, NULL, g),
-  ('team', ${NOBODY}, t, o, NULL, '{}'),
-  ('organization', ${NOBODY}, NULL, o, NULL, '{}'),
-  ('proxy', ${NOBODY}, NULL, NULL, NULL, '{}')
-) AS f (facet, ${OWNERS})
-WHERE CASE facet WHEN 'customer' THEN customer_id IS NOT NULL WHEN 'tags' THEN tags <> '{}' WHEN 'team' THEN team_id IS NOT NULL
-  WHEN 'organization' THEN organization_id IS NOT NULL ELSE true END
-GROUP BY day, facet, ${OWNERS}, ${MODEL}
+  const all = OWNERS.join(', ');
+  const entries = `(SELECT day, ${all}, ${MODEL}, 1 AS requests, CASE status WHEN 'success' THEN 1 ELSE 0 END AS successes,
+    cost_nano AS spend_nano, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens + cache_write_hour_tokens AS cache_write_tokens,
+    CASE status WHEN 'success' THEN (extract(epoch FROM ended_at - started_at) * 1000)::bigint ELSE 0 END AS response_ms FROM ${source}) AS e`;
+  const callers = OWNERS.slice(0, 4);
+  return `INSERT INTO daily_activity (day, row_id, facet, ${all}, ${MODEL}, ${SUMS.join(', ')})
+WITH of_keys AS (${facet('key', entries, callers)}),
+of_teams AS (${facet('team', 'of_keys', ['team_id', 'organization_id'])}),
+of_organizations AS (${facet('organization', 'of_teams', ['organization_id'])}),
+of_all AS (
+  SELECT * FROM of_keys
+  UNION ALL ${facet('customer', entries, [...callers, 'customer_id'], 'customer_id IS NOT NULL')}
+  UNION ALL ${facet('tags', entries, [...callers, 'tags'], `tags <> '{}'`)}
+  UNION ALL SELECT * FROM of_teams WHERE team_id IS NOT NULL
+  UNION ALL SELECT * FROM of_organizations WHERE organization_id IS NOT NULL
+  UNION ALL ${facet('proxy', 'of_organizations', [])}
+)
+SELECT day, md5(ROW(facet, ${all}, ${MODEL})::text)::uuid AS row_id, facet, ${all}, ${MODEL}, ${SUMS.join(', ')}
+FROM of_all
 ORDER BY day, row_id
-ON CONFLICT (day, row_id) DO UPDATE SET ${SUMS.split(', ')
-    .map((column) => `${column} = daily_activity.${column} + excluded.${column}`)
-    .join(', ')}`;
+ON CONFLICT (day, row_id) DO UPDATE SET ${SUMS.map((column) => `${column} = daily_activity.${column} + excluded.${column}`).join(', ')}`;
 }

@@ -1,3 +1,5 @@
+import { addToDailyActivity, DAILY_ACTIVITY_SOURCE } from '#libs/database';
+
 /**
  * Columns of `ledger_entries` in the order they are inserted, and where each is in an entry's row (`spool/codec.ts`: the
  * begin record's members, then the end record's): name, index, and the expression over its text `$`.
@@ -50,10 +52,16 @@ const COLUMNS: readonly (readonly [name: string, index: number, expression: stri
 ];
 
 /**
- * Inserts entries given as one JSON array of rows and returns the ids that were not there yet. The rows are the texts that
- * were written to the spool: building an array per column for the wire cost the gateway more than admitting their calls did.
+ * Inserts entries given as one JSON array of rows, adds those that were not there yet to the daily sums, and returns their
+ * ids; one statement, so that nothing travels twice. The rows are the texts that were written to the spool: building an
+ * array per column for the wire cost the gateway more than admitting their calls did.
  */
-export const INSERT_ENTRIES = `INSERT INTO ledger_entries (${COLUMNS.map(([name]) => name).join(', ')})
+export const INSERT_ENTRIES = `WITH fresh AS (
+INSERT INTO ledger_entries (${COLUMNS.map(([name]) => name).join(', ')})
 SELECT ${COLUMNS.map(([, index, expression]) => expression.replace('$', () => `(e ->> ${index})`)).join(', ')}
 FROM jsonb_array_elements($1::jsonb) AS e
-ON CONFLICT DO NOTHING RETURNING id`;
+ON CONFLICT DO NOTHING RETURNING id, ${DAILY_ACTIVITY_SOURCE}
+), daily AS (
+${addToDailyActivity('fresh')}
+)
+SELECT id FROM fresh`;
