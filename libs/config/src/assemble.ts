@@ -1,8 +1,9 @@
 import { resolve } from 'node:path';
-import { parseUsd, Secret } from '#libs/kernel';
+import { Secret } from '#libs/kernel';
 import type { ConfigTree, ModelEntry } from './config.js';
 import { type Environment, wholeNumber } from './environment.js';
 import { weaknessOfMasterKey } from './master-key.js';
+import { readBudgets, readPricing, readPriorities } from './money.js';
 import type { Findings } from './problems.js';
 import type { Sections } from './sections.js';
 import { readStores } from './stores.js';
@@ -126,6 +127,8 @@ export function assemble(parts: Ingredients, findings: Findings): Omit<ConfigTre
       tokenMeasure: general.token_rate_limit_type ?? 'total',
     },
     budgets: readBudgets(sections, findings),
+    pricing: readPricing(sections),
+    priorities: readPriorities(sections),
     logging: {
       level: readLogLevel(sections, environment, findings),
       json: environment.flag('JSON_LOGS', findings) ?? general.json_logs ?? litellm.json_logs ?? production,
@@ -253,27 +256,6 @@ function readRouter({ router, litellm }: Sections, findings: Findings): ConfigTr
     contextWindowFallbacks: router.context_window_fallbacks ?? litellm.context_window_fallbacks ?? {},
     maxFallbacks: router.max_fallbacks ?? litellm.max_fallbacks ?? 5,
     enableTagFiltering: router.enable_tag_filtering ?? false,
-  };
-}
-
-function readBudgets({ litellm, general }: Sections, findings: Findings): ConfigTree['budgets'] {
-  const cap = litellm.max_budget ?? 0;
-  if (cap > 0 && litellm.budget_duration === undefined) {
-    findings.error(
-      'litellm_settings.budget_duration',
-      'expected a duration such as 30d, because max_budget is set',
-    );
-  }
-  return {
-    // Zero switches the proxy's budget off here, as in LiteLLM; in every other scope it blocks.
-    ...(cap > 0 ? { proxyCapNanoUsd: parseUsd(cap) } : {}),
-    ...defined('proxyDuration', cap > 0 ? litellm.budget_duration : undefined),
-    timezone: litellm.timezone ?? 'UTC',
-    resetTime: litellm.budget_reset_time ?? '00:00',
-    exceededStatus: litellm.budget_exceeded_status_code ?? 422,
-    applyUserBudgetToTeamKeys: general.apply_user_budget_to_team_keys ?? false,
-    blockUnpricedModels: litellm.block_requests_for_models_without_pricing ?? false,
-    maxWaitMs: 30_000,
   };
 }
 

@@ -1,3 +1,4 @@
+import type { ConfigSource } from './config-source.js';
 import type { NanoUsd, Secret } from '#libs/kernel';
 
 /** One entry of `model_list`, resolved (secrets looked up, credential merged) but not yet interpreted by routing. */
@@ -14,6 +15,23 @@ export interface ModelEntry {
   readonly usesEnvironment?: boolean;
 }
 
+export interface NamedBudget {
+  readonly capNanoUsd: NanoUsd;
+  /** Absent: never resets. */
+  readonly duration?: string;
+}
+
+/** How a model's requests and tokens are divided between classes of callers. */
+export interface PrioritySettings {
+  readonly weights: Readonly<
+    Record<string, { readonly type: 'percent' | 'rpm' | 'tpm'; readonly value: number }>
+  >;
+  /** The most that callers without a named class get, of what the named ones leave. */
+  readonly defaultWeight: number;
+  /** The share of a window that is free for all. */
+  readonly saturation: number;
+}
+
 export interface ConfigNotice {
   /** Dotted path in the file: `litellm_settings.guardrails`. */
   readonly path: string;
@@ -23,15 +41,35 @@ export interface ConfigNotice {
   readonly refusesStart?: boolean;
 }
 
-/** What the operator asked for: flags, environment, `.env` and proxy_config.yaml, merged, validated and frozen. The DI token and the value at once. */
+/**
+ * What the operator asked for: flags, environment, `.env` and proxy_config.yaml, merged, validated and frozen. The DI token
+ * and the value at once. Whoever reads a setting where it is needed always has today's; `apply` is for what may change while it runs.
+ */
 export class Config {
   constructor(tree: ConfigTree) {
     Object.assign(this, tree);
-    Object.freeze(this);
+  }
+
+  /** Takes up settings that were changed at run time. A part is replaced as a whole, so that nobody reads half of two states. */
+  apply(parts: LiveParts): void {
+    Object.assign(this, parts);
   }
 }
 // eslint-disable-next-line -- the class and its tree are one thing
 export interface Config extends ConfigTree {}
+
+/** The parts that a running process can take up. */
+export type LiveParts = Pick<
+  ConfigTree,
+  'network' | 'router' | 'calls' | 'auth' | 'models' | 'credentials' | 'environment'
+>;
+
+/** An entry of `credential_list`. */
+export interface NamedCredential {
+  readonly name: string;
+  readonly values: Readonly<Record<string, unknown>>;
+  readonly info: Readonly<Record<string, unknown>>;
+}
 
 export interface ConfigTree {
   readonly server: {
@@ -90,6 +128,8 @@ export interface ConfigTree {
     readonly previousSaltKey?: Secret;
   };
   readonly models: readonly ModelEntry[];
+  /** `credential_list`; every text in `values` is a `Secret`. */
+  readonly credentials?: readonly NamedCredential[];
   readonly router: {
     readonly numRetries: number;
     readonly timeoutMs: number;
@@ -141,7 +181,22 @@ export interface ConfigTree {
     readonly customerBudgetId?: string;
     /** `budget_exceeded_throttle_percentage`: to what share of its limits a key over its budget is slowed down, where the key says so. */
     readonly throttleShare?: number;
+    /** `budget_rollover`: what was spent beyond a cap counts in the next period too. */
+    readonly rollover: boolean;
+    /** `provider_budget_config`. */
+    readonly providers: Readonly<Record<string, NamedBudget>>;
+    /** `tag_budget_config`. */
+    readonly tags: Readonly<Record<string, NamedBudget>>;
   };
+  /** What the operator adds to and takes off published prices, by provider; `global` speaks for the others. */
+  readonly pricing: {
+    readonly discounts: Readonly<Record<string, number>>;
+    readonly margins: Readonly<
+      Record<string, { readonly share: number; readonly perRequestNanoUsd: NanoUsd }>
+    >;
+  };
+  /** The priority limiter; absent unless `dynamic_rate_limiter_v3` is among the callbacks. */
+  readonly priorities: PrioritySettings | undefined;
   readonly logging: {
     readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error';
     readonly json: boolean;
@@ -157,5 +212,7 @@ export interface ConfigTree {
   /** Everything in the file that does nothing yet or is not known, for the start-up log and `tollgate config check`. */
   readonly notices: readonly ConfigNotice[];
   /** Looks a variable up where `os.environ/NAME` does (process, `.env`, `environment_variables`): for the providers' customary key and base variables. */
-  readonly environment?: (name: string) => string | undefined;
+  readonly environment?: ((name: string) => string | undefined) | undefined;
+  /** What the tree was made from, to make it again with settings of the database. */
+  readonly source?: ConfigSource;
 }

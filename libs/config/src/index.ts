@@ -1,5 +1,23 @@
 export type { ConfigFlags } from './assemble.js';
-export { Config, type ConfigNotice, type ConfigTree, type ModelEntry } from './config.js';
+export {
+  Config,
+  type ConfigNotice,
+  type ConfigTree,
+  type LiveParts,
+  type ModelEntry,
+  type NamedCredential,
+} from './config.js';
+export { ConfigSource, type Overridden } from './config-source.js';
+export type { CredentialEntry } from './models.js';
+export { hideSecrets } from './secret-values.js';
+export {
+  isFileOnly,
+  isLive,
+  OVERRIDABLE_SECTIONS,
+  type OverridableSection,
+  type SettingOverride,
+} from './setting-overrides.js';
+export { readStoredModel, type StoredModel, type StoredModelReading } from './stored-model.js';
 export { checkConfig, type ConfigReport, type ConfigSources, loadConfig } from './load-config.js';
 export { weaknessOfMasterKey } from './master-key.js';
 export { editDistance } from './nearest-name.js';

@@ -11,6 +11,7 @@ import {
   textList,
 } from './fields.js';
 import { logLevel } from './general-settings.schemas.js';
+import { moneySettings } from './money.schemas.js';
 import { guards, moot, notBuilt, type UnbuiltSettings } from './section.js';
 
 const CLOCK_TIME = /^(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?$/;
@@ -53,6 +54,7 @@ export const litellmSettings = z.object({
     error: 'expected a time of day such as 06:30 or 06:30:00',
   }),
   block_requests_for_models_without_pricing: flag,
+  ...moneySettings,
   turn_off_message_logging: flag,
   global_disable_no_log_param: flag,
   redact_messages_in_exceptions: flag,
@@ -94,11 +96,8 @@ export const UNBUILT_LITELLM_SETTINGS: UnbuiltSettings = new Map([
       'enable_caching_on_provider_specific_optional_params',
     ],
     'Fallbacks for refused content': ['content_policy_fallbacks'],
-    'The priority limiter': ['priority_reservation', 'priority_reservation_settings'],
-    'Budgets of tags in the file': ['tag_budget_config'],
     'Default budgets of customers and users': [
       'max_end_user_budget',
-      'max_end_user_budget_id',
       'max_internal_user_budget',
       'internal_user_budget_duration',
       'max_ui_session_budget',
@@ -109,9 +108,6 @@ export const UNBUILT_LITELLM_SETTINGS: UnbuiltSettings = new Map([
       'default_key_generate_params',
     ],
     'Callbacks of single teams': ['default_team_settings', 'default_callback_vars'],
-    'Carrying overspend into the next period': ['budget_rollover'],
-    'Slowing down instead of refusing at the budget': ['budget_exceeded_throttle_percentage'],
-    'Discounts and margins on cost': ['cost_discount_config', 'cost_margin_config'],
     'Cost in the last chunk of a stream': ['include_cost_in_streaming_usage'],
     'The audit log': ['store_audit_logs', 's3_audit_callback_params'],
     'Hiding key details in logged calls': ['redact_user_api_key_info'],
@@ -180,7 +176,7 @@ export const UNBUILT_LITELLM_SETTINGS: UnbuiltSettings = new Map([
 ]);
 
 /** Callbacks whose work is part of the product. */
-export const BUILT_CALLBACKS: ReadonlySet<string> = new Set(['prometheus']);
+export const BUILT_CALLBACKS: ReadonlySet<string> = new Set(['prometheus', 'dynamic_rate_limiter_v3']);
 
 /** Callbacks that refuse, redact or mask calls. Going on without one lets through what it was there to stop. */
 export const GUARDING_CALLBACKS: ReadonlySet<string> = new Set([

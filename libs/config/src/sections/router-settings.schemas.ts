@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { count, fallbackMap, flag, secondsAsMs, text, textList } from './fields.js';
+import { budgetsByName } from './money.schemas.js';
 import { moot, notBuilt, type UnbuiltSettings } from './section.js';
 
 const alias = z.preprocess(
@@ -32,6 +33,7 @@ export const routerSettings = z.object({
   context_window_fallbacks: fallbackMap,
   max_fallbacks: count,
   enable_tag_filtering: flag,
+  provider_budget_config: budgetsByName,
   redis_url: text,
   redis_host: text,
   redis_port: count,
@@ -54,7 +56,6 @@ export const UNBUILT_ROUTER_SETTINGS: UnbuiltSettings = new Map([
     'Checks of a deployment before the call': ['enable_pre_call_checks', 'optional_pre_call_checks'],
     'Matching all tags of a request': ['tag_filtering_match_any', 'tag_routing_prefix'],
     'A default limit of parallel requests for deployments': ['default_max_parallel_requests'],
-    'Budgets of providers': ['provider_budget_config'],
     'Default parameters of all deployments': ['default_litellm_params'],
     'Keeping a session on one deployment': ['deployment_affinity_ttl_seconds'],
     Alerting: ['alerting_config'],
