@@ -28,7 +28,7 @@ beforeAll(async () => {
 afterAll(async () => database.drop());
 beforeEach(async () => {
   dataDir = mkdtempSync(join(tmpdir(), 'tollgate-ledger-'));
-  await db.query('TRUNCATE ledger_entries, balances, budget_periods, virtual_keys');
+  await db.query('TRUNCATE ledger_entries, daily_activity, balances, budget_periods, virtual_keys CASCADE');
 });
 
 const scalar = async (sql: string): Promise<string> => {
