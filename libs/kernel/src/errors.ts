@@ -24,6 +24,7 @@ export const ERROR_CODES = {
   'rbac.organization_model_denied': { status: 403, type: 'org_model_access_denied' },
   'rbac.deployment_denied': { status: 403, type: 'key_model_access_denied' },
   'rbac.forbidden': { status: 403, type: 'auth_error' },
+  'rbac.member_permission': { status: 401, type: 'team_member_permission_error' },
   'rbac.parameter_denied': { status: 401, type: 'auth_error' },
   'request.invalid': { status: 400, type: 'invalid_request_error' },
   'request.unprocessable': { status: 422, type: 'invalid_request_error' },

@@ -1,4 +1,34 @@
 export { assertAdministers, makerOf, MASTER_USER_ID, seesEverything } from './authority.js';
+export {
+  assertMayActOnKey,
+  assertMayHoldSecret,
+  capacityOverKey,
+  judgeKeyChange,
+  judgeNewKey,
+  type KeyAction,
+  type KeyCapacity,
+  type KeyJudgement,
+  type KeyPlace,
+  maySeeKeyOf,
+  type TeamAdminGrants,
+} from './authority/key-authority.js';
+export { loadKeyJudgement, placesOf } from './authority/load-judgement.js';
+export {
+  isPermittedInTeam,
+  MEMBER_PERMISSIONS,
+  type MemberPermission,
+} from './authority/member-permissions.js';
+export { adminOnly, notYours } from './authority/refusals.js';
+export {
+  administered,
+  administersOrganization,
+  capacityInTeam,
+  mayWrite,
+  readsAll,
+  type Standing,
+  standingOf,
+} from './authority/standing.js';
+export { type Visible, visibleKeys, visibleTeams, visibleUsers } from './authority/visible.js';
 export { after, type Duration, parseDuration, parsePeriod } from './duration.js';
 export {
   KeyCatalogue,

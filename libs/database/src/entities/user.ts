@@ -31,6 +31,10 @@ export class User extends Governed {
   @Column({ type: 'text', nullable: true })
   ssoUserId!: string | null;
 
+  /** The organization that made the account and administers it; null: only proxy administrators do. Being a member somewhere does not change it. */
+  @Column({ type: 'text', nullable: true })
+  organizationId!: string | null;
+
   /** `scrypt:` and salt with derived key in base64; never shown to anybody. */
   @Column({ type: 'text', nullable: true })
   passwordHash!: string | null;

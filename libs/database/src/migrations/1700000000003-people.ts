@@ -92,8 +92,10 @@ CREATE INDEX archived_teams_organization_id_idx ON archived_teams (organization_
 
 const USERS = `
 ALTER TABLE users
+  ADD COLUMN organization_id text,
   ADD COLUMN password_hash text,
   ADD COLUMN password_reset_required boolean NOT NULL DEFAULT false;
+CREATE INDEX users_organization_id_idx ON users (organization_id) WHERE organization_id IS NOT NULL;
 CREATE INDEX users_created_at_idx ON users (created_at, id);
 
 CREATE TABLE invitations (
@@ -112,7 +114,7 @@ CREATE INDEX invitations_user_id_idx ON invitations (user_id);
 const UNDO = `
 DROP TABLE invitations, archived_teams, projects, organization_members, organizations;
 DROP INDEX virtual_keys_organization_id_idx, virtual_keys_project_id_idx, teams_alias_idx, teams_created_at_idx, users_created_at_idx;
-ALTER TABLE users DROP COLUMN password_hash, DROP COLUMN password_reset_required;
+ALTER TABLE users DROP COLUMN organization_id, DROP COLUMN password_hash, DROP COLUMN password_reset_required;
 ALTER TABLE teams
   DROP COLUMN member_permissions, DROP COLUMN member_max_budget_nano, DROP COLUMN member_budget_duration, DROP COLUMN member_rpm_limit,
   DROP COLUMN member_tpm_limit, DROP COLUMN member_key_duration, DROP COLUMN member_models;

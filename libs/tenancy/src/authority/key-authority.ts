@@ -1,0 +1,431 @@
+import { GatewayError } from '#libs/kernel';
+import type { Project, Team, User, VirtualKey } from '#libs/database';
+import { after as instantAfter, parseDuration } from '../duration.js';
+import { isPermittedInTeam, type MemberPermission } from './member-permissions.js';
+import { type Bound, boundOf, inherited, type Powers, widerPower } from './powers.js';
+import { fieldForbidden, memberPermissionMissing, notYours, tooWide } from './refusals.js';
+import { administersOrganization, capacityInTeam, mayWrite, readsAll, type Standing } from './standing.js';
+
+export type KeyAction = 'update' | 'delete' | 'regenerate' | 'block' | 'unblock' | 'reset_spend';
+
+/** In which capacity somebody acts on a key, the strongest that applies. */
+export type KeyCapacity = 'proxy_admin' | 'org_admin' | 'team_admin' | 'owner' | 'member';
+
+/** A key, or one about to be made, with what decides whose it is. */
+export interface KeyPlace {
+  readonly key: Pick<VirtualKey, 'id' | 'userId' | 'teamId' | 'organizationId'>;
+  /** The key's team; null when it has none, or one that does not exist. */
+  readonly team: Team | null;
+}
+
+/** What an operator lets administrators of teams change (`team_admin_editable_team_fields`). */
+export interface TeamAdminGrants {
+  readonly editableFields: readonly string[];
+}
+
+const PERMISSIONS: Readonly<Record<KeyAction, readonly MemberPermission[]>> = {
+  update: ['/key/update'],
+  delete: ['/key/delete'],
+  regenerate: ['/key/regenerate', '/key/{key_id}/regenerate'],
+  block: ['/key/block'],
+  unblock: ['/key/unblock'],
+  reset_spend: ['/key/{key_id}/reset_spend'],
+};
+/** Blocking is a measure against the owner; unblocking and a spend of zero would be gifts to oneself. */
+const OWNERS_MAY: ReadonlySet<KeyAction> = new Set(['update', 'delete', 'regenerate']);
+/** Only these route groups may be named by those who are not proxy administrators; a path would open a route. */
+const NARROW_GROUPS: readonly string[] = ['llm_api_routes', 'info_routes'];
+/** Routes of a key that its owner's role cannot be borrowed through. */
+const LLM_ONLY = ['llm_api_routes'];
+
+/** Columns that the product writes itself. */
+const OWN_COLUMNS: ReadonlySet<string> = new Set([
+  'id',
+  'tokenHash',
+  'maskedName',
+  'rotationCount',
+  'lastRotationAt',
+  'rotationAt',
+  'createdBy',
+  'updatedBy',
+  'createdAt',
+  'updatedAt',
+  'settingsUpdatedAt',
+  'lastActiveAt',
+  'budgetAnchorAt',
+  'budgetResetAt',
+  'keyType',
+] satisfies (keyof VirtualKey)[]);
+/** Columns that say nothing about power: whoever may change the key may change them. */
+const FREE_COLUMNS: ReadonlySet<string> = new Set([
+  'alias',
+  'label',
+  'metadata',
+  'aliases',
+  'autoRotate',
+  'rotationInterval',
+  'models',
+  'allowedRoutes',
+  'tags',
+  'expiresAt',
+  'rpmLimit',
+  'tpmLimit',
+  'inputTpmLimit',
+  'outputTpmLimit',
+  'maxParallelRequests',
+  'modelRpmLimits',
+  'modelTpmLimits',
+  'blocked',
+] satisfies (keyof VirtualKey)[]);
+/** Money: not the owner's to set, not even down, because a reset of its period is a gift. */
+const MONEY_COLUMNS: ReadonlySet<string> = new Set([
+  'maxBudgetNano',
+  'softBudgetNano',
+  'budgetDuration',
+  'budgetWindows',
+  'modelBudgets',
+  'tempBudgetNano',
+  'tempBudgetEndsAt',
+] satisfies (keyof VirtualKey)[]);
+/** Whose the key is. */
+const PLACE_COLUMNS: ReadonlySet<string> = new Set([
+  'userId',
+  'teamId',
+  'organizationId',
+  'projectId',
+] satisfies (keyof VirtualKey)[]);
+/** Members of metadata that govern; nobody below a proxy administrator changes them. */
+const GOVERNING_METADATA = [
+  'priority',
+  'guardrails',
+  'policies',
+  'disable_global_guardrails',
+  'allowed_tools',
+  'logging',
+  'service_account_id',
+  'allow_litellm_changed_by_header',
+  'allowed_passthrough_routes',
+  'denied_passthrough_routes',
+  'enforced_params',
+] as const;
+
+/** In which capacity somebody may do this to the key; undefined: in none. */
+export function capacityOverKey(
+  standing: Standing,
+  action: KeyAction,
+  { key, team }: KeyPlace,
+): KeyCapacity | undefined {
+  if (standing.role === 'proxy_admin') return 'proxy_admin';
+  if (!mayWrite(standing)) return undefined;
+  // A key of one organization in a team of another is both's: neither administers it alone.
+  const organizations = new Set(
+    [key.organizationId, team?.organizationId ?? null].filter((id) => id !== null),
+  );
+  if (organizations.size > 0 && [...organizations].every((id) => administersOrganization(standing, id)))
+    return 'org_admin';
+  if (team !== null && standing.teams.get(team.id)?.role === 'admin') return 'team_admin';
+  if (isOwn(standing, key) && OWNERS_MAY.has(action)) return 'owner';
+  return team !== null && isPermittedInTeam(standing, team.id, ...PERMISSIONS[action]) ? 'member' : undefined;
+}
+
+/** The same, refusing with the family's one answer for "not yours" and "not there". `place` undefined: there is no such key. */
+export function assertMayActOnKey(
+  standing: Standing,
+  action: KeyAction,
+  place: KeyPlace | undefined,
+): KeyCapacity {
+  const capacity = place === undefined ? undefined : capacityOverKey(standing, action, place);
+  if (capacity !== undefined) return capacity;
+  throw notYours('key', 'key');
+}
+
+/** Whether somebody may look at a key: its own, its owner's, and in a team those whom the team lets. */
+export function maySeeKeyOf(standing: Standing, { key, team }: KeyPlace): boolean {
+  if (readsAll(standing) || standing.keyId === key.id || isOwn(standing, key)) return true;
+  if (administersOrganization(standing, key.organizationId ?? team?.organizationId)) return true;
+  return key.teamId !== null && isPermittedInTeam(standing, key.teamId, '/key/info');
+}
+
+/** Facts a judgement of a key's change is made from, besides the rows themselves. */
+export interface KeyJudgement {
+  readonly standing: Standing;
+  /** The team the key will be in. */
+  readonly team: Team | null;
+  /** The row of the user the key will be of; null: none, or not there. */
+  readonly user: User | null;
+  /** Whether that user is in that team. */
+  readonly isMember: boolean;
+  /** The project the key will be in; null: none, or not there. */
+  readonly project: Project | null;
+  /** The row of the key that the caller came with; null: another credential. */
+  readonly callingKey: VirtualKey | null;
+  readonly grants: TeamAdminGrants;
+  readonly nowMs: number;
+}
+
+/**
+ * Judges a key about to be made, by its columns. Returns the columns to write with them: what it inherits from the key it is
+ * made with, and what keeps its secret from being more than a key. Throws the refusal in the contract's words.
+ */
+export function judgeNewKey(columns: Partial<VirtualKey>, judgement: KeyJudgement): Partial<VirtualKey> {
+  const { standing, callingKey, user, team } = judgement;
+  if (standing.role === 'proxy_admin') return {};
+  const draft: KeyDraft = { ...NOTHING, ...columns };
+  const capacity = assertMayMake(draft, judgement);
+  refuseReserved({}, draft);
+  refuseRoutes([], draft.allowedRoutes, callingKey?.allowedRoutes ?? []);
+  const made: Partial<VirtualKey> = {
+    ...(callingKey === null ? {} : inheritedFrom(callingKey, draft)),
+    ...(draft.teamId === null && draft.organizationId === null ? homeOf(judgement) : {}),
+    // Whoever sees the secret could act as its user; with models alone there is nothing to act with.
+    ...(isOwn(standing, draft) || draft.userId === null ? {} : { allowedRoutes: [...LLM_ONLY] }),
+  };
+  const latest = capacity === 'member' ? latestExpiry(team, judgement.nowMs) : null;
+  if (latest !== null) made.expiresAt = earlier(latest, made.expiresAt ?? draft.expiresAt);
+  const whole: Bound = { ...draft, ...made };
+  if (callingKey !== null) refuseWider(callingKey, whole, 'the calling key');
+  if (
+    draft.teamId === null &&
+    typeof user?.maxBudgetNano === 'bigint' &&
+    typeof whole.maxBudgetNano === 'bigint'
+  )
+    refuseWider({ maxBudgetNano: user.maxBudgetNano }, whole, 'the user');
+  refuseBeyondTeam(team, whole);
+  return made;
+}
+
+/** Judges a change of a key by its rows before and after. `capacity` comes from `assertMayActOnKey`. */
+export function judgeKeyChange(
+  capacity: KeyCapacity,
+  before: VirtualKey,
+  after: VirtualKey,
+  judgement: KeyJudgement,
+): void {
+  if (capacity === 'proxy_admin') return;
+  const { standing, grants, team } = judgement;
+  refuseReserved(before, after);
+  const isManager = capacity === 'org_admin' || capacity === 'team_admin';
+  if (changed(before, after, MONEY_COLUMNS)) {
+    if (!isManager) {
+      throw new GatewayError(
+        'rbac.forbidden',
+        'Only proxy admins, team admins, or org admins can call this with a budget or a spend.',
+        { param: 'max_budget' },
+      );
+    }
+    const isOthers = before.userId !== null && !isOwn(standing, before);
+    if (capacity === 'team_admin' && isOthers && !grants.editableFields.includes('member_key_budgets'))
+      throw fieldForbidden('max_budget', 'of another member is not open to team administrators.');
+  }
+  if (before.blocked && !after.blocked && !isManager)
+    throw fieldForbidden('blocked', 'can only be lifted by an administrator.');
+  if (before.userId !== after.userId)
+    throw fieldForbidden('user_id', 'can only be changed by a proxy administrator.');
+  if (before.projectId !== after.projectId && !isManager)
+    throw fieldForbidden('project_id', 'can only be changed by an administrator.');
+  assertProjectInTeam(after, judgement);
+  refuseRoutes(before.allowedRoutes, after.allowedRoutes, before.allowedRoutes);
+  if (before.teamId !== after.teamId || before.organizationId !== after.organizationId)
+    assertMayMove(before, after, judgement);
+  // An owner's word narrows; an administrator's is bounded by the team.
+  if (isManager) refuseBeyondTeam(team, changedPowers(before, after));
+  else refuseWider(before, after, 'what was granted');
+}
+
+/** Refuses to hand the secret of a key to somebody who could act as its user with it, or through a route that only it opens. */
+export function assertMayHoldSecret(standing: Standing, key: VirtualKey): void {
+  if (standing.role === 'proxy_admin' || isOwn(standing, key)) return;
+  const isPlain = key.allowedRoutes.every((route) => !route.startsWith('/'));
+  const isLlmOnly =
+    key.allowedRoutes.length > 0 && key.allowedRoutes.every((route) => LLM_ONLY.includes(route));
+  if (isLlmOnly || (key.userId === null && isPlain)) return;
+  throw notYours('key', 'key');
+}
+
+type KeyDraft = Partial<VirtualKey> & typeof NOTHING;
+
+const NOTHING = {
+  userId: null as string | null,
+  teamId: null as string | null,
+  organizationId: null as string | null,
+  projectId: null as string | null,
+  serviceAccountId: null as string | null,
+  models: [] as string[],
+  allowedRoutes: [] as string[],
+  tags: [] as string[],
+  metadata: {} as Record<string, unknown>,
+  expiresAt: null as Date | null,
+};
+
+function assertMayMake(draft: KeyDraft, judgement: KeyJudgement): KeyCapacity {
+  const { standing, team, user, isMember } = judgement;
+  if (!mayWrite(standing)) throw notYours('key', 'key');
+  const capacity = makerCapacity(draft, standing, team);
+  assertProjectInTeam(draft, judgement);
+  if (isOwn(standing, draft)) return capacity;
+  const isManager = capacity === 'org_admin' || capacity === 'team_admin';
+  if (draft.userId === null && (isManager || (capacity === 'member' && draft.serviceAccountId !== null)))
+    return capacity;
+  const isPlainUser = user?.role === 'internal_user' || user?.role === 'internal_user_viewer';
+  if (isManager && draft.teamId !== null && isMember && isPlainUser) return capacity;
+  throw new GatewayError('rbac.forbidden', 'User can only create keys for themselves.', { param: 'user_id' });
+}
+
+function assertProjectInTeam(
+  { projectId, teamId }: Pick<VirtualKey, 'projectId' | 'teamId'>,
+  { project }: KeyJudgement,
+): void {
+  if (projectId === null) return;
+  if (teamId === null || project === null || project.teamId !== teamId)
+    throw notYours('project', 'project_id');
+}
+
+/** Powers, and with them what governs a key without being a power: the default budget, the customers' budget, governing metadata. */
+function inheritedFrom(callingKey: VirtualKey, draft: KeyDraft): Partial<VirtualKey> {
+  const governing = GOVERNING_METADATA.filter((member) => callingKey.metadata[member] !== undefined);
+  return {
+    ...(inherited(callingKey, draft) as Partial<VirtualKey>),
+    ...(callingKey.budgetId === null ? {} : { budgetId: callingKey.budgetId }),
+    ...(callingKey.customerBudgetId === null ? {} : { customerBudgetId: callingKey.customerBudgetId }),
+    ...(governing.length === 0
+      ? {}
+      : {
+          metadata: {
+            ...draft.metadata,
+            ...Object.fromEntries(governing.map((member) => [member, callingKey.metadata[member]])),
+          },
+        }),
+  };
+}
+
+/** Personal keys of an organization's people count for the organization. */
+function homeOf({ standing, callingKey }: KeyJudgement): Partial<VirtualKey> {
+  const own = callingKey?.teamId === null ? callingKey.organizationId : null;
+  return { organizationId: own ?? standing.homeOrganizationId };
+}
+
+/** `team_member_key_duration`: the longest that a member's key lives. */
+function latestExpiry(team: Team | null, nowMs: number): Date | null {
+  const duration = team?.memberKeyDuration ? parseDuration(team.memberKeyDuration) : undefined;
+  return duration === undefined ? null : new Date(instantAfter(nowMs, duration));
+}
+
+function earlier(one: Date, other: Date | null): Date {
+  return other === null || one.getTime() < other.getTime() ? one : other;
+}
+
+/** A key that calls models for a team needs a standing in the team; one without needs a person. */
+function makerCapacity(draft: KeyDraft, standing: Standing, team: Team | null): KeyCapacity {
+  if (draft.teamId === null) {
+    if (draft.organizationId === null) return 'owner';
+    if (administersOrganization(standing, draft.organizationId)) return 'org_admin';
+    if (standing.organizations.has(draft.organizationId)) return 'owner';
+    throw notYours('organization', 'organization_id');
+  }
+  const capacity = team === null ? undefined : capacityInTeam(standing, team);
+  const isInside = draft.organizationId === null || draft.organizationId === team?.organizationId;
+  if (team === null || (capacity === undefined && !standing.teams.has(team.id)) || !isInside)
+    throw notYours('team', 'team_id');
+  if (capacity !== undefined) return capacity;
+  const permission = draft.serviceAccountId === null ? '/key/generate' : '/key/service-account/generate';
+  if (!isPermittedInTeam(standing, team.id, permission)) throw memberPermissionMissing(permission);
+  return 'member';
+}
+
+/** Out of a place one has to be able to take it, and into a place one has to be able to make it there. */
+function assertMayMove(
+  before: VirtualKey,
+  after: VirtualKey,
+  { standing, team, isMember }: KeyJudgement,
+): void {
+  const into = team === null ? undefined : capacityInTeam(standing, team);
+  const isInside = after.organizationId === null || after.organizationId === team?.organizationId;
+  // A key that leaves its organization or its team for none would leave their limits behind.
+  if (after.teamId === null || into === undefined || !isInside) throw notYours('team', 'team_id');
+  if (before.organizationId !== null && !administersOrganization(standing, before.organizationId))
+    throw fieldForbidden('organization_id', 'can only be changed by an administrator of the organization.');
+  if (after.userId !== null && !isMember)
+    throw fieldForbidden('team_id', "needs the key's user as a member.");
+}
+
+function isOwn(standing: Standing, key: Pick<VirtualKey, 'userId'>): boolean {
+  return standing.userId !== undefined && standing.userId === key.userId;
+}
+
+/** What is not in one of the lists above is a proxy administrator's: a column that comes later is closed until somebody decides. */
+function refuseReserved(before: Partial<VirtualKey>, after: Partial<VirtualKey>): void {
+  const isNew = before.id === undefined;
+  for (const [column, value] of Object.entries(after)) {
+    if (
+      OWN_COLUMNS.has(column) ||
+      FREE_COLUMNS.has(column) ||
+      MONEY_COLUMNS.has(column) ||
+      PLACE_COLUMNS.has(column)
+    )
+      continue;
+    if (isSame(before[column as keyof VirtualKey], value)) continue;
+    // A service account is named when it is made, and never again; a pinned customer only narrows, and stays.
+    if (isNew && column === 'serviceAccountId') continue;
+    if (column === 'customerId' && (before.customerId ?? null) === null) continue;
+    throw fieldForbidden(wireName(column), 'can only be set by a proxy administrator.');
+  }
+  for (const member of GOVERNING_METADATA) {
+    if (isNew && member === 'service_account_id') continue;
+    if (!isSame(before.metadata?.[member], after.metadata?.[member]))
+      throw fieldForbidden(`metadata.${member}`, 'can only be set by a proxy administrator.');
+  }
+}
+
+function refuseRoutes(before: readonly string[], after: readonly string[], had: readonly string[]): void {
+  if (isSame(before, after)) return;
+  const known = had.length === 0 ? NARROW_GROUPS : had;
+  const isWider = (before.length > 0 && after.length === 0) || after.some((route) => !known.includes(route));
+  if (isWider) throw fieldForbidden('allowed_routes', 'can only be widened by a proxy administrator.');
+}
+
+function refuseWider(bound: Bound, wanted: Bound, whose: string): void {
+  const field = widerPower(bound, wanted);
+  if (field !== undefined) throw tooWide(field, whose);
+}
+
+function refuseBeyondTeam(team: Team | null, wanted: Bound): void {
+  if (team === null) return;
+  const bound = boundOf(team);
+  // What a key leaves open its team closes when it is used; only what is said can be said too wide.
+  const said = Object.fromEntries(
+    Object.entries(bound).filter(([name]) => {
+      const value = wanted[name as keyof Powers];
+      return value !== undefined && value !== null && !(Array.isArray(value) && value.length === 0);
+    }),
+  );
+  refuseWider(said as Bound, wanted, `team ${team.alias ?? team.id}`);
+}
+
+function changedPowers(before: VirtualKey, after: VirtualKey): Bound {
+  return Object.fromEntries(
+    Object.entries(after).filter(([name, value]) => !isSame(before[name as keyof VirtualKey], value)),
+  ) as Bound;
+}
+
+function changed(before: VirtualKey, after: VirtualKey, columns: ReadonlySet<string>): boolean {
+  return [...columns].some(
+    (name) => !isSame(before[name as keyof VirtualKey], after[name as keyof VirtualKey]),
+  );
+}
+
+/** Nothing, none and empty are one for a row that is about to be made. */
+function isSame(one: unknown, other: unknown): boolean {
+  return canonical(one) === canonical(other);
+}
+
+function canonical(value: unknown): string {
+  if (value === undefined || value === null || value === false) return 'null';
+  const text = JSON.stringify(value, (_, member: unknown) =>
+    typeof member === 'bigint' ? `${member}n` : member,
+  );
+  return text === '[]' || text === '{}' ? 'null' : text;
+}
+
+function wireName(column: string): string {
+  return column.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}

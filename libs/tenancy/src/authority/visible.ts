@@ -1,0 +1,60 @@
+import { ALWAYS_PERMITTED, type MemberPermission } from './member-permissions.js';
+import { administered, readsAll, type Standing } from './standing.js';
+
+/** A condition for a list, in the words of the query builder: `alias.property`, and its parameters. Undefined: everything is visible. */
+export interface Visible {
+  readonly where: string;
+  readonly parameters: Readonly<Record<string, unknown>>;
+}
+
+/** Keys that somebody sees: its own, those of teams and organizations it administers, and of teams that permit it. */
+export function visibleKeys(
+  standing: Standing,
+  permission: MemberPermission = '/key/list',
+  alias = 'key',
+): Visible | undefined {
+  if (readsAll(standing)) return undefined;
+  const { organizationIds, teamIds } = administered(standing);
+  const permitted = [...standing.teams]
+    .filter(
+      ([, { memberPermissions }]) =>
+        ALWAYS_PERMITTED.includes(permission) || memberPermissions?.includes(permission),
+    )
+    .map(([id]) => id);
+  return {
+    where: `(${alias}.id = :ownKey OR ${alias}.userId = :ownUser OR ${alias}.teamId = ANY(:ownTeams) OR ${alias}.organizationId = ANY(:ownOrganizations)
+      OR ${alias}.teamId IN (SELECT team.id FROM teams team WHERE team.organization_id = ANY(:ownOrganizations)))`,
+    // A null never equals anything, so an absent owner shows nothing.
+    parameters: {
+      ownKey: standing.keyId ?? null,
+      ownUser: standing.userId ?? null,
+      ownTeams: [...new Set([...teamIds, ...permitted])],
+      ownOrganizations: organizationIds,
+    },
+  };
+}
+
+/** Teams that somebody sees: those it is in, the one of its key, and those of organizations it administers. */
+export function visibleTeams(standing: Standing, keysTeamId?: string, alias = 'team'): Visible | undefined {
+  if (readsAll(standing)) return undefined;
+  return {
+    where: `(${alias}.id = ANY(:ownTeams) OR ${alias}.organizationId = ANY(:ownOrganizations))`,
+    parameters: {
+      ownTeams: [...standing.teams.keys(), ...(keysTeamId === undefined ? [] : [keysTeamId])],
+      ownOrganizations: administered(standing).organizationIds,
+    },
+  };
+}
+
+/** People that somebody sees in a list: itself, and the members of organizations it administers. */
+export function visibleUsers(standing: Standing, alias = 'user'): Visible | undefined {
+  if (readsAll(standing)) return undefined;
+  return {
+    where: `(${alias}.id = :ownUser OR ${alias}.organizationId = ANY(:ownOrganizations) OR ${alias}.id IN
+      (SELECT m.user_id FROM organization_members m WHERE m.organization_id = ANY(:ownOrganizations)))`,
+    parameters: {
+      ownUser: standing.userId ?? null,
+      ownOrganizations: administered(standing).organizationIds,
+    },
+  };
+}
