@@ -71,8 +71,8 @@ describe('starting without a guard that was asked for', () => {
     ['litellm_settings: {callbacks: [presidio]}', 'litellm_settings.callbacks.0'],
     ['litellm_settings: {callbacks: my_module.handler}', 'litellm_settings.callbacks.0'],
     [
-      'model_list: [{model_name: m, litellm_params: {model: x}, model_info: {team_id: t}}]',
-      'model_list.0.model_info.team_id',
+      'model_list: [{model_name: m, litellm_params: {model: x}, model_info: {access_windows: [{team_id: t}]}}]',
+      'model_list.0.model_info.access_windows',
     ],
     ['general_settings: {allowed_ip: [10.0.0.1]}', 'general_settings.allowed_ip'],
     ['litellm_settings: {allowed_ips: [10.0.0.1]}', 'litellm_settings.allowed_ips'],

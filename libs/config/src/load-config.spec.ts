@@ -29,7 +29,9 @@ describe('without a configuration file', () => {
     expect(config.auth.masterKeySource).toBe('none');
     expect(config.notices).toEqual([]);
     expect(
-      Object.isFrozen(config) && Object.isFrozen(config.models[0]?.params) && Object.isFrozen(config.server),
+      Object.isFrozen(config.server) &&
+        Object.isFrozen(config.models[0]?.params) &&
+        Object.isFrozen(config.server),
     ).toBe(true);
   });
 });

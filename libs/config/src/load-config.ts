@@ -1,14 +1,11 @@
 import { dirname, resolve } from 'node:path';
-import { assemble, type ConfigFlags } from './assemble.js';
+import type { ConfigFlags } from './assemble.js';
+import { ConfigSource } from './config-source.js';
 import { BUILT_IN_SECTIONS } from './built-in-config.js';
 import { readConfigFile } from './config-file.js';
 import { Config, type ConfigNotice, type ConfigTree } from './config.js';
-import { Environment, readEnvFile, readEnvironmentSection, type Variables } from './environment.js';
-import { readModels } from './models.js';
+import { Environment, readEnvFile, type Variables } from './environment.js';
 import { ConfigError, type ConfigProblem, Findings } from './problems.js';
-import { resolveReferences } from './references.js';
-import { readSections } from './sections.js';
-import { isPlainObject } from './secret-values.js';
 
 export interface ConfigSources {
   readonly flags?: ConfigFlags;
@@ -72,46 +69,8 @@ function read(
   const besideFile = elsewhere ? readEnvFile(dirname(configFile), findings) : {};
   const outside = [env, besideFolder, besideFile];
 
-  const missing: string[] = [];
-  const resolved = (value: unknown, path: string, environment: Environment): unknown =>
-    resolveReferences(value, path, (name) => environment.get(name), findings, missing);
-  const { environment_variables: variables, ...rest } = raw;
-  const own = readEnvironmentSection(
-    resolved(variables, 'environment_variables', new Environment(outside)),
-    findings,
-  );
-  const environment = new Environment([...outside, own]);
-  const sectionsRaw = resolved(rest, '', environment) as Record<string, unknown>;
-  refuseMissingGuards(missing, findings);
-
-  const sections = readSections(sectionsRaw, findings);
-  const models = readModels(sectionsRaw['model_list'], sectionsRaw['credential_list'], findings);
-  const masterKeyIsLiteral = isLiteral(rest['general_settings'], 'master_key');
-  return {
-    tree: assemble({ flags, environment, cwd, configFile, sections, models, masterKeyIsLiteral }, findings),
-    files,
-  };
-}
-
-/** Settings whose absence opens a door: one that names a variable nobody set must not count as "not restricted". */
-const MUST_RESOLVE =
-  /^general_settings\.(?:allowed_ips|admin_only_routes|allowed_routes|litellm_key_header_name|cors_origin|custom_auth|enable_\w+|enforce_\w+|reject_\w+|disable_\w+)(?:\.|$)|^guardrails(?:\.|$)|\.litellm_params\.allowed_keys(?:\.|$)/;
-
-function refuseMissingGuards(missing: readonly string[], findings: Findings): void {
-  for (const path of missing) {
-    if (MUST_RESOLVE.test(path))
-      findings.error(path, 'this setting restricts access and the variable it names is not set');
-  }
-}
-
-function isLiteral(section: unknown, name: string): boolean {
-  const value = isPlainObject(section) ? section[name] : undefined;
-  return (
-    typeof value === 'string' &&
-    value !== '' &&
-    !value.startsWith('os.environ/') &&
-    !value.startsWith('oidc/')
-  );
+  const source = new ConfigSource({ flags, outside, cwd, configFile, raw });
+  return { tree: { ...source.read([], findings), source }, files };
 }
 
 function deepFreeze<T>(value: T): T {

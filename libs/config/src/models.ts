@@ -19,22 +19,31 @@ import { check, isOff, typeName } from './sections/section.js';
  * `model_list`, with named credentials merged in and secrets wrapped. An entry without a model is left out with a notice,
  * as in LiteLLM; a wrong type is an error.
  */
-export function readModels(raw: unknown, credentials: unknown, findings: Findings): ModelEntry[] {
+export function readModels(
+  raw: unknown,
+  credentials: ReadonlyMap<string, CredentialEntry>,
+  findings: Findings,
+): ModelEntry[] {
   if (raw === undefined || raw === null) return [];
   if (!Array.isArray(raw)) {
     findings.error('model_list', `expected a list of models, got ${typeName(raw)}`);
     return [];
   }
-  const named = readCredentials(credentials, findings);
   return raw.flatMap(
-    (entry: unknown, index) => readModel(entry, `model_list.${index}`, named, findings) ?? [],
+    (entry: unknown, index) => readModel(entry, `model_list.${index}`, credentials, findings) ?? [],
   );
 }
 
-function readModel(
+export interface CredentialEntry {
+  readonly values: Readonly<Record<string, unknown>>;
+  readonly info: Readonly<Record<string, unknown>>;
+}
+
+/** One entry; undefined when it names no model, or with an error in `findings`. */
+export function readModel(
   raw: unknown,
   path: string,
-  credentials: ReadonlyMap<string, Record<string, unknown>>,
+  credentials: ReadonlyMap<string, CredentialEntry>,
   findings: Findings,
 ): ModelEntry | undefined {
   if (!isPlainObject(raw)) {
@@ -94,8 +103,10 @@ function finish(
       `The provider ${provider} is not there yet; calls to ${modelName} are refused.`,
     );
   }
+  const { team_id: teamId, team_public_model_name: publicName } = info;
   return {
-    modelName,
+    modelName: teamId === undefined ? modelName : (publicName ?? modelName),
+    ...(teamId === undefined ? {} : { teamId }),
     params: Object.freeze(hideSecrets(params) as Record<string, unknown>),
     info: Object.freeze(hideSecrets(info) as Record<string, unknown>),
     path,
@@ -113,12 +124,12 @@ function providerOf(params: {
 function withCredential(
   params: Record<string, unknown>,
   path: string,
-  credentials: ReadonlyMap<string, Record<string, unknown>>,
+  credentials: ReadonlyMap<string, CredentialEntry>,
   findings: Findings,
 ): Record<string, unknown> {
   const { litellm_credential_name: name, ...own } = params;
   if (typeof name !== 'string') return params;
-  const values = credentials.get(name);
+  const values = credentials.get(name)?.values;
   if (!values)
     findings.error(
       `${path}.litellm_params.litellm_credential_name`,
@@ -127,8 +138,9 @@ function withCredential(
   return { ...values, ...own };
 }
 
-function readCredentials(raw: unknown, findings: Findings): Map<string, Record<string, unknown>> {
-  const named = new Map<string, Record<string, unknown>>();
+/** `credential_list` by name. */
+export function readCredentials(raw: unknown, findings: Findings): Map<string, CredentialEntry> {
+  const named = new Map<string, CredentialEntry>();
   if (raw === undefined || raw === null) return named;
   if (!Array.isArray(raw)) {
     findings.error('credential_list', `expected a list of credentials, got ${typeName(raw)}`);
@@ -137,7 +149,10 @@ function readCredentials(raw: unknown, findings: Findings): Map<string, Record<s
   for (const [index, entry] of raw.entries()) {
     const name = isPlainObject(entry) ? entry['credential_name'] : undefined;
     const values = isPlainObject(entry) ? entry['credential_values'] : undefined;
-    if (typeof name === 'string' && name !== '' && isPlainObject(values)) named.set(name, present(values));
+    const info =
+      isPlainObject(entry) && isPlainObject(entry['credential_info']) ? entry['credential_info'] : {};
+    if (typeof name === 'string' && name !== '' && isPlainObject(values))
+      named.set(name, { values: present(values), info });
     else
       findings.error(
         `credential_list.${index}`,

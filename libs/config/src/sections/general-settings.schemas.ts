@@ -179,11 +179,6 @@ export const UNBUILT_GENERAL_SETTINGS: UnbuiltSettings = new Map([
       'use_shared_health_check',
     ],
     'A secret manager': ['key_management_system', 'key_management_settings'],
-    'Models, settings and credentials kept in the database': [
-      'store_model_in_db',
-      'supported_db_objects',
-      'proxy_config_reload_interval_seconds',
-    ],
     'Deleting old spend logs': [
       'data_retention_days',
       'maximum_spend_logs_retention_period',
@@ -220,6 +215,9 @@ export const UNBUILT_GENERAL_SETTINGS: UnbuiltSettings = new Map([
     'Leaving failed calls out of the logs': ['disable_error_logs'],
   }),
   ...moot({
+    store_model_in_db: 'Models, credentials and settings can always be changed at run time.',
+    supported_db_objects: 'Models, credentials and settings can always be changed at run time.',
+    proxy_config_reload_interval_seconds: 'Every process hears of a change at once; nothing is polled for.',
     fail_closed_rate_limit_enforcement: STORED,
     fail_closed_budget_enforcement: STORED,
     use_redis_transaction_buffer: SPOOL,

@@ -45,6 +45,9 @@ export const modelParams = z.looseObject({
 /** Members of `model_info` that this version reads. The rest is shown by model lists and does nothing else. */
 export const modelInfo = z.looseObject({
   id: z.coerce.string().optional(),
+  team_id: text.optional(),
+  team_public_model_name: text.optional(),
+  blocked: flag.optional(),
   base_model: text.optional(),
   access_groups: textList.optional(),
   mode: text.optional(),
@@ -85,10 +88,7 @@ export const GUARDING_PARAMS: Readonly<Record<string, string>> = {
   guardrails: 'Guardrails of a single model',
 };
 export const GUARDING_INFO: Readonly<Record<string, string>> = {
-  team_id: 'A model that belongs to one team',
-  team_public_model_name: 'A model that belongs to one team',
   access_windows: 'A model reserved for a team by time',
-  blocked: 'Blocking a model in the file',
 };
 export const UNBUILT_INFO: Readonly<Record<string, string>> = {
   adaptive_router_preferences: 'Adaptive routing',

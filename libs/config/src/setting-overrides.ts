@@ -1,0 +1,85 @@
+/** The sections whose settings can be changed at run time. */
+export const OVERRIDABLE_SECTIONS = [
+  'general_settings',
+  'litellm_settings',
+  'router_settings',
+  'environment_variables',
+] as const;
+export type OverridableSection = (typeof OVERRIDABLE_SECTIONS)[number];
+
+/** One setting that an administrator changed at run time. */
+export interface SettingOverride {
+  readonly section: OverridableSection;
+  readonly field: string;
+  readonly value: unknown;
+}
+
+/** Where the process finds its stores and its own credential, which code it runs, and whose word it takes for an address: never from a database that an administrator's key can write. */
+const FILE_ONLY: ReadonlySet<string> = new Set([
+  'general_settings.master_key',
+  'general_settings.salt_key',
+  'general_settings.dangerously_permit_weak_or_unset_master_key',
+  'general_settings.database_url',
+  'general_settings.database_type',
+  'general_settings.coordination_redis',
+  'general_settings.litellm_key_header_name',
+  'general_settings.trusted_proxy_ranges',
+  'router_settings.redis_url',
+  'router_settings.redis_host',
+  'router_settings.redis_port',
+  'router_settings.redis_username',
+  'router_settings.redis_password',
+]);
+
+/** Variables that the product itself reads: with them a setting of the database would be a setting of the process. */
+const OWN_VARIABLE =
+  /^(?:LITELLM_|TOLLGATE_|DATABASE_|REDIS_|DISABLE_|SERVER_|PORT$|HOST$|CONFIG_|JSON_LOGS$|LOG_|LENGTH_OF_|NODE_)/;
+
+export function isFileOnly(section: string, field: string): boolean {
+  if (section === 'environment_variables') return OWN_VARIABLE.test(field);
+  return FILE_ONLY.has(`${section}.${field}`) || /(?:^|\.)custom_/.test(field);
+}
+
+/** Settings that every running process takes up within a second; all others wait for the next start. */
+const LIVE: Readonly<Record<OverridableSection, ReadonlySet<string> | 'all'>> = {
+  environment_variables: 'all',
+  router_settings: new Set([
+    'num_retries',
+    'timeout',
+    'stream_timeout',
+    'cooldown_time',
+    'allowed_fails',
+    'disable_cooldowns',
+    'model_group_alias',
+    'fallbacks',
+    'default_fallbacks',
+    'context_window_fallbacks',
+    'max_fallbacks',
+    'enable_tag_filtering',
+  ]),
+  litellm_settings: new Set([
+    'drop_params',
+    'max_tokens',
+    'request_timeout',
+    'num_retries',
+    'max_fallbacks',
+    'fallbacks',
+    'default_fallbacks',
+    'context_window_fallbacks',
+    'allowed_fails',
+  ]),
+  general_settings: new Set([
+    'allowed_ips',
+    'admin_only_routes',
+    'allowed_routes',
+    'enforce_user_param',
+    'reject_clientside_metadata_tags',
+    'allow_client_side_credentials',
+    'user_header_name',
+  ]),
+};
+
+export function isLive(section: OverridableSection, field: string): boolean {
+  const live = LIVE[section];
+  return live === 'all' || live.has(field);
+}
