@@ -2,10 +2,12 @@ import { Module } from '@nestjs/common';
 import { PassportModule } from '@nestjs/passport';
 import { Authentication } from './authentication.js';
 import { AuthenticationGuard } from './authentication.guard.js';
+import { CallScopes } from './call-scopes.js';
 import { MasterKeyMethod, VirtualKeyMethod } from './credential-method.js';
 import { MasterKeyStrategy, VirtualKeyStrategy } from './key.strategies.js';
 import { KeyVault } from './key-vault.js';
 import { MasterKey } from './master-key.js';
+import { RequestParts } from './request-parts.js';
 
 /** From credentials to principals. Expects, provided globally: Config, Clock, KeyDirectory, ChangeFeed, PrincipalPreparation, AuthenticationEvents, PublicRoutes. */
 @Module({
@@ -13,6 +15,8 @@ import { MasterKey } from './master-key.js';
   providers: [
     MasterKey,
     KeyVault,
+    RequestParts,
+    CallScopes,
     MasterKeyMethod,
     VirtualKeyMethod,
     Authentication,
@@ -20,6 +24,6 @@ import { MasterKey } from './master-key.js';
     VirtualKeyStrategy,
     AuthenticationGuard,
   ],
-  exports: [MasterKey, KeyVault, Authentication, AuthenticationGuard],
+  exports: [MasterKey, KeyVault, CallScopes, Authentication, AuthenticationGuard],
 })
 export class AuthModule {}

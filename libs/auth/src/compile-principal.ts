@@ -17,6 +17,7 @@ import {
   modelRulesOf,
   proxyBudgets,
   proxyLimits,
+  tagBudgetsOf,
 } from './governed-scopes.js';
 
 /** Words in a model list that lift the restriction instead of naming a model. */
@@ -47,6 +48,7 @@ export function compilePrincipal(
   const scopes = scopesOf(record, config);
   const tags = pinnedTagsOf(record);
   const rules = modelRulesIn(scopes);
+  const customerBudgetId = key?.customerBudgetId ?? undefined;
   const priority = team?.metadata['priority'] ?? key?.metadata['priority'];
   return Object.freeze({
     credential: claims?.credential ?? 'virtual_key',
@@ -74,7 +76,12 @@ export function compilePrincipal(
     // The key's own word counts before its team's.
     modelAliases: { ...team?.modelAliases, ...key?.aliases },
     limits: [...scopes.flatMap(limitsOf), ...proxyLimits(config)],
-    budgets: [...scopes.filter(paysIn(record, config)).flatMap(budgetsOf), ...proxyBudgets(config)],
+    budgets: [
+      ...scopes.filter(paysIn(record, config)).flatMap(budgetsOf),
+      ...tags.flatMap((tag) => tagBudgetsOf(tag, config)),
+      ...proxyBudgets(config),
+    ],
+    ...(customerBudgetId === undefined ? {} : { customerBudgetId }),
     ...(rules.length === 0 ? {} : { modelRules: rules }),
     ...(typeof priority === 'string' && priority !== '' ? { priority } : {}),
     ...throttleOf(record, config),
@@ -196,7 +203,8 @@ function teamOf({ team, member }: CallerRecord, id: string): NonNullable<Princip
 }
 
 /** The user's own list counts only for keys without a team: a team's key is the team's (contract 6.7). */
-function modelGrantsOf({ key, user, team, member, project, ids }: CallerRecord): Principal['modelGrants'] {
+function modelGrantsOf(record: CallerRecord): Principal['modelGrants'] {
+  const { key, user, team, member, project, ids } = record;
   const grants: { scope: Scope; models: readonly string[] }[] = [];
   const add = (type: Scope['type'], id: string | null | undefined, models: readonly string[]): void => {
     if (id === null || id === undefined || models.length === 0) return;
@@ -209,5 +217,6 @@ function modelGrantsOf({ key, user, team, member, project, ids }: CallerRecord):
   if (member !== null) add('team_member', `${ids.teamId ?? ''}:${ids.userId ?? ''}`, member.allowedModels);
   if (!inTeam && user !== null) add('user', ids.userId, user.models);
   if (project !== null) add('project', ids.projectId, project.models);
+  if (record.customer !== null) add('customer', ids.customerId, record.customer.models);
   return grants;
 }

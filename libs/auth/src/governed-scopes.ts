@@ -59,6 +59,14 @@ export function budgetsOf({ scope, row, linked }: GovernedScope): ScopeBudget[] 
   return budgets;
 }
 
+/** What the configuration lets be spent under a tag (`tag_budget_config`), beside the tag's own row. */
+export function tagBudgetsOf(tag: string, { budgets }: Config): ScopeBudget[] {
+  const named = Object.hasOwn(budgets.tags, tag) ? budgets.tags[tag] : undefined;
+  return named === undefined
+    ? []
+    : [{ scope: { type: 'tag', id: tag }, name: 'router', anchorMs: 0, ...named }];
+}
+
 /** What the scope allows per model; undefined when it says nothing about models. */
 export function modelRulesOf({ scope, row, linked }: GovernedScope): ModelRules | undefined {
   const requests = nonEmpty(row?.modelRpmLimits) ?? nonEmpty(linked?.modelRpmLimits) ?? {};

@@ -1,6 +1,7 @@
 export { AuthModule } from './auth.module.js';
 export { AuthenticationGuard } from './authentication.guard.js';
 export { Authentication } from './authentication.js';
+export { CallScopes } from './call-scopes.js';
 export { type CallerStanding, CompiledKey, dependenciesOf, standingOf } from './compiled-key.js';
 export { compilePrincipal, type CredentialClaims } from './compile-principal.js';
 export { CredentialMethod, type Presented } from './credential-method.js';

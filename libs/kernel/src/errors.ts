@@ -13,7 +13,7 @@ export const ERROR_CODES = {
   'auth.team_blocked': { status: 401, type: 'auth_error' },
   'auth.user_blocked': { status: 401, type: 'auth_error' },
   'auth.project_blocked': { status: 401, type: 'auth_error' },
-  'auth.customer_blocked': { status: 401, type: 'auth_error' },
+  'auth.customer_blocked': { status: 403, type: 'auth_error' },
   'auth.store_unavailable': { status: 503, type: 'no_db_connection' },
   'rbac.route_denied': { status: 403, type: 'auth_error' },
   'rbac.admin_only': { status: 401, type: 'auth_error' },

@@ -79,6 +79,8 @@ export interface Principal {
   readonly budgets: readonly ScopeBudget[];
   /** Absent for nearly everybody: then no call looks anything up by its model. */
   readonly modelRules?: readonly ModelRules[];
+  /** The row of `budgets` for customers that requests name and that have none of their own. */
+  readonly customerBudgetId?: string;
   /** What the priority limiter calls this caller's class (team's or key's metadata). */
   readonly priority?: string;
   /** An exhausted key budget slows the key down to this share of its limits instead of refusing it. */

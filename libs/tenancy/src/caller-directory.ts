@@ -24,9 +24,9 @@ export interface CallerSeed {
   readonly member: TeamMember | null;
 }
 
-/** A customer or tags that only a request names, and the budgets their rows point to. */
+/** Customers and tags that only requests name, and the rows of `budgets` asked for or pointed to. */
 export interface RequestRows {
-  readonly customer: Customer | null;
+  readonly customers: ReadonlyMap<string, Customer>;
   readonly tags: ReadonlyMap<string, Tag>;
   readonly budgets: ReadonlyMap<string, Budget>;
 }
@@ -71,23 +71,22 @@ export class CallerDirectory {
     return record;
   }
 
-  /** What a request adds to a caller by naming a customer and tags; `keyBudgetId`: the key's default for customers. */
-  async findForRequest(
-    customerId: string | undefined,
-    tags: readonly string[],
-    keyBudgetId: string | null,
+  /** The rows of customers and tags that requests name, many in one go; `budgetIds`: defaults that may apply to them. */
+  async findForRequests(
+    customerIds: readonly string[],
+    tagNames: readonly string[],
+    budgetIds: readonly string[],
   ): Promise<RequestRows> {
-    const [customers, tagRows] = await Promise.all([
-      this.#named(Customer, 'id', [customerId]),
-      this.#named(Tag, 'name', tags),
+    const [customers, tags] = await Promise.all([
+      this.#named(Customer, 'id', customerIds),
+      this.#named(Tag, 'name', tagNames),
     ]);
-    const customer = customers[0] ?? null;
-    const fallback = customerId === undefined ? null : (keyBudgetId ?? this.config.budgets.customerBudgetId);
-    const budgets = await this.#budgets([
-      customer?.budgetId ?? fallback,
-      ...tagRows.map(({ budgetId }) => budgetId),
-    ]);
-    return { customer, tags: byName(tagRows, 'name'), budgets };
+    const linked = [...customers, ...tags].map(({ budgetId }) => budgetId);
+    return {
+      customers: byName(customers, 'id'),
+      tags: byName(tags, 'name'),
+      budgets: await this.#budgets([...budgetIds, ...linked]),
+    };
   }
 
   /** The seeds with all their other rows: a handful of reads, however many callers. */

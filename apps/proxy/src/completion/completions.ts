@@ -14,6 +14,7 @@ import {
   shouldRetry,
 } from '#libs/routing';
 import { Config } from '#libs/config';
+import { CallScopes } from '#libs/auth';
 import { Admissions } from './admissions.js';
 import { Attempts } from './attempts.js';
 import type { Call } from './call.js';
@@ -35,6 +36,7 @@ type Served = 'done' | 'outdated' | UpstreamFailure;
 export class Completions {
   constructor(
     private readonly entrance: Entrance,
+    private readonly scopes: CallScopes,
     private readonly router: Router,
     private readonly budgets: Budgets,
     private readonly admissions: Admissions,
@@ -66,8 +68,10 @@ export class Completions {
 
   /** False when the caller's rights changed before anything was sent: everything is asked again. */
   async #answer(call: Call, answer: ClientAnswer, principal: Principal, body: RequestBody): Promise<boolean> {
-    const asked = this.entrance.understand(call, principal, body);
+    const understood = this.entrance.understand(call, principal, body);
+    const asked = understood instanceof Promise ? await understood : understood;
     call.facts = asked.facts;
+    call.principal = asked.principal;
     const tried = new Set<string>();
     let resolution = asked.resolution;
     for (;;) {
@@ -91,8 +95,11 @@ export class Completions {
   }
 
   /** One group: plan, admit, try its deployments, settle. */
-  async #serve(call: Call, answer: ClientAnswer, asked: Asked, resolution: Resolution): Promise<Served> {
-    const { principal, facts } = asked;
+  async #serve(call: Call, answer: ClientAnswer, asking: Asked, resolution: Resolution): Promise<Served> {
+    const { facts } = asking;
+    const principal = this.scopes.forModel(asking.principal, facts.requestedModel, resolution.group);
+    const asked = principal === asking.principal ? asking : { ...asking, principal };
+    call.principal = principal;
     const deployments = this.router.plan(resolution, {
       endpoint: facts.endpoint,
       tags: facts.tags,

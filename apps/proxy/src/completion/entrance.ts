@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Authentication } from '#libs/auth';
+import { Authentication, CallScopes } from '#libs/auth';
 import { inputTokenBound } from '#libs/budget';
 import { Config } from '#libs/config';
 import { Draining, readBody } from '#libs/http';
@@ -43,6 +43,7 @@ export class Entrance {
     private readonly network: Network,
     private readonly catalogue: Catalogue,
     private readonly draining: Draining,
+    private readonly scopes: CallScopes,
   ) {}
 
   /** Asked before any credential is looked at. */
@@ -70,24 +71,31 @@ export class Entrance {
     return parseRequestBody(await readBody(call.request, this.config.server.maxRequestBytes));
   }
 
-  /** Pure but for the catalogue: everything a caller asks for that grants can refuse. */
-  understand(call: Call, principal: Principal, body: RequestBody): Asked {
+  /** Everything a caller asks for that grants can refuse. Synchronous when the customer and tags it names were met before. */
+  understand(call: Call, principal: Principal, body: RequestBody): Asked | Promise<Asked> {
     assertRouteAllowed(this.routes.decide(call.route.policy, principal), principal);
     const stripped = assertSafeBody(body.json, this.config.calls.allowClientCredentials);
     const { endpoint, model } = call.route;
     const headers = readCallHeaders(call, this.config.calls.userHeaderName);
     const sent = readCallFacts(endpoint, body, model, inputTokenBound(body.bytes, body.json, endpoint));
     const facts = this.#capped(this.#attributed(sent, principal, headers));
+    const caller = this.scopes.forRequest(principal, facts.customerId, facts.tags);
+    if (caller instanceof Promise)
+      return caller.then((known) => this.#asked(known, body, facts, headers, stripped, sent.maxOutputTokens));
+    return this.#asked(caller, body, facts, headers, stripped, sent.maxOutputTokens);
+  }
+
+  #asked(
+    principal: Principal,
+    body: RequestBody,
+    facts: CallFacts,
+    headers: CallHeaders,
+    stripped: readonly string[],
+    callerCap: number | undefined,
+  ): Asked {
     for (const name of fallbackNamesOf(body.json)) this.resolve(principal, name);
-    return {
-      principal,
-      body,
-      facts,
-      headers,
-      stripped,
-      callerCap: sent.maxOutputTokens,
-      resolution: this.resolve(principal, facts.requestedModel),
-    };
+    const resolution = this.resolve(principal, facts.requestedModel);
+    return { principal, body, facts, headers, stripped, callerCap, resolution };
   }
 
   /** The model's deployments. A name the grants refuse is refused before it is said whether it exists. */
