@@ -1,4 +1,4 @@
-import type { Clock, NanoUsd } from '#libs/kernel';
+import { type Clock, type NanoUsd, PassingTable } from '#libs/kernel';
 import { Balance, type Bid, type Stake } from './balance.js';
 import { CounterTable } from './counter-table.js';
 import {
@@ -41,7 +41,7 @@ interface Hold {
  */
 export class LocalCounters extends Counters {
   readonly #table = new CounterTable();
-  readonly #holds = new Map<string, Hold>();
+  readonly #holds = new PassingTable<Hold>();
   readonly #recent = new RecentVerdicts();
   readonly #waiting: WaitingRoom;
   #timer: NodeJS.Timeout | undefined;
@@ -73,13 +73,12 @@ export class LocalCounters extends Counters {
   }
 
   override settle(id: string, used: Settlement): void {
-    const hold = this.#holds.get(id);
+    const hold = this.#holds.take(id);
     if (!hold) {
       const waiter = this.#waiting.find(id);
       if (waiter) this.#giveUp([waiter]);
       return;
     }
-    this.#holds.delete(id);
     this.#recent.remember(id, hold.admission);
     const nowMs = this.clock.monotonicMs();
     for (const take of hold.takes) take.settle(used, nowMs);
@@ -109,6 +108,15 @@ export class LocalCounters extends Counters {
     const balance = this.#table.openBalance(key);
     balance.settledNanoUsd += deltaNanoUsd;
     this.#serve([balance]);
+  }
+
+  override follow(keys: readonly string[], costNanoUsd: NanoUsd): void {
+    if (costNanoUsd === 0n) return;
+    for (const key of keys) if (this.isOpen(key)) this.adjust(key, costNanoUsd);
+  }
+
+  override recover(_requestId: string, keys: readonly string[], costNanoUsd: NanoUsd): void {
+    this.follow(keys, costNanoUsd);
   }
 
   override balance(key: string): { settledNanoUsd: NanoUsd; heldNanoUsd: NanoUsd } | undefined {
@@ -173,7 +181,7 @@ export class LocalCounters extends Counters {
       waitedMs,
       standings: takes,
     };
-    this.#holds.set(request.id, { admission, takes, bid, atMs: nowMs, nanoUsd: grant });
+    this.#holds.add(request.id, { admission, takes, bid, atMs: nowMs, nanoUsd: grant });
     return admission;
   }
 

@@ -1,21 +1,26 @@
+import { PassingTable } from '#libs/kernel';
 import type { Admission, Refusal } from './counters.js';
 
 /** Enough for a repeat in the same breath; a larger memory keeps dead requests alive long enough to be promoted to old space. */
 const REMEMBERED = 128;
 
-/** The verdicts of calls that are over: at least the last 128, so that a late repeat is not taken again. */
+/** The last verdicts of calls that are over, so that a late repeat is not taken again. */
 export class RecentVerdicts {
-  #young = new Map<string, Admission | Refusal>();
-  #old = new Map<string, Admission | Refusal>();
+  readonly #verdicts = new PassingTable<Admission | Refusal>();
+  /** Their ids in a ring, the oldest at `#next`. */
+  readonly #ids: string[] = [];
+  #next = 0;
 
   find(id: string): Admission | Refusal | undefined {
-    return this.#young.get(id) ?? this.#old.get(id);
+    return this.#verdicts.get(id);
   }
 
+  /** `id` must not be remembered already. */
   remember(id: string, verdict: Admission | Refusal): void {
-    this.#young.set(id, verdict);
-    if (this.#young.size < REMEMBERED) return;
-    this.#old = this.#young;
-    this.#young = new Map();
+    const oldest = this.#ids[this.#next];
+    if (oldest !== undefined) this.#verdicts.take(oldest);
+    this.#verdicts.add(id, verdict);
+    this.#ids[this.#next] = id;
+    this.#next = (this.#next + 1) % REMEMBERED;
   }
 }

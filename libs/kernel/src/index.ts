@@ -16,4 +16,5 @@ export {
 } from './principal.js';
 export { PROXY_SCOPE, type Scope, SCOPE_TYPES, type ScopeType } from './scope.js';
 export { isSecretName, Secret } from './secret.js';
+export { PassingTable } from './passing-table.js';
 export { NO_USAGE, type Usage } from './usage.js';

@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { join } from 'node:path';
 import { Injectable } from '@nestjs/common';
 import { Config } from '#libs/config';
-import type { GatewayError } from '#libs/kernel';
+import { type GatewayError, PassingTable } from '#libs/kernel';
 import { Logger } from '#libs/telemetry';
 import type { BeginRecord, EndRecord } from '../ledger.js';
 import type { Entry } from '../spool/codec.js';
@@ -40,7 +40,7 @@ export class SpendLedger {
   readonly #root: string;
   readonly #incarnation = newIncarnation();
   readonly #alive = new AliveMark();
-  readonly #calls = new Map<string, InFlight>();
+  readonly #calls = new PassingTable<InFlight>();
   /** The drain must not run inside a caller's transaction, which `AsyncLocalStorage` would carry along. */
   readonly #outside = AsyncLocalStorage.snapshot();
   #spool: Spool | undefined;
@@ -145,7 +145,7 @@ export class SpendLedger {
     const refused = this.refusal();
     if (refused) return proceed(refused);
     const call = new InFlight(record, proceed, this.#dropped);
-    this.#calls.set(record.id, call);
+    this.#calls.add(record.id, call);
     this.#opened().append(call);
   }
 
@@ -155,9 +155,8 @@ export class SpendLedger {
    * time: then the client must not see a good end. A second end of the same call only runs `release`.
    */
   end(record: EndRecord, release: Proceed): void {
-    const call = this.#calls.get(record.id);
+    const call = this.#calls.take(record.id);
     if (!call) return release();
-    this.#calls.delete(record.id);
     // Too late to be written; the begin is on record, and whoever starts next makes it a crash charge.
     if (this.#closed) return release(ledgerFull());
     const ended = new Ended(call, record, release);
@@ -222,7 +221,7 @@ export class SpendLedger {
   }
 
   #dropped = (call: InFlight): void => {
-    this.#calls.delete(call.begin.id);
+    this.#calls.take(call.begin.id);
   };
 
   #opened(): Spool {
