@@ -6,6 +6,7 @@ export { controllersOf, type DescribedRoute, describedRoutes } from './openapi/d
 export { openApiDocument, type OpenApiDocument } from './openapi/document.js';
 export {
   assertModelAllowed,
+  type AssignedModels,
   decideModelAccess,
   type GrantableDeployment,
   matchesGlob,
@@ -13,7 +14,7 @@ export {
   type ModelDecision,
   type RequestedModel,
 } from './model-access.js';
-export { assertNetworkAllowed, Network, type NetworkDecision } from './network.js';
+export { assertNetworkAllowed, isAddressIn, Network, type NetworkDecision } from './network.js';
 export { GateGuard, PolicyGuard } from './policy.guard.js';
 export {
   type OwnershipRule,
@@ -29,4 +30,9 @@ export {
 export { RbacModule } from './rbac.module.js';
 export { assertRouteAllowed, RouteAccess, type RouteDecision, type RouteRefusal } from './route-access.js';
 export { assertSafeBody } from './safe-body.js';
-export { type CatalogueEntry, fallbackNamesOf, visibleModels } from './visible-models.js';
+export {
+  type CatalogueEntry,
+  fallbackNamesOf,
+  type VisibleOptions,
+  visibleModels,
+} from './visible-models.js';

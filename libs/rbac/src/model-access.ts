@@ -17,10 +17,16 @@ export interface RequestedModel {
   readonly accessGroups: readonly string[];
   /** The group's deployments; empty for a model nobody serves (then only the grants decide, and routing says it is unknown). */
   readonly deployments: readonly GrantableDeployment[];
+  /** The team that owns it, for a model of one team. */
+  readonly ownerTeamId?: string | undefined;
 }
 
 export type ModelDecision =
-  | { readonly allowed: true }
+  | {
+      readonly allowed: true;
+      /** Set when nothing but these access groups let the caller in: only deployments that carry one of them may serve it. */
+      readonly through?: readonly string[];
+    }
   | {
       readonly allowed: false;
       readonly code: ErrorCode;
@@ -40,17 +46,39 @@ const MAGIC_WORDS: ReadonlySet<string> = new Set([
   'no-default-models',
 ]);
 
+/** Model lists that scopes have beside their own: those of the access groups that were assigned to them. */
+export interface AssignedModels {
+  /** Undefined when the scope has no access group. */
+  modelsOf(scope: Scope): readonly string[] | undefined;
+}
+
 /**
  * Whether every scope that restricts models allows this one, and at least one deployment is open to the key. A key's or
  * team's alias counts as its target: listing the alias grants nothing. A router's alias is allowed by its own name or its target's.
+ * What a list refuses, the scope's access groups may still grant; those of the key also stand in for the team's list.
  */
-export function decideModelAccess(principal: Principal, requested: RequestedModel): ModelDecision {
+export function decideModelAccess(
+  principal: Principal,
+  requested: RequestedModel,
+  assigned?: AssignedModels,
+): ModelDecision {
   const { requestedModel } = requested;
   const name = Object.hasOwn(principal.modelAliases, requestedModel)
     ? (principal.modelAliases[requestedModel] ?? requestedModel)
     : requestedModel;
+  let through: readonly string[] | undefined;
   for (const { scope, models } of principal.modelGrants) {
-    if (!listAllows(models, name, requested)) return denied(scope, models, requestedModel);
+    const match = matchList(models, name, requested);
+    if (match === true) continue;
+    if (match !== undefined) {
+      through = through === undefined ? match : through.filter((group) => match.includes(group));
+      if (through.length === 0) return denied(scope, models, requestedModel);
+      continue;
+    }
+    // The team whose own model it is has decided by owning it.
+    if (scope.type === 'team' && requested.ownerTeamId === scope.id) continue;
+    if (!isAssigned(principal, scope, name, requested, assigned))
+      return denied(scope, models, requestedModel);
   }
   if (
     requested.deployments.length > 0 &&
@@ -58,7 +86,22 @@ export function decideModelAccess(principal: Principal, requested: RequestedMode
   ) {
     return { allowed: false, code: 'rbac.deployment_denied', model: requestedModel };
   }
-  return ALLOWED;
+  return through === undefined ? ALLOWED : { allowed: true, through };
+}
+
+function isAssigned(
+  principal: Principal,
+  scope: Scope,
+  name: string,
+  requested: RequestedModel,
+  assigned: AssignedModels | undefined,
+): boolean {
+  if (assigned === undefined) return false;
+  const own = assigned.modelsOf(scope);
+  if (own !== undefined && matchList(own, name, requested) !== undefined) return true;
+  if (scope.type !== 'team' || principal.key === undefined) return false;
+  const keys = assigned.modelsOf({ type: 'key', id: principal.key.id });
+  return keys !== undefined && matchList(keys, name, requested) !== undefined;
 }
 
 /** Whether `litellm_params.allowed_keys` admits this caller. The master key may use everything; a caller without a key nothing reserved. */
@@ -69,18 +112,25 @@ export function mayUseDeployment(principal: Principal, allowedKeys: readonly str
   return allowedKeys.includes(key.hash) || (key.alias !== undefined && allowedKeys.includes(key.alias));
 }
 
-function listAllows(models: readonly string[], name: string, requested: RequestedModel): boolean {
+/** True when the list names the model or everything; the access groups when only they do; undefined when nothing does. */
+function matchList(
+  models: readonly string[],
+  name: string,
+  requested: RequestedModel,
+): true | readonly string[] | undefined {
   if (models.length === 0) return true;
   const group = requested.resolvedGroup;
+  let groups: string[] | undefined;
   for (const entry of models) {
     if (entry === '*' || entry === 'all-proxy-models') return true;
     if (MAGIC_WORDS.has(entry)) continue;
-    if (entry === name || entry === group || requested.accessGroups.includes(entry)) return true;
+    if (entry === name || entry === group) return true;
+    if (requested.accessGroups.includes(entry)) (groups ??= []).push(entry);
     if (!entry.includes('*')) continue;
     if (matchesGlob(entry, name) || matchesGlob(entry, group)) return true;
     if (entry.endsWith('/*') && isCatalogued(entry.slice(0, -2), name, requested)) return true;
   }
-  return false;
+  return groups;
 }
 
 /** `openai/*` also grants the bare `gpt-4o` when a deployment says that OpenAI serves it under that very name. */

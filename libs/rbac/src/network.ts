@@ -19,28 +19,27 @@ const ALLOWED: NetworkDecision = { allowed: true };
 /** Who is at the other end of the connection, and whether that address may talk to the proxy at all. */
 @Injectable()
 export class Network {
-  readonly #allowed: readonly Range[] | undefined;
-  readonly #trusted: readonly Range[];
+  #settings: Config['network'];
+  #allowed: readonly Range[] | undefined;
+  #trusted: readonly Range[] = [];
   /** A peer's address in its one form: the same few connections ask again and again. */
   readonly #peers = new Map<string, string>();
 
   /** Throws on an entry that is neither an address nor a CIDR: a list with a hole in it must not start. */
-  constructor(config: Config) {
-    this.#allowed = config.network.allowedIps?.map((text) =>
-      parseRange(text, 'general_settings.allowed_ips'),
-    );
-    this.#trusted = config.network.trustedProxyRanges.map((text) =>
-      parseRange(text, 'general_settings.trusted_proxy_ranges'),
-    );
+  constructor(private readonly config: Config) {
+    this.#settings = config.network;
+    this.#prepare();
   }
 
   /** True when every address may call: the hot path then skips the question. */
   get isOpen(): boolean {
+    this.#refresh();
     return this.#allowed === undefined;
   }
 
   /** Judges the caller's address against `allowed_ips`; an empty list admits nobody. The master key is no exception. */
   decide(peerAddress: string | undefined, forwardedFor: string | undefined): NetworkDecision {
+    this.#refresh();
     if (this.#allowed === undefined) return ALLOWED;
     const address = this.#client(peerAddress, forwardedFor);
     if (address !== undefined && inside(address, this.#allowed)) return ALLOWED;
@@ -63,6 +62,22 @@ export class Network {
     return address;
   }
 
+  /** The list can change while it runs; one comparison tells. */
+  #refresh(): void {
+    if (this.#settings === this.config.network) return;
+    this.#settings = this.config.network;
+    this.#prepare();
+  }
+
+  #prepare(): void {
+    const { allowedIps, trustedProxyRanges } = this.#settings;
+    this.#allowed = allowedIps?.map((text) => parseRange(text, 'general_settings.allowed_ips'));
+    this.#trusted = trustedProxyRanges.map((text) =>
+      parseRange(text, 'general_settings.trusted_proxy_ranges'),
+    );
+    this.#peers.clear();
+  }
+
   #client(peerAddress: string | undefined, forwardedFor: string | undefined): Address | undefined {
     const peer = peerAddress === undefined ? undefined : parseAddress(peerAddress);
     if (peer === undefined || !forwardedFor || this.#trusted.length === 0 || !inside(peer, this.#trusted))
@@ -78,6 +93,18 @@ export class Network {
     }
     return nearest;
   }
+}
+
+/** Whether an address is inside one of these ranges, as `allowed_ips` would judge it. */
+export function isAddressIn(address: string, ranges: readonly string[]): boolean {
+  const parsed = parseAddress(address);
+  return (
+    parsed !== undefined &&
+    inside(
+      parsed,
+      ranges.map((text) => parseRange(text, 'allowed_ips')),
+    )
+  );
 }
 
 /** Throws `rbac.network_denied`. The address is for the log: telling it to the caller helps nobody but a prober. */

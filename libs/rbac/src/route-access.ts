@@ -31,22 +31,20 @@ const BY_KEY: RouteDecision = { allowed: true, via: 'key_route_grant' };
 export class RouteAccess {
   readonly #closed = new Map<RouteId, RouteDecision>();
   readonly #disabled = new Map<RouteId, RouteDecision>();
-  readonly #reserved: ReadonlySet<string>;
+  #reserved: ReadonlySet<string> = new Set();
+  #settings: Config['auth'];
   readonly #metricsOpen: boolean;
 
-  constructor(config: Config) {
-    const open = config.auth.allowedRoutes === undefined ? undefined : new Set(config.auth.allowedRoutes);
+  constructor(private readonly config: Config) {
+    this.#settings = config.auth;
+    this.#prepareAuth();
     for (const route of Object.keys(POLICY) as RouteId[]) {
       const policy = policyOf(route);
-      if (open && !open.has(pathOf(route)) && policy.access !== 'public') {
-        this.#closed.set(route, { allowed: false, reason: 'proxy_route_closed', route });
-      }
       const isOff = config.server.disableLlmEndpoints ? policy.reachesProvider : false;
       const isAdminOff = config.server.disableAdminEndpoints ? isAdminRoute(policy) : false;
       if (isOff || isAdminOff)
         this.#disabled.set(route, { allowed: false, reason: 'endpoints_disabled', route });
     }
-    this.#reserved = new Set(config.auth.adminOnlyRoutes);
     this.#metricsOpen = !config.metrics.requireAuth;
   }
 
@@ -58,11 +56,13 @@ export class RouteAccess {
 
   /** What no caller can change, so it is asked before the credential is looked at. It binds the master key too. */
   decideProxyWide(route: RouteId): RouteDecision {
+    this.#refresh();
     return this.#closed.get(route) ?? PUBLIC;
   }
 
   /** Whether this caller may reach the route's handler; what the handler owns (whose rows) is its own to check. */
   decide(route: RouteId, principal: Principal): RouteDecision {
+    this.#refresh();
     const off = this.#closed.get(route) ?? this.#disabled.get(route);
     if (off) return off;
     if (this.isPublic(route)) return PUBLIC;
@@ -85,6 +85,25 @@ export class RouteAccess {
       reason: principal.role === 'proxy_admin_viewer' ? 'read_only_role' : 'role_denied',
       route,
     };
+  }
+
+  /** The lists can change while it runs; one comparison tells. */
+  #refresh(): void {
+    if (this.#settings === this.config.auth) return;
+    this.#settings = this.config.auth;
+    this.#prepareAuth();
+  }
+
+  #prepareAuth(): void {
+    const { allowedRoutes, adminOnlyRoutes } = this.#settings;
+    this.#closed.clear();
+    this.#reserved = new Set(adminOnlyRoutes);
+    if (allowedRoutes === undefined) return;
+    const open = new Set(allowedRoutes);
+    for (const route of Object.keys(POLICY) as RouteId[]) {
+      if (!open.has(pathOf(route)) && policyOf(route).access !== 'public')
+        this.#closed.set(route, { allowed: false, reason: 'proxy_route_closed', route });
+    }
   }
 }
 

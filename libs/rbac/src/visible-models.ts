@@ -1,5 +1,10 @@
 import type { Principal } from '#libs/kernel';
-import { decideModelAccess, type GrantableDeployment, matchesGlob } from './model-access.js';
+import {
+  type AssignedModels,
+  decideModelAccess,
+  type GrantableDeployment,
+  matchesGlob,
+} from './model-access.js';
 
 /** One name of the catalogue: a model group, or a visible router alias. */
 export interface CatalogueEntry {
@@ -8,24 +13,43 @@ export interface CatalogueEntry {
   readonly resolvedGroup: string;
   readonly accessGroups: readonly string[];
   readonly deployments: readonly GrantableDeployment[];
+  readonly ownerTeamId?: string | undefined;
+}
+
+export interface VisibleOptions {
+  readonly assigned?: AssignedModels;
+  /** Also the patterns of wildcard groups; without, a caller with a list sees the names of it that a wildcard serves. Default true. */
+  readonly wildcards?: boolean;
 }
 
 /**
  * The model names `/v1/models` shows this caller: exactly those a call would be admitted for. A wildcard group shows its
  * pattern to callers without a list, and to the others those of their listed names that it serves.
  */
-export function visibleModels(principal: Principal, catalogue: readonly CatalogueEntry[]): string[] {
+export function visibleModels(
+  principal: Principal,
+  catalogue: readonly CatalogueEntry[],
+  { assigned, wildcards = true }: VisibleOptions = {},
+): string[] {
   const names = new Set<string>();
   const may = (name: string, entry: CatalogueEntry): boolean =>
-    decideModelAccess(principal, {
-      ...entry,
-      requestedModel: name,
-      resolvedGroup: name === entry.name ? entry.resolvedGroup : name,
-    }).allowed;
+    decideModelAccess(
+      principal,
+      {
+        ...entry,
+        requestedModel: name,
+        resolvedGroup: name === entry.name ? entry.resolvedGroup : name,
+      },
+      assigned,
+    ).allowed;
+  const listed = new Set(
+    principal.modelGrants.flatMap(({ scope, models }) => [...models, ...(assigned?.modelsOf(scope) ?? [])]),
+  );
   for (const entry of catalogue) {
-    if (may(entry.name, entry)) names.add(entry.name);
-    if (!entry.name.includes('*')) continue;
-    for (const name of principal.modelGrants.flatMap(({ models }) => models)) {
+    const isPattern = entry.name.includes('*');
+    if ((!isPattern || wildcards) && may(entry.name, entry)) names.add(entry.name);
+    if (!isPattern) continue;
+    for (const name of listed) {
       if (!name.includes('*') && matchesGlob(entry.name, name) && may(name, entry)) names.add(name);
     }
   }
