@@ -3,15 +3,13 @@ export {
   assertMayActOnKey,
   assertMayHoldSecret,
   capacityOverKey,
-  judgeKeyChange,
-  judgeNewKey,
   type KeyAction,
   type KeyCapacity,
-  type KeyJudgement,
   type KeyPlace,
   maySeeKeyOf,
   type TeamAdminGrants,
-} from './authority/key-authority.js';
+} from './authority/key-access.js';
+export { judgeKeyChange, judgeNewKey, type KeyJudgement } from './authority/key-judgement.js';
 export { loadKeyJudgement, placesOf } from './authority/load-judgement.js';
 export {
   isPermittedInTeam,

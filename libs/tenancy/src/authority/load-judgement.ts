@@ -1,7 +1,8 @@
 import { Project, Team, TeamMember, User, VirtualKey } from '#libs/database';
 import type { Principal } from '#libs/kernel';
 import { type EntityManager, In } from 'typeorm';
-import type { KeyJudgement, KeyPlace, TeamAdminGrants } from './key-authority.js';
+import type { KeyPlace, TeamAdminGrants } from './key-access.js';
+import type { KeyJudgement } from './key-judgement.js';
 import { type Standing, standingOf } from './standing.js';
 
 /** Where the keys belong, for `capacityOverKey` and `maySeeKeyOf`: one query for the teams of all of them. */

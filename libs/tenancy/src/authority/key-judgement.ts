@@ -1,150 +1,20 @@
-import { GatewayError } from '#libs/kernel';
 import type { Project, Team, User, VirtualKey } from '#libs/database';
+import { GatewayError } from '#libs/kernel';
 import { after as instantAfter, parseDuration } from '../duration.js';
-import { isPermittedInTeam, type MemberPermission } from './member-permissions.js';
+import { isOwn, type KeyCapacity, type TeamAdminGrants } from './key-access.js';
+import {
+  changed,
+  changedPowers,
+  GOVERNING_METADATA,
+  LLM_ONLY,
+  MONEY_COLUMNS,
+  refuseReserved,
+  refuseRoutes,
+} from './key-columns.js';
+import { isPermittedInTeam } from './member-permissions.js';
 import { type Bound, boundOf, inherited, type Powers, widerPower } from './powers.js';
 import { fieldForbidden, memberPermissionMissing, notYours, tooWide } from './refusals.js';
-import { administersOrganization, capacityInTeam, mayWrite, readsAll, type Standing } from './standing.js';
-
-export type KeyAction = 'update' | 'delete' | 'regenerate' | 'block' | 'unblock' | 'reset_spend';
-
-/** In which capacity somebody acts on a key, the strongest that applies. */
-export type KeyCapacity = 'proxy_admin' | 'org_admin' | 'team_admin' | 'owner' | 'member';
-
-/** A key, or one about to be made, with what decides whose it is. */
-export interface KeyPlace {
-  readonly key: Pick<VirtualKey, 'id' | 'userId' | 'teamId' | 'organizationId'>;
-  /** The key's team; null when it has none, or one that does not exist. */
-  readonly team: Team | null;
-}
-
-/** What an operator lets administrators of teams change (`team_admin_editable_team_fields`). */
-export interface TeamAdminGrants {
-  readonly editableFields: readonly string[];
-}
-
-const PERMISSIONS: Readonly<Record<KeyAction, readonly MemberPermission[]>> = {
-  update: ['/key/update'],
-  delete: ['/key/delete'],
-  regenerate: ['/key/regenerate', '/key/{key_id}/regenerate'],
-  block: ['/key/block'],
-  unblock: ['/key/unblock'],
-  reset_spend: ['/key/{key_id}/reset_spend'],
-};
-/** Blocking is a measure against the owner; unblocking and a spend of zero would be gifts to oneself. */
-const OWNERS_MAY: ReadonlySet<KeyAction> = new Set(['update', 'delete', 'regenerate']);
-/** Only these route groups may be named by those who are not proxy administrators; a path would open a route. */
-const NARROW_GROUPS: readonly string[] = ['llm_api_routes', 'info_routes'];
-/** Routes of a key that its owner's role cannot be borrowed through. */
-const LLM_ONLY = ['llm_api_routes'];
-
-/** Columns that the product writes itself. */
-const OWN_COLUMNS: ReadonlySet<string> = new Set([
-  'id',
-  'tokenHash',
-  'maskedName',
-  'rotationCount',
-  'lastRotationAt',
-  'rotationAt',
-  'createdBy',
-  'updatedBy',
-  'createdAt',
-  'updatedAt',
-  'settingsUpdatedAt',
-  'lastActiveAt',
-  'budgetAnchorAt',
-  'budgetResetAt',
-  'keyType',
-] satisfies (keyof VirtualKey)[]);
-/** Columns that say nothing about power: whoever may change the key may change them. */
-const FREE_COLUMNS: ReadonlySet<string> = new Set([
-  'alias',
-  'label',
-  'metadata',
-  'aliases',
-  'autoRotate',
-  'rotationInterval',
-  'models',
-  'allowedRoutes',
-  'tags',
-  'expiresAt',
-  'rpmLimit',
-  'tpmLimit',
-  'inputTpmLimit',
-  'outputTpmLimit',
-  'maxParallelRequests',
-  'modelRpmLimits',
-  'modelTpmLimits',
-  'blocked',
-] satisfies (keyof VirtualKey)[]);
-/** Money: not the owner's to set, not even down, because a reset of its period is a gift. */
-const MONEY_COLUMNS: ReadonlySet<string> = new Set([
-  'maxBudgetNano',
-  'softBudgetNano',
-  'budgetDuration',
-  'budgetWindows',
-  'modelBudgets',
-  'tempBudgetNano',
-  'tempBudgetEndsAt',
-] satisfies (keyof VirtualKey)[]);
-/** Whose the key is. */
-const PLACE_COLUMNS: ReadonlySet<string> = new Set([
-  'userId',
-  'teamId',
-  'organizationId',
-  'projectId',
-] satisfies (keyof VirtualKey)[]);
-/** Members of metadata that govern; nobody below a proxy administrator changes them. */
-const GOVERNING_METADATA = [
-  'priority',
-  'guardrails',
-  'policies',
-  'disable_global_guardrails',
-  'allowed_tools',
-  'logging',
-  'service_account_id',
-  'allow_litellm_changed_by_header',
-  'allowed_passthrough_routes',
-  'denied_passthrough_routes',
-  'enforced_params',
-] as const;
-
-/** In which capacity somebody may do this to the key; undefined: in none. */
-export function capacityOverKey(
-  standing: Standing,
-  action: KeyAction,
-  { key, team }: KeyPlace,
-): KeyCapacity | undefined {
-  if (standing.role === 'proxy_admin') return 'proxy_admin';
-  if (!mayWrite(standing)) return undefined;
-  // A key of one organization in a team of another is both's: neither administers it alone.
-  const organizations = new Set(
-    [key.organizationId, team?.organizationId ?? null].filter((id) => id !== null),
-  );
-  if (organizations.size > 0 && [...organizations].every((id) => administersOrganization(standing, id)))
-    return 'org_admin';
-  if (team !== null && standing.teams.get(team.id)?.role === 'admin') return 'team_admin';
-  if (isOwn(standing, key) && OWNERS_MAY.has(action)) return 'owner';
-  return team !== null && isPermittedInTeam(standing, team.id, ...PERMISSIONS[action]) ? 'member' : undefined;
-}
-
-/** The same, refusing with the family's one answer for "not yours" and "not there". `place` undefined: there is no such key. */
-export function assertMayActOnKey(
-  standing: Standing,
-  action: KeyAction,
-  place: KeyPlace | undefined,
-): KeyCapacity {
-  const capacity = place === undefined ? undefined : capacityOverKey(standing, action, place);
-  if (capacity !== undefined) return capacity;
-  throw notYours('key', 'key');
-}
-
-/** Whether somebody may look at a key: its own, its owner's, and in a team those whom the team lets. */
-export function maySeeKeyOf(standing: Standing, { key, team }: KeyPlace): boolean {
-  if (readsAll(standing) || standing.keyId === key.id || isOwn(standing, key)) return true;
-  if (administersOrganization(standing, key.organizationId ?? team?.organizationId)) return true;
-  return key.teamId !== null && isPermittedInTeam(standing, key.teamId, '/key/info');
-}
+import { administersOrganization, capacityInTeam, mayWrite, type Standing } from './standing.js';
 
 /** Facts a judgement of a key's change is made from, besides the rows themselves. */
 export interface KeyJudgement {
@@ -230,16 +100,6 @@ export function judgeKeyChange(
   // An owner's word narrows; an administrator's is bounded by the team.
   if (isManager) refuseBeyondTeam(team, changedPowers(before, after));
   else refuseWider(before, after, 'what was granted');
-}
-
-/** Refuses to hand the secret of a key to somebody who could act as its user with it, or through a route that only it opens. */
-export function assertMayHoldSecret(standing: Standing, key: VirtualKey): void {
-  if (standing.role === 'proxy_admin' || isOwn(standing, key)) return;
-  const isPlain = key.allowedRoutes.every((route) => !route.startsWith('/'));
-  const isLlmOnly =
-    key.allowedRoutes.length > 0 && key.allowedRoutes.every((route) => LLM_ONLY.includes(route));
-  if (isLlmOnly || (key.userId === null && isPlain)) return;
-  throw notYours('key', 'key');
 }
 
 type KeyDraft = Partial<VirtualKey> & typeof NOTHING;
@@ -348,41 +208,6 @@ function assertMayMove(
     throw fieldForbidden('team_id', "needs the key's user as a member.");
 }
 
-function isOwn(standing: Standing, key: Pick<VirtualKey, 'userId'>): boolean {
-  return standing.userId !== undefined && standing.userId === key.userId;
-}
-
-/** What is not in one of the lists above is a proxy administrator's: a column that comes later is closed until somebody decides. */
-function refuseReserved(before: Partial<VirtualKey>, after: Partial<VirtualKey>): void {
-  const isNew = before.id === undefined;
-  for (const [column, value] of Object.entries(after)) {
-    if (
-      OWN_COLUMNS.has(column) ||
-      FREE_COLUMNS.has(column) ||
-      MONEY_COLUMNS.has(column) ||
-      PLACE_COLUMNS.has(column)
-    )
-      continue;
-    if (isSame(before[column as keyof VirtualKey], value)) continue;
-    // A service account is named when it is made, and never again; a pinned customer only narrows, and stays.
-    if (isNew && column === 'serviceAccountId') continue;
-    if (column === 'customerId' && (before.customerId ?? null) === null) continue;
-    throw fieldForbidden(wireName(column), 'can only be set by a proxy administrator.');
-  }
-  for (const member of GOVERNING_METADATA) {
-    if (isNew && member === 'service_account_id') continue;
-    if (!isSame(before.metadata?.[member], after.metadata?.[member]))
-      throw fieldForbidden(`metadata.${member}`, 'can only be set by a proxy administrator.');
-  }
-}
-
-function refuseRoutes(before: readonly string[], after: readonly string[], had: readonly string[]): void {
-  if (isSame(before, after)) return;
-  const known = had.length === 0 ? NARROW_GROUPS : had;
-  const isWider = (before.length > 0 && after.length === 0) || after.some((route) => !known.includes(route));
-  if (isWider) throw fieldForbidden('allowed_routes', 'can only be widened by a proxy administrator.');
-}
-
 function refuseWider(bound: Bound, wanted: Bound, whose: string): void {
   const field = widerPower(bound, wanted);
   if (field !== undefined) throw tooWide(field, whose);
@@ -399,33 +224,4 @@ function refuseBeyondTeam(team: Team | null, wanted: Bound): void {
     }),
   );
   refuseWider(said as Bound, wanted, `team ${team.alias ?? team.id}`);
-}
-
-function changedPowers(before: VirtualKey, after: VirtualKey): Bound {
-  return Object.fromEntries(
-    Object.entries(after).filter(([name, value]) => !isSame(before[name as keyof VirtualKey], value)),
-  ) as Bound;
-}
-
-function changed(before: VirtualKey, after: VirtualKey, columns: ReadonlySet<string>): boolean {
-  return [...columns].some(
-    (name) => !isSame(before[name as keyof VirtualKey], after[name as keyof VirtualKey]),
-  );
-}
-
-/** Nothing, none and empty are one for a row that is about to be made. */
-function isSame(one: unknown, other: unknown): boolean {
-  return canonical(one) === canonical(other);
-}
-
-function canonical(value: unknown): string {
-  if (value === undefined || value === null || value === false) return 'null';
-  const text = JSON.stringify(value, (_, member: unknown) =>
-    typeof member === 'bigint' ? `${member}n` : member,
-  );
-  return text === '[]' || text === '{}' ? 'null' : text;
-}
-
-function wireName(column: string): string {
-  return column.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
