@@ -1,20 +1,31 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Config } from '#libs/config';
-import { type Claim, Counters, type Refusal } from '#libs/counters';
-import { type CallFacts, Clock, GatewayError, type NanoUsd, type Principal, type Usage } from '#libs/kernel';
+import { type Claim, Counters, type MoneyClaim, type Refusal, type RefusedClaim } from '#libs/counters';
+import {
+  type CallFacts,
+  Clock,
+  GatewayError,
+  type NanoUsd,
+  type Principal,
+  type ScopeType,
+  type Usage,
+} from '#libs/kernel';
 import type { Deployment } from '#libs/routing';
 import { Logger } from '#libs/telemetry';
 import { type Bound, boundOf, costsNothing } from './bounds.js';
 import { type CallEnding, type ChargedCost, chargeFor } from './charge-rules.js';
 import { lifetimeKey } from './counter-key.js';
-import { explainRefusal } from './explain.js';
+import { explainRefusal, explainUpstreams } from './explain.js';
 import type { Charge } from './ledger.js';
 import { BalanceStore, type PeriodOpening } from './ledger/balance-store.js';
 import { SpendLedger } from './ledger/spend-ledger.js';
 import { Opener, openingOf } from './opener.js';
 import { type Cost, costOf, NO_COST } from './price-book/cost.js';
 import { PriceBook } from './price-book/price-book.js';
-import { PreparedPrincipal, type PeriodSettings } from './prepared.js';
+import { type PreparedBudget, PreparedPrincipal, type PeriodSettings } from './prepared.js';
+import { UpstreamBudgets } from './upstream-budgets.js';
+
+const NOBODY: readonly Deployment[] = Object.freeze([]);
 
 /** Which budgets a call counts in, what it may cost at most, and what it did cost. */
 @Injectable()
@@ -22,7 +33,9 @@ export class Budgets implements OnApplicationShutdown {
   readonly #prepared = new WeakMap<Principal, PreparedPrincipal>();
   /** Lifetime counters that a call adds to without having claimed them. */
   readonly #unclaimed = new WeakMap<readonly Charge[], readonly string[]>();
+  readonly #joinedCharges = new WeakMap<readonly Charge[], WeakMap<readonly Charge[], readonly Charge[]>>();
   readonly #settings: PeriodSettings;
+  readonly #upstreams: UpstreamBudgets;
   readonly #opener: Opener;
   #begun: PeriodOpening[] = [];
   #registering: NodeJS.Timeout | undefined;
@@ -37,6 +50,7 @@ export class Budgets implements OnApplicationShutdown {
     private readonly logger: Logger,
   ) {
     this.#settings = { timezone: config.budgets.timezone, resetTime: config.budgets.resetTime };
+    this.#upstreams = new UpstreamBudgets(config, this.#settings);
     this.#opener = new Opener(counters, ledger, balances);
     ledger.onRecovered(({ charges, costNanoUsd }) => {
       for (const { scope, budget, periodId } of charges)
@@ -48,9 +62,18 @@ export class Budgets implements OnApplicationShutdown {
    * Whether the caller's counters are all loaded, so that `claims` may be asked without waiting. Call it with the instant
    * of admission, before `claims` and `charges` with the same instant. A period that begins while this process counts opens at zero here.
    */
-  isOpen(principal: Principal, nowMs: number): boolean {
+  isOpen(principal: Principal, nowMs: number, deployments: readonly Deployment[] = NOBODY): boolean {
+    let open = this.#areOpen(this.#of(principal, nowMs).budgets);
+    for (const deployment of deployments) {
+      const { budgets } = this.#upstreams.of(deployment, nowMs, this.#wasOpen);
+      if (budgets.length > 0 && !this.#areOpen(budgets)) open = false;
+    }
+    return open;
+  }
+
+  #areOpen(budgets: readonly PreparedBudget[]): boolean {
     let open = true;
-    for (const prepared of this.#of(principal, nowMs).budgets) {
+    for (const prepared of budgets) {
       if (this.counters.isOpen(prepared.key)) continue;
       const opening = prepared.continues ? openingOf(prepared) : undefined;
       if (opening) {
@@ -65,10 +88,18 @@ export class Budgets implements OnApplicationShutdown {
   }
 
   /** Loads every counter the caller needs that is not open. Throws `counters.unavailable` when PostgreSQL does not answer. */
-  async open(principal: Principal, nowMs: number = this.clock.nowMs()): Promise<void> {
+  async open(
+    principal: Principal,
+    nowMs: number = this.clock.nowMs(),
+    deployments: readonly Deployment[] = NOBODY,
+  ): Promise<void> {
     try {
       const { budgets, shown } = this.#of(principal, nowMs);
-      await this.#opener.open(shown && !budgets.includes(shown) ? [...budgets, shown] : budgets);
+      const wanted = new Set(budgets);
+      if (shown) wanted.add(shown);
+      for (const deployment of deployments)
+        for (const budget of this.#upstreams.of(deployment, nowMs, this.#wasOpen).budgets) wanted.add(budget);
+      await this.#opener.open(wanted);
     } catch (cause) {
       throw new GatewayError(
         'counters.unavailable',
@@ -81,21 +112,44 @@ export class Budgets implements OnApplicationShutdown {
     }
   }
 
-  /** Adds one money claim per budget of the caller; none for a model that costs nothing. Counters must be open. */
-  claims(principal: Principal, bound: Bound, nowMs: number, out: Claim[]): void {
+  /** Adds one money claim per budget of the caller; none for a model that costs nothing. Counters must be open. `spared`: a scope that pays otherwise. */
+  claims(principal: Principal, bound: Bound, nowMs: number, out: Claim[], spared?: ScopeType): void {
     if (costsNothing(bound)) return;
-    for (const { budget, key, period } of this.#of(principal, nowMs).budgets) {
-      out.push({
-        kind: 'money',
-        key,
-        scope: budget.scope,
-        budget: budget.name,
-        capNanoUsd: budget.capNanoUsd,
-        minNanoUsd: bound.minNanoUsd,
-        fullNanoUsd: bound.fullNanoUsd,
-        ...(period && { periodEndsAtMs: period.endsAtMs }),
+    for (const prepared of this.#of(principal, nowMs).budgets)
+      if (prepared.budget.scope.type !== spared) out.push(claimOf(prepared, bound, nowMs));
+  }
+
+  /** Adds one money claim per budget of the deployment and its provider; nearly always none. Counters must be open. */
+  upstreamClaims(deployment: Deployment, bound: Bound, nowMs: number, out: Claim[]): void {
+    const { budgets } = this.#upstreams.of(deployment, nowMs, this.#wasOpen);
+    if (budgets.length === 0 || costsNothing(bound)) return;
+    for (const prepared of budgets) out.push(claimOf(prepared, bound, nowMs));
+  }
+
+  /** Which budgets of the deployment and its provider have nothing left for the call, by what is settled here; undefined when all have. */
+  exhausted(deployment: Deployment, bound: Bound, nowMs: number): RefusedClaim[] | undefined {
+    const { budgets } = this.#upstreams.of(deployment, nowMs, this.#wasOpen);
+    if (budgets.length === 0 || costsNothing(bound)) return undefined;
+    let refused: RefusedClaim[] | undefined;
+    for (const prepared of budgets) {
+      const settled = this.counters.balance(prepared.key)?.settledNanoUsd ?? 0n;
+      const left = prepared.capAt(nowMs) - settled;
+      if (left > 0n && left >= bound.minNanoUsd) continue;
+      const endsAtMs = prepared.period?.endsAtMs;
+      (refused ??= []).push({
+        claim: claimOf(prepared, bound, nowMs),
+        reason: 'over',
+        current: settled,
+        ...(endsAtMs === undefined ? {} : { retryAfterMs: Math.max(1, endsAtMs - nowMs) }),
       });
     }
+    return refused;
+  }
+
+  /** A call that was admitted for one deployment was answered by another: what that cost is not the first one's. */
+  paidElsewhere(deployment: Deployment, costNanoUsd: NanoUsd, nowMs: number): void {
+    for (const { key } of this.#upstreams.of(deployment, nowMs, this.#wasOpen).budgets)
+      this.#follow(key, -costNanoUsd);
   }
 
   /** What the caller's key has spent, in its budget's period or in its life; undefined without a key, or when that is not loaded. */
@@ -105,8 +159,19 @@ export class Budgets implements OnApplicationShutdown {
   }
 
   /** Every balance the call's cost is added to, for its begin record. The same array for all calls of a period. */
-  charges(principal: Principal, nowMs: number): readonly Charge[] {
-    return this.#of(principal, nowMs).charges;
+  charges(principal: Principal, nowMs: number, deployment?: Deployment): readonly Charge[] {
+    const { charges } = this.#of(principal, nowMs);
+    if (deployment === undefined) return charges;
+    const upstream = this.#upstreams.of(deployment, nowMs, this.#wasOpen).charges;
+    return upstream.length === 0 ? charges : this.#joined(charges, upstream);
+  }
+
+  #joined(charges: readonly Charge[], upstream: readonly Charge[]): readonly Charge[] {
+    let known = this.#joinedCharges.get(charges);
+    if (!known) this.#joinedCharges.set(charges, (known = new WeakMap()));
+    let joined = known.get(upstream);
+    if (!joined) known.set(upstream, (joined = [...charges, ...upstream]));
+    return joined;
   }
 
   /**
@@ -183,6 +248,11 @@ export class Budgets implements OnApplicationShutdown {
     });
   }
 
+  /** The error when every deployment that could serve a call is over a budget of its own. */
+  explainUpstreams(refused: readonly RefusedClaim[]): GatewayError {
+    return explainUpstreams(refused, this.config.budgets.exceededStatus, this.clock.nowMs());
+  }
+
   onApplicationShutdown(): void {
     clearTimeout(this.#registering);
   }
@@ -223,4 +293,18 @@ export class Budgets implements OnApplicationShutdown {
         );
     }, 1_000).unref();
   }
+}
+
+function claimOf(prepared: PreparedBudget, bound: Bound, nowMs: number): MoneyClaim {
+  const { budget, key, period } = prepared;
+  return {
+    kind: 'money',
+    key,
+    scope: budget.scope,
+    budget: budget.name,
+    capNanoUsd: prepared.capAt(nowMs),
+    minNanoUsd: bound.minNanoUsd,
+    fullNanoUsd: bound.fullNanoUsd,
+    ...(period && { periodEndsAtMs: period.endsAtMs }),
+  };
 }

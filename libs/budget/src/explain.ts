@@ -1,5 +1,5 @@
 import type { MoneyClaim, RefusedClaim, Refusal } from '#libs/counters';
-import { formatUsd, GatewayError, type Principal, type Scope } from '#libs/kernel';
+import { type Denial, formatUsd, GatewayError, type Principal, type Scope } from '#libs/kernel';
 
 export interface ExplainOptions {
   /** Status of `budget.exceeded`. */
@@ -74,6 +74,50 @@ function exceeded(
       wouldAllow: `Raise the budget of ${claim.scope.type} ${claim.budget}${resetsAtMs === undefined ? '' : ', or wait until it resets'}.`,
     },
   });
+}
+
+/**
+ * Every deployment that could serve the call is over its own or its provider's budget. Which upstreams there are is nobody's
+ * business outside, so their ids are not told; what they may spend and when that renews is.
+ */
+export function explainUpstreams(
+  refused: readonly RefusedClaim[],
+  status: number,
+  nowMs: number,
+): GatewayError {
+  const reasons = refused.filter(isMoney).map(({ claim, current, retryAfterMs }): Denial => {
+    const resetsAtMs =
+      claim.periodEndsAtMs ?? (retryAfterMs === undefined ? undefined : nowMs + retryAfterMs);
+    return {
+      code: 'budget.exceeded',
+      scope: { type: claim.scope.type, id: 'upstream' },
+      dimension: 'usd',
+      limit: formatUsd(claim.capNanoUsd),
+      current: formatUsd(BigInt(current)),
+      ...(resetsAtMs === undefined ? {} : { resetsAtMs }),
+    };
+  });
+  const [first] = reasons;
+  const resets = reasons.flatMap(({ resetsAtMs }) => (resetsAtMs === undefined ? [] : [resetsAtMs]));
+  const soonestMs = resets.length === 0 ? undefined : Math.min(...resets);
+  return new GatewayError(
+    'budget.exceeded',
+    `No deployments available - crossed budget: every deployment of this model is over its own or its provider's budget.${
+      soonestMs === undefined ? '' : ` The first resets at ${new Date(soonestMs).toISOString()}.`
+    }`,
+    {
+      status,
+      internal: refused.map(({ claim, current }) => `${claim.key}: ${String(current)}`).join('; '),
+      ...(soonestMs === undefined
+        ? {}
+        : { headers: { 'retry-after': seconds(Math.max(0, soonestMs - nowMs)) } }),
+      denial: {
+        ...(first ?? { code: 'budget.exceeded' }),
+        reasons,
+        wouldAllow: 'Raise the budget of a provider or deployment that serves the model.',
+      },
+    },
+  );
 }
 
 const NAMES: Readonly<Record<Scope['type'], string>> = {

@@ -1,4 +1,4 @@
-import type { Principal, ScopeBudget } from '#libs/kernel';
+import type { NanoUsd, Principal, Scope, ScopeBudget } from '#libs/kernel';
 import { counterKey, lifetimeKey } from './counter-key.js';
 import type { Charge } from './ledger.js';
 import { PeriodClock } from './period-clock.js';
@@ -32,6 +32,12 @@ export class PreparedBudget {
     );
     this.period = this.#clock.at(nowMs);
     this.key = counterKey(budget.scope, budget.name, this.period.id);
+  }
+
+  /** What may be spent at that instant: with the temporary increase, until it ends. */
+  capAt(nowMs: number): NanoUsd {
+    const { capNanoUsd, increase } = this.budget;
+    return increase === undefined || nowMs >= increase.endsAtMs ? capNanoUsd : capNanoUsd + increase.nanoUsd;
   }
 
   /** Moves to the period of `nowMs`; true when it is another one. `wasOpen`: whether the counter left behind was counting. */
@@ -76,24 +82,28 @@ export class PreparedPrincipal {
   }
 
   #makeCharges(): Charge[] {
-    const claimed = new Set(this.budgets.map(({ key }) => key));
-    const charges = new Map<string, Charge>();
-    const scopes = [...this.principal.spendScopes, ...this.budgets.map(({ budget }) => budget.scope)];
-    for (const scope of scopes) {
-      const key = lifetimeKey(scope);
-      charges.set(key, {
-        scope,
-        budget: LIFETIME,
-        periodId: LIFETIME,
-        ...(claimed.has(key) ? { counterKey: key } : {}),
-      });
-    }
-    for (const { budget, period, key } of this.budgets) {
-      if (period)
-        charges.set(key, { scope: budget.scope, budget: budget.name, periodId: period.id, counterKey: key });
-    }
-    return [...charges.values()];
+    return chargesOf(this.principal.spendScopes, this.budgets);
   }
+}
+
+/** One charge for the life of each scope, and one for the current period of each budget that has periods. */
+export function chargesOf(spendScopes: readonly Scope[], budgets: readonly PreparedBudget[]): Charge[] {
+  const claimed = new Set(budgets.map(({ key }) => key));
+  const charges = new Map<string, Charge>();
+  for (const scope of [...spendScopes, ...budgets.map(({ budget }) => budget.scope)]) {
+    const key = lifetimeKey(scope);
+    charges.set(key, {
+      scope,
+      budget: LIFETIME,
+      periodId: LIFETIME,
+      ...(claimed.has(key) ? { counterKey: key } : {}),
+    });
+  }
+  for (const { budget, period, key } of budgets) {
+    if (period)
+      charges.set(key, { scope: budget.scope, budget: budget.name, periodId: period.id, counterKey: key });
+  }
+  return [...charges.values()];
 }
 
 function lifeOfKey(

@@ -1,4 +1,4 @@
-import { ERROR_CODES, GatewayError } from '#libs/kernel';
+import { type Denial, ERROR_CODES, GatewayError } from '#libs/kernel';
 
 /** OpenAI's error object everywhere; Anthropic's on `/v1/messages`. */
 export type ErrorShape = 'openai' | 'anthropic';
@@ -45,19 +45,23 @@ function isOwnRateLimit(error: GatewayError): boolean {
   return error.status === 429 && ERROR_CODES[error.code].type === 'rate_limit_error';
 }
 
-function limitMember(error: GatewayError): { limit?: object } {
-  const denial = error.denial;
-  if (!denial || denial.limit === undefined) return {};
+function limitMember({ denial }: GatewayError): { limit?: object } {
+  if (!denial || (denial.limit === undefined && denial.reasons === undefined)) return {};
+  const { reasons } = denial;
   return {
-    limit: {
-      reason: denial.code,
-      scope: denial.scope?.type ?? null,
-      id: denial.scope?.id ?? null,
-      dimension: denial.dimension ?? null,
-      limit: denial.limit,
-      current: denial.current ?? null,
-      resets_at: denial.resetsAtMs === undefined ? null : new Date(denial.resetsAtMs).toISOString(),
-    },
+    limit: { ...limitOf(denial), ...(reasons === undefined ? {} : { reasons: reasons.map(limitOf) }) },
+  };
+}
+
+function limitOf(denial: Denial): object {
+  return {
+    reason: denial.code,
+    scope: denial.scope?.type ?? null,
+    id: denial.scope?.id ?? null,
+    dimension: denial.dimension ?? null,
+    limit: denial.limit ?? null,
+    current: denial.current ?? null,
+    resets_at: denial.resetsAtMs === undefined ? null : new Date(denial.resetsAtMs).toISOString(),
   };
 }
 

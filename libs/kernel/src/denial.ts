@@ -15,6 +15,8 @@ export interface Denial {
   readonly current?: number | string;
   /** Milliseconds since the epoch at which the same request would pass if nobody else came; absent when time alone does not help. */
   readonly resetsAtMs?: number;
+  /** Several things stood in the way, none of which alone decides: every upstream's own. */
+  readonly reasons?: readonly Denial[];
   /** One sentence: the smallest change that would allow it. */
   readonly wouldAllow?: string;
 }

@@ -1,0 +1,79 @@
+import type { Config } from '#libs/config';
+import type { ScopeBudget } from '#libs/kernel';
+import type { Deployment } from '#libs/routing';
+import { findDuration } from './duration.js';
+import type { Charge } from './ledger.js';
+import { chargesOf, PreparedBudget, type PeriodSettings } from './prepared.js';
+
+/** The budgets of one deployment and of its provider, where they stand in time, and the charges of calls to it. */
+export class PreparedUpstream {
+  readonly budgets: readonly PreparedBudget[];
+  charges: readonly Charge[];
+
+  constructor(budgets: readonly PreparedBudget[]) {
+    this.budgets = budgets;
+    this.charges = chargesOf(
+      budgets.map(({ budget }) => budget.scope),
+      budgets,
+    );
+  }
+
+  moveTo(nowMs: number, wasOpen: (key: string) => boolean): void {
+    let moved = false;
+    for (const prepared of this.budgets) if (prepared.moveTo(nowMs, wasOpen)) moved = true;
+    if (moved)
+      this.charges = chargesOf(
+        this.budgets.map(({ budget }) => budget.scope),
+        this.budgets,
+      );
+  }
+}
+
+const NONE = new PreparedUpstream([]);
+
+/** Budgets that no caller has but the upstreams do: `provider_budget_config`, and `max_budget` of a deployment. */
+export class UpstreamBudgets {
+  readonly #ofDeployment = new WeakMap<Deployment, PreparedUpstream>();
+
+  constructor(
+    private readonly config: Config,
+    private readonly settings: PeriodSettings,
+  ) {}
+
+  /** The same empty object for every deployment without a budget. */
+  of(deployment: Deployment, nowMs: number, wasOpen: (key: string) => boolean): PreparedUpstream {
+    const known = this.#ofDeployment.get(deployment);
+    if (known === NONE) return NONE;
+    if (known === undefined) return this.#prepare(deployment, nowMs);
+    known.moveTo(nowMs, wasOpen);
+    return known;
+  }
+
+  #prepare(deployment: Deployment, nowMs: number): PreparedUpstream {
+    const budgets = upstreamBudgetsOf(deployment, this.config);
+    const prepared =
+      budgets.length === 0
+        ? NONE
+        : new PreparedUpstream(budgets.map((budget) => new PreparedBudget(budget, this.settings, nowMs)));
+    this.#ofDeployment.set(deployment, prepared);
+    return prepared;
+  }
+}
+
+/** As budgets like any other's. A deployment's 0 is off, a provider's blocks (contract/limits 3.1). */
+export function upstreamBudgetsOf(deployment: Deployment, { budgets }: Config): ScopeBudget[] {
+  const { id, provider, maxBudgetNanoUsd = 0n, budgetDuration } = deployment;
+  const ofProvider = Object.hasOwn(budgets.providers, provider) ? budgets.providers[provider] : undefined;
+  const found: ScopeBudget[] = [];
+  if (ofProvider !== undefined)
+    found.push({ scope: { type: 'provider', id: provider }, name: 'main', anchorMs: 0, ...ofProvider });
+  if (maxBudgetNanoUsd > 0n)
+    found.push({
+      scope: { type: 'deployment', id },
+      name: 'main',
+      anchorMs: 0,
+      capNanoUsd: maxBudgetNanoUsd,
+      ...(budgetDuration !== undefined && findDuration(budgetDuration) ? { duration: budgetDuration } : {}),
+    });
+  return found;
+}
