@@ -36,7 +36,7 @@ describe('the documents', () => {
   });
 
   it('are a valid OpenAPI document', async () => {
-    const result = await new Validator().validate(structuredClone(document) as object);
+    const result = await new Validator().validate(structuredClone(document) as Record<string, unknown>);
     expect(result.errors ?? []).toEqual([]);
     expect(result.valid).toBe(true);
   });

@@ -1,3 +1,4 @@
+export { BrowsingPool } from './browsing-pool.js';
 export type { Change, ChangeMark, ChangeNoun, ChangeSubscriber } from './change.js';
 export type { ChangeFeedOptions } from './change-feed.js';
 export { Changes } from './changes.js';
@@ -8,12 +9,16 @@ export { addToDailyActivity, DAILY_ACTIVITY_SOURCE } from './daily-activity-sql.
 export { DatabaseHealth } from './database-health.js';
 export { DatabaseModule, type DatabaseModuleOptions } from './database.module.js';
 export { DirectoryInUse } from './embedded/directory-lock.js';
+export { runningEmbeddedUrl } from './embedded/running.js';
 export {
   type EmbeddedPostgres,
   type EmbeddedPostgresOptions,
   startEmbeddedPostgres,
 } from './embedded/embedded-postgres.js';
 export {
+  type ActivityFacet,
+  Alert,
+  AlertDelivery,
   AccessGroup,
   AccessGroupModel,
   ConfigSetting,
@@ -61,4 +66,11 @@ export { checkSecrets, rotateSecrets, type SecretColumnState } from './secrets/r
 export { SECRET_COLUMNS, type SecretColumnName } from './secrets/secret-column.js';
 export { SecretColumns } from './secrets/secret-columns.js';
 export { SingletonLock, type SingletonLockOptions } from './singleton-lock.js';
-export { type SystemActor, withTransaction } from './with-transaction.js';
+export {
+  assertWallHides,
+  beyondTenancy,
+  isWallStanding,
+  raiseTenancyWall,
+  type SystemActor,
+} from './tenancy/tenancy-wall.js';
+export { keepReadingPool, readAs, withTransaction } from './with-transaction.js';

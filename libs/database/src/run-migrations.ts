@@ -1,10 +1,12 @@
 import { type DataSource, MigrationExecutor } from 'typeorm';
+import { isWallStanding, raiseTenancyWall } from './tenancy/tenancy-wall.js';
 
 /** Any number, as long as every release uses the same one. */
 const MIGRATION_LOCK = '7306286116215154510';
 
 /**
- * Brings the schema up to date and returns the names of the migrations that ran; none when there is nothing to do.
+ * Brings the schema up to date, raises the wall between tenants, and returns the names of the migrations that ran; none
+ * when there is nothing to do.
  * Any number of processes may call it at once: one migrates, the others wait for it. Needs a direct connection (not a
  * pooler in transaction mode), because the lock belongs to the session; a process that dies lets go of it.
  */
@@ -17,6 +19,8 @@ export async function runMigrations(dataSource: DataSource): Promise<string[]> {
     await runner.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
     try {
       const ran = await new MigrationExecutor(dataSource, runner).executePendingMigrations();
+      // Where it could not be raised before, somebody may have made the role since.
+      if (ran.length > 0 || !(await isWallStanding(runner))) await raiseTenancyWall(runner);
       return ran.map(({ name }) => name);
     } finally {
       await runner.query('SELECT pg_advisory_unlock($1)', [MIGRATION_LOCK]);

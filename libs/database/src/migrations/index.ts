@@ -3,6 +3,7 @@ import { Governed1700000000002 } from './1700000000002-governed.js';
 import { People1700000000003 } from './1700000000003-people.js';
 import { MoneyNouns1700000000004 } from './1700000000004-money-nouns.js';
 import { Models1700000000005 } from './1700000000005-models.js';
+import { TenancyWall1700000000006 } from './1700000000006-tenancy-wall.js';
 import { Trust1700000000007 } from './1700000000007-trust.js';
 import { SharedCounters1700000000009 } from './1700000000009-shared-counters.js';
 import { Spend1700000000008 } from './1700000000008-spend.js';
@@ -14,6 +15,7 @@ export const MIGRATIONS = [
   People1700000000003,
   MoneyNouns1700000000004,
   Models1700000000005,
+  TenancyWall1700000000006,
   Trust1700000000007,
   Spend1700000000008,
   SharedCounters1700000000009,

@@ -140,7 +140,7 @@ export const LANE_ROUTES: readonly DescribedRoute[] = Object.entries(KIND_OF).ma
   answer: { summary: kind.summary, schema: kind.answer },
   body: {
     // The model stands in the path here, and the path wins.
-    schema: route.includes('{model}') ? kind.body.partial({ model: true }) : kind.body,
+    schema: route.includes('{model}') ? kind.body.extend({ model: model.optional() }) : kind.body,
   },
   query: undefined,
   status: 200,
