@@ -223,7 +223,7 @@ describe('what somebody who is no proxy administrator can do with keys', () => {
               assertMayActOnKey(who, what as KeyAction, { key: target, team }),
             );
             if (capacity === undefined) continue;
-            const after = keyOf({ ...target, ...own, id: target.id });
+            const after = keyOf({ ...target, ...wanted, id: target.id });
             if (
               permitted(
                 () => (judgeKeyChange(capacity, target, after, judgement(who, after, callingKey)), true),
