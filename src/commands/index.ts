@@ -8,6 +8,8 @@ Usage: tollgate [start] [options]       run the gateway (default)
        tollgate migrate [options]       bring the database's schema up to date, then exit
        tollgate doctor [--production]   explain what is wrong with this environment, in sentences
        tollgate secrets rotate [--check]  seal stored secrets anew; --check only looks
+       tollgate audit verify            find out whether the audit trail is as it was written (--export FILE, --database URL)
+       tollgate audit export            the audit trail as JSON lines (--out FILE)
        tollgate config check FILE       list everything in a proxy_config.yaml that is wrong or not there yet
 
 Options (environment variable):
@@ -31,6 +33,10 @@ export interface CommandOptions {
   readonly 'data-dir'?: string;
   readonly role?: string;
   readonly production?: boolean;
+  readonly database?: string;
+  readonly export?: string;
+  readonly out?: string;
+  readonly 'public-key'?: string;
   readonly check?: boolean;
 }
 
@@ -48,6 +54,10 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
         'data-dir': { type: 'string' },
         role: { type: 'string' },
         production: { type: 'boolean' },
+        database: { type: 'string' },
+        export: { type: 'string' },
+        out: { type: 'string' },
+        'public-key': { type: 'string' },
         check: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
         version: { type: 'boolean', short: 'v' },
@@ -85,6 +95,13 @@ async function dispatch(command: string, rest: readonly string[], options: Comma
     case 'secrets':
       if (rest.length !== 1 || rest[0] !== 'rotate') return usage('secrets takes one action: rotate');
       return (await import('./secrets.js')).rotate(options);
+    case 'audit': {
+      const [action] = rest;
+      if (rest.length !== 1 || (action !== 'verify' && action !== 'export'))
+        return usage('audit takes one action: verify or export');
+      const audit = await import('./audit.js');
+      return action === 'verify' ? audit.verify(options) : audit.exportTrail(options);
+    }
     case 'config': {
       const [action, file] = rest;
       if (action !== 'check' || file === undefined || rest.length > 2)

@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { RbacModule } from '#libs/rbac';
 import { TenancyModule } from '#libs/tenancy';
 import { DocsController } from './docs/docs.controller.js';
+import { AuditRoutesModule } from './audit/audit-routes.module.js';
 import { HealthController } from './health/health.controller.js';
 import { MetaController } from './health/meta.controller.js';
 import { AdminCalls } from './http/admin-calls.js';
@@ -21,7 +22,7 @@ export class ProbesModule {}
 
 /** The control plane. */
 @Module({
-  imports: [TenancyModule, RbacModule, ProbesModule],
+  imports: [TenancyModule, RbacModule, ProbesModule, AuditRoutesModule],
   controllers: [KeysController, KeyReadsController, UsersController, TeamsController, SpendController],
   providers: [AdminCalls, BudgetCalendar, KeyAnswers, SpendLog],
 })

@@ -1,5 +1,6 @@
 import { BullModule } from '@nestjs/bullmq';
 import { Module } from '@nestjs/common';
+import { AuditModule, AuditSealer } from '#libs/audit';
 import { Config } from '#libs/config';
 import { DataSource } from 'typeorm';
 import { MaintenanceProcessor } from './maintenance.processor.js';
@@ -11,12 +12,13 @@ import { SqliteMirror } from './sqlite-mirror.js';
 /** All that repeats. Wants `Config`, `Clock`, `Logger`, `DataSource` and `BudgetModule` from the application. */
 @Module({
   imports: [
+    AuditModule,
     BullModule.forRootAsync({
       inject: [Config, DataSource],
       useFactory: (config: Config, dataSource: DataSource) => queueOptions(config, dataSource),
     }),
     BullModule.registerQueue({ name: MAINTENANCE_QUEUE }),
   ],
-  providers: [MaintenanceProcessor, Scheduler, SqliteMirror],
+  providers: [AuditSealer, MaintenanceProcessor, Scheduler, SqliteMirror],
 })
 export class WorkerModule {}

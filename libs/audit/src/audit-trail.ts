@@ -29,6 +29,8 @@ export interface AuditEntry {
   readonly before?: object | null;
   readonly after?: object | null;
   readonly at?: Date;
+  /** A name of its own makes a thing be recorded once, however often and by whomever it is told. */
+  readonly id?: string;
   readonly cleared?: Happening['cleared'];
 }
 
@@ -43,8 +45,8 @@ const COLUMNS = [
 
 const INSERT = `
   WITH e AS (SELECT * FROM jsonb_to_recordset($1::jsonb) AS e(${COLUMNS.map((name) => `${name} ${name === 'at' ? 'timestamptz' : 'text'}`).join(', ')}, items jsonb)),
-  kept AS (INSERT INTO audit_values (event_id, items) SELECT id, items FROM e)
-  INSERT INTO audit_events (${COLUMNS.join(', ')}) SELECT ${COLUMNS.join(', ')} FROM e`;
+  kept AS (INSERT INTO audit_values (event_id, items) SELECT id, items FROM e ON CONFLICT DO NOTHING)
+  INSERT INTO audit_events (${COLUMNS.join(', ')}) SELECT ${COLUMNS.join(', ')} FROM e ON CONFLICT DO NOTHING`;
 
 /**
  * Writes who did what to which row, inside the transaction of what was done: the deed and its record are there together or not
@@ -74,7 +76,7 @@ export class AuditTrail {
   }
 
   /** A row as it is stored, columns by name. */
-  rowOf(entry: AuditEntry, chain: Chain, id: string = newId('audit')) {
+  rowOf(entry: AuditEntry, chain: Chain, id: string = entry.id ?? newId('audit')) {
     const { actor, action, noun, before, after } = entry;
     const at = entry.at ?? new Date();
     // PostgreSQL keeps no NUL; names of things come from requests.

@@ -2,7 +2,7 @@ import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, ve
 import type { InstallationKey } from './installation-key.js';
 import type { Chain } from './record.js';
 
-export const CHAINS: readonly Chain[] = ['changes', 'refusals'];
+export const CHAINS: readonly Chain[] = ['changes', 'access'];
 
 /** What the first row of a chain builds on. */
 export const CHAIN_START = '0'.repeat(64);

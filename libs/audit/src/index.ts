@@ -1,4 +1,10 @@
+export { AccessJournal } from './access-journal.js';
+export { type AuditFilter, AuditSearch, type FoundEvent } from './audit-search.js';
 export { AuditModule } from './audit.module.js';
+export { AuditSealer } from './audit-sealer.js';
 export { type AuditAction, type AuditEntry, AuditTrail, NOBODY } from './audit-trail.js';
+export { exportAudit } from './export-audit.js';
 export { InstallationKey } from './installation-key.js';
 export type { Actor, Chain } from './record.js';
+export { verifyDatabase, verifyExport } from './verify-audit.js';
+export type { AuditReport, ChainReport, Finding } from './verify-chain.js';

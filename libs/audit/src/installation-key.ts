@@ -1,5 +1,5 @@
 import { createHash, hkdfSync, randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Secret } from '#libs/kernel';
 
@@ -32,6 +32,13 @@ export class InstallationKey {
     }
     chmodSync(file, 0o600);
     return new InstallationKey(new Secret(readFileSync(file, 'utf8').trim()));
+  }
+
+  /** The key of an installation that ran here before; undefined when there is none, and none is made. */
+  static existing(saltKey: Secret | undefined, dataDir: string): InstallationKey | undefined {
+    return saltKey !== undefined || existsSync(join(dataDir, FILE))
+      ? InstallationKey.open(saltKey, dataDir)
+      : undefined;
   }
 
   /** 32 bytes for one purpose; two purposes tell nothing of each other, nor of the key. */

@@ -1,6 +1,6 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 
-export type Chain = 'changes' | 'refusals';
+export type Chain = 'changes' | 'access';
 
 /** Who made a change, and from where. Names only: never a credential. */
 export interface Actor {
@@ -127,7 +127,7 @@ export function valueOf(items: Items, name: string): unknown {
 }
 
 /** One side of the change as it was; erased values are told as such. */
-export function sideOf(
+function sideOf(
   stored: StoredRecord,
   items: Items,
   side: 'before' | 'after',
@@ -141,6 +141,25 @@ export function sideOf(
       return [name, found === undefined ? '[erased]' : found];
     }),
   );
+}
+
+/** A record with its values in it, for people and log collectors. Throws when the text is not a record. */
+export function readable(record: string, items: Items): Record<string, unknown> {
+  const stored = parseRecord(record);
+  const named = (name: 'actorUserId' | 'actorIp' | 'requestId' | 'nounId') =>
+    stored[name] === null ? null : (valueOf(items, name) ?? '[erased]');
+  return {
+    at: stored.at,
+    actorUserId: named('actorUserId'),
+    actorKeyId: stored.actorKeyId,
+    actorIp: named('actorIp'),
+    requestId: named('requestId'),
+    action: stored.action,
+    noun: stored.noun,
+    nounId: named('nounId'),
+    before: sideOf(stored, items, 'before'),
+    after: sideOf(stored, items, 'after'),
+  };
 }
 
 /** Throws when the text is not a record. */

@@ -5,6 +5,7 @@ import type { RoutePolicy, RouteRows } from './policy/route-policy.js';
 import { SPEND_ROUTES } from './policy/spend.js';
 import { SYSTEM_ROUTES } from './policy/system.js';
 import { TEAM_ROUTES } from './policy/teams.js';
+import { TRUST_ROUTES } from './policy/trust.js';
 import { USER_ROUTES } from './policy/users.js';
 
 /**
@@ -20,6 +21,7 @@ export const POLICY = {
   ...TEAM_ROUTES,
   ...SPEND_ROUTES,
   ...SYSTEM_ROUTES,
+  ...TRUST_ROUTES,
 } as const satisfies RouteRows;
 
 export {

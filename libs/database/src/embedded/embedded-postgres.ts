@@ -26,7 +26,7 @@ export interface EmbeddedPostgres {
   stop(): Promise<void>;
 }
 
-const DATABASE = 'tollgate';
+export const DATABASE = 'tollgate';
 const PORT_ATTEMPTS = 3;
 const REVIVE_FIRST_MS = 250;
 const REVIVE_MOST_MS = 10_000;

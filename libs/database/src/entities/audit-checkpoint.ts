@@ -5,7 +5,7 @@ import { bigintColumn } from '../columns.js';
 @Entity('audit_checkpoints')
 export class AuditCheckpoint {
   @PrimaryColumn({ type: 'text' })
-  chain!: 'changes' | 'refusals';
+  chain!: 'changes' | 'access';
 
   @PrimaryColumn({ type: 'bigint', transformer: bigintColumn })
   seq!: bigint;

@@ -14,9 +14,9 @@ export class AuditEvent {
   @Column({ type: 'timestamptz', default: () => 'clock_timestamp()' })
   at!: Date;
 
-  /** `changes`, or `refusals`: a flood of those must not stop the others. */
+  /** `changes`, or `access` (refusals, sign-ins, reads): a flood of those must not stop the others. */
   @Column({ type: 'text', default: 'changes' })
-  chain!: 'changes' | 'refusals';
+  chain!: 'changes' | 'access';
 
   @Column({ type: 'text', nullable: true })
   actorUserId!: string | null;

@@ -30,7 +30,7 @@ INSERT INTO audit_values (event_id, items)
 ALTER TABLE audit_events
   DROP COLUMN before,
   DROP COLUMN after,
-  ADD COLUMN chain text NOT NULL DEFAULT 'changes' CHECK (chain IN ('changes', 'refusals')),
+  ADD COLUMN chain text NOT NULL DEFAULT 'changes' CHECK (chain IN ('changes', 'access')),
   ADD COLUMN record text,
   ADD COLUMN mac text,
   ADD COLUMN seq bigint,

@@ -1,0 +1,18 @@
+import { type MiddlewareConsumer, Module, type NestModule } from '@nestjs/common';
+import { AuditModule } from '#libs/audit';
+import { RbacModule } from '#libs/rbac';
+import { AdminCalls } from '../http/admin-calls.js';
+import { AccessRecorder } from './access-recorder.js';
+import { AuditController } from './audit.controller.js';
+
+/** Reading the trail, and writing who knocked. */
+@Module({
+  imports: [AuditModule, RbacModule],
+  controllers: [AuditController],
+  providers: [AdminCalls],
+})
+export class AuditRoutesModule implements NestModule {
+  configure(consumer: MiddlewareConsumer): void {
+    consumer.apply(AccessRecorder).forRoutes('{*path}');
+  }
+}

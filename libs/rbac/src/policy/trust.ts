@@ -1,0 +1,16 @@
+import type { RouteRows } from './route-policy.js';
+
+const readTrail = {
+  groups: ['management_routes'],
+  access: ['proxy_admin', 'proxy_admin_viewer'],
+  ownership: 'none',
+  reachesProvider: false,
+} as const;
+
+/** What was done, whether the record of it is whole, and what is known of a person. */
+export const TRUST_ROUTES = {
+  'GET /audit': readTrail,
+  'GET /audit/export': readTrail,
+  'GET /audit/verify': readTrail,
+  'GET /audit/{id}': readTrail,
+} as const satisfies RouteRows;
