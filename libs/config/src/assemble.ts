@@ -2,6 +2,8 @@ import { resolve } from 'node:path';
 import { Secret } from '#libs/kernel';
 import type { ConfigTree, ModelEntry } from './config.js';
 import { type Environment, wholeNumber } from './environment.js';
+import { readKeys } from './keys.js';
+import { readPeople } from './people.js';
 import { weaknessOfMasterKey } from './master-key.js';
 import { readBudgets, readPricing, readPriorities } from './money.js';
 import type { Findings } from './problems.js';
@@ -135,11 +137,8 @@ export function assemble(parts: Ingredients, findings: Findings): Omit<ConfigTre
       ...defined('file', environment.get('LOG_FILE')),
     },
     metrics: { requireAuth: litellm.require_auth_for_metrics_endpoint ?? true },
-    keys: {
-      generatedLength: environment.wholeNumber('LENGTH_OF_LITELLM_GENERATED_KEY', 16, 128, findings) ?? 16,
-      minimumCustomLength: 16,
-      allowCustom: general.disable_custom_api_keys !== true,
-    },
+    keys: readKeys(sections, environment, findings),
+    people: readPeople(sections),
   };
 }
 

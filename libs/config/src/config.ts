@@ -26,8 +26,8 @@ export interface PrioritySettings {
   readonly weights: Readonly<
     Record<string, { readonly type: 'percent' | 'rpm' | 'tpm'; readonly value: number }>
   >;
-  /** The most that callers without a named class get, of what the named ones leave. */
-  readonly defaultWeight: number;
+  /** The most that callers without a named class get of what the named ones leave; absent: all of it. */
+  readonly defaultWeight?: number;
   /** The share of a window that is free for all. */
   readonly saturation: number;
 }
@@ -69,6 +69,12 @@ export interface NamedCredential {
   readonly name: string;
   readonly values: Readonly<Record<string, unknown>>;
   readonly info: Readonly<Record<string, unknown>>;
+}
+
+export interface KeyGenerationRule {
+  /** Empty: whoever may make keys at all. */
+  readonly allowedRoles: readonly string[];
+  readonly requiredParams: readonly string[];
 }
 
 export interface ConfigTree {
@@ -208,6 +214,52 @@ export interface ConfigTree {
     readonly generatedLength: number;
     readonly minimumCustomLength: number;
     readonly allowCustom: boolean;
+    /** `default_key_generate_params`: fields of `/key/generate` for what a request leaves open. Read where requests are read. */
+    readonly defaults: Readonly<Record<string, unknown>>;
+    /** `upperbound_key_generate_params`: the most that a request may ask for, and what counts where it asks for nothing. */
+    readonly upperBounds: Readonly<Record<string, unknown>>;
+    /** `key_generation_settings`: who may make keys, and what such a request has to say. */
+    readonly generation: {
+      readonly team?: KeyGenerationRule;
+      readonly personal?: KeyGenerationRule;
+    };
+    /** `team_admin_editable_team_fields`: what administrators of teams may change beyond the usual. */
+    readonly teamAdminEditableFields: readonly string[];
+    /** `LITELLM_KEY_ROTATION_GRACE_PERIOD`: how long a replaced secret still works where a request does not say. */
+    readonly rotationGrace?: string;
+    /** `LITELLM_KEY_ROTATION_ENABLED`: keys with `auto_rotate` get new secrets by themselves. */
+    readonly rotates: boolean;
+  };
+  readonly people: {
+    /** `default_internal_user_params`, `max_internal_user_budget`: what a new user gets where nothing else is said. */
+    readonly newUser: {
+      readonly role: 'proxy_admin' | 'proxy_admin_viewer' | 'internal_user' | 'internal_user_viewer';
+      /** Absent: the operator says nothing. */
+      readonly models: readonly string[] | undefined;
+      readonly capNanoUsd: NanoUsd | null;
+      readonly budgetDuration: string | null;
+      readonly tokensPerMinute: number | null;
+      readonly requestsPerMinute: number | null;
+      readonly parallelRequests: number | null;
+      readonly teams: readonly {
+        readonly teamId: string;
+        readonly role: 'admin' | 'user';
+        readonly capNanoUsd: NanoUsd | null;
+      }[];
+    };
+    /** `available_teams`: teams that anybody may join. */
+    readonly teamsToJoin: readonly string[];
+    /** `default_team_params`: what a new team gets where nothing else is said. */
+    readonly newTeam: {
+      readonly models: readonly string[];
+      readonly capNanoUsd: NanoUsd | null;
+      readonly budgetDuration: string | null;
+      readonly tokensPerMinute: number | null;
+      readonly requestsPerMinute: number | null;
+      readonly memberPermissions: readonly string[] | undefined;
+    };
+    /** Whether a proxy administrator who makes a team joins it (`disable_auto_add_proxy_admin_to_teams`). */
+    readonly addsCreatingAdmin: boolean;
   };
   /** Everything in the file that does nothing yet or is not known, for the start-up log and `tollgate config check`. */
   readonly notices: readonly ConfigNotice[];

@@ -72,6 +72,7 @@ export const generalSettings = z.object({
   reject_clientside_metadata_tags: flag,
   store_prompts_in_spend_logs: flag,
   disable_custom_api_keys: flag,
+  team_admin_editable_team_fields: textList,
   log_level: logLevel,
   json_logs: flag,
   set_verbose: flag,

@@ -11,7 +11,9 @@ import {
   textList,
 } from './fields.js';
 import { logLevel } from './general-settings.schemas.js';
+import { keySettings } from './keys.schemas.js';
 import { moneySettings } from './money.schemas.js';
+import { peopleSettings } from './people.schemas.js';
 import { guards, moot, notBuilt, type UnbuiltSettings } from './section.js';
 
 const CLOCK_TIME = /^(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?$/;
@@ -55,6 +57,8 @@ export const litellmSettings = z.object({
   }),
   block_requests_for_models_without_pricing: flag,
   ...moneySettings,
+  ...keySettings,
+  ...peopleSettings,
   turn_off_message_logging: flag,
   global_disable_no_log_param: flag,
   redact_messages_in_exceptions: flag,
@@ -83,8 +87,6 @@ export const UNBUILT_LITELLM_SETTINGS: UnbuiltSettings = new Map([
       'blocked_user_list',
       'presidio_ad_hoc_recognizers',
     ],
-    'Restricting who may make keys': ['key_generation_settings'],
-    'Upper bounds for new keys': ['upperbound_key_generate_params'],
     'Naming the hosts that provider URLs may have': ['provider_url_destination_allowed_hosts'],
   }),
   ...notBuilt({
@@ -96,17 +98,7 @@ export const UNBUILT_LITELLM_SETTINGS: UnbuiltSettings = new Map([
       'enable_caching_on_provider_specific_optional_params',
     ],
     'Fallbacks for refused content': ['content_policy_fallbacks'],
-    'Default budgets of customers and users': [
-      'max_end_user_budget',
-      'max_internal_user_budget',
-      'internal_user_budget_duration',
-      'max_ui_session_budget',
-    ],
-    'Defaults for new users, teams and keys': [
-      'default_internal_user_params',
-      'default_team_params',
-      'default_key_generate_params',
-    ],
+    'Default budgets of customers and sessions': ['max_end_user_budget', 'max_ui_session_budget'],
     'Callbacks of single teams': ['default_team_settings', 'default_callback_vars'],
     'Cost in the last chunk of a stream': ['include_cost_in_streaming_usage'],
     'The audit log': ['store_audit_logs', 's3_audit_callback_params'],

@@ -1,0 +1,40 @@
+import type { ConfigTree, KeyGenerationRule } from './config.js';
+import type { Environment } from './environment.js';
+import type { Findings } from './problems.js';
+import type { Sections } from './sections.js';
+
+const DURATION = /^[1-9]\d{0,5}(?:s|m|h|d|w|mo|y)$/;
+
+/** Everything an operator says about keys of callers. */
+export function readKeys(
+  { general, litellm }: Sections,
+  environment: Environment,
+  findings: Findings,
+): ConfigTree['keys'] {
+  const { team_key_generation: team, personal_key_generation: personal } =
+    litellm.key_generation_settings ?? {};
+  const grace = environment.get('LITELLM_KEY_ROTATION_GRACE_PERIOD')?.trim();
+  if (grace !== undefined && !DURATION.test(grace))
+    findings.error('LITELLM_KEY_ROTATION_GRACE_PERIOD', 'expected a duration such as 30m, 12h or 1d');
+  return {
+    generatedLength: environment.wholeNumber('LENGTH_OF_LITELLM_GENERATED_KEY', 16, 128, findings) ?? 16,
+    minimumCustomLength: 16,
+    allowCustom: general.disable_custom_api_keys !== true,
+    defaults: litellm.default_key_generate_params ?? {},
+    upperBounds: litellm.upperbound_key_generate_params ?? {},
+    generation: {
+      ...(team ? { team: ruleOf(team.allowed_team_member_roles, team.required_params) } : {}),
+      ...(personal ? { personal: ruleOf(personal.allowed_user_roles, personal.required_params) } : {}),
+    },
+    teamAdminEditableFields: general.team_admin_editable_team_fields ?? [],
+    ...(grace === undefined ? {} : { rotationGrace: grace }),
+    rotates: environment.flag('LITELLM_KEY_ROTATION_ENABLED', findings) ?? true,
+  };
+}
+
+function ruleOf(
+  roles: readonly string[] | undefined,
+  params: readonly string[] | undefined,
+): KeyGenerationRule {
+  return { allowedRoles: roles ?? [], requiredParams: params ?? [] };
+}
