@@ -10,6 +10,8 @@ export interface CountersUnderTest {
   readonly counters: Counters;
   /** Waiters older than their wait must have been answered when it resolves. */
   advance(ms: number): void | Promise<void>;
+  /** Resolves when all that was asked is answered, and balances are known. Absent: they always are. */
+  idle?(): Promise<void>;
   close(): void | Promise<void>;
 }
 
@@ -254,6 +256,7 @@ class History {
   }
 
   async #expectSame(): Promise<void> {
+    await this.store.idle?.();
     await new Promise((resolve) => setImmediate(resolve));
     expect(Object.fromEntries(this.#answers)).toEqual(Object.fromEntries(this.model.answers));
     for (const key of Object.keys(CAPS)) {

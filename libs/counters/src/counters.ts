@@ -156,6 +156,13 @@ export abstract class Counters {
   abstract open(key: string, settledNanoUsd: NanoUsd, periodEndsAtMs?: number): void | Promise<void>;
   /** Adds to the settled amount outside a call: an adjustment, a reset (negative), a crash charge. */
   abstract adjust(key: string, deltaNanoUsd: NanoUsd): void | Promise<void>;
-  /** Settled and held money of a counter, for reports; undefined when not open. */
+  /**
+   * Adds what a call cost to counters it never claimed, where they are open (a budget given to a key with calls in flight).
+   * Call it in the step that settles the call.
+   */
+  abstract follow(keys: readonly string[], costNanoUsd: NanoUsd): void;
+  /** A call of a dead process was found in its records and is stored now: open counters take it in, once. */
+  abstract recover(requestId: string, keys: readonly string[], costNanoUsd: NanoUsd): void;
+  /** Settled and held money of a counter, for reports; undefined when not open. May be behind what other processes spend. */
   abstract balance(key: string): { settledNanoUsd: NanoUsd; heldNanoUsd: NanoUsd } | undefined;
 }

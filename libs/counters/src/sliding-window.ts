@@ -4,6 +4,12 @@ const CELLS = 120;
 /** Amounts share a double with their cell's slot (7 bits); larger limits than this are no limits. */
 export const MAX_AMOUNT = 2 ** 45;
 
+/** How long one of its cells is, and how many later the first of them has left. */
+export function cellsOf(windowMs: number): { readonly cellMs: number; readonly span: number } {
+  const cellMs = Math.max(1, Math.ceil(windowMs / CELLS));
+  return { cellMs, span: Math.ceil(windowMs / cellMs) + 1 };
+}
+
 const SLOTS = 128;
 const SLOT_MASK = SLOTS - 1;
 const SMALLEST_RING = 4;
@@ -27,8 +33,9 @@ export class SlidingWindow {
   #total = 0;
 
   constructor(readonly windowMs: number) {
-    this.#cellMs = Math.max(1, Math.ceil(windowMs / CELLS));
-    this.#span = Math.ceil(windowMs / this.#cellMs) + 1;
+    const { cellMs, span } = cellsOf(windowMs);
+    this.#cellMs = cellMs;
+    this.#span = span;
   }
 
   /** What stands in the window at that instant. */
@@ -83,6 +90,15 @@ export class SlidingWindow {
       if (tooMuch <= 0) return Math.ceil((this.#cellAt(i) + this.#span) * this.#cellMs - nowMs);
     }
     return 0;
+  }
+
+  /** What stands in each cell, and how long ago the cell began. */
+  cellsAt(nowMs: number): (readonly [ageMs: number, amount: number])[] {
+    this.#expire(nowMs);
+    const cells: (readonly [number, number])[] = [];
+    for (let i = 0; i < this.#size; i += 1)
+      cells.push([nowMs - this.#cellAt(i) * this.#cellMs, this.#amountAt(i)]);
+    return cells;
   }
 
   /** Nothing is left in it, so that it may be dropped. */

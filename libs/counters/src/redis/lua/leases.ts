@@ -1,0 +1,76 @@
+/**
+ * Which processes live. One that was not heard of for a lease is fenced: its slots are free at once, what it held is in doubt
+ * and stays counted until its records tell what happened, or nothing can happen any more.
+ */
+export const LEASES = String.raw`
+local function release(rec) for _, key in ipairs(rec[3]) do take(key, -1) end end
+
+local function fence(inc)
+  call('ZREM', members, inc)
+  local last = call('HGET', numbers, inc)
+  if last then call('SET', P .. 'n:' .. inc, last, 'PX', 86400000) end
+  call('HDEL', numbers, inc)
+  local waiting = call('HGETALL', P .. 'wi')
+  local touched = {}
+  for i = 1, #waiting, 2 do
+    if string.sub(waiting[i], 1, #inc + 1) == inc .. ' ' then
+      local r = waiter(tonumber(waiting[i + 1]))
+      if r then
+        for key in pairs(r.queues) do touched[key] = true end
+        leave(r)
+      end
+    end
+  end
+  local holds = call('HGETALL', P .. 'h:' .. inc)
+  for i = 1, #holds, 2 do
+    local rec = unpack(holds[i + 1])
+    release(rec)
+    if #rec[2] > 0 and rec[1] ~= '0' then
+      call('HSET', P .. 'd', holds[i], holds[i + 1])
+      call('ZADD', P .. 'dd', real + doubtMs, holds[i])
+    end
+  end
+  call('DEL', P .. 'h:' .. inc)
+  serve(touched)
+end
+
+-- Takes a hold out of doubt; nil when it is not in it.
+local function undoubt(id)
+  local stored = call('HGET', P .. 'd', id)
+  if not stored then return nil end
+  call('HDEL', P .. 'd', id)
+  call('ZREM', P .. 'dd', id)
+  return unpack(stored)
+end
+
+-- Nothing can happen to it any more, and nobody said what did: it is charged whole. What only was kept aside is given back.
+local function endDoubts()
+  for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'dd', '-inf', real, 'LIMIT', 0, 100)) do
+    local rec, touched = undoubt(id), {}
+    for _, key in ipairs(rec and rec[2] or {}) do
+      local m = money(key)
+      hold(m, minus(rec[1]))
+      if rec[5] then m.escrows = call('HINCRBY', m.at, 'x', -1) else charge(m, rec[1]) end
+      touched[key] = true
+    end
+    serve(touched)
+  end
+end
+
+-- What a live process holds, said again: after a lost lease, in a new epoch, or because it was admitted without Redis.
+local function register(id, granted, keys, gauges, windows)
+  if call('HEXISTS', myHolds, id) == 1 then return end
+  if not undoubt(id) then for _, key in ipairs(keys) do hold(money(key), granted) end end
+  for _, key in ipairs(gauges) do take(key, 1) end
+  for _, w in ipairs(windows) do w[6] = floor((now - w[6]) / w[2]) end
+  call('HSET', myHolds, id, pack({ granted, keys, gauges, windows }))
+end
+
+local function tick()
+  call('ZADD', members, real + leaseMs, me)
+  giveUp(call('ZRANGEBYSCORE', P .. 'wd', '-inf', now))
+  for _, inc in ipairs(call('ZRANGEBYSCORE', members, '-inf', real)) do fence(inc) end
+  endDoubts()
+  return { call('ZCARD', members), call('ZCARD', P .. 'wd') }
+end
+`;

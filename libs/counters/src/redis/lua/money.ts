@@ -1,0 +1,74 @@
+/**
+ * Money counters: a hash each, of settled and held nano-dollars. Amounts are written as integers by HINCRBY from texts, and
+ * compared in doubles: exact up to nine million dollars. A counter without a settled amount is not open, never zero.
+ */
+export const MONEY = String.raw`
+local M = {}
+
+local function money(key)
+  local m = M[key]
+  if not m then
+    local r = call('HMGET', P .. 'm:' .. key, 's', 'h', 'q', 'x', 'o')
+    m = {
+      key = key, at = P .. 'm:' .. key, s = tonumber(r[1]), text = r[1], h = tonumber(r[2]) or 0, known = r[1] or r[2],
+      queued = tonumber(r[3]) or 0, escrows = tonumber(r[4]) or 0, opening = r[5],
+    }
+    M[key] = m
+    -- Counters in use are kept; the rest of the time nothing has to be written for it.
+    if m.s and floor(real) % 64 == 0 and not call('HGET', m.at, 'e') then call('PEXPIRE', m.at, 604800000) end
+  end
+  return m
+end
+
+local function hold(m, amount)
+  if amount ~= '0' then m.h, m.known = call('HINCRBY', m.at, 'h', amount), true end
+end
+
+-- Charges a counter that is open; or one that is being opened, when this process has said what it had spent before.
+local function charge(m, cost)
+  if cost == '0' then return end
+  if m.s then
+    m.s = call('HINCRBY', m.at, 's', cost)
+    m.text = nil
+  elseif m.opening and call('HEXISTS', P .. 'o:' .. m.opening, 'c:' .. me) == 1 then
+    call('HINCRBY', P .. 'o:' .. m.opening, 'k:' .. m.key, cost)
+  end
+end
+
+local function settledText(m) return m.text or text(m.s) end
+
+-- What one request asks of all its budgets together: they share one grant.
+local function bidOf(claims)
+  local bid = { stakes = {}, min = 0, missing = nil }
+  for i, c in ipairs(claims) do
+    if c[1] == 3 then
+      local m = money(c[2])
+      if not m.s then
+        bid.missing = bid.missing or {}
+        table.insert(bid.missing, c[2])
+      end
+      local stake = { i = i, m = m, cap = tonumber(c[3]), min = tonumber(c[4]), full = tonumber(c[5]) }
+      if stake.full < stake.min then stake.min = stake.full end
+      for _, other in ipairs(bid.stakes) do if other.m == m then stake.again = true end end
+      if stake.min > bid.min then bid.min = stake.min end
+      if not bid.full or stake.full < bid.full then bid.full, bid.text = stake.full, c[5] end
+      table.insert(bid.stakes, stake)
+    end
+  end
+  if not bid.full then bid.full, bid.text = 0, '0' end
+  if bid.full < bid.min then bid.min = bid.full end
+  return bid
+end
+
+local function payable(bid)
+  local most = bid.full
+  for _, stake in ipairs(bid.stakes) do
+    local left = stake.cap - stake.m.s
+    if left <= 0 or left < bid.min then return nil end
+    if left < most then most = left end
+  end
+  return most
+end
+
+local function isShort(stake, grant) return stake.cap - stake.m.s - stake.m.h < grant end
+`;

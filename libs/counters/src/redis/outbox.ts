@@ -1,0 +1,163 @@
+import type { RedisLink } from './redis-link.js';
+
+/** One thing asked of the script. */
+export interface Op {
+  readonly text: string;
+  /** Called with its answer; an operation that lasts is also called so after it was sent again. */
+  readonly done?: (result: unknown) => void;
+  /** Called when it was not done and will not be, because its epoch is over. */
+  readonly failed?: () => void;
+  /** The admission that is asked for. It is not asked again after a loss: somebody has decided otherwise meanwhile. */
+  readonly admits?: string;
+}
+
+interface Batch {
+  readonly number: number;
+  readonly ops: readonly Op[];
+  readonly sentAtMs: number;
+}
+
+export interface OutboxOptions {
+  /** How long an answer may take before the connection counts as lost. */
+  readonly timeoutMs: number;
+  readonly leaseMs: number;
+  readonly doubtMs: number;
+  readonly overtakeMs: number;
+  /** For tests on a clock of their own: what the script takes for now, and by how much later keys may expire. */
+  readonly now?: () => number;
+  readonly keepMs?: number;
+}
+
+/** What went wrong with a batch: the epoch is over, this process was fenced, an earlier batch is missing, or nobody answered. */
+export type Trouble = 'epoch' | 'fenced' | 'gap' | 'silence';
+
+/** A batch is answered in one piece, and Redis does nothing else meanwhile. */
+const MOST_OPS = 200;
+
+/**
+ * Everything that one turn of the event loop asks for goes out as one run of the script. Batches are numbered, and kept until
+ * they are answered, so that what must not be lost can be sent again, and is still done once.
+ */
+export class Outbox {
+  readonly #unanswered: Batch[] = [];
+  #ops: Op[] = [];
+  #number = 0;
+  #isScheduled = false;
+  #timer: NodeJS.Timeout | undefined;
+  #isOpen = false;
+
+  constructor(
+    private readonly link: RedisLink,
+    private readonly incarnation: string,
+    private readonly options: OutboxOptions,
+    private readonly onTrouble: (trouble: Trouble, error?: Error) => void,
+    private readonly epoch: () => string,
+  ) {}
+
+  push(op: Op): void {
+    this.#ops.push(op);
+    if (this.#isScheduled || !this.#isOpen) return;
+    this.#isScheduled = true;
+    setImmediate(this.#send);
+  }
+
+  /** From now on what is pushed is sent, counting on from `number`. */
+  open(number: number): void {
+    this.#number = number;
+    this.#isOpen = true;
+    if (this.#ops.length > 0) this.push(this.#ops.pop() as Op);
+  }
+
+  /** Stops sending; what is pushed is kept. */
+  shut(): void {
+    this.#isOpen = false;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** Takes out what was not done by batch `last`, in order. An admission becomes its cancellation. */
+  takeUndone(last: number): Op[] {
+    const ops: Op[] = [];
+    for (const batch of this.#unanswered.splice(0)) if (batch.number > last) ops.push(...batch.ops);
+    ops.push(...this.#ops.splice(0));
+    return ops.map((op) => (op.admits === undefined ? op : { text: `["c",${JSON.stringify(op.admits)}]` }));
+  }
+
+  /** Forgets everything: the epoch it was meant for is over. */
+  discard(): void {
+    const ops = [...this.#unanswered.splice(0).flatMap((batch) => batch.ops), ...this.#ops.splice(0)];
+    for (const op of ops) op.failed?.();
+  }
+
+  /** Sends a joining batch by itself. Resolves with whether it was taken. */
+  async join(ops: readonly Op[], epoch: string, number: number): Promise<boolean> {
+    const batch = { number, ops, sentAtMs: performance.now() };
+    this.#unanswered.push(batch);
+    const answer = await this.link.run(this.#args('j', batch, epoch));
+    if (answer === 'E') return false;
+    this.#unanswered.splice(this.#unanswered.indexOf(batch), 1);
+    this.#answer(batch, answer);
+    return true;
+  }
+
+  #send = (): void => {
+    this.#isScheduled = false;
+    while (this.#isOpen && this.#ops.length > 0) {
+      const ops = this.#ops.splice(0, MOST_OPS);
+      const batch: Batch = { number: (this.#number += 1), ops, sentAtMs: performance.now() };
+      this.#unanswered.push(batch);
+      this.#timer ??= setTimeout(this.#check, this.options.timeoutMs);
+      this.link.run(this.#args('n', batch, this.epoch())).then(
+        (answer) => this.#receive(batch, answer),
+        (error: Error) => this.#isOpen && this.onTrouble('silence', error),
+      );
+    }
+  };
+
+  #receive(batch: Batch, answer: string): void {
+    const place = this.#unanswered.indexOf(batch);
+    if (place === -1 || !this.#isOpen) return;
+    if (answer === 'E') return this.onTrouble('epoch');
+    if (answer === 'F') return this.onTrouble('fenced');
+    if (answer === 'G' || answer === 'D') return this.onTrouble('gap');
+    this.#unanswered.splice(place, 1);
+    this.#answer(batch, answer);
+  }
+
+  #answer(batch: Batch, answer: string): void {
+    const [results, , told] = JSON.parse(answer) as [unknown[], number, [string, unknown][] | object];
+    for (let i = 0; i < batch.ops.length; i += 1) batch.ops[i]?.done?.(results[i]);
+    if (Array.isArray(told)) for (const verdict of told) this.onVerdict(verdict);
+  }
+
+  /** Somebody who waited was let in or sent away by this batch. */
+  onVerdict: (verdict: readonly [id: string, verdict: unknown]) => void = () => undefined;
+
+  /** An answer may lie in the socket while the process was busy: the loop gets one turn to read it. */
+  #check = (): void => {
+    this.#timer = undefined;
+    const [oldest] = this.#unanswered;
+    if (!oldest || !this.#isOpen) return;
+    const leftMs = oldest.sentAtMs + this.options.timeoutMs - performance.now();
+    if (leftMs > 0) {
+      this.#timer = setTimeout(this.#check, leftMs);
+      return;
+    }
+    setImmediate(() =>
+      setImmediate(() => {
+        if (!this.#isOpen) return;
+        if (this.#unanswered[0] === oldest)
+          this.onTrouble('silence', new Error('Redis did not answer in time'));
+        else this.#check();
+      }),
+    );
+  };
+
+  #args(mode: 'n' | 'j', { number, ops }: Batch, epoch: string): string[] {
+    const { now, overtakeMs, leaseMs, doubtMs, keepMs = 0 } = this.options;
+    let text = '[';
+    for (let i = 0; i < ops.length; i += 1) text += (i === 0 ? '' : ',') + ops[i]?.text;
+    const times = [overtakeMs, leaseMs, doubtMs, keepMs].map(String);
+    return [epoch, this.incarnation, mode, String(number), now ? String(now()) : '', ...times, `${text}]`];
+  }
+}

@@ -1,0 +1,391 @@
+import { randomBytes } from 'node:crypto';
+import type { Clock, NanoUsd, Secret } from '#libs/kernel';
+import type { Logger } from '#libs/telemetry';
+import {
+  type Admission,
+  type AdmissionRequest,
+  Counters,
+  type Refusal,
+  type Settlement,
+} from '../counters.js';
+import { RecentVerdicts } from '../recent-verdicts.js';
+import type { EpochStore } from './epoch-store.js';
+import { Holdings } from './holdings.js';
+import { Openings, type SpendTail, type ToOpen } from './openings.js';
+import { type OutagePolicy, OutageShare, unavailable } from './outage-share.js';
+import type { Op, OutboxOptions } from './outbox.js';
+import { Pending } from './pending.js';
+import { Purse } from './purse.js';
+import { Session } from './session.js';
+import { admissionOf, admitOp, list, refusalOf, settleOp, type Verdict } from './wire.js';
+
+export interface RedisCountersOptions extends Partial<OutboxOptions> {
+  readonly url: Secret;
+  readonly policy: OutagePolicy;
+  /** Keeps a little of each budget in use aside, for the time without Redis. */
+  readonly keepsAside?: boolean;
+}
+
+const LONGEST_WAIT_MS = 600_000;
+/** How long a caller is kept while this process finds back to the counters. */
+const REBUILD_WAIT_MS = 2_500;
+const LOOK_MS = 500;
+/** Long enough for any upstream to have given up. */
+const DOUBT_MS = 900_000;
+
+/** Counters of many processes, in Redis: each batch is one run of one script, which no other can see half of. */
+export class RedisCounters extends Counters {
+  readonly incarnation = randomBytes(8).toString('hex');
+  readonly #session: Session;
+  readonly #purse = new Purse(this.incarnation);
+  readonly #holdings: Holdings;
+  readonly #pending = new Map<string, Pending>();
+  readonly #recent = new RecentVerdicts();
+  /** What is known of open counters; behind what others spend by as long as nobody asks here. */
+  readonly #open = new Map<string, { settledNanoUsd: NanoUsd; heldNanoUsd: NanoUsd }>();
+  #openings: Openings | undefined;
+  #share: OutageShare | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly options: RedisCountersOptions,
+    private readonly logger: Logger,
+  ) {
+    super();
+    this.#holdings = new Holdings(clock, this.#purse);
+    const { timeoutMs = 120, leaseMs = 6_000, doubtMs = DOUBT_MS, overtakeMs = 5_000 } = options;
+    this.#session = new Session(
+      options.url,
+      this.incarnation,
+      { ...options, timeoutMs, leaseMs, doubtMs, overtakeMs },
+      {
+        onLeave: (state) => this.#left(state),
+        holdings: (isFresh) => this.#tell(isFresh),
+        onLive: (isFresh) => this.#live(isFresh),
+        onMessage: (message) => this.#hear(message),
+      },
+      logger,
+    );
+    this.#session.outbox.onVerdict = ([id, verdict]) => this.#decided(id, verdict as Verdict);
+  }
+
+  /** Joins the processes that count together. Rejects when Redis cannot be reached, or is not fit to count on. */
+  async start(epochs: EpochStore, tail: SpendTail): Promise<void> {
+    this.#openings = new Openings(this.#session, tail, this.#ask, () => this.clock.nowMs());
+    await this.#session.start(epochs);
+    this.#look();
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    for (const pending of [...this.#pending.values()]) this.#fail(pending, 'the process ends');
+    for (const { id } of this.#purse.empty()) this.#giveBack(id);
+    await this.#session.close();
+  }
+
+  override admit(request: AdmissionRequest): Admission | Refusal | Promise<Admission | Refusal> {
+    const { id } = request;
+    const known =
+      this.#holdings.find(id)?.admission ?? this.#pending.get(id)?.verdict ?? this.#recent.find(id);
+    if (known) return known;
+    const waitMs = request.signal?.aborted ? 0 : Math.min(Math.max(0, request.waitMs), LONGEST_WAIT_MS);
+    // Also says what is wrong with the claims, whatever Redis does.
+    const op = admitOp(request, waitMs || 0);
+    if (request.claims.length === 0) return this.#admitFree(request);
+    if (this.#session.state === 'away') return this.#decideAlone(request);
+    const pending = new Pending(request, waitMs || 0, this.clock.monotonicMs(), () => this.#giveUp(id));
+    this.#pending.set(id, pending);
+    if (this.#session.state === 'live') this.#submit(pending, op);
+    else this.#waitForReturn(pending);
+    return pending.verdict;
+  }
+
+  override settle(id: string, used: Settlement): void {
+    const held = this.#holdings.end(id, used);
+    if (!held) {
+      if (this.#pending.has(id)) this.#giveUp(id);
+      return;
+    }
+    this.#recent.remember(id, held.admission);
+    for (const claim of held.claims) {
+      const balance = claim.kind === 'money' ? this.#open.get(claim.key) : undefined;
+      if (!balance) continue;
+      balance.settledNanoUsd += used.costNanoUsd;
+      balance.heldNanoUsd -= held.nanoUsd;
+    }
+    if (held.claims.length > 0 && !held.isAlone) this.#session.outbox.push({ text: settleOp(id, used) });
+  }
+
+  override amend(id: string, holdNanoUsd: NanoUsd): void {
+    const held = this.#holdings.find(id);
+    if (!held || held.isAlone || holdNanoUsd >= held.nanoUsd || holdNanoUsd < 0n) return;
+    const less = holdNanoUsd - held.nanoUsd;
+    held.nanoUsd = holdNanoUsd;
+    this.#push(['m', id, String(less), String(holdNanoUsd)]);
+  }
+
+  override isOpen(key: string): boolean {
+    return this.#open.has(key);
+  }
+
+  override open(key: string, settledNanoUsd: NanoUsd, periodEndsAtMs?: number): Promise<void> | void {
+    if (this.isOpen(key)) return;
+    const keepMs = periodEndsAtMs === undefined ? 0 : periodEndsAtMs - this.clock.nowMs() + 3_600_000;
+    return this.#ask(['o', key, String(settledNanoUsd), Math.max(0, keepMs)]).then(() => this.refresh([key]));
+  }
+
+  /** Opens counters from what is stored, exactly, while others spend. */
+  async openTogether(
+    wanted: ToOpen,
+    read: (keys: ReadonlySet<string>) => Promise<ReadonlyMap<string, NanoUsd>>,
+  ): Promise<void> {
+    if (!this.#openings || this.#session.state !== 'live') throw unavailable('the counters are away');
+    await this.#openings.open(wanted, read);
+    await this.refresh([...wanted.keys()]);
+  }
+
+  override async adjust(key: string, deltaNanoUsd: NanoUsd): Promise<void> {
+    if ((await this.#ask(['j', key, String(deltaNanoUsd)])) === 0) this.#open.delete(key);
+    else await this.refresh([key]);
+  }
+
+  override follow(keys: readonly string[], costNanoUsd: NanoUsd): void {
+    if (costNanoUsd === 0n || keys.length === 0) return;
+    for (const key of keys) {
+      const balance = this.#open.get(key);
+      if (balance) balance.settledNanoUsd += costNanoUsd;
+    }
+    this.#push(['f', String(costNanoUsd), keys]);
+  }
+
+  override recover(requestId: string, keys: readonly string[], _costNanoUsd: NanoUsd): void {
+    // What was stored a moment ago may have been counted before its process died: the counters are read again instead.
+    for (const key of keys) this.#open.delete(key);
+    this.#push(['v', requestId, keys]);
+  }
+
+  override balance(key: string): { settledNanoUsd: NanoUsd; heldNanoUsd: NanoUsd } | undefined {
+    return this.#open.get(key);
+  }
+
+  /** Reads what is known of these counters anew; also a way to wait until everything asked before is done. */
+  async refresh(keys: readonly string[] = [...this.#open.keys()]): Promise<void> {
+    this.#poll();
+    const found = list((await this.#ask(['b', keys])) as (readonly [string | false, string])[]);
+    for (const [i, key] of keys.entries()) {
+      const [settled, held] = found[i] ?? [false, '0'];
+      if (settled === false) this.#open.delete(key);
+      else this.#open.set(key, { settledNanoUsd: BigInt(settled), heldNanoUsd: BigInt(held) });
+    }
+  }
+
+  /** Ends waits that are over, in all processes. */
+  tick(): Promise<unknown> {
+    return this.#ask(['t']);
+  }
+
+  sizes(): { windows: number; gauges: number; budgets: number; held: number; waiting: number } {
+    const waiting = [...this.#pending.values()].filter(({ isWaiting }) => isWaiting).length;
+    const { windows, slots, size } = this.#holdings;
+    return { windows: windows.size, gauges: slots.size, budgets: this.#open.size, held: size, waiting };
+  }
+
+  /** `live`: decisions are exact. Else what the outage policy says. */
+  get state(): Session['state'] {
+    return this.#session.state;
+  }
+
+  get epoch(): string {
+    return this.#session.epoch;
+  }
+
+  #admitFree({ id }: AdmissionRequest): Admission {
+    const admission: Admission = {
+      admitted: true,
+      id,
+      grantedNanoUsd: 0n,
+      clamped: false,
+      waitedMs: 0,
+      standings: [],
+    };
+    this.#holdings.add(admission, [], true);
+    return admission;
+  }
+
+  #submit(pending: Pending, op = admitOp(pending.request, pending.waitMs)): void {
+    const { id } = pending.request;
+    pending.isAsked = true;
+    this.#session.outbox.push({
+      text: op,
+      admits: id,
+      done: (verdict) => this.#decided(id, verdict as Verdict),
+    });
+  }
+
+  #decided(id: string, verdict: Verdict): void {
+    const pending = this.#pending.get(id);
+    if (!pending) return;
+    const { request } = pending;
+    const waitedMs = pending.isWaiting ? this.clock.monotonicMs() - pending.sinceMs : 0;
+    switch (verdict[0]) {
+      case 0:
+        pending.isWaiting = true;
+        return;
+      case 1: {
+        const admission = admissionOf(request, verdict, waitedMs);
+        this.#noteSpent(request, verdict[4]);
+        this.#holdings.add(admission, request.claims, false);
+        return this.#answer(pending, admission);
+      }
+      case 2: {
+        const busyMs = Math.max(1_000, Math.ceil(this.#holdings.typicalMs));
+        const slotMs = this.#holdings.typicalMs;
+        const estimates = { slotMs, busyMs, nowMs: this.clock.nowMs() };
+        const refusal = refusalOf(request, verdict, waitedMs, estimates);
+        if (refusal.refused.length === 0) return this.#fail(pending, 'its budgets were closed');
+        this.#recent.remember(id, refusal);
+        return this.#answer(pending, refusal);
+      }
+      case 3:
+        for (const key of list<string>(verdict[1])) this.#open.delete(key);
+        return this.#fail(pending, `counters that are not open: ${list(verdict[1]).join(', ')}`);
+      case 4:
+        pending.isWaiting = false;
+        return this.#submit(pending);
+      case 5:
+        return this.#fail(pending, 'it was cancelled');
+    }
+  }
+
+  #noteSpent({ claims }: AdmissionRequest, spent: readonly string[]): void {
+    let at = 0;
+    const texts = list<string>(spent);
+    for (const claim of claims) {
+      if (claim.kind !== 'money') continue;
+      const [settled = '0', held = '0'] = texts.slice(at, at + 2);
+      at += 2;
+      this.#open.set(claim.key, { settledNanoUsd: BigInt(settled), heldNanoUsd: BigInt(held) });
+    }
+  }
+
+  #answer(pending: Pending, verdict: Admission | Refusal): void {
+    this.#pending.delete(pending.request.id);
+    pending.answer(verdict);
+  }
+
+  #fail(pending: Pending, internal: string): void {
+    this.#pending.delete(pending.request.id);
+    pending.fail(unavailable(internal));
+  }
+
+  #giveUp(id: string): void {
+    const pending = this.#pending.get(id);
+    if (pending?.isAsked) this.#push(['g', id]);
+    else if (pending) this.#fail(pending, 'nobody waits for it any more');
+  }
+
+  #decideAlone(request: AdmissionRequest): Admission | Refusal {
+    if (!this.#share) throw unavailable('Redis is away');
+    const verdict = this.#share.decide(request, this.clock.monotonicMs());
+    if (verdict.admitted) this.#holdings.add(verdict, request.claims, true);
+    else this.#recent.remember(request.id, verdict);
+    return verdict;
+  }
+
+  #waitForReturn(pending: Pending): void {
+    pending.isAsked = false;
+    pending.isWaiting = false;
+    pending.within(REBUILD_WAIT_MS, () => this.#fail(pending, 'the counters are being rebuilt'));
+  }
+
+  #left(state: 'away' | 'rebuilding'): void {
+    const { policy } = this.options;
+    const { windows, slots } = this.#holdings;
+    if (state === 'away') {
+      const nowMs = this.clock.monotonicMs();
+      this.#share = new OutageShare(windows, slots, this.#purse, policy, this.#session.members, nowMs);
+    }
+    for (const pending of [...this.#pending.values()]) {
+      if (state === 'rebuilding') {
+        this.#waitForReturn(pending);
+        continue;
+      }
+      try {
+        this.#answer(pending, this.#decideAlone(pending.request));
+      } catch (error) {
+        this.#pending.delete(pending.request.id);
+        pending.fail(error instanceof Error ? error : unavailable(String(error)));
+      }
+    }
+  }
+
+  #tell(isFresh: boolean): Op[] {
+    this.#share = undefined;
+    return this.#holdings.tell(isFresh);
+  }
+
+  #live(isFresh: boolean): void {
+    if (isFresh) this.#open.clear();
+    for (const pending of [...this.#pending.values()]) {
+      pending.within(0);
+      if (!pending.isAsked) this.#submit(pending);
+    }
+  }
+
+  #hear(message: readonly unknown[]): void {
+    const [what, about, keys, by] = message;
+    if (typeof about !== 'string') return this.#decided(String(what), about as Verdict);
+    if (what === 'contended') this.#release(about);
+    else if (what === 'ready' || what === 'opened') this.#openings?.hear(about);
+    else if (what === 'opening' && by !== this.incarnation) {
+      this.#openings
+        ?.contribute(about, list<string>(keys as string[]))
+        .catch((error: unknown) => this.logger.debug({ error }, 'A budget was opened without this process.'));
+    }
+  }
+
+  #release(key: string): void {
+    const escrow = this.#purse.release(key, this.clock.monotonicMs());
+    if (escrow && this.#session.state === 'live') this.#giveBack(escrow.id);
+  }
+
+  #giveBack(id: string): void {
+    this.#session.outbox.push({ text: `["s",${JSON.stringify(id)},0,0,0,0,"0"]` });
+  }
+
+  /** Looks after what nobody asks for: verdicts whose message was lost, money to keep aside, windows that are over. */
+  #look = (): void => {
+    if (this.#session.state === 'live') {
+      this.#poll();
+      const nowMs = this.clock.monotonicMs();
+      this.#holdings.windows.forgetSomeIdle(nowMs);
+      if (this.options.keepsAside !== false) {
+        const take = (text: string, done: (amount: unknown) => void): void =>
+          this.#session.outbox.push({ text, done });
+        this.#purse.look(nowMs, take, ({ id }) => this.#giveBack(id));
+      }
+    }
+    this.#timer = setTimeout(this.#look, LOOK_MS);
+    this.#timer.unref();
+  };
+
+  #poll(): void {
+    const waiting: string[] = [];
+    for (const [id, { isWaiting }] of this.#pending) if (isWaiting) waiting.push(id);
+    if (waiting.length > 0) this.#push(['p', waiting]);
+  }
+
+  #push(op: readonly unknown[]): void {
+    this.#session.outbox.push({ text: JSON.stringify(op) });
+  }
+
+  #ask = (op: readonly unknown[]): Promise<unknown> => {
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    if (this.#session.state === 'closed') reject(unavailable('the counters are closed'));
+    const failed = (): void => reject(unavailable('the counters began a new epoch'));
+    this.#session.outbox.push({ text: JSON.stringify(op), done: resolve, failed });
+    return promise;
+  };
+}

@@ -1,0 +1,226 @@
+import type { Secret } from '#libs/kernel';
+import type { Logger } from '#libs/telemetry';
+import type { EpochStore } from './epoch-store.js';
+import { type Op, Outbox, type OutboxOptions, type Trouble } from './outbox.js';
+import { inTime, RedisLink, type ServerFacts, UnfitRedis } from './redis-link.js';
+import { EPOCH_KEY, RUN_KEY } from './script.js';
+
+/** What the session asks of the counters it serves. */
+export interface SessionEvents {
+  /** Redis is away, or about to be joined again: nothing that was asked will be answered. */
+  onLeave(state: 'away' | 'rebuilding'): void;
+  /** What this process holds, for a joining batch. `isFresh`: of an epoch that knows nothing yet. Afterwards nobody decides without Redis. */
+  holdings(isFresh: boolean): Op[];
+  onLive(isFresh: boolean): void;
+  onMessage(message: readonly unknown[]): void;
+}
+
+export type SessionState = 'starting' | 'live' | 'away' | 'rebuilding' | 'closed';
+
+const RETRY_MS = 150;
+const JOIN_MS = 2_000;
+const BEAT_MS = 500;
+const BEATS_PER_ROW = 6;
+
+/** This process's membership in the shared counters: connected, in the current epoch, heard of; and back in it after any loss. */
+export class Session {
+  readonly outbox: Outbox;
+  /** How many processes count. */
+  members = 0;
+  #state: SessionState = 'starting';
+  #epoch = '';
+  readonly #link: RedisLink;
+  #epochs: EpochStore | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #beats = 0;
+  #awaySinceMs = 0;
+
+  constructor(
+    url: Secret,
+    readonly incarnation: string,
+    options: OutboxOptions,
+    private readonly events: SessionEvents,
+    private readonly logger: Logger,
+  ) {
+    this.#link = new RedisLink(url, incarnation, {
+      onMessage: (message) => Array.isArray(message) && events.onMessage(message),
+      onDown: (error) => this.#leave('away', error),
+    });
+    this.outbox = new Outbox(this.#link, incarnation, options, this.#trouble, () => this.#epoch);
+  }
+
+  get state(): SessionState {
+    return this.#state;
+  }
+
+  get epoch(): string {
+    return this.#epoch;
+  }
+
+  /** Joins; rejects when Redis cannot be reached or is not fit. */
+  async start(epochs: EpochStore): Promise<void> {
+    this.#epochs = epochs;
+    await epochs.beat(this.incarnation);
+    for (const deadline = performance.now() + 15_000; this.#state !== 'live';) {
+      if (await this.#join(await this.#facts())) break;
+      if (performance.now() > deadline) throw new Error('the shared counters could not be joined in time');
+      await pause(50);
+    }
+    this.#beat();
+  }
+
+  async close(): Promise<void> {
+    if (this.#state === 'closed') return;
+    const wasLive = this.#state === 'live';
+    clearTimeout(this.#timer);
+    if (wasLive) {
+      const left = new Promise((resolve) => this.outbox.push({ text: '["q"]', done: resolve }));
+      await inTime(left, 500).catch(() => undefined);
+    }
+    this.#state = 'closed';
+    this.outbox.shut();
+    this.#link.close();
+    await this.#epochs?.leave(this.incarnation).catch(() => undefined);
+  }
+
+  #trouble = (trouble: Trouble, error?: Error): void => {
+    if (trouble === 'epoch') return this.#leave('rebuilding', new Error('the epoch is over'));
+    if (trouble === 'fenced') return this.#leave('rebuilding', new Error('the lease was lost'));
+    this.#link.drop(error ?? new Error('a batch is missing'));
+  };
+
+  #leave(state: 'away' | 'rebuilding', error: Error): void {
+    if (this.#state !== 'live') return;
+    this.#state = state;
+    this.#awaySinceMs = performance.now();
+    this.outbox.shut();
+    clearTimeout(this.#timer);
+    this.logger.warn({ error, state }, 'The shared counters are out of reach; finding back to them.');
+    this.events.onLeave(state);
+    void this.#findBack();
+  }
+
+  async #findBack(): Promise<void> {
+    while (this.#state === 'away' || this.#state === 'rebuilding') {
+      try {
+        if (await this.#join(await this.#facts())) break;
+        await pause(20);
+      } catch (error) {
+        if (error instanceof UnfitRedis) this.logger.error({ error }, error.message);
+        else this.logger.debug({ error }, 'The shared counters are still out of reach.');
+        if (this.#state === 'rebuilding' && !this.#link.isUp) {
+          this.#state = 'away';
+          this.events.onLeave('away');
+        }
+        await pause(RETRY_MS);
+      }
+    }
+    if (this.#state !== 'live') return;
+    const awayMs = Math.round(performance.now() - this.#awaySinceMs);
+    this.logger.warn({ awayMs, epoch: this.#epoch }, 'The shared counters are back.');
+    this.#beat();
+  }
+
+  /** One attempt to be a live member of the current epoch, or to help making the next one. */
+  async #join({ epoch, isOwnEpoch, runId }: ServerFacts): Promise<boolean> {
+    const epochs = this.#epochs;
+    if (!epochs) throw new Error('the counters were not started');
+    if (epoch !== null && isOwnEpoch && epoch === this.#epoch) return this.#enter(epoch);
+    const made = await epochs.read();
+    if (epoch === made && isOwnEpoch) return this.#enter(epoch);
+    // Whoever made it is about to say so in Redis.
+    if (epoch !== made && (await this.#lastNumber(made)) > 0 && (await this.#appears(made))) return false;
+    const next = String(Number(made) + 1);
+    if ((await this.#lastNumber(next)) === 0 && !(await this.#stage(next))) return false;
+    await epochs.ready(this.incarnation, next);
+    if (await epochs.advance(next)) {
+      const client = this.#link.client();
+      await inTime(client.multi().set(RUN_KEY, runId).set(EPOCH_KEY, next).exec(), JOIN_MS);
+      this.logger.warn({ epoch: next }, 'The shared counters begin a new epoch.');
+      void this.#clean(next).catch(() => undefined);
+    }
+    return false;
+  }
+
+  /** What was asked and not done is asked again; what is held is said again, in case it was thought lost. */
+  async #enter(epoch: string): Promise<boolean> {
+    const last = await this.#lastNumber(epoch);
+    const undone = last === 0 ? (this.outbox.discard(), []) : this.outbox.takeUndone(last);
+    if (this.#state === 'away') this.#state = 'rebuilding';
+    const ops = [...undone, ...this.events.holdings(last === 0)];
+    if (!(await inTime(this.outbox.join(ops, epoch, last + 1), JOIN_MS))) return false;
+    const isFresh = this.#epoch !== epoch;
+    this.#epoch = epoch;
+    this.#state = 'live';
+    this.outbox.open(last + 1);
+    this.events.onLive(isFresh);
+    return true;
+  }
+
+  /** Says what this process holds in an epoch that is still being made. What ends from here on is settled in it. */
+  async #stage(epoch: string): Promise<boolean> {
+    this.outbox.discard();
+    if (this.#state === 'away') this.#state = 'rebuilding';
+    return inTime(this.outbox.join(this.events.holdings(true), epoch, 1), JOIN_MS);
+  }
+
+  #facts(): Promise<ServerFacts> {
+    return this.#link.isUp ? inTime(this.#link.facts(), JOIN_MS) : this.#link.connect();
+  }
+
+  async #lastNumber(epoch: string): Promise<number> {
+    const client = this.#link.client();
+    const [number, fenced] = await inTime(
+      Promise.all([
+        client.hget(`{c}:${epoch}:numbers`, this.incarnation),
+        client.get(`{c}:${epoch}:n:${this.incarnation}`),
+      ]),
+      JOIN_MS,
+    );
+    return Number(number ?? fenced ?? 0);
+  }
+
+  async #appears(epoch: string): Promise<boolean> {
+    for (let tries = 0; tries < 20; tries += 1) {
+      if ((await inTime(this.#link.client().get(EPOCH_KEY), JOIN_MS)) === epoch) return true;
+      await pause(50);
+    }
+    return false;
+  }
+
+  /** What earlier epochs left is nobody's any more. */
+  async #clean(epoch: string): Promise<void> {
+    const client = this.#link.client();
+    for await (const keys of client.scanStream({ match: '{c}:*', count: 500 })) {
+      const old = (keys as string[]).filter((key) => {
+        const number = /^\{c\}:(\d+):/.exec(key)?.[1];
+        return number !== undefined && Number(number) < Number(epoch);
+      });
+      if (old.length > 0) await client.unlink(...old);
+    }
+  }
+
+  /** Shows that this process lives, in Redis often, in PostgreSQL sometimes; lets go of whoever does not. */
+  #beat = (): void => {
+    if (this.#state !== 'live') return;
+    this.outbox.push({
+      text: '["t"]',
+      done: (result) => {
+        this.members = Array.isArray(result) ? Number(result[0]) : this.members;
+      },
+    });
+    if (this.#beats++ % BEATS_PER_ROW === 0) {
+      this.#epochs
+        ?.beat(this.incarnation)
+        .catch((error: unknown) =>
+          this.logger.debug({ error }, 'PostgreSQL was not told that this process counts.'),
+        );
+    }
+    this.#timer = setTimeout(this.#beat, BEAT_MS);
+    this.#timer.unref();
+  };
+}
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
