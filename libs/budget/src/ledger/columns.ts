@@ -52,9 +52,9 @@ const COLUMNS: readonly (readonly [name: string, index: number, expression: stri
 ];
 
 /**
- * Inserts entries given as one JSON array of rows, adds those that were not there yet to the daily sums, and returns their
- * ids; one statement, so that nothing travels twice. The rows are the texts that were written to the spool: building an
- * array per column for the wire cost the gateway more than admitting their calls did.
+ * Inserts entries given as one JSON array of rows ($1), adds those that were not there yet to the daily sums, and says which
+ * those were, unless it is all of them ($2); one statement, so that nothing travels twice. The rows are the bytes that were
+ * written to the spool: building an array per column for the wire cost the gateway more than admitting their calls did.
  */
 export const INSERT_ENTRIES = `WITH fresh AS (
 INSERT INTO ledger_entries (${COLUMNS.map(([name]) => name).join(', ')})
@@ -64,4 +64,4 @@ ON CONFLICT DO NOTHING RETURNING id, ${DAILY_ACTIVITY_SOURCE}
 ), daily AS (
 ${addToDailyActivity('fresh')}
 )
-SELECT id FROM fresh`;
+SELECT CASE WHEN count(*) < $2::int THEN coalesce(array_agg(id), '{}') END AS ids FROM fresh`;

@@ -1,14 +1,13 @@
 import type { Logger } from '#libs/telemetry';
-import type { Entry } from '../spool/codec.js';
+import type { EntryFacts } from '../spool/codec.js';
 import type { Spool } from '../spool/spool.js';
+import { BatchReader } from './batch-reader.js';
 import type { Ended } from './in-flight.js';
 import type { LedgerStore } from './ledger-store.js';
 
 /** Entries wait at most this long for company. */
 const DRAIN_WITHIN_MS = 100;
 const BATCH = 1_000;
-/** Entries kept whole in memory; of those beyond only the place in the file is, some hundred bytes each. */
-const MAX_QUEUED = 10_000;
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5_000;
 const TOUCH_EVERY_MS = 60_000;
@@ -21,7 +20,7 @@ interface Waiter {
 
 /**
  * Moves ended calls into PostgreSQL, one batch after the other in the order they ended. While PostgreSQL is away it tries
- * again with growing pauses; memory stays bounded because what does not fit is read back from the spool's files.
+ * again with growing pauses; memory stays small, because the rows are in the spool's files and are read from there.
  */
 export class Drain {
   /** Ended, not stored, in order of ending. */
@@ -35,6 +34,7 @@ export class Drain {
   #line: Promise<void> = Promise.resolve();
   #draining = false;
   #stopped = false;
+  readonly #rows = new BatchReader();
   #usedKeys = new Map<string, number>();
   #touchedAtMs = 0;
 
@@ -50,7 +50,7 @@ export class Drain {
 
   add(ended: Ended): void {
     this.#ended += 1;
-    ended.spill = this.#queue.push(ended) > MAX_QUEUED;
+    this.#queue.push(ended);
     if (this.#queue.length >= BATCH && this.#retryMs === 0) this.#kick(0);
     else this.#kick(this.#retryMs || DRAIN_WITHIN_MS);
   }
@@ -67,12 +67,12 @@ export class Drain {
   /** See SpendLedger.readSettled. */
   async still<T>(
     read: () => Promise<T>,
-    apply: (value: T, undrained: Iterable<Entry>) => void,
+    apply: (value: T, undrained: Iterable<EntryFacts>) => void,
   ): Promise<void> {
     await this.flush();
     await this.#inLine(async () => {
       const value = await read();
-      apply(value, entriesIn(this.#queue));
+      apply(value, factsIn(this.#queue));
     });
   }
 
@@ -125,11 +125,11 @@ export class Drain {
 
   async #drainBatch(): Promise<void> {
     const batch = this.#queue.slice(0, BATCH);
-    const entries = batch.map((ended) => ended.entry());
-    await this.store.insert(entries);
+    await this.store.insert(this.#rows.entriesOf(batch));
     this.#queue.splice(0, batch.length);
     for (const ended of batch) this.#done(ended);
-    for (const { keyId, startedAtMs } of entries) if (keyId !== null) this.#usedKeys.set(keyId, startedAtMs);
+    for (const { facts } of batch)
+      if (facts.keyId !== null) this.#usedKeys.set(facts.keyId, facts.startedAtMs);
     await this.#touchKeys();
     this.#wake();
   }
@@ -171,6 +171,6 @@ export class Drain {
   }
 }
 
-function* entriesIn(queue: readonly Ended[]): Generator<Entry> {
-  for (const ended of queue) yield ended.entry();
+function* factsIn(queue: readonly Ended[]): Generator<EntryFacts> {
+  for (const { facts } of queue) yield facts;
 }

@@ -1,7 +1,7 @@
 import { GatewayError } from '#libs/kernel';
 import type { BeginRecord, EndRecord } from '../ledger.js';
-import { decodeBegin, decodeEnd, encodeBegin, encodeEnd, type Entry, entryOf, flat } from '../spool/codec.js';
-import { beginPayload, entryPayload } from '../spool/frame.js';
+import { encodeBegin, encodeEnd, type EntryFacts, factsOf, rowText } from '../spool/codec.js';
+import { type FrameBuffer, ROW_OFFSET } from '../spool/frame.js';
 import type { Segment } from '../spool/segment.js';
 import type { Append } from '../spool/spool.js';
 
@@ -12,7 +12,7 @@ export type Proceed = (refused?: GatewayError) => void;
 
 /** A call between its begin and its end: also what is appended for the begin. */
 export class InFlight implements Append {
-  readonly text: string;
+  readonly members: string;
   segment: Segment | undefined;
 
   constructor(
@@ -20,11 +20,11 @@ export class InFlight implements Append {
     private readonly proceed: Proceed,
     private readonly dropped: (call: InFlight) => void,
   ) {
-    this.text = flat(encodeBegin(begin));
+    this.members = encodeBegin(begin);
   }
 
-  payload(): string {
-    return beginPayload(this.text);
+  frame(into: FrameBuffer): number {
+    return into.addBegin(this.members);
   }
 
   written(segment: Segment): void {
@@ -40,53 +40,51 @@ export class InFlight implements Append {
   }
 }
 
-/** A call that ended: first appended, then drained; whichever comes first makes it durable and lets its last bytes go. */
+/**
+ * A call that ended: first appended, then drained; whichever comes first makes it durable and lets its last bytes go. Once it
+ * is written only its place in the file is kept: thousands wait for the database, and whatever waits is copied by the collector.
+ */
 export class Ended implements Append {
+  readonly facts: EntryFacts;
   /** Where its own record is, once written. */
   segment: Segment | undefined;
   beginSegment: Segment | undefined;
   drained = false;
-  /** The queue is full: forget the texts as soon as they can be read back from the file. */
-  spill = false;
-  #entry: Entry | undefined;
+  /** Where its row is in the segment. */
+  offset = 0;
+  bytes = 0;
   #texts: { readonly begin: string; readonly end: string } | undefined;
-  #offset = 0;
   #release: Proceed | undefined;
   #call: InFlight | undefined;
   #patience: NodeJS.Timeout | undefined;
 
   constructor(call: InFlight, end: EndRecord, release: Proceed) {
-    const text = encodeEnd(end);
-    this.#entry = entryOf(call.begin, end, call.text, text);
-    this.#texts = { begin: call.text, end: text };
+    this.facts = factsOf(call.begin, end);
+    this.#texts = { begin: call.members, end: encodeEnd(end) };
     this.beginSegment = call.segment;
     this.#call = call;
     this.#release = release;
   }
 
-  /** The entry, read back from the file when memory let go of it. */
-  entry(): Entry {
-    if (this.#entry) return this.#entry;
-    if (!this.segment) throw new Error('a spilled entry has no segment');
-    const { begin, end } = this.segment.read(this.#offset);
-    return entryOf(decodeBegin(begin), decodeEnd(end), begin, end);
+  /** The row of one that is not written yet. */
+  unwrittenRow(): Buffer {
+    if (!this.#texts) throw new Error('the row of a written entry is in its segment');
+    return Buffer.from(rowText(this.#texts.begin, this.#texts.end));
   }
 
-  payload(segment: Segment): string {
-    // A begin of the same batch has no number yet, but it is about to get this segment's.
-    const beginSegment = this.#call?.segment?.number ?? segment.number;
-    return entryPayload(beginSegment, this.#texts?.begin ?? '', this.#texts?.end ?? '');
+  frame(into: FrameBuffer): number {
+    return into.addEntry(this.#texts?.begin ?? '', this.#texts?.end ?? '');
   }
 
-  written(segment: Segment, offset: number): void {
+  written(segment: Segment, offset: number, bytes: number): void {
     this.beginSegment = this.#call?.segment;
     this.#call = undefined;
     this.#texts = undefined;
     if (!this.drained) {
       segment.needed += 1;
       this.segment = segment;
-      this.#offset = offset;
-      if (this.spill) this.#entry = undefined;
+      this.offset = offset + ROW_OFFSET;
+      this.bytes = bytes - ROW_OFFSET;
     }
     this.letGo();
   }

@@ -5,7 +5,7 @@ import { Config } from '#libs/config';
 import { type GatewayError, PassingTable } from '#libs/kernel';
 import { Logger } from '#libs/telemetry';
 import type { BeginRecord, EndRecord } from '../ledger.js';
-import type { Entry } from '../spool/codec.js';
+import type { Entry, EntryFacts } from '../spool/codec.js';
 import { AliveMark, newIncarnation } from '../spool/incarnation.js';
 import { adoptOrphans, entriesOf, removeOrphan } from '../spool/orphans.js';
 import { Spool, type SpoolOptions } from '../spool/spool.js';
@@ -175,7 +175,7 @@ export class SpendLedger {
    */
   async readSettled<T>(
     read: () => Promise<T>,
-    apply: (value: T, undrained: Iterable<Entry>) => void,
+    apply: (value: T, undrained: Iterable<EntryFacts>) => void,
   ): Promise<void> {
     const drain = this.#drain;
     if (!drain) return apply(await read(), []);

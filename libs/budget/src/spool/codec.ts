@@ -2,15 +2,10 @@ import type { Endpoint, NanoUsd, Scope } from '#libs/kernel';
 import type { BeginRecord, Charge, EndRecord } from '../ledger.js';
 import { boundedId, boundedText } from './storable.js';
 
-/**
- * A begin and an end: what becomes one ledger entry. Its row is the records' own text, so that nothing is written twice,
- * and an entry that waits for the database is one string to the garbage collector instead of sixty objects.
- */
-export interface Entry {
+/** What balances, counters and a key's last use need to know of a begin and an end. */
+export interface EntryFacts {
   readonly id: string;
   readonly day: string;
-  /** One JSON array: the begin record's members, then the end record's (`ledger/columns.ts` knows their places). */
-  readonly row: string;
   readonly charges: readonly Charge[];
   readonly costNanoUsd: NanoUsd;
   readonly inputTokens: number;
@@ -19,17 +14,16 @@ export interface Entry {
   readonly startedAtMs: number;
 }
 
-/** The texts are given where they were made already, for the spool. */
-export function entryOf(
-  begin: BeginRecord,
-  end: EndRecord,
-  beginText: string = encodeBegin(begin),
-  endText: string = encodeEnd(end),
-): Entry {
+/** A begin and an end: what becomes one ledger entry. */
+export interface Entry extends EntryFacts {
+  /** One JSON array, in UTF-8: the begin record's members, then the end record's (`ledger/columns.ts` knows their places). The very bytes of the spool. */
+  readonly row: Buffer;
+}
+
+export function factsOf(begin: BeginRecord, end: EndRecord): EntryFacts {
   return {
     id: begin.id,
     day: begin.day,
-    row: flat(`${beginText.slice(0, -1)},${endText.slice(1)}`),
     charges: begin.charges,
     costNanoUsd: end.costNanoUsd,
     inputTokens: count(end.usage.inputTokens),
@@ -39,33 +33,41 @@ export function entryOf(
   };
 }
 
-/** V8 keeps a concatenation as a tree of its parts until somebody looks inside; a text that is kept should be one piece. */
-export function flat(text: string): string {
-  text.charCodeAt(text.length - 1);
-  return text;
+/** `row` is given where its bytes are at hand. */
+export function entryOf(begin: BeginRecord, end: EndRecord, row: Buffer = rowOf(begin, end)): Entry {
+  return { ...factsOf(begin, end), row };
+}
+
+function rowOf(begin: BeginRecord, end: EndRecord): Buffer {
+  return Buffer.from(rowText(encodeBegin(begin), encodeEnd(end)));
+}
+
+export function rowText(begin: string, end: string): string {
+  return `[${begin},${end}]`;
 }
 
 /** Charges are the same object for every call of a caller within a period, so their text is made once. */
 const chargeTexts = new WeakMap<readonly Charge[], string>();
 
-/** A begin record as one line of JSON: an array, because names would be half of the bytes. */
+/** A begin record's members, as JSON without the brackets of their array: names would be half of the bytes. */
 export function encodeBegin(record: BeginRecord): string {
   return (
-    `[${quoted(record.id)},${quoted(record.requestId)},"${record.day}",${record.startedAtMs},"${record.endpoint}","${record.crashChargeNanoUsd}",` +
+    `${quoted(record.id)},${quoted(record.requestId)},"${record.day}",${record.startedAtMs},"${record.endpoint}","${record.crashChargeNanoUsd}",` +
     `${known(record.priceVersion)},${known(record.modelGroup)},${known(record.model)},${known(record.provider)},${known(record.deploymentId)},${known(record.apiBase)},` +
     `${record.stream ? 1 : 0},${known(record.keyId)},${known(record.keyHash)},${known(record.userId)},${known(record.teamId)},${known(record.organizationId)},` +
     `${known(record.customerId)},${quoted(record.clientCallId)},${quoted(record.sessionId)},${known(record.requesterIp)},${known(record.userAgent)},` +
-    `${record.tags.length === 0 ? '[]' : JSON.stringify(record.tags.map(boundedId))},${chargesText(record.charges)}]`
+    `${record.tags.length === 0 ? '[]' : JSON.stringify(record.tags.map(boundedId))},${chargesText(record.charges)}`
   );
 }
 
+/** An end record's members, likewise. */
 export function encodeEnd(record: EndRecord): string {
   const { usage, error } = record;
   return (
-    `[${quoted(record.id)},${record.endedAtMs},${record.firstByteAtMs},${record.status === 'success' ? 1 : 0},"${record.flag}",` +
+    `${quoted(record.id)},${record.endedAtMs},${record.firstByteAtMs},${record.status === 'success' ? 1 : 0},"${record.flag}",` +
     `${count(usage.inputTokens)},${count(usage.outputTokens)},${count(usage.cacheReadTokens)},${count(usage.cacheWriteTokens)},${count(usage.cacheWriteHourTokens)},` +
     `${count(usage.reasoningTokens)},${count(usage.inputAudioTokens)},${count(usage.outputAudioTokens)},${usage.source === 'provider' ? 1 : 0},` +
-    `"${record.costNanoUsd}","${record.inputCostNanoUsd}","${record.outputCostNanoUsd}",${quoted(error?.code ?? null)},${error === null ? 'null' : JSON.stringify(boundedText(error.message))},${quoted(record.responseId)}]`
+    `"${record.costNanoUsd}","${record.inputCostNanoUsd}","${record.outputCostNanoUsd}",${quoted(error?.code ?? null)},${error === null ? 'null' : JSON.stringify(boundedText(error.message))},${quoted(record.responseId)}`
   );
 }
 
@@ -140,8 +142,21 @@ type BeginRow = [
   { scope: Scope; budget: string; periodId: string }[],
 ];
 
-/** The record that `encodeBegin` wrote. Its bytes passed a checksum, so they are what this product wrote. */
-export function decodeBegin(text: string): BeginRecord {
+/** The record whose members `encodeBegin` wrote. Their bytes passed a checksum, so they are what this product wrote. */
+export function decodeBegin(members: string): BeginRecord {
+  return beginOf(JSON.parse(`[${members}]`) as BeginRow);
+}
+
+/** A whole entry from the bytes of its row. */
+export function decodeEntry(row: Buffer): Entry {
+  const members: unknown[] = JSON.parse(row.toString('utf8'));
+  const end = members.splice(BEGIN_MEMBERS);
+  return entryOf(beginOf(members as BeginRow), endOf(end as EndRow), row);
+}
+
+const BEGIN_MEMBERS = 25;
+
+function beginOf(row: BeginRow): BeginRecord {
   const [
     id,
     requestId,
@@ -168,7 +183,7 @@ export function decodeBegin(text: string): BeginRecord {
     userAgent,
     tags,
     charges,
-  ]: BeginRow = JSON.parse(text);
+  ] = row;
   return {
     id,
     requestId,
@@ -221,7 +236,11 @@ type EndRow = [
   string | null,
 ];
 
-export function decodeEnd(text: string): EndRecord {
+export function decodeEnd(members: string): EndRecord {
+  return endOf(JSON.parse(`[${members}]`) as EndRow);
+}
+
+function endOf(row: EndRow): EndRecord {
   const [
     id,
     endedAtMs,
@@ -243,7 +262,7 @@ export function decodeEnd(text: string): EndRecord {
     errorCode,
     errorMessage,
     responseId,
-  ]: EndRow = JSON.parse(text);
+  ] = row;
   return {
     id,
     endedAtMs,

@@ -5,19 +5,14 @@ export const FRAME_BYTES = 8;
 /** A longer record is damage, not data: nothing we write comes near it. */
 const MAX_RECORD_BYTES = 4 * 1024 * 1024;
 
-/** `b`: a begin record. `e`: a whole entry, so that an end can be drained without looking for its begin. */
-export type RecordKind = 'b' | 'e';
+/** A begin record, or a whole entry, so that an end can be drained without looking for its begin. */
+export type SpoolRecord =
+  { readonly kind: 'begin'; readonly members: string } | { readonly kind: 'entry'; readonly row: Buffer };
 
-export interface SpoolRecord {
-  readonly kind: RecordKind;
-  /** Number of the segment that holds the begin of an `e` record. */
-  readonly beginSegment: number;
-  readonly begin: string;
-  /** Empty in a `b` record. */
-  readonly end: string;
-  /** Where the next record starts. */
-  readonly nextOffset: number;
-}
+const BEGIN = 'b'.charCodeAt(0);
+const ENTRY = 'e'.charCodeAt(0);
+/** Bytes of an entry's record before its row. */
+export const ROW_OFFSET = FRAME_BYTES + 1;
 
 /** A buffer that records are framed into; grows to the largest batch seen. */
 export class FrameBuffer {
@@ -34,15 +29,40 @@ export class FrameBuffer {
     this.#used = 0;
   }
 
-  /** Returns where the record starts. */
-  add(payload: string): number {
-    this.#reserve(FRAME_BYTES + payload.length * 3);
-    const start = this.#used + FRAME_BYTES;
-    const length = this.#bytes.write(payload, start);
-    this.#bytes.writeUInt32LE(length, this.#used);
-    this.#bytes.writeUInt32LE(crc32(this.#bytes.subarray(start, start + length)), this.#used + 4);
-    this.#used = start + length;
-    return start - FRAME_BYTES;
+  /** Returns where the record starts. Its parts are written one after the other, so that nobody has to join them first. */
+  addBegin(members: string): number {
+    const start = this.#open(BEGIN, members.length);
+    this.#text(members);
+    return this.#close(start);
+  }
+
+  addEntry(begin: string, end: string): number {
+    const start = this.#open(ENTRY, begin.length + end.length + 3);
+    this.#text('[');
+    this.#text(begin);
+    this.#text(',');
+    this.#text(end);
+    this.#text(']');
+    return this.#close(start);
+  }
+
+  #open(kind: number, length: number): number {
+    this.#reserve(ROW_OFFSET + length * 3);
+    const start = this.#used;
+    this.#bytes[start + FRAME_BYTES] = kind;
+    this.#used = start + ROW_OFFSET;
+    return start;
+  }
+
+  #text(text: string): void {
+    this.#used += this.#bytes.write(text, this.#used);
+  }
+
+  #close(start: number): number {
+    const payload = this.#bytes.subarray(start + FRAME_BYTES, this.#used);
+    this.#bytes.writeUInt32LE(payload.length, start);
+    this.#bytes.writeUInt32LE(crc32(payload), start + 4);
+    return start;
   }
 
   #reserve(more: number): void {
@@ -53,21 +73,12 @@ export class FrameBuffer {
   }
 }
 
-export function beginPayload(begin: string): string {
-  return `b${begin}`;
-}
-
-/** JSON holds no raw line break, so one separates its parts. */
-export function entryPayload(beginSegment: number, begin: string, end: string): string {
-  return `e${beginSegment}\n${begin}\n${end}`;
-}
-
 /**
  * The records of a segment from `offset` on. Ends silently at the first record that is not whole (a torn tail); what was
  * read is all that was ever acknowledged, because a record is acknowledged only after the write that holds it.
  */
-export function* recordsOf(bytes: Buffer, offset = 0): Generator<SpoolRecord> {
-  let at = offset;
+export function* recordsOf(bytes: Buffer): Generator<SpoolRecord> {
+  let at = 0;
   while (at + FRAME_BYTES <= bytes.length) {
     const length = bytes.readUInt32LE(at);
     const start = at + FRAME_BYTES;
@@ -75,20 +86,7 @@ export function* recordsOf(bytes: Buffer, offset = 0): Generator<SpoolRecord> {
     const payload = bytes.subarray(start, start + length);
     if (crc32(payload) !== bytes.readUInt32LE(at + 4)) return;
     at = start + length;
-    yield parsePayload(payload.toString('utf8'), at);
+    if (payload[0] === BEGIN) yield { kind: 'begin', members: payload.toString('utf8', 1) };
+    else yield { kind: 'entry', row: payload.subarray(1) };
   }
-}
-
-function parsePayload(payload: string, nextOffset: number): SpoolRecord {
-  if (payload.startsWith('b'))
-    return { kind: 'b', beginSegment: -1, begin: payload.slice(1), end: '', nextOffset };
-  const first = payload.indexOf('\n');
-  const second = payload.indexOf('\n', first + 1);
-  return {
-    kind: 'e',
-    beginSegment: Number(payload.slice(1, first)),
-    begin: payload.slice(first + 1, second),
-    end: payload.slice(second + 1),
-    nextOffset,
-  };
 }

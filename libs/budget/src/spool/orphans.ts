@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } fr
 import { join } from 'node:path';
 import { NO_USAGE } from '#libs/kernel';
 import type { BeginRecord, EndRecord } from '../ledger.js';
-import { decodeBegin, decodeEnd, type Entry, entryOf } from './codec.js';
+import { decodeBegin, decodeEntry, type Entry, entryOf } from './codec.js';
 import { recordsOf } from './frame.js';
 import { isOwnerAlive, ownerOf, wasShown, writerOf } from './incarnation.js';
 import { segmentName, segmentNumbers } from './segment.js';
@@ -68,20 +68,20 @@ export function* entriesOf(orphan: Orphan, nowMs: number): Generator<Entry> {
   const begun = new Map<string, string>();
   for (const number of segmentNumbers(readdirSync(orphan.directory))) {
     for (const record of recordsOf(readFileSync(join(orphan.directory, segmentName(number))))) {
-      if (record.kind === 'b') {
-        const { id } = decodeBegin(record.begin);
-        if (!ended.has(id)) begun.set(id, record.begin);
+      if (record.kind === 'begin') {
+        const { id } = decodeBegin(record.members);
+        if (!ended.has(id)) begun.set(id, record.members);
         continue;
       }
-      const entry = entryOf(decodeBegin(record.begin), decodeEnd(record.end), record.begin, record.end);
+      const entry = decodeEntry(record.row);
       ended.add(entry.id);
       begun.delete(entry.id);
       yield entry;
     }
   }
-  for (const text of begun.values()) {
-    const begin = decodeBegin(text);
-    yield entryOf(begin, crashEnd(begin, nowMs), text);
+  for (const members of begun.values()) {
+    const begin = decodeBegin(members);
+    yield entryOf(begin, crashEnd(begin, nowMs));
   }
 }
 

@@ -1,6 +1,5 @@
 import { closeSync, fdatasync, ftruncateSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { FRAME_BYTES, recordsOf, type SpoolRecord } from './frame.js';
 
 /**
  * The file grows by this much zeros at a time, ahead of the records. Appending then changes no file size, so a sync has
@@ -24,7 +23,7 @@ export class Segment {
     readonly number: number,
   ) {
     this.path = join(directory, segmentName(number));
-    this.#fd = openSync(this.path, 'wx', 0o600);
+    this.#fd = openSync(this.path, 'wx+', 0o600);
   }
 
   /** Appends whole records or nothing: after a failed write the file ends where it did before. Throws the file system's error. */
@@ -46,19 +45,18 @@ export class Segment {
     this.size += bytes.length;
   }
 
-  /** The record that starts at `offset`. Throws when it is not there: nobody but us writes here. */
-  read(offset: number): SpoolRecord {
-    const fd = openSync(this.path, 'r');
+  /** Reads into `into`, which must be as long as what is wanted. Only for places that hold a whole record: nobody but us writes here. */
+  read(offset: number, into: Buffer): void {
+    const fd = this.#fd ?? openSync(this.path, 'r');
     try {
-      const head = Buffer.allocUnsafe(FRAME_BYTES);
-      readSync(fd, head, 0, FRAME_BYTES, offset);
-      const bytes = Buffer.allocUnsafe(FRAME_BYTES + head.readUInt32LE(0));
-      readSync(fd, bytes, 0, bytes.length, offset);
-      for (const record of recordsOf(bytes)) return record;
+      for (let got = 0; got < into.length;) {
+        const more = readSync(fd, into, got, into.length - got, offset + got);
+        if (more === 0) throw new Error('a spool record cannot be read back');
+        got += more;
+      }
     } finally {
-      closeSync(fd);
+      if (fd !== this.#fd) closeSync(fd);
     }
-    throw new Error('a spool record cannot be read back');
   }
 
   /** Asks the disk to keep what was written; for power loss, not for crashes of ours. */

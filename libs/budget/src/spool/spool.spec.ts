@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { beginRecord, endRecord } from '../ledger/fixtures.js';
-import { decodeBegin, decodeEnd, encodeBegin, encodeEnd, entryOf } from './codec.js';
-import { beginPayload, entryPayload, FrameBuffer, recordsOf } from './frame.js';
+import { decodeBegin, decodeEnd, decodeEntry, encodeBegin, encodeEnd, entryOf } from './codec.js';
+import { FrameBuffer, recordsOf } from './frame.js';
 import type { Segment } from './segment.js';
 import { Spool } from './spool.js';
 
@@ -23,6 +23,8 @@ describe('a spool record', () => {
           const end = endRecord('a', cost, { error: { code: 'x', message: sent }, responseId: sent });
           const error = { code: 'x', message: text };
           expect(decodeEnd(encodeEnd(end))).toEqual({ ...end, error, responseId: text });
+          const entry = entryOf(begin, end);
+          expect(decodeEntry(entry.row)).toEqual(entry);
         },
       ),
     );
@@ -33,8 +35,8 @@ describe('a spool record', () => {
       fc.property(fc.string({ unit: 'binary' }), (text) => {
         const begin = beginRecord({ id: text, userAgent: text, model: text, tags: [text] });
         const { row } = entryOf(begin, endRecord(text, 1n, { error: { code: text, message: text } }));
-        expect(JSON.parse(row)).toHaveLength(45);
-        expect(row).not.toMatch(/\\u0000|\\ud[89a-f]/i);
+        expect(JSON.parse(row.toString())).toHaveLength(45);
+        expect(row.toString()).not.toMatch(/\\u0000|\\ud[89a-f]/i);
       }),
     );
   });
@@ -43,7 +45,8 @@ describe('a spool record', () => {
     const frames = new FrameBuffer();
     const ends: number[] = [];
     for (let index = 0; index < 5; index += 1) {
-      frames.add(index % 2 ? beginPayload(`["${index}"]`) : entryPayload(1, `["${index}"]`, '["é"]'));
+      if (index % 2) frames.addBegin(`"${index}"`);
+      else frames.addEntry(`"${index}"`, '"é"');
       ends.push(frames.used.length);
     }
     const whole = Buffer.from(frames.used);
@@ -76,7 +79,7 @@ describe('the spool', () => {
       readdirSync(path).reduce((sum, name) => sum + [...recordsOf(readFileSync(join(path, name)))].length, 0);
     const append = (text: string): void =>
       spool.append({
-        payload: () => beginPayload(text),
+        frame: (into) => into.addBegin(text),
         written: () => void order.push(`${text} ${recorded()}`),
         failed: () => false,
       });
@@ -94,7 +97,7 @@ describe('the spool', () => {
     const segments: Segment[] = [];
     for (let index = 0; index < 3; index += 1) {
       spool.append({
-        payload: () => beginPayload('["something long"]'),
+        frame: (into) => into.addBegin('"something long"'),
         written: (segment) => {
           segment.needed += 1;
           segments.push(segment);

@@ -4,10 +4,10 @@ import { Segment } from './segment.js';
 
 /** A record on its way to the disk. */
 export interface Append {
-  /** Made at the moment of writing, when the segment is known. */
-  payload(segment: Segment): string;
-  /** After the write that holds it, at `offset`: the kernel has it, `kill -9` cannot lose it. */
-  written(segment: Segment, offset: number): void;
+  /** Adds itself to the write that is being made; returns where it starts in there. */
+  frame(into: FrameBuffer): number;
+  /** After the write that holds it, at `offset` with `bytes` bytes: the kernel has it, `kill -9` cannot lose it. */
+  written(segment: Segment, offset: number, bytes: number): void;
   /** The write failed. True: keep it and write it before anything else later; false: it is dropped. */
   failed(error: Error): boolean;
 }
@@ -102,7 +102,7 @@ export class Spool {
     try {
       if (this.#current.size >= this.options.segmentBytes) this.#rotate();
       this.#frames.clear();
-      for (const record of batch) starts.push(this.#frames.add(record.payload(this.#current)));
+      for (const record of batch) starts.push(record.frame(this.#frames));
       this.#current.append(this.#frames.used);
     } catch (error) {
       return this.#fail(batch, error instanceof Error ? error : new Error(String(error)));
@@ -110,8 +110,11 @@ export class Spool {
     this.#failing = undefined;
     const segment = this.#current;
     const base = segment.size - this.#frames.used.length;
-    for (let index = 0; index < batch.length; index += 1)
-      batch[index]?.written(segment, base + (starts[index] ?? 0));
+    starts.push(this.#frames.used.length);
+    for (let index = 0; index < batch.length; index += 1) {
+      const start = starts[index] ?? 0;
+      batch[index]?.written(segment, base + start, (starts[index + 1] ?? 0) - start);
+    }
     this.#scheduleSync();
   };
 
