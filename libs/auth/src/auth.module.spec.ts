@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Config } from '#libs/config';
 import { Clock, GatewayError, type Principal, SystemClock } from '#libs/kernel';
-import { KeyDirectory } from '#libs/tenancy';
+import { CallerDirectory, KeyDirectory } from '#libs/tenancy';
 import { configWith, keyRow, recordOf } from '../test/records.js';
 import { AuthModule } from './auth.module.js';
 import { AuthenticationGuard } from './authentication.guard.js';
@@ -25,6 +25,7 @@ const outcomes: string[] = [];
     { provide: Config, useValue: config },
     { provide: Clock, useClass: SystemClock },
     { provide: KeyDirectory, useValue: directory },
+    { provide: CallerDirectory, useValue: {} },
     { provide: ChangeFeed, useValue: { subscribe: () => undefined, state: () => 'live' } },
     { provide: PrincipalPreparation, useValue: { prepare: async () => undefined } },
     { provide: PublicRoutes, useValue: { isPublic: () => false } },
@@ -40,6 +41,7 @@ const outcomes: string[] = [];
     Config,
     Clock,
     KeyDirectory,
+    CallerDirectory,
     ChangeFeed,
     PrincipalPreparation,
     PublicRoutes,

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type GatewayError, ManualClock, type Principal } from '#libs/kernel';
 import { hashRawKey, type KeyRecord } from '#libs/tenancy';
+import { Config } from '#libs/config';
 import { configWith, keyRow, recordOf, teamRow, userRow } from '../test/records.js';
 import { Authentication } from './authentication.js';
 import { CompiledKey } from './compiled-key.js';
@@ -178,7 +179,7 @@ describe('authentication', () => {
 describe('the master key', () => {
   it('is not matched by an empty credential when none is configured', async () => {
     const { masterKey: _, ...auth } = config.auth;
-    const none = new MasterKey({ ...config, auth });
+    const none = new MasterKey(new Config({ ...config, auth }));
     expect(none.matches(hashRawKey(''))).toBe(false);
     expect(none.matches('')).toBe(false);
   });

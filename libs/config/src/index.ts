@@ -5,6 +5,8 @@ export {
   type ConfigTree,
   type LiveParts,
   type ModelEntry,
+  type NamedBudget,
+  type PrioritySettings,
   type NamedCredential,
 } from './config.js';
 export { ConfigSource, type Overridden } from './config-source.js';

@@ -48,9 +48,8 @@ export function readPricing({ litellm }: Pick<Sections, 'litellm'>): ConfigTree[
   return { discounts: litellm.cost_discount_config ?? {}, margins: Object.fromEntries(margins) };
 }
 
-/** Seeds' defaults: 0.80 of a window is free for all, and who has no class gets a weight of 0.5 at most. */
+/** The seeds' default: 0.80 of a window is free for all. */
 const SATURATION = 0.8;
-const DEFAULT_WEIGHT = 0.5;
 
 /** On when the callback is listed (contract/limits 2.1). */
 export function readPriorities({ litellm }: Pick<Sections, 'litellm'>): ConfigTree['priorities'] {
@@ -59,7 +58,7 @@ export function readPriorities({ litellm }: Pick<Sections, 'litellm'>): ConfigTr
   const settings = litellm.priority_reservation_settings ?? {};
   return {
     weights: litellm.priority_reservation ?? {},
-    defaultWeight: settings.default_priority ?? DEFAULT_WEIGHT,
+    ...(settings.default_priority === undefined ? {} : { defaultWeight: settings.default_priority }),
     saturation: settings.saturation_threshold ?? SATURATION,
   };
 }

@@ -1,10 +1,11 @@
-import type { Scope, ScopeType } from '#libs/kernel';
+import { type Scope, SCOPE_TYPES, type ScopeType } from '#libs/kernel';
 import type { Claim } from '#libs/counters';
 
 /** What clients of the drop-in contract call a scope, in headers and messages. Scopes that are ours alone are not told. */
 export const DESCRIPTORS: Readonly<Partial<Record<ScopeType, string>>> = {
   proxy: 'proxy',
   organization: 'organization',
+  organization_member: 'organization_member',
   team: 'team',
   team_member: 'team_member',
   project: 'project',
@@ -14,6 +15,15 @@ export const DESCRIPTORS: Readonly<Partial<Record<ScopeType, string>>> = {
   tag: 'tag',
   model: 'model_per_key',
 };
+
+/** A model's limit belongs to somebody: `model_per_key`, `model_per_team`, ... */
+const OF_MODEL: ReadonlyMap<string, string> = new Map(SCOPE_TYPES.map((type) => [type, `model_per_${type}`]));
+
+/** The name of the scope in headers and messages; undefined for scopes that are ours alone. */
+export function descriptorOf({ type, id }: Scope): string | undefined {
+  if (type !== 'model') return DESCRIPTORS[type];
+  return OF_MODEL.get(id.slice(0, id.indexOf(':'))) ?? DESCRIPTORS.model;
+}
 
 export type Dimension = 'requests' | 'tokens' | 'max_parallel_requests';
 

@@ -1,6 +1,6 @@
 import { type Denial, GatewayError } from '#libs/kernel';
 import type { GaugeClaim, PoolClaim, Refusal, RefusedClaim, WindowClaim } from '#libs/counters';
-import { DESCRIPTORS, dimensionOf, shownId } from './descriptors.js';
+import { descriptorOf, dimensionOf, shownId } from './descriptors.js';
 
 type RefusedLimit = RefusedClaim & { readonly claim: WindowClaim | GaugeClaim | PoolClaim };
 
@@ -44,6 +44,7 @@ export function explainLimits(refusal: Refusal, nowMs: number): GatewayError | u
       rate_limit_type: dimension,
       ...(resetsAtMs !== undefined && { reset_at: String(Math.ceil(resetsAtMs / 1_000)) }),
       ...remainingHeaders(limits),
+      ...poolHeaders(worst),
     },
   });
 }
@@ -71,7 +72,7 @@ function waitOf(refused: RefusedClaim): number {
 function remainingHeaders(limits: readonly RefusedLimit[]): Record<string, string> {
   const headers: Record<string, string> = {};
   for (const { claim, current } of limits) {
-    const descriptor = DESCRIPTORS[claim.scope.type];
+    const descriptor = claim.kind === 'pool' ? 'model_saturation_check' : descriptorOf(claim.scope);
     if (descriptor === undefined) continue;
     const dimension = dimensionOf(claim);
     headers[`x-ratelimit-${descriptor}-limit-${dimension}`] = String(claim.limit);
@@ -82,7 +83,9 @@ function remainingHeaders(limits: readonly RefusedLimit[]): Record<string, strin
   return headers;
 }
 
-function messageOf({ claim, current }: RefusedLimit, resetsAtMs: number | undefined): string {
+function messageOf(refused: RefusedLimit, resetsAtMs: number | undefined): string {
+  const { claim, current } = refused;
+  if (claim.kind === 'pool') return poolMessageOf(claim, refused);
   const dimension = dimensionOf(claim);
   const per = claim.kind === 'window' ? ` per ${claim.windowMs / 1_000} s` : '';
   const asked =
@@ -94,15 +97,50 @@ function messageOf({ claim, current }: RefusedLimit, resetsAtMs: number | undefi
       ? 'Waiting does not help.'
       : `Try again after ${new Date(Math.ceil(resetsAtMs / 1_000) * 1_000).toISOString().slice(0, 19).replace('T', ' ')} UTC.`;
   return (
-    `Rate limit exceeded for ${DESCRIPTORS[claim.scope.type] ?? 'model'}: ${shownId(claim.scope)}. ` +
+    `Rate limit exceeded for ${descriptorOf(claim.scope) ?? 'model'}: ${shownId(claim.scope)}. ` +
     `Limit type: ${dimension}. It allows ${claim.limit} ${UNITS[dimension]}${per}; ${String(current)} are taken${asked}. ${when}`
   );
+}
+
+/** How full the shared window is, from 0 to 1. */
+function saturationOf({ limit }: PoolClaim, { current }: RefusedClaim): number {
+  return limit === 0 ? 1 : Number(current) / limit;
+}
+
+function isCapacity(claim: PoolClaim, { current }: RefusedClaim): boolean {
+  return Number(current) + claim.amount > claim.limit;
+}
+
+function poolMessageOf(claim: PoolClaim, refused: RefusedClaim): string {
+  const dimension = dimensionOf(claim);
+  if (isCapacity(claim, refused)) {
+    return (
+      `Model capacity reached for ${shownId(claim.scope)}. Priority: ${claim.pool}. ` +
+      `Rate limit type: ${dimension}. It takes ${claim.limit} ${UNITS[dimension]} per ${claim.windowMs / 1_000} s.`
+    );
+  }
+  return (
+    `Priority-based rate limit exceeded. Model: ${shownId(claim.scope)}. Priority: ${claim.pool}. ` +
+    `Rate limit type: ${dimension}. The share is ${claim.share} of ${claim.limit}; ${refused.poolCurrent ?? 0} are taken. ` +
+    `Model saturation: ${(saturationOf(claim, refused) * 100).toFixed(1)}%.`
+  );
+}
+
+function poolHeaders(worst: RefusedLimit): Record<string, string> {
+  const { claim } = worst;
+  if (claim.kind !== 'pool') return {};
+  return {
+    'x-litellm-priority': claim.pool,
+    ...(isCapacity(claim, worst) ? {} : { 'x-litellm-saturation': saturationOf(claim, worst).toFixed(2) }),
+  };
 }
 
 function wouldAllow({ claim, current, retryAfterMs }: RefusedLimit): string {
   const dimension = dimensionOf(claim);
   const needed =
-    claim.kind === 'window' ? Number(current) + (claim.atLeast ?? claim.amount) : Number(current) + 1;
+    claim.kind === 'window'
+      ? Number(current) + (claim.atLeast ?? claim.amount)
+      : Number(current) + (claim.kind === 'pool' ? claim.amount : 1);
   const raise = `a limit of at least ${needed} ${UNITS[dimension]} for this ${claim.scope.type}`;
   return retryAfterMs === undefined ? raise : `waiting ${Math.ceil(retryAfterMs / 1_000)} s, or ${raise}`;
 }

@@ -1,4 +1,4 @@
 export { limitDetails } from './explanation.js';
-export { isDeploymentOnly, type LimitedDeployment, RateLimits } from './rate-limits.js';
+export { type LimitedDeployment, RateLimits } from './rate-limits.js';
 export { RateLimitModule } from './ratelimit.module.js';
 export { type LimitedCall } from './token-hold.js';

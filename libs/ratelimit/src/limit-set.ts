@@ -8,14 +8,20 @@ const MEASURES = {
   output: 'output_tokens',
 } as const satisfies Record<TokenMeasure, Measure>;
 
+/** The token limits of one measure; each call's hold is the same in all of them. */
+interface TokenLimits {
+  readonly measure: TokenMeasure;
+  readonly claims: readonly WindowClaim[];
+  readonly smallestLimit: number;
+}
+
 /**
  * The limits of one caller or deployment, ready to be claimed: what is the same for every call is made once and shared
  * by all of them, only token claims are made per call. The same scope listed twice counts once, at the lower limit.
  */
 export class LimitSet {
   readonly #fixed: readonly Claim[];
-  readonly #tokens: readonly WindowClaim[];
-  readonly #smallestTokenLimit: number;
+  readonly #tokens: readonly TokenLimits[];
 
   constructor(
     limits: readonly ScopeLimit[],
@@ -30,35 +36,42 @@ export class LimitSet {
       }
     }
     const claims = [...lowest.values()];
+    const tokens = claims.filter(isTokens);
     this.#fixed = claims.filter((claim) => !isTokens(claim));
-    this.#tokens = claims.filter(isTokens);
-    this.#smallestTokenLimit = Math.min(...this.#tokens.map(({ limit }) => limit));
+    this.#tokens = (['total', 'input', 'output'] as const).flatMap((one): TokenLimits[] => {
+      const ofMeasure = tokens.filter((claim) => claim.measure === MEASURES[one]);
+      if (ofMeasure.length === 0) return [];
+      const smallestLimit = Math.min(...ofMeasure.map(({ limit }) => limit));
+      return [{ measure: one, claims: ofMeasure, smallestLimit }];
+    });
   }
 
   /** Appends this call's claims. Costs one small object per token limit. */
   claim(call: LimitedCall, out: Claim[]): void {
     for (const claim of this.#fixed) out.push(claim);
-    if (this.#tokens.length === 0) return;
-    const { amount, atLeast } = tokenHoldOf(call, this.measure, this.#smallestTokenLimit);
-    for (const { kind, key, scope, measure, limit, windowMs } of this.#tokens) {
-      out.push(
-        atLeast === undefined
-          ? { kind, key, scope, measure, limit, windowMs, amount }
-          : { kind, key, scope, measure, limit, windowMs, amount, atLeast },
-      );
+    for (const { measure: measured, claims, smallestLimit } of this.#tokens) {
+      const { amount, atLeast } = tokenHoldOf(call, measured, smallestLimit);
+      for (const { kind, key, scope, measure, limit, windowMs } of claims) {
+        out.push(
+          atLeast === undefined
+            ? { kind, key, scope, measure, limit, windowMs, amount }
+            : { kind, key, scope, measure, limit, windowMs, amount, atLeast },
+        );
+      }
     }
   }
 
-  #claimsOf({
-    scope,
-    requestsPerMinute,
-    tokensPerMinute,
-    parallelRequests,
-  }: ScopeLimit): (WindowClaim | GaugeClaim)[] {
+  #claimsOf(limited: ScopeLimit): (WindowClaim | GaugeClaim)[] {
+    const { scope, requestsPerMinute, tokensPerMinute, parallelRequests } = limited;
+    const { inputTokensPerMinute, outputTokensPerMinute } = limited;
     const claims: (WindowClaim | GaugeClaim)[] = [];
     if (requestsPerMinute !== undefined) claims.push(this.#windowClaim(scope, 'requests', requestsPerMinute));
     if (tokensPerMinute !== undefined)
       claims.push(this.#windowClaim(scope, MEASURES[this.measure], tokensPerMinute));
+    if (inputTokensPerMinute !== undefined)
+      claims.push(this.#windowClaim(scope, 'input_tokens', inputTokensPerMinute));
+    if (outputTokensPerMinute !== undefined)
+      claims.push(this.#windowClaim(scope, 'output_tokens', outputTokensPerMinute));
     if (parallelRequests !== undefined) {
       const key = internKey(`parallel:${scope.type}:${scope.id}`);
       claims.push(Object.freeze({ kind: 'gauge', key, scope, limit: parallelRequests }));

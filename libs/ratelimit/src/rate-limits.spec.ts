@@ -3,7 +3,7 @@ import { ManualClock, PROXY_SCOPE, type CallFacts, type Principal, type ScopeLim
 import { Config, type ConfigTree } from '#libs/config';
 import { type Admission, type Claim, LocalCounters, type Refusal } from '#libs/counters';
 import { limitDetails } from './explanation.js';
-import { isDeploymentOnly, RateLimits } from './rate-limits.js';
+import { RateLimits } from './rate-limits.js';
 import type { LimitedCall } from './token-hold.js';
 
 const key = { type: 'key', id: 'key_1' } as const;
@@ -216,8 +216,6 @@ describe('the limits of a deployment', () => {
     const second = counters.admit({ id: 'second', claims, waitMs: 0 });
     if (first instanceof Promise || second instanceof Promise || !first.admitted || second.admitted)
       throw new Error('unexpected verdicts');
-    expect(isDeploymentOnly(second)).toBe(true);
-    expect(isDeploymentOnly(refusalOf(principal({ scope: key, requestsPerMinute: 0 })))).toBe(false);
     const out: string[] = [];
     limits.headers(first.standings, out);
     expect(out).toEqual([]);

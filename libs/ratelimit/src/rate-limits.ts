@@ -4,14 +4,17 @@ import { Config } from '#libs/config';
 import type { Admission, Claim, Refusal, Standing } from '#libs/counters';
 import { explainLimits } from './explanation.js';
 import { LimitSet } from './limit-set.js';
+import { Priorities } from './priorities.js';
 import { standingHeaders } from './standing-headers.js';
-import { type LimitedCall, outputCapOf } from './token-hold.js';
+import { type LimitedCall, outputCapOf, type TokenMeasure } from './token-hold.js';
 
 /** The limits of one upstream, as routing knows it. */
 export interface LimitedDeployment {
   readonly id: string;
   readonly requestsPerMinute?: number;
   readonly tokensPerMinute?: number;
+  readonly inputTokensPerMinute?: number;
+  readonly outputTokensPerMinute?: number;
   readonly maxParallelRequests?: number;
 }
 
@@ -21,19 +24,49 @@ export class RateLimits {
   readonly #ofPrincipal = new WeakMap<Principal, LimitSet>();
   readonly #ofDeployment = new WeakMap<LimitedDeployment, LimitSet>();
 
+  readonly #priorities: Priorities | undefined;
+
   constructor(
     private readonly config: Config,
     private readonly clock: Clock,
-  ) {}
+  ) {
+    const { priorities, limits } = config;
+    if (priorities) this.#priorities = new Priorities(priorities, limits.windowMs, limits.tokenMeasure);
+  }
 
-  /** Appends the claims of every scope of the caller that has limits; the proxy's own come from the configuration when the principal has none. */
-  claims(principal: Principal, call: LimitedCall, out: Claim[]): void {
+  /**
+   * Appends the claims of every scope of the caller that has limits; the proxy's own come from the configuration when the
+   * principal has none. `throttled`: with the key's limits cut to the share that its throttle leaves.
+   */
+  claims(principal: Principal, call: LimitedCall, out: Claim[], throttled = false): void {
+    if (throttled) return this.#setOf(throttledLimitsOf(principal)).claim(call, out);
     let set = this.#ofPrincipal.get(principal);
     if (!set) this.#ofPrincipal.set(principal, (set = this.#setOf(this.#limitsOf(principal))));
     set.claim(call, out);
   }
 
-  /** Appends what the deployment itself allows. When only these are refused (`isDeploymentOnly`), another deployment may serve the call. */
+  /** Whether a key over its budget is slowed down instead of refused: it says so, and has requests or tokens to be slowed down in. */
+  canThrottle(principal: Principal): boolean {
+    return (
+      principal.throttleTo !== undefined &&
+      principal.limits.some(
+        ({ scope, requestsPerMinute, tokensPerMinute }) =>
+          scope.type === 'key' && (requestsPerMinute !== undefined || tokensPerMinute !== undefined),
+      )
+    );
+  }
+
+  /** Appends the caller's part in the model group's capacity, where the operator divides it by priority. */
+  poolClaims(
+    principal: Principal,
+    call: LimitedCall,
+    deployments: readonly LimitedDeployment[],
+    out: Claim[],
+  ): void {
+    this.#priorities?.claim(principal, call, deployments, out);
+  }
+
+  /** Appends what the deployment itself allows. When only these are refused, another deployment may serve the call. */
   deploymentClaims(deployment: LimitedDeployment, call: LimitedCall, out: Claim[]): void {
     let set = this.#ofDeployment.get(deployment);
     if (!set) this.#ofDeployment.set(deployment, (set = this.#setOf([limitOf(deployment)])));
@@ -43,7 +76,7 @@ export class RateLimits {
   /** The output cap per choice that must replace the caller's in the body sent upstream; undefined: leave the body as it is. */
   outputCap(call: LimitedCall, admission: Admission): number | undefined {
     if (admission.elasticAmount === undefined) return undefined;
-    return outputCapOf(call, this.config.limits.tokenMeasure, admission.elasticAmount);
+    return outputCapOf(call, measureOf(admission), admission.elasticAmount);
   }
 
   /** The 429 for a refusal that has limits in it. A refusal by money alone is not this room's to explain. */
@@ -77,19 +110,40 @@ export class RateLimits {
   }
 }
 
-/** Nothing but the deployment's own limits stands in the way: pick another one. */
-export function isDeploymentOnly(refusal: Refusal): boolean {
-  return (
-    refusal.refused.length > 0 && refusal.refused.every(({ claim }) => claim.scope.type === 'deployment')
-  );
+/** What the elastic claims of an admission counted: where any of them counts the input too, that is part of what was taken. */
+function measureOf({ standings }: Admission): TokenMeasure {
+  let measure: TokenMeasure = 'output';
+  for (const { claim } of standings) {
+    if (claim.kind !== 'window' || claim.atLeast === undefined) continue;
+    if (claim.measure === 'total_tokens') return 'total';
+    if (claim.measure === 'input_tokens') measure = 'input';
+  }
+  return measure;
+}
+
+/** The share of each limit of the key, at least 1, that throttling leaves. */
+function throttledLimitsOf({ limits, throttleTo = 1 }: Principal): ScopeLimit[] {
+  const cut = (limit: number): number => Math.max(1, Math.floor(limit * throttleTo));
+  return limits.map((limit) => {
+    if (limit.scope.type !== 'key') return limit;
+    const { requestsPerMinute, tokensPerMinute } = limit;
+    return {
+      ...limit,
+      ...(requestsPerMinute !== undefined && { requestsPerMinute: cut(requestsPerMinute) }),
+      ...(tokensPerMinute !== undefined && { tokensPerMinute: cut(tokensPerMinute) }),
+    };
+  });
 }
 
 function limitOf(deployment: LimitedDeployment): ScopeLimit {
   const { id, requestsPerMinute, tokensPerMinute, maxParallelRequests } = deployment;
+  const { inputTokensPerMinute, outputTokensPerMinute } = deployment;
   return {
     scope: { type: 'deployment', id },
     ...(requestsPerMinute !== undefined && { requestsPerMinute }),
     ...(tokensPerMinute !== undefined && { tokensPerMinute }),
+    ...(inputTokensPerMinute !== undefined && { inputTokensPerMinute }),
+    ...(outputTokensPerMinute !== undefined && { outputTokensPerMinute }),
     ...(maxParallelRequests !== undefined && { parallelRequests: maxParallelRequests }),
   };
 }

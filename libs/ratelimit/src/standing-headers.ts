@@ -1,19 +1,19 @@
-import { SCOPE_TYPES } from '#libs/kernel';
-import type { Standing } from '#libs/counters';
-import { DESCRIPTORS, type Dimension, dimensionOf } from './descriptors.js';
+import type { PoolClaim, Standing } from '#libs/counters';
+import { descriptorOf, type Dimension, dimensionOf } from './descriptors.js';
 
 interface HeaderNames {
   readonly limit: string;
   readonly remaining: string;
 }
 
-/** Made once: building names per response would cost more than counting did. */
-const NAMES = new Map<string, Readonly<Record<Dimension, HeaderNames>>>(
-  SCOPE_TYPES.flatMap((type) => {
-    const descriptor = DESCRIPTORS[type];
-    return descriptor === undefined ? [] : [[type, namesOf(`x-ratelimit-${descriptor}`)] as const];
-  }),
-);
+/** Made once each: building names per response would cost more than counting did. There are few descriptors. */
+const NAMES = new Map<string, Readonly<Record<Dimension, HeaderNames>>>();
+
+function namesFor(descriptor: string): Readonly<Record<Dimension, HeaderNames>> {
+  let names = NAMES.get(descriptor);
+  if (!names) NAMES.set(descriptor, (names = namesOf(`x-ratelimit-${descriptor}`)));
+  return names;
+}
 
 function namesOf(prefix: string): Readonly<Record<Dimension, HeaderNames>> {
   const of = (dimension: Dimension) => ({
@@ -36,10 +36,14 @@ export function standingHeaders(standings: readonly Standing[], out: string[]): 
   let tokens: Standing | undefined;
   for (const standing of standings) {
     const { claim, remaining } = standing;
-    const names = NAMES.get(claim.scope.type);
-    if (!names) continue;
+    if (claim.kind === 'pool') {
+      pushPool(standing, claim, out);
+      continue;
+    }
+    const descriptor = descriptorOf(claim.scope);
+    if (descriptor === undefined) continue;
     const dimension = dimensionOf(claim);
-    const { limit, remaining: remainingName } = names[dimension];
+    const { limit, remaining: remainingName } = namesFor(descriptor)[dimension];
     out.push(limit, String(claim.limit), remainingName, String(remaining));
     if (dimension === 'requests') {
       if (!requests || remaining < requests.remaining) requests = standing;
@@ -51,6 +55,17 @@ export function standingHeaders(standings: readonly Standing[], out: string[]): 
   }
   if (requests) pushTightest(requests, 'requests', out);
   if (tokens) pushTightest(tokens, 'tokens', out);
+}
+
+/** Beside the others, not in their place: the caller's own limits are told too. */
+function pushPool({ remaining, poolRemaining = 0 }: Standing, claim: PoolClaim, out: string[]): void {
+  const dimension = dimensionOf(claim);
+  const whole = namesFor('model_saturation_check')[dimension];
+  const share = namesFor('priority_model')[dimension];
+  out.push(whole.limit, String(claim.limit), whole.remaining, String(remaining));
+  out.push(share.limit, String(claim.share), share.remaining, String(poolRemaining));
+  if (!out.includes('x-litellm-priority'))
+    out.push('x-litellm-priority', claim.pool, 'x-litellm-rate-limiter-version', 'v3');
 }
 
 function pushTightest({ claim, remaining }: Standing, dimension: 'requests' | 'tokens', out: string[]): void {

@@ -47,6 +47,15 @@ export function tokenHoldOf(call: LimitedCall, measure: TokenMeasure, smallestLi
   return { amount: Math.min(input + wanted * choices, Number.MAX_SAFE_INTEGER), atLeast: least };
 }
 
+/** What a usual call takes: input and the caller's cap, or a usual answer where that is less or there is none. */
+export function usualTokensOf(call: LimitedCall, measure: TokenMeasure): number {
+  const { facts } = call;
+  const input = measure === 'output' || facts.inputTokenBound === Infinity ? 0 : whole(call.tokensBound);
+  if (!mayAnswer(call, measure)) return input;
+  const answer = Math.min(facts.maxOutputTokens ?? USUAL_OUTPUT_TOKENS, USUAL_OUTPUT_TOKENS);
+  return Math.min(input + whole(answer) * Math.max(1, whole(facts.choices)), Number.MAX_SAFE_INTEGER);
+}
+
 /**
  * The output cap per choice that must be sent upstream so that the answer stays within what was taken; undefined when
  * the caller's own cap already does.

@@ -1,9 +1,16 @@
 import { Injectable } from '@nestjs/common';
 import { type Bound, Budgets, clampedOutputTokens, tightenInputBound } from '#libs/budget';
 import { Config } from '#libs/config';
-import { type Admission, type Claim, Counters, type Refusal, type Settlement } from '#libs/counters';
-import type { CallFacts, GatewayError, Principal } from '#libs/kernel';
-import { isDeploymentOnly, type LimitedCall, RateLimits } from '#libs/ratelimit';
+import {
+  type Admission,
+  type Claim,
+  Counters,
+  type Refusal,
+  type RefusedClaim,
+  type Settlement,
+} from '#libs/counters';
+import type { CallFacts, GatewayError, NanoUsd, Principal } from '#libs/kernel';
+import { type LimitedCall, RateLimits } from '#libs/ratelimit';
 import type { Call } from './call.js';
 import type { Asked } from './entrance.js';
 import { type Candidate, makePlan, type Plan } from './plan.js';
@@ -26,36 +33,70 @@ export class Admissions {
 
   /** Synchronous when nothing has to be counted or waited for. Throws what `explain` of the refusing room says: a budget's refusal first, then a limit's. */
   admit(call: Call, asked: Asked, plan: Plan): Ticket | Promise<Ticket> {
-    if (this.budgets.isOpen(asked.principal, plan.atMs)) return this.#admitCheaply(call, asked, plan);
-    return this.budgets.open(asked.principal, plan.atMs).then(() => this.#admitCheaply(call, asked, plan));
+    const { principal } = asked;
+    if (this.budgets.isOpen(principal, plan.atMs, plan.deployments))
+      return this.#admitFrom(call, asked, plan, 0, undefined);
+    return this.budgets
+      .open(principal, plan.atMs, plan.deployments)
+      .then(() => this.#admitFrom(call, asked, plan, 0, undefined));
   }
 
-  /** A retry on another deployment takes that deployment's own limits too; false when they are used up. */
+  /** A retry on another deployment takes that deployment's own limits and budgets too; false when they are used up. */
   async extend(call: Call, ticket: Ticket, candidate: Candidate, facts: CallFacts): Promise<boolean> {
+    const { plan } = ticket;
     const claims: Claim[] = [];
-    this.limits.deploymentClaims(candidate.deployment, limitedCall(ticket.plan, facts), claims);
+    this.limits.deploymentClaims(candidate.deployment, limitedCall(plan, facts), claims);
+    this.budgets.upstreamClaims(candidate.deployment, plan.bound, plan.atMs, claims);
     if (claims.length === 0) return true;
     const id = call.nextAdmissionId();
     const verdict = await this.counters.admit({ id, claims, waitMs: 0 });
-    if (verdict.admitted) ticket.alsoHolds(id);
+    // Part of the money is not enough here: the cap that was sent upstream stands for what the call holds already.
+    if (verdict.admitted && verdict.clamped && verdict.grantedNanoUsd < ticket.grantedNanoUsd) {
+      void this.counters.settle(id, NOTHING_USED);
+      return false;
+    }
+    if (verdict.admitted) ticket.alsoHolds(id, candidate);
     return verdict.admitted;
   }
 
   /** Replaces what the call holds by what it used. Twice changes nothing. */
   settle(ticket: Ticket): void {
-    for (const id of ticket.ids) void this.counters.settle(id, ticket.used);
+    if (ticket.isSettled) return;
+    ticket.isSettled = true;
+    void this.counters.settle(ticket.id, ticket.used);
+    let elsewhere: NanoUsd = 0n;
+    for (const { id, used } of ticket.extensions) {
+      void this.counters.settle(id, used.settlement());
+      elsewhere += used.costNanoUsd;
+    }
+    const [admitted] = ticket.candidates;
+    if (elsewhere > 0n && admitted)
+      this.budgets.paidElsewhere(admitted.deployment, elsewhere, ticket.plan.atMs);
   }
 
-  #admitCheaply(call: Call, asked: Asked, plan: Plan, from = 0): Ticket | Promise<Ticket> {
+  /** Tries the candidates in turn, passing by those whose own budgets are known to be used up. `passed`: what stood in the way so far. */
+  #admitFrom(
+    call: Call,
+    asked: Asked,
+    plan: Plan,
+    from: number,
+    passed: readonly RefusedClaim[] | undefined,
+    throttled = false,
+  ): Ticket | Promise<Ticket> {
+    let at = from;
+    for (let candidate = plan.candidates[at]; candidate; candidate = plan.candidates[at]) {
+      const exhausted = this.budgets.exhausted(candidate.deployment, plan.bound, plan.atMs);
+      if (exhausted === undefined) break;
+      passed = passed === undefined ? exhausted : [...passed, ...exhausted];
+      at += 1;
+    }
+    if (at >= plan.candidates.length) throw this.#explainUpstreams(passed ?? []);
     const id = call.nextAdmissionId();
-    const verdict = this.counters.admit({
-      id,
-      claims: this.#claims(asked, asked.facts, plan, from),
-      waitMs: 0,
-    });
+    const claims = this.#claims(asked, asked.facts, plan, at, throttled);
+    const verdict = this.counters.admit({ id, claims, waitMs: 0 });
     if (verdict instanceof Promise)
-      return verdict.then((one) => this.#judge(call, id, asked, plan, from, one));
-    return this.#judge(call, id, asked, plan, from, verdict);
+      return verdict.then((one) => this.#judge(call, id, asked, plan, at, one, passed, throttled));
+    return this.#judge(call, id, asked, plan, at, verdict, passed, throttled);
   }
 
   #judge(
@@ -65,19 +106,26 @@ export class Admissions {
     plan: Plan,
     at: number,
     verdict: Verdict,
+    passed: readonly RefusedClaim[] | undefined,
+    throttled: boolean,
   ): Ticket | Promise<Ticket> {
     if (verdict.admitted && !verdict.clamped) return this.#ticket(id, asked, asked.facts, plan, at, verdict);
-    if (!verdict.admitted && isDeploymentOnly(verdict)) {
-      if (at + 1 < plan.candidates.length) return this.#admitCheaply(call, asked, plan, at + 1);
-      throw this.limits.explain(verdict);
-    }
-    if (!verdict.admitted && !mayPassWhenCounted(verdict)) throw this.#explain(verdict, asked.principal);
-    if (verdict.admitted) void this.counters.settle(verdict.id, NOTHING_USED);
-    return this.#admitCounted(call, asked, plan, at);
+    if (!verdict.admitted) {
+      if (isUpstreamOnly(verdict)) {
+        const reasons = passed === undefined ? verdict.refused : [...passed, ...verdict.refused];
+        if (at + 1 < plan.candidates.length)
+          return this.#admitFrom(call, asked, plan, at + 1, reasons, throttled);
+        // Money that calls in flight hold comes back: that is worth waiting for, where nothing else is left.
+        if (!isBusy(verdict)) throw this.#explainUpstreams(reasons);
+      } else if (!throttled && isKeysMoney(verdict) && this.limits.canThrottle(asked.principal)) {
+        return this.#admitFrom(call, asked, plan, at, passed, true);
+      } else if (!mayPassWhenCounted(verdict)) throw this.#explain(verdict, asked.principal);
+    } else void this.counters.settle(verdict.id, NOTHING_USED);
+    return this.#admitCounted(call, asked, plan, at, throttled);
   }
 
   /** The slow way: count the tokens, then wait in line if money is only held by others. */
-  async #admitCounted(call: Call, asked: Asked, plan: Plan, at: number): Promise<Ticket> {
+  async #admitCounted(call: Call, asked: Asked, plan: Plan, at: number, throttled: boolean): Promise<Ticket> {
     const { deployment, upstreamModel } = plan.candidates[at] ?? {};
     const inputTokenBound = deployment
       ? await tightenInputBound(
@@ -88,29 +136,35 @@ export class Admissions {
         )
       : asked.facts.inputTokenBound;
     const facts = { ...asked.facts, inputTokenBound };
-    const deployments = plan.candidates.map((candidate) => candidate.deployment);
-    const counted = makePlan(asked, facts, plan.resolution, deployments, this.budgets, plan.atMs);
+    const counted = makePlan(asked, facts, plan.resolution, plan.deployments, this.budgets, plan.atMs);
     const gone = new AbortController();
     call.whenGone(() => gone.abort());
     const id = call.nextAdmissionId();
     const verdict = await this.counters.admit({
       id,
-      claims: this.#claims(asked, facts, counted, at),
+      claims: this.#claims(asked, facts, counted, at, throttled),
       waitMs: this.config.budgets.maxWaitMs,
       signal: gone.signal,
     });
     call.whenGone(undefined);
-    if (!verdict.admitted) throw this.#explain(verdict, asked.principal);
+    if (!verdict.admitted)
+      throw isUpstreamOnly(verdict)
+        ? this.#explainUpstreams(verdict.refused)
+        : this.#explain(verdict, asked.principal);
     return this.#ticket(id, asked, facts, counted, at, verdict);
   }
 
-  #claims(asked: Asked, facts: CallFacts, plan: Plan, at: number): Claim[] {
+  #claims(asked: Asked, facts: CallFacts, plan: Plan, at: number, throttled: boolean): Claim[] {
     const claims: Claim[] = [];
     const call = limitedCall(plan, facts);
-    this.limits.claims(asked.principal, call, claims);
+    this.limits.claims(asked.principal, call, claims, throttled);
+    this.limits.poolClaims(asked.principal, call, plan.resolution.deployments, claims);
     const candidate = plan.candidates[at];
-    if (candidate) this.limits.deploymentClaims(candidate.deployment, call, claims);
-    this.budgets.claims(asked.principal, plan.bound, plan.atMs, claims);
+    if (candidate) {
+      this.limits.deploymentClaims(candidate.deployment, call, claims);
+      this.budgets.upstreamClaims(candidate.deployment, plan.bound, plan.atMs, claims);
+    }
+    this.budgets.claims(asked.principal, plan.bound, plan.atMs, claims, throttled ? 'key' : undefined);
     return claims;
   }
 
@@ -132,6 +186,16 @@ export class Admissions {
     throw new Error('a clamped grant does not pay the minimal answer');
   }
 
+  /** Used-up limits pass by themselves (429), so they are named first; used-up money does not (422); held money soon does (429). */
+  #explainUpstreams(reasons: readonly RefusedClaim[]): GatewayError {
+    const refusal: Refusal = { admitted: false, refused: reasons, waitedMs: 0 };
+    const byLimits = reasons.some(({ claim }) => claim.kind !== 'money');
+    if (byLimits) return this.limits.explain(refusal);
+    if (reasons.every(({ reason }) => reason === 'busy'))
+      return this.budgets.explain(refusal) ?? this.budgets.explainUpstreams(reasons);
+    return this.budgets.explainUpstreams(reasons);
+  }
+
   /** The budget's reason first (the contract's order), then the limit's. */
   #explain(refusal: Refusal, principal: Principal): GatewayError {
     return this.budgets.explain(refusal, principal) ?? this.limits.explain(refusal);
@@ -148,6 +212,25 @@ const NOTHING_USED: Settlement = Object.freeze({
 
 function limitedCall(plan: Plan, facts: CallFacts): LimitedCall {
   return { modelGroup: plan.resolution.group, tokensBound: plan.bound.inputTokens, facts };
+}
+
+/** Nothing but a deployment's or a provider's own limits and budgets stands in the way: another one may serve the call. */
+function isUpstreamOnly({ refused }: Refusal): boolean {
+  for (const { claim } of refused)
+    if (claim.scope.type !== 'deployment' && claim.scope.type !== 'provider') return false;
+  return refused.length > 0;
+}
+
+function isBusy({ refused }: Refusal): boolean {
+  for (const { reason } of refused) if (reason !== 'busy') return false;
+  return true;
+}
+
+/** The key's own budget is used up, and nothing else stands in the way. */
+function isKeysMoney({ refused }: Refusal): boolean {
+  for (const { claim, reason } of refused)
+    if (claim.kind !== 'money' || claim.scope.type !== 'key' || reason !== 'over') return false;
+  return refused.length > 0;
 }
 
 /** Counting tokens helps where tokens or money were refused, and not where the budget is used up to the last dollar. */

@@ -45,7 +45,7 @@ export class Attempts {
     const { principal, facts, headers } = asked;
     const { deployment } = candidate;
     const { atMs } = ticket.plan;
-    const charges = this.budgets.charges(principal, atMs);
+    const charges = this.budgets.charges(principal, atMs, deployment);
     call.attempts += 1;
     return Attempt.run({
       call,
@@ -85,7 +85,7 @@ export class Attempts {
       request: this.#request(call, asked, ticket, candidate),
       headersOf: (upstream, paid) => this.headers.of(call, ticket, candidate, upstream, paid),
       settle: (paid, isFinal) => {
-        ticket.add(paid.usage, paid.totalNanoUsd);
+        ticket.add(paid.usage, paid.totalNanoUsd, candidate);
         call.addUsage(paid.usage, paid.totalNanoUsd);
         this.budgets.settled(charges, paid.totalNanoUsd);
         if (isFinal) this.admissions.settle(ticket);

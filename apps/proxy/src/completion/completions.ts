@@ -204,5 +204,6 @@ function hasOwnTimeout({ headers, facts }: Asked): boolean {
 }
 
 function isGroupsFault(error: GatewayError): boolean {
-  return error.code === 'routing.all_in_cooldown' || error.denial?.scope?.type === 'deployment';
+  const scope = error.denial?.scope?.type;
+  return error.code === 'routing.all_in_cooldown' || scope === 'deployment' || scope === 'provider';
 }

@@ -15,6 +15,8 @@ export interface Candidate {
 /** A model group's candidates in order of preference, and the bound that holds whichever of them answers. */
 export interface Plan {
   readonly resolution: Resolution;
+  /** Those of the candidates, in the same order. */
+  readonly deployments: readonly Deployment[];
   readonly candidates: readonly Candidate[];
   /** The dearest candidate's: a retry elsewhere must not outgrow the hold. */
   readonly bound: Bound;
@@ -46,5 +48,5 @@ export function makePlan(
     (dearest, { bound: one }) => (one.fullNanoUsd > dearest.fullNanoUsd ? one : dearest),
     first.bound,
   );
-  return { resolution, candidates, bound, atMs };
+  return { resolution, deployments, candidates, bound, atMs };
 }

@@ -4,17 +4,17 @@ import type { Candidate, Plan } from './plan.js';
 
 /** What an admitted call holds until it is settled: its place in the counters, and what it may send upstream. */
 export class Ticket {
-  readonly #ids: string[];
-  #inputTokens = 0;
-  #outputTokens = 0;
-  #costNanoUsd: NanoUsd = 0n;
+  readonly #used = new Used();
+  #extensions: Extension[] | undefined;
+  /** Whether everything was given back: done once. */
+  isSettled = false;
   /** The candidates to try, the admitted one first. */
   readonly candidates: readonly Candidate[];
   /** The output cap that governance set in the caller's place; undefined when the caller's own stands. */
   readonly clampedTo: number | undefined;
 
   constructor(
-    id: string,
+    readonly id: string,
     private readonly admission: Admission,
     readonly plan: Plan,
     at: number,
@@ -25,14 +25,13 @@ export class Ticket {
   ) {
     this.clampedTo =
       outputCap !== undefined && (callerCap === undefined || outputCap < callerCap) ? outputCap : undefined;
-    this.#ids = [id];
     this.candidates =
       at === 0 ? plan.candidates : [...plan.candidates.slice(at), ...plan.candidates.slice(0, at)];
   }
 
-  /** Every admission to settle. */
-  get ids(): readonly string[] {
-    return this.#ids;
+  /** What is held of every budget. */
+  get grantedNanoUsd(): NanoUsd {
+    return this.admission.grantedNanoUsd;
   }
 
   get standings(): readonly Standing[] {
@@ -45,6 +44,48 @@ export class Ticket {
 
   /** What all attempts used so far. */
   get used(): Settlement {
+    return this.#used.settlement();
+  }
+
+  /** Cached tokens do not count against token limits (contract/limits 1.6). */
+  add(usage: Usage, costNanoUsd: NanoUsd, candidate: Candidate): void {
+    this.#used.add(usage, costNanoUsd);
+    if (this.#extensions === undefined || candidate === this.candidates[0]) return;
+    this.#extensions.find((extension) => extension.candidate === candidate)?.used.add(usage, costNanoUsd);
+  }
+
+  /** Another deployment's own limits and budgets are held under that id, and settled by what that deployment does. */
+  alsoHolds(id: string, candidate: Candidate): void {
+    (this.#extensions ??= []).push({ id, candidate, used: new Used() });
+  }
+
+  get extensions(): readonly Extension[] {
+    return this.#extensions ?? NONE;
+  }
+}
+
+/** What a retry at another deployment holds beside the call's own admission. */
+export interface Extension {
+  readonly id: string;
+  readonly candidate: Candidate;
+  readonly used: Used;
+}
+
+const NONE: readonly Extension[] = Object.freeze([]);
+
+/** Tokens and money, summed over attempts. */
+class Used {
+  #inputTokens = 0;
+  #outputTokens = 0;
+  costNanoUsd: NanoUsd = 0n;
+
+  add(usage: Usage, costNanoUsd: NanoUsd): void {
+    this.#inputTokens += Math.max(0, usage.inputTokens - usage.cacheReadTokens);
+    this.#outputTokens += usage.outputTokens;
+    this.costNanoUsd += costNanoUsd;
+  }
+
+  settlement(): Settlement {
     const inputTokens = this.#inputTokens;
     const outputTokens = this.#outputTokens;
     return {
@@ -52,18 +93,7 @@ export class Ticket {
       inputTokens,
       outputTokens,
       totalTokens: inputTokens + outputTokens,
-      costNanoUsd: this.#costNanoUsd,
+      costNanoUsd: this.costNanoUsd,
     };
-  }
-
-  /** Cached tokens do not count against token limits (contract/limits 1.6). */
-  add(usage: Usage, costNanoUsd: NanoUsd): void {
-    this.#inputTokens += Math.max(0, usage.inputTokens - usage.cacheReadTokens);
-    this.#outputTokens += usage.outputTokens;
-    this.#costNanoUsd += costNanoUsd;
-  }
-
-  alsoHolds(id: string): void {
-    this.#ids.push(id);
   }
 }
