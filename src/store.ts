@@ -1,9 +1,11 @@
 import { join } from 'node:path';
 import { Config } from '#libs/config';
 import {
+  assertWallHides,
   createDataSource,
   type EncryptionKeyOptions,
   EncryptionKeySource,
+  isWallStanding,
   runMigrations,
   SecretColumns,
   startEmbeddedPostgres,
@@ -12,6 +14,10 @@ import type { Secret } from '#libs/kernel';
 import type { Logger } from '#libs/telemetry';
 
 export const ENCRYPTION_KEY_FILE = 'encryption-key';
+
+/** What an operator reads whose login may not make roles; nothing else changes. */
+export const NO_SECOND_WALL =
+  'This database login may not use the role "tollgate_tenant", so tenants are kept apart by our own checks alone, without row-level security behind them: docs/operations.md says how to add it.';
 
 export interface OpenStore {
   /** The configuration with the store's URLs in it. */
@@ -59,6 +65,8 @@ export async function bringSchemaUpToDate(store: OpenStore, logger: Logger): Pro
   );
   try {
     await runMigrations(dataSource);
+    if (await isWallStanding(dataSource)) await assertWallHides(dataSource);
+    else logger.warn({}, NO_SECOND_WALL);
     await new SecretColumns(new EncryptionKeySource(store.encryptionKey)).assertReadable(dataSource.manager);
   } finally {
     await dataSource.destroy();

@@ -1,8 +1,10 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Config, ConfigError } from '#libs/config';
-import { createDataSource } from '#libs/database';
+import { createDataSource, isWallStanding } from '#libs/database';
 import { createLogger, MemorySink } from '#libs/telemetry';
+import type { DataSource } from 'typeorm';
+import { NO_SECOND_WALL } from '../store.js';
 import type { CommandOptions } from './index.js';
 import { readConfig } from './read-config.js';
 
@@ -87,8 +89,15 @@ async function database(config: Config): Promise<Finding[]> {
         createLogger(config.logging, new MemorySink()),
       );
       await dataSource.query('SELECT 1');
-      await dataSource.destroy();
       findings.push(ok(`PostgreSQL answers at ${name}.`));
+      const isMigrated = await hasSchema(dataSource);
+      if (isMigrated && name === 'DATABASE_URL')
+        findings.push(
+          (await isWallStanding(dataSource))
+            ? ok('Row-level security stands behind the checks between tenants.')
+            : look(NO_SECOND_WALL),
+        );
+      await dataSource.destroy();
     } catch (error) {
       findings.push(
         bad(
@@ -105,6 +114,14 @@ async function database(config: Config): Promise<Finding[]> {
     );
   }
   return findings;
+}
+
+/** Before the first start there is nothing to find fault with. */
+async function hasSchema(dataSource: DataSource): Promise<boolean> {
+  const [row]: { there: boolean }[] = await dataSource.query(
+    `SELECT to_regclass('virtual_keys') IS NOT NULL AS there`,
+  );
+  return row?.there === true;
 }
 
 function redis(config: Config): Finding[] {

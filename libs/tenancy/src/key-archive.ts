@@ -30,16 +30,15 @@ export async function archiveKeys(
 
 /** The latest archived row under each of the hashes. */
 export async function findDeparted(
-  database: DataSource,
+  manager: EntityManager,
   hashes: readonly string[],
 ): Promise<Map<string, DepartedKey>> {
-  const rows = await database
-    .getRepository(ArchivedKey)
-    .createQueryBuilder('archived')
+  const rows = await manager
+    .createQueryBuilder(ArchivedKey, 'archived')
     .where('archived.tokenHash IN (:...hashes)', { hashes: [...hashes, ''] })
     .orderBy('archived.archiveId', 'ASC')
     .getMany();
-  return new Map(rows.map((row) => [row.tokenHash, toDeparted(database, row)]));
+  return new Map(rows.map((row) => [row.tokenHash, toDeparted(manager.dataSource, row)]));
 }
 
 export function toDeparted(database: DataSource, archived: ArchivedKey): DepartedKey {

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import { Team, VirtualKey } from '#libs/database';
+import { readAs, Team, VirtualKey } from '#libs/database';
 import { Clock, GatewayError, type NanoUsd, newId, type Principal } from '#libs/kernel';
-import { DataSource } from 'typeorm';
+import { DataSource, type EntityManager } from 'typeorm';
 import { assertAdministers, seesEverything } from './authority.js';
 import { budgetColumns } from './key-settings.js';
 import { addMembers, type MemberDraft, membersOf, type Membership } from './membership.js';
@@ -79,14 +79,17 @@ export class Teams {
 
   /** A team, its members and its living keys. Throws 404 when it is not there, or not the caller's to see. */
   async info(caller: Principal, teamId: string): Promise<TeamView> {
-    const team = await this.database.getRepository(Team).findOneBy({ id: teamId });
+    return readAs(this.database, caller, (manager) => this.#info(manager, caller, teamId));
+  }
+
+  async #info(manager: EntityManager, caller: Principal, teamId: string): Promise<TeamView> {
+    const team = await manager.findOneBy(Team, { id: teamId });
     if (team === null) throw teamNotFound(teamId);
-    const members = await membersOf(this.database.manager, [teamId]);
+    const members = await membersOf(manager, [teamId]);
     const isMember = members.some(({ userId }) => userId === caller.user?.id);
     if (!seesEverything(caller) && !isMember && caller.team?.id !== teamId) throw teamNotFound(teamId);
-    const keys = await this.database
-      .getRepository(VirtualKey)
-      .createQueryBuilder('key')
+    const keys = await manager
+      .createQueryBuilder(VirtualKey, 'key')
       .where('key.teamId = :teamId', { teamId })
       .andWhere('(key.expiresAt IS NULL OR key.expiresAt > :now)', { now: new Date(this.clock.nowMs()) })
       .orderBy('key.createdAt', 'DESC')

@@ -47,7 +47,7 @@ export class UsersController {
   @Handles('GET /user/info')
   async info(@Caller() caller: Principal, @AdminQuery(userInfoQuery) query: UserInfoQuery): Promise<object> {
     if (query.user_id) return this.#view(await this.users.info(caller, query.user_id));
-    if (seesEverything(caller)) return this.#view(await this.users.overview(makerOf(caller)));
+    if (seesEverything(caller)) return this.#view(await this.users.overview(caller, makerOf(caller)));
     return this.#view(await this.users.info(caller, makerOf(caller)));
   }
 

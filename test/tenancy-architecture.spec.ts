@@ -1,0 +1,44 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** Where callers are answered from the database. */
+const ANSWERING = ['libs/tenancy/src', 'apps/admin/src'];
+
+/** The proxy's own questions, asked before there is a caller, and those on nobody's behalf. Each says why. */
+const OWN_RIGHTS: Readonly<Record<string, string>> = {
+  'libs/tenancy/src/key-directory.ts': 'authentication looks a credential up',
+  'libs/tenancy/src/caller-directory.ts': 'authentication compiles a caller',
+  'libs/tenancy/src/key-rotation.ts': 'a job rotates keys on nobody’s behalf',
+};
+/** Reads that still stand before the second wall. It only ever shrinks. */
+const STILL_IN_FRONT: readonly string[] = [];
+
+/** A query on the data source itself, past `withTransaction` and `readAs`: it has the login's rights. */
+const PAST_THE_WALL =
+  /\b(?:database|dataSource|source|db)\s*\.\s*(?:getRepository|createQueryBuilder|query|manager|transaction|createQueryRunner)\b/;
+
+const files = ANSWERING.flatMap((folder) =>
+  readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .map((path) => `${folder}/${path.replaceAll('\\', '/')}`)
+    .filter((path) => path.endsWith('.ts') && !path.endsWith('spec.ts')),
+);
+
+describe('the second wall between tenants', () => {
+  it('stands behind everything that answers a caller', () => {
+    const past = files.filter((path) => PAST_THE_WALL.test(readFileSync(join(root, path), 'utf8')));
+    expect(past.filter((path) => !(path in OWN_RIGHTS) && !STILL_IN_FRONT.includes(path))).toEqual([]);
+  });
+
+  it.each([
+    'await this.database.getRepository(Team).find()',
+    'await this.database\n      .createQueryBuilder(Key)',
+    'membersOf(this.database.manager, ids)',
+    'dataSource.query(sql)',
+  ])('would see: %s', (line) => {
+    expect(line).toMatch(PAST_THE_WALL);
+  });
+});
