@@ -11,8 +11,7 @@ import { KeyAnswers } from './keys/key-answers.js';
 import { KeyReadsController } from './keys/key-reads.controller.js';
 import { KeysController } from './keys/keys.controller.js';
 import { MetricsController } from './metrics/metrics.controller.js';
-import { SpendLog } from './spend/spend-log.js';
-import { SpendController } from './spend/spend.controller.js';
+import { SpendRoutesModule } from './spend/spend-routes.module.js';
 import { TeamsController } from './teams/teams.controller.js';
 import { UsersController } from './users/users.controller.js';
 
@@ -22,8 +21,8 @@ export class ProbesModule {}
 
 /** The control plane. */
 @Module({
-  imports: [TenancyModule, RbacModule, ProbesModule, AuditRoutesModule],
-  controllers: [KeysController, KeyReadsController, UsersController, TeamsController, SpendController],
-  providers: [AdminCalls, BudgetCalendar, KeyAnswers, SpendLog],
+  imports: [TenancyModule, RbacModule, ProbesModule, AuditRoutesModule, SpendRoutesModule],
+  controllers: [KeysController, KeyReadsController, UsersController, TeamsController],
+  providers: [AdminCalls, BudgetCalendar, KeyAnswers],
 })
 export class AdminModule {}

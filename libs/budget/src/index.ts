@@ -19,3 +19,28 @@ export { LIFETIME, type Period, periodAt, type PeriodRule } from './periods.js';
 export { type Cost, costOf, NO_COST } from './price-book/cost.js';
 export { type DeploymentPrice, PriceBook } from './price-book/price-book.js';
 export { countTokens, tightenInputBound } from './tighten.js';
+export {
+  type DailyFilter,
+  type DailyQuery,
+  type DailyRow,
+  DailySums,
+  type Sums,
+} from './reports/daily-sums.js';
+export {
+  ACTIVITY_NOUNS,
+  type ActivityNoun,
+  EntityActivity,
+  type EntityDay,
+} from './reports/entity-activity.js';
+export { KeyActivity, type KeyDay, type KeyFacts } from './reports/key-activity.js';
+export type { LogFilter } from './reports/log-filter.js';
+export { Ranking, type RankedKey, type RankedUser } from './reports/ranking.js';
+export {
+  LOG_ORDERS,
+  type LogOrder,
+  type LogPage,
+  type LogPaging,
+  type NamedEntry,
+  SpendLog,
+} from './reports/spend-log.js';
+export { EVERYTHING, ownView, type View, Views } from './reports/view.js';

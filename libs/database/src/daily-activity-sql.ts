@@ -41,13 +41,17 @@ export function addToDailyActivity(source: string): string {
 WITH of_keys AS (${facet('key', entries, callers)}),
 of_teams AS (${facet('team', 'of_keys', ['team_id', 'organization_id'])}),
 of_organizations AS (${facet('organization', 'of_teams', ['organization_id'])}),
+of_customers AS (${facet('customer', entries, [...callers, 'customer_id'], 'customer_id IS NOT NULL')}),
+of_tags AS (${facet('tags', entries, [...callers, 'tags'], `tags <> '{}'`)}),
 of_all AS (
   SELECT * FROM of_keys
-  UNION ALL ${facet('customer', entries, [...callers, 'customer_id'], 'customer_id IS NOT NULL')}
-  UNION ALL ${facet('tags', entries, [...callers, 'tags'], `tags <> '{}'`)}
+  UNION ALL SELECT * FROM of_customers
+  UNION ALL SELECT * FROM of_tags
   UNION ALL SELECT * FROM of_teams WHERE team_id IS NOT NULL
   UNION ALL SELECT * FROM of_organizations WHERE organization_id IS NOT NULL
   UNION ALL ${facet('proxy', 'of_organizations', [])}
+  UNION ALL ${facet('customers', 'of_customers', [])}
+  UNION ALL ${facet('tagged', 'of_tags', ['tags'])}
 )
 SELECT day, md5(ROW(facet, ${all}, ${MODEL})::text)::uuid AS row_id, facet, ${all}, ${MODEL}, ${SUMS.join(', ')}
 FROM of_all

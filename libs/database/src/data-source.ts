@@ -14,6 +14,8 @@ export interface DataSourceOptions {
   readonly applicationName?: string;
   /** A statement that takes longer is cancelled by the server; 30 s by default, 0 is never. */
   readonly statementTimeoutMs?: number;
+  /** Transactions begin read-only. */
+  readonly readOnly?: boolean;
 }
 
 /**
@@ -28,6 +30,7 @@ export async function createDataSource(options: DataSourceOptions, logger: Logge
     statement_timeout: statementTimeoutMs,
     // A transaction forgotten open would keep locks and hold back vacuum for ever.
     idle_in_transaction_session_timeout: 60_000,
+    ...(options.readOnly && { options: READ_ONLY }),
   };
   try {
     return await open(connection, options, limits, logger);
@@ -42,10 +45,12 @@ export async function createDataSource(options: DataSourceOptions, logger: Logge
   }
 }
 
+const READ_ONLY = '-c default_transaction_read_only=on';
+
 function open(
   connection: ConnectionParameters,
   options: DataSourceOptions,
-  limits: Readonly<Record<string, number>>,
+  limits: Readonly<Record<string, number | string>>,
   logger: Logger,
 ): Promise<DataSource> {
   const statementTimeoutMs = options.statementTimeoutMs ?? 30_000;
@@ -69,7 +74,9 @@ function open(
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
       ssl: connection.ssl,
-      ...(connection.options !== undefined && { options: connection.options }),
+      ...(connection.options !== undefined && {
+        options: [connection.options, limits['options']].filter(Boolean).join(' '),
+      }),
     },
     // The message alone: the driver hangs the whole client, with its parameters, on the error.
     poolErrorHandler: (error: Error) =>

@@ -2,6 +2,7 @@ import { type DynamicModule, Inject, Module, type OnApplicationShutdown } from '
 import type { Secret } from '#libs/kernel';
 import { Logger } from '#libs/telemetry';
 import { DataSource } from 'typeorm';
+import { BrowsingPool } from './browsing-pool.js';
 import { Changes } from './changes.js';
 import { createDataSource } from './data-source.js';
 import { DatabaseHealth } from './database-health.js';
@@ -43,6 +44,7 @@ export class DatabaseModule implements OnApplicationShutdown {
     @Inject(DataSource) private readonly dataSource: DataSource,
     @Inject(Changes) private readonly changes: Changes,
     @Inject(DatabaseHealth) private readonly health: DatabaseHealth,
+    @Inject(BrowsingPool) private readonly browsing: BrowsingPool,
   ) {}
 
   static forRoot(options: DatabaseModuleOptions): DynamicModule {
@@ -54,6 +56,11 @@ export class DatabaseModule implements OnApplicationShutdown {
           provide: DataSource,
           inject: [Logger],
           useFactory: (logger: Logger) => createDataSource(options, logger),
+        },
+        {
+          provide: BrowsingPool,
+          inject: [Logger],
+          useFactory: (logger: Logger) => new BrowsingPool({ url: options.url }, logger),
         },
         {
           provide: Changes,
@@ -82,13 +89,14 @@ export class DatabaseModule implements OnApplicationShutdown {
           },
         },
       ],
-      exports: [DataSource, Changes, DatabaseHealth, SecretColumns],
+      exports: [DataSource, BrowsingPool, Changes, DatabaseHealth, SecretColumns],
     };
   }
 
   async onApplicationShutdown(): Promise<void> {
     this.health.stop();
     await this.changes.stop();
+    await this.browsing.close();
     await this.dataSource.destroy();
   }
 }

@@ -1,6 +1,6 @@
+import type { DailyRow, EntityDay, KeyDay, NamedEntry } from '#libs/budget';
 import { type NanoUsd, usdNumber } from '#libs/kernel';
 import { toApiTime } from '../http/wire.js';
-import type { DailySpend, NamedEntry } from './spend-log.js';
 
 /** The contract's names for what kind of call it was. */
 const CALL_TYPES: ReadonlyMap<string, string> = new Map([
@@ -102,13 +102,6 @@ class Day {
   readonly models = new Map<string, NanoUsd>();
   readonly keys = new Map<string, NanoUsd>();
 
-  add({ spentNanoUsd: amount, userId, model, keyHash }: DailySpend): void {
-    this.spent += amount;
-    addTo(this.users, userId, amount);
-    addTo(this.models, model, amount);
-    addTo(this.keys, keyHash, amount);
-  }
-
   toApi(day: string): object {
     // The contract puts the keys' hashes beside the day's own members.
     return {
@@ -122,20 +115,34 @@ class Day {
 }
 
 /** One object a day; the days after the last with spend are filled up to `until`, those of an empty answer are not. */
-export function toDailySpend(rows: readonly DailySpend[], until: Date): readonly object[] {
+export function toDailySpend(
+  models: readonly DailyRow<'day' | 'model_group'>[],
+  users: readonly EntityDay[],
+  keys: readonly KeyDay[],
+  until: Date,
+): readonly object[] {
   const days = new Map<string, Day>();
-  for (const row of rows) {
-    const day = days.get(row.day) ?? new Day();
-    day.add(row);
-    days.set(row.day, day);
+  for (const { day, model_group, spendNanoUsd } of models) {
+    const sums = days.get(day ?? '') ?? new Day();
+    sums.spent += spendNanoUsd;
+    addTo(sums.models, model_group ?? '', spendNanoUsd);
+    days.set(day ?? '', sums);
   }
-  const last = rows.at(-1)?.day;
+  for (const { day, entity, spendNanoUsd } of users) {
+    const sums = days.get(day);
+    if (sums) addTo(sums.users, entity ?? '', spendNanoUsd);
+  }
+  for (const { day, hash, keyId, spendNanoUsd } of keys) {
+    const sums = days.get(day);
+    if (sums) addTo(sums.keys, hash ?? keyId, spendNanoUsd);
+  }
+  const last = [...days.keys()].toSorted().at(-1);
   if (last !== undefined) {
     for (let at = Date.parse(`${last}T00:00:00Z`) + DAY_MS; at <= until.getTime(); at += DAY_MS) {
       days.set(new Date(at).toISOString().slice(0, 10), new Day());
     }
   }
-  return [...days].map(([day, sums]) => sums.toApi(day));
+  return [...days].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([day, sums]) => sums.toApi(day));
 }
 
 function addTo(sums: Map<string, NanoUsd>, name: string, amount: NanoUsd): void {

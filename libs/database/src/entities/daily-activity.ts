@@ -2,10 +2,11 @@ import { Column, Entity, PrimaryColumn } from 'typeorm';
 import { countColumn, nanoUsdColumn } from '../columns.js';
 
 /**
- * Which question a daily row answers. `key`: by key, with the owners it had; `customer` and `tags`: the same, by what the
- * call named; `team`, `organization` and `proxy`: without keys, so that looking at much stays cheap.
+ * Which question a daily row answers. `key`, `customer` and `tags`: who called, with the owners the key had and what the
+ * call named. The others have no keys, so that looking at much stays cheap: `tagged` by tags, `customers` all that named one.
  */
-export type ActivityFacet = 'key' | 'customer' | 'tags' | 'team' | 'organization' | 'proxy';
+export type ActivityFacet =
+  'key' | 'customer' | 'tags' | 'team' | 'organization' | 'proxy' | 'tagged' | 'customers';
 
 /** What one combination of callers, model and endpoint did on one day (UTC): kept by the drain, in the transaction that stores the entries. */
 @Entity('daily_activity')

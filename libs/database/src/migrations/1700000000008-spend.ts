@@ -47,9 +47,9 @@ CREATE TABLE daily_activity (
 ) WITH (fillfactor = 70);
 CREATE INDEX daily_activity_facet_idx ON daily_activity (facet, day) WHERE facet <> 'key';
 CREATE INDEX daily_activity_key_idx ON daily_activity (key_id, day) WHERE facet = 'key';
-CREATE INDEX daily_activity_user_idx ON daily_activity (user_id, day) WHERE facet = 'key' AND user_id IS NOT NULL;
-CREATE INDEX daily_activity_team_idx ON daily_activity (team_id, day) WHERE facet = 'key' AND team_id IS NOT NULL;
-CREATE INDEX daily_activity_organization_idx ON daily_activity (organization_id, day) WHERE facet = 'key' AND organization_id IS NOT NULL;
+CREATE INDEX daily_activity_user_idx ON daily_activity (user_id, day) WHERE facet IN ('key', 'tags') AND user_id IS NOT NULL;
+CREATE INDEX daily_activity_team_idx ON daily_activity (team_id, day) WHERE facet IN ('key', 'tags') AND team_id IS NOT NULL;
+CREATE INDEX daily_activity_organization_idx ON daily_activity (organization_id, day) WHERE facet IN ('key', 'tags') AND organization_id IS NOT NULL;
 CREATE INDEX daily_activity_customer_idx ON daily_activity (customer_id, day) WHERE facet = 'customer';
 `;
 

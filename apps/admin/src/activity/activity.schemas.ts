@@ -1,0 +1,92 @@
+import { z } from 'zod';
+import { name } from '../http/fields.schemas.js';
+import { calendarDay } from '../spend/days.schemas.js';
+
+/** Longer ranges are reports for another day. */
+const MOST_DAYS = 400;
+const MOST_NAMES = 200;
+const DAY_MS = 86_400_000;
+
+/** Names with commas between them; none is the same as not asking. */
+export const nameList = z
+  .string()
+  .max(20_000)
+  .transform((text) =>
+    text
+      .split(',')
+      .map((each) => each.trim())
+      .filter((each) => each !== ''),
+  )
+  .pipe(z.array(name).max(MOST_NAMES))
+  .transform((list) => (list.length === 0 ? undefined : list))
+  .optional();
+
+const range = {
+  start_date: calendarDay,
+  end_date: calendarDay,
+};
+
+function assertRange(
+  { start_date, end_date }: { start_date: Date; end_date: Date },
+  context: z.RefinementCtx,
+): void {
+  const days = (end_date.getTime() - start_date.getTime()) / DAY_MS;
+  if (days < 0)
+    context.addIssue({ code: 'custom', path: ['end_date'], message: 'the range ends before it starts' });
+  if (days > MOST_DAYS)
+    context.addIssue({ code: 'custom', path: ['end_date'], message: `ask for at most ${MOST_DAYS} days` });
+}
+
+export const chartQuery = z.object(range).superRefine(assertRange);
+export type ChartQuery = z.output<typeof chartQuery>;
+
+const activity = {
+  ...range,
+  model: name.optional(),
+  api_key: name.optional(),
+  page: z.coerce.number().int().min(1).max(1_000_000).default(1),
+  /** Minutes that the reader's clock is behind UTC, as browsers say it. Days are UTC's; the range grows to cover the reader's. */
+  timezone: z.coerce.number().int().min(-900).max(900).optional(),
+  /** Accepted: today is always there. */
+  include_current_utc_day: z.string().max(8).optional(),
+};
+const pageSize = (usual: number) => z.coerce.number().int().min(1).max(1_000).default(usual);
+
+export const userActivityQuery = z
+  .object({ ...activity, user_id: name.optional(), page_size: pageSize(50) })
+  .superRefine(assertRange);
+export const teamActivityQuery = z
+  .object({ ...activity, team_ids: nameList, exclude_team_ids: nameList, page_size: pageSize(10) })
+  .superRefine(assertRange);
+export const organizationActivityQuery = z
+  .object({ ...activity, organization_ids: nameList, page_size: pageSize(10) })
+  .superRefine(assertRange);
+export const customerActivityQuery = z
+  .object({ ...activity, end_user_ids: nameList, page_size: pageSize(10) })
+  .superRefine(assertRange);
+export const tagActivityQuery = z
+  .object({ ...activity, tags: nameList, page_size: pageSize(10) })
+  .superRefine(assertRange);
+
+export type ActivityQuery = Pick<
+  z.output<typeof userActivityQuery>,
+  'start_date' | 'end_date' | 'model' | 'api_key' | 'page' | 'page_size' | 'timezone'
+>;
+
+/** The days of the range, `YYYY-MM-DD`, both included. */
+export function daysOf({
+  start_date,
+  end_date,
+  timezone = 0,
+}: Pick<ActivityQuery, 'start_date' | 'end_date' | 'timezone'>): {
+  from: string;
+  until: string;
+} {
+  const from = timezone < 0 ? start_date.getTime() - DAY_MS : start_date.getTime();
+  const until = timezone > 0 ? end_date.getTime() + DAY_MS : end_date.getTime();
+  return { from: dayOf(from), until: dayOf(until) };
+}
+
+export function dayOf(instantMs: number): string {
+  return new Date(instantMs).toISOString().slice(0, 10);
+}

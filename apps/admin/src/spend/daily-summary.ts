@@ -1,0 +1,47 @@
+import { Injectable } from '@nestjs/common';
+import { DailySums, EntityActivity, KeyActivity, type LogFilter, type View } from '#libs/budget';
+import { dayOf } from '../activity/activity.schemas.js';
+import { toDailySpend } from './spend-answers.js';
+
+/** Keys and users named in one day: each becomes a member of the day's object. */
+const MOST_NAMED = 1_000;
+const DAY_MS = 86_400_000;
+
+/** `/spend/logs` by day. */
+@Injectable()
+export class DailySummary {
+  constructor(
+    private readonly sums: DailySums,
+    private readonly entities: EntityActivity,
+    private readonly keys: KeyActivity,
+  ) {}
+
+  /** The range ends at the first moment of `until`, as the contract has it: the last day is the one before. */
+  async read(
+    view: View,
+    { keyHash, userId }: LogFilter,
+    from: Date,
+    until: Date,
+  ): Promise<readonly object[]> {
+    const keyId =
+      keyHash === undefined ? undefined : ((await this.keys.idsByHash([keyHash])).get(keyHash) ?? '');
+    const filter = {
+      view,
+      from: dayOf(from.getTime()),
+      until: dayOf(until.getTime() - DAY_MS),
+      only: {
+        ...(keyId === undefined ? {} : { key_id: [keyId] }),
+        ...(userId === undefined ? {} : { user_id: [userId] }),
+      },
+    };
+    const everybody = view.everything && keyId === undefined && userId === undefined;
+    // A caller that speaks for a customer sees the rows that name it.
+    const facet = view.customerId === undefined ? 'key' : 'customer';
+    const [models, users, keys] = await Promise.all([
+      this.sums.sum({ ...filter, by: ['day', 'model_group'], coarse: 'proxy', fine: facet }),
+      this.entities.days('user', filter, MOST_NAMED, everybody),
+      this.keys.days(filter, facet, 'user_id', MOST_NAMED, everybody),
+    ]);
+    return toDailySpend(models, users, keys, until);
+  }
+}

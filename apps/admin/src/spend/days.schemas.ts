@@ -1,0 +1,32 @@
+import { z } from 'zod';
+
+/** A day of the calendar, UTC; it must be there. */
+export const calendarDay = z
+  .string()
+  .optional()
+  .transform((text = '', context): Date => {
+    const match = /^(\d{4}-\d{2}-\d{2})(?:[ T]00:00:00Z?)?$/.exec(text);
+    const date = new Date(`${match?.[1]}T00:00:00Z`);
+    // The calendar rolls 31 February over to March; a date that changes when written again was none.
+    if (match !== null && !Number.isNaN(date.getTime()) && date.toISOString().startsWith(match[1] ?? ' '))
+      return date;
+    context.addIssue({ code: 'custom', message: 'send a date as YYYY-MM-DD' });
+    return z.NEVER;
+  });
+
+/** An instant, UTC: `YYYY-MM-DD HH:MM:SS`, or a bare day. A day as the end of a range is its last moment. */
+export const instant = (end: boolean) =>
+  z
+    .string()
+    .optional()
+    .transform((text = '', context): Date => {
+      const match = /^(\d{4}-\d{2}-\d{2})(?:[ T](\d{2}:\d{2}:\d{2})(?:\.\d{1,6})?(?:Z|\+00:00)?)?$/.exec(
+        text,
+      );
+      const clock = match?.[2] ?? (end ? '23:59:59' : '00:00:00');
+      const date = new Date(`${match?.[1]}T${clock}${end ? '.999' : ''}Z`);
+      if (match !== null && !Number.isNaN(date.getTime()) && date.toISOString().startsWith(match[1] ?? ' '))
+        return date;
+      context.addIssue({ code: 'custom', message: 'send a date as YYYY-MM-DD HH:MM:SS' });
+      return z.NEVER;
+    });

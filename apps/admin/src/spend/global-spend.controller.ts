@@ -1,0 +1,103 @@
+import { HttpCode } from '@nestjs/common';
+import { Handles } from '#libs/rbac';
+import { z } from 'zod';
+import { dayOf, nameList } from '../activity/activity.schemas.js';
+import { AdminBody, AdminController, AdminQuery } from '../http/decorators.js';
+import { name } from '../http/fields.schemas.js';
+import { calendarDay, instant } from './days.schemas.js';
+import { GlobalSpend } from './global-spend.js';
+
+const limit = z.coerce.number().int().min(1).max(1_000);
+const keyQuery = z.object({ api_key: name.optional() });
+const topQuery = (usual: number) => z.object({ limit: limit.default(usual) });
+const rangeQuery = z.object({ start_date: calendarDay, end_date: calendarDay });
+const openDay = z
+  .preprocess((value) => (value === '' ? undefined : value), z.string().optional())
+  .pipe(z.undefined().or(calendarDay));
+const tagsQuery = z.object({ start_date: openDay, end_date: openDay, tags: nameList });
+const optionalInstant = (end: boolean) =>
+  z.preprocess((value) => value || undefined, z.undefined().or(instant(end))).optional();
+const endUsersBody = z.object({
+  api_key: name.nullable().optional(),
+  startTime: optionalInstant(false),
+  endTime: optionalInstant(true),
+});
+
+/** Overviews of the whole proxy. */
+@AdminController()
+export class GlobalSpendController {
+  constructor(private readonly spend: GlobalSpend) {}
+
+  @Handles('GET /global/spend')
+  total(): Promise<object> {
+    return this.spend.total();
+  }
+
+  /** What was spent on each of the last thirty days, by everybody or with one key. */
+  @Handles('GET /global/spend/logs')
+  byDay(@AdminQuery(keyQuery) { api_key }: z.output<typeof keyQuery>): Promise<readonly object[]> {
+    return this.spend.byDay(api_key || undefined);
+  }
+
+  @Handles('GET /global/spend/keys')
+  keys(@AdminQuery(topQuery(5)) query: { limit: number }): Promise<readonly object[]> {
+    return this.spend.keys(query.limit);
+  }
+
+  @Handles('GET /global/spend/models')
+  models(@AdminQuery(topQuery(10)) query: { limit: number }): Promise<readonly object[]> {
+    return this.spend.models(query.limit);
+  }
+
+  @Handles('GET /global/spend/teams')
+  teams(): Promise<object> {
+    return this.spend.teams();
+  }
+
+  @Handles('POST /global/spend/end_users')
+  @HttpCode(200)
+  customers(
+    @AdminBody({ schema: endUsersBody, optional: true }) body: z.output<typeof endUsersBody>,
+  ): Promise<readonly object[]> {
+    return this.spend.customers(body.api_key || undefined, {
+      from: body.startTime && dayOf(body.startTime.getTime()),
+      until: body.endTime && dayOf(body.endTime.getTime()),
+    });
+  }
+
+  @Handles('GET /global/spend/provider')
+  providers(@AdminQuery(rangeQuery) query: z.output<typeof rangeQuery>): Promise<readonly object[]> {
+    return this.spend.providers(toRange(query));
+  }
+
+  @Handles('GET /global/spend/tags')
+  tags(@AdminQuery(tagsQuery) query: z.output<typeof tagsQuery>): Promise<object> {
+    return this.spend.tags(toRange(query), query.tags);
+  }
+
+  @Handles('GET /global/spend/all_tag_names')
+  tagNames(): Promise<object> {
+    return this.spend.tagNames();
+  }
+
+  @Handles('GET /global/all_end_users')
+  customerNames(): Promise<object> {
+    return this.spend.customerNames();
+  }
+
+  /** There are no views to refresh: sums are kept with every call. */
+  @Handles('GET /global/spend/refresh')
+  refresh(): object {
+    return { message: 'Sums are kept with every call; there is nothing to refresh.', status: 'success' };
+  }
+}
+
+function toRange({ start_date, end_date }: { start_date?: Date | undefined; end_date?: Date | undefined }): {
+  from?: string | undefined;
+  until?: string | undefined;
+} {
+  return {
+    from: start_date && dayOf(start_date.getTime()),
+    until: end_date && dayOf(end_date.getTime()),
+  };
+}

@@ -1,0 +1,127 @@
+import { EVERYTHING, ownView, type View, Views } from '#libs/budget';
+import { GatewayError, type Principal } from '#libs/kernel';
+import { Caller, Handles } from '#libs/rbac';
+import { hashOfNamed, notYours } from '#libs/tenancy';
+import { z } from 'zod';
+import { dayOf } from '../activity/activity.schemas.js';
+import { AdminController, AdminQuery } from '../http/decorators.js';
+import { name } from '../http/fields.schemas.js';
+import { calendarDay } from './days.schemas.js';
+import { type ReportRange, SpendReport } from './spend-report.js';
+
+const range = { start_date: calendarDay, end_date: calendarDay };
+const id = name.optional().transform((text) => text || undefined);
+const globalQuery = z.object({
+  ...range,
+  group_by: z
+    .string()
+    .refine(
+      (text) => text === 'team' || text === 'customer' || text === 'api_key',
+      'send team, customer or api_key',
+    )
+    .default('team'),
+  api_key: id,
+  internal_user_id: id,
+  team_id: id,
+  customer_id: id,
+});
+const keyQuery = z.object({ ...range, api_key: id });
+const userQuery = z.object({ ...range, internal_user_id: id });
+const teamQuery = z.object({ ...range, team_id: id });
+const organizationQuery = z.object({ ...range, organization_id: id });
+
+/** Reports: of everything for administrators, of their own for everybody else. */
+@AdminController()
+export class SpendReportController {
+  constructor(
+    private readonly report: SpendReport,
+    private readonly views: Views,
+  ) {}
+
+  @Handles('GET /global/spend/report')
+  async all(@AdminQuery(globalQuery) query: z.output<typeof globalQuery>): Promise<readonly object[]> {
+    const days = toRange(query);
+    const { api_key, internal_user_id, team_id, customer_id } = query;
+    if (api_key !== undefined)
+      return this.report.byKey(EVERYTHING, { key_id: [await this.#keyNamed(api_key)] }, days);
+    if (internal_user_id !== undefined)
+      return this.report.byKey(EVERYTHING, { user_id: [internal_user_id] }, days);
+    if (team_id !== undefined) return this.report.byKey(EVERYTHING, { team_id: [team_id] }, days);
+    if (customer_id !== undefined) return this.report.byKey(EVERYTHING, { customer_id: [customer_id] }, days);
+    if (query.group_by === 'api_key') return this.report.byKey(EVERYTHING, {}, days);
+    return this.report.byDay(query.group_by === 'customer' ? 'customer' : 'team', days);
+  }
+
+  @Handles('GET /key/spend/report')
+  async key(
+    @Caller() caller: Principal,
+    @AdminQuery(keyQuery) query: z.output<typeof keyQuery>,
+  ): Promise<readonly object[]> {
+    const view = ownView(caller);
+    const asked = query.api_key === undefined ? undefined : hashOfNamed(query.api_key);
+    if (!view.everything && asked !== undefined && asked !== caller.key?.hash)
+      throw notYours('key', 'api_key');
+    if (view.everything && asked === undefined) throw missing('api_key');
+    const keyId = view.everything ? await this.#keyNamed(asked ?? '') : (caller.key?.id ?? '');
+    return this.report.byKey(view, { key_id: [keyId] }, toRange(query));
+  }
+
+  @Handles('GET /user/spend/report')
+  async user(
+    @Caller() caller: Principal,
+    @AdminQuery(userQuery) query: z.output<typeof userQuery>,
+  ): Promise<readonly object[]> {
+    const view = ownView(caller);
+    const asked = query.internal_user_id;
+    if (!view.everything && asked !== undefined && asked !== view.userId)
+      throw notYours('user', 'internal_user_id');
+    const userId = asked ?? caller.user?.id;
+    if (userId === undefined) throw missing('internal_user_id');
+    return this.report.byKey(view, { user_id: [userId] }, toRange(query));
+  }
+
+  @Handles('GET /team/spend/report')
+  async team(
+    @Caller() caller: Principal,
+    @AdminQuery(teamQuery) query: z.output<typeof teamQuery>,
+  ): Promise<readonly object[]> {
+    const view = await this.views.of(caller);
+    const teamId = own(view, view.teamIds, query.team_id ?? caller.team?.id, 'team');
+    return this.report.byKey(view, { team_id: [teamId] }, toRange(query));
+  }
+
+  @Handles('GET /organization/spend/report')
+  async organization(
+    @Caller() caller: Principal,
+    @AdminQuery(organizationQuery) query: z.output<typeof organizationQuery>,
+  ): Promise<readonly object[]> {
+    const view = await this.views.of(caller);
+    const id = own(
+      view,
+      view.organizationIds,
+      query.organization_id ?? caller.organizationId,
+      'organization',
+    );
+    return this.report.byKey(view, { organization_id: [id] }, toRange(query));
+  }
+
+  /** A key that nobody has matches no rows. */
+  async #keyNamed(named: string): Promise<string> {
+    return (await this.report.keyIdOf(hashOfNamed(named))) ?? '';
+  }
+}
+
+/** The team or organization asked for, if it is one that the caller administers. */
+function own(view: View, theirs: readonly string[], asked: string | undefined, noun: string): string {
+  if (asked === undefined) throw missing(`${noun}_id`);
+  if (!view.everything && !theirs.includes(asked)) throw notYours(noun, `${noun}_id`);
+  return asked;
+}
+
+function missing(param: string): GatewayError {
+  return new GatewayError('request.bad_field', `'${param}': say whose report you want`, { param });
+}
+
+function toRange({ start_date, end_date }: { start_date: Date; end_date: Date }): ReportRange {
+  return { from: dayOf(start_date.getTime()), until: dayOf(end_date.getTime()) };
+}

@@ -1,0 +1,43 @@
+import { Module } from '@nestjs/common';
+import { DailySums, EntityActivity, KeyActivity, Ranking, SpendLog, Views } from '#libs/budget';
+import { RbacModule } from '#libs/rbac';
+import { ActivityScopes } from '../activity/activity-scopes.js';
+import { DailyActivityController } from '../activity/daily-activity.controller.js';
+import { DailyActivityReport } from '../activity/daily-activity.js';
+import { GlobalActivityController } from '../activity/global-activity.controller.js';
+import { AdminCalls } from '../http/admin-calls.js';
+import { DailySummary } from './daily-summary.js';
+import { GlobalSpendController } from './global-spend.controller.js';
+import { GlobalSpend } from './global-spend.js';
+import { SpendReportController } from './spend-report.controller.js';
+import { SpendReport } from './spend-report.js';
+import { SpendRowsController } from './spend-rows.controller.js';
+import { SpendController } from './spend.controller.js';
+
+/** What was spent, for people: read on connections of its own. */
+@Module({
+  imports: [RbacModule],
+  controllers: [
+    SpendController,
+    SpendRowsController,
+    SpendReportController,
+    GlobalSpendController,
+    GlobalActivityController,
+    DailyActivityController,
+  ],
+  providers: [
+    AdminCalls,
+    Views,
+    DailySums,
+    KeyActivity,
+    EntityActivity,
+    Ranking,
+    SpendLog,
+    DailySummary,
+    GlobalSpend,
+    SpendReport,
+    ActivityScopes,
+    DailyActivityReport,
+  ],
+})
+export class SpendRoutesModule {}

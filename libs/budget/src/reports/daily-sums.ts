@@ -1,0 +1,143 @@
+import { Injectable } from '@nestjs/common';
+import { type ActivityFacet, BrowsingPool } from '#libs/database';
+import type { NanoUsd } from '#libs/kernel';
+import { SpendLedger } from '../ledger/spend-ledger.js';
+import { narrowToView, type View } from './view.js';
+import { Where } from './where.js';
+
+/** What daily rows can be told apart by. `tag`: a row with two tags counts for both. */
+export type DailyColumn =
+  | 'day'
+  | 'key_id'
+  | 'user_id'
+  | 'team_id'
+  | 'organization_id'
+  | 'customer_id'
+  | 'tag'
+  | 'model_group'
+  | 'model'
+  | 'provider'
+  | 'endpoint';
+
+export interface Sums {
+  readonly spendNanoUsd: NanoUsd;
+  readonly requests: number;
+  readonly successes: number;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly cacheReadTokens: number;
+  readonly cacheWriteTokens: number;
+  readonly responseMs: number;
+}
+
+export interface DailyFilter {
+  readonly view: View;
+  /** `YYYY-MM-DD`, both included; absent: for ever. */
+  readonly from?: string | undefined;
+  readonly until?: string | undefined;
+  /** These days alone. */
+  readonly days?: readonly string[] | undefined;
+  /** By its public name or the provider's. */
+  readonly model?: string | undefined;
+  readonly only?: Partial<Record<Exclude<DailyColumn, 'day'>, readonly string[] | undefined>>;
+  readonly exceptTeams?: readonly string[] | undefined;
+}
+
+/** By which columns sums are wanted: each row has exactly those. */
+export interface DailyQuery<Column extends DailyColumn> extends DailyFilter {
+  readonly by: readonly Column[];
+  /** Rows without keys, where the view and the filter allow it; else `fine`. */
+  readonly coarse?: ActivityFacet;
+  readonly fine?: ActivityFacet;
+  /** The largest spend first, this many; absent: all, in the order of the columns. */
+  readonly top?: number;
+}
+
+export type DailyRow<Column extends DailyColumn> = Sums & Readonly<Record<Column, string | null>>;
+
+export const SUMS = `sum(spend_nano) AS spend_nano, sum(requests) AS requests, sum(successes) AS successes, sum(input_tokens) AS input_tokens,
+  sum(output_tokens) AS output_tokens, sum(cache_read_tokens) AS cache_read_tokens, sum(cache_write_tokens) AS cache_write_tokens, sum(response_ms) AS response_ms`;
+
+export type StoredSums = Readonly<
+  Record<
+    | 'spend_nano'
+    | 'requests'
+    | 'successes'
+    | 'input_tokens'
+    | 'output_tokens'
+    | 'cache_read_tokens'
+    | 'cache_write_tokens'
+    | 'response_ms',
+    string | null
+  >
+>;
+
+/** Sums of what was spent by day, from the rows that the drain keeps: whatever the size of the log, a few thousand rows are read. */
+@Injectable()
+export class DailySums {
+  constructor(
+    private readonly pool: BrowsingPool,
+    private readonly ledger: SpendLedger,
+  ) {}
+
+  async sum<Column extends DailyColumn>(query: DailyQuery<Column>): Promise<DailyRow<Column>[]> {
+    await this.ledger.flush();
+    const where = new Where();
+    narrowDaily(where, query, facetOf(query));
+    const columns = query.by.map(expressionOf).join(', ');
+    const grouped = query.by.map((_, index) => index + 1).join(', ');
+    const tags = query.by.some((column) => column === 'tag') ? `, unnest(tags) AS tag` : '';
+    const ordered =
+      query.top === undefined
+        ? grouped && `ORDER BY ${grouped}`
+        : `ORDER BY spend_nano DESC LIMIT ${where.parameter(query.top)}`;
+    const rows = await this.pool.query<StoredSums & Record<Column, string | null>>(
+      `SELECT ${columns}${columns && ', '}${SUMS} FROM daily_activity${tags} WHERE ${where.sql} ${grouped && `GROUP BY ${grouped}`} ${ordered}`,
+      where.parameters,
+    );
+    return rows.map((row) => ({ ...row, ...sumsOf(row) }));
+  }
+}
+
+/** A coarse facet has no owners below its own: a limited view, or a filter by key or user, needs the fine one. */
+function facetOf({ view, only, coarse, fine = 'key' }: DailyQuery<DailyColumn>): ActivityFacet {
+  const needsOwners = !view.everything || only?.key_id !== undefined || only?.user_id !== undefined;
+  return coarse === undefined || needsOwners ? fine : coarse;
+}
+
+/** Adds everything a filter says to a query over daily rows. */
+export function narrowDaily(where: Where, filter: DailyFilter, facet: ActivityFacet): void {
+  // Written out: the planner chooses among partial indexes by it.
+  where.and(`facet = '${facet}'`);
+  if (filter.from !== undefined) where.and(`day >= ${where.parameter(filter.from)}::date`);
+  if (filter.until !== undefined) where.and(`day <= ${where.parameter(filter.until)}::date`);
+  if (filter.days !== undefined) where.and(`day = ANY(${where.parameter(filter.days)}::date[])`);
+  if (filter.model !== undefined) {
+    const model = where.parameter(filter.model);
+    where.and(`(model_group = ${model} OR model = ${model})`);
+  }
+  for (const [column, values] of Object.entries(filter.only ?? {})) {
+    if (column !== 'tag') where.andIn(column, values);
+    else if (values !== undefined) where.and(`tags && ${where.parameter(values)}::text[]`);
+  }
+  if (filter.exceptTeams !== undefined)
+    where.and(`team_id <> ALL(${where.parameter(filter.exceptTeams)}::text[])`);
+  narrowToView(where, filter.view);
+}
+
+function expressionOf(column: DailyColumn): string {
+  return column === 'day' ? `to_char(day, 'YYYY-MM-DD') AS day` : column;
+}
+
+export function sumsOf(row: StoredSums): Sums {
+  return {
+    spendNanoUsd: BigInt(row.spend_nano ?? 0),
+    requests: Number(row.requests),
+    successes: Number(row.successes),
+    inputTokens: Number(row.input_tokens),
+    outputTokens: Number(row.output_tokens),
+    cacheReadTokens: Number(row.cache_read_tokens),
+    cacheWriteTokens: Number(row.cache_write_tokens),
+    responseMs: Number(row.response_ms),
+  };
+}

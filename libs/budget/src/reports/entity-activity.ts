@@ -1,0 +1,84 @@
+import { Injectable } from '@nestjs/common';
+import { type ActivityFacet, BrowsingPool } from '#libs/database';
+import { type DailyFilter, narrowDaily, type Sums, SUMS, sumsOf, type StoredSums } from './daily-sums.js';
+import { Where } from './where.js';
+
+/** Whose activity somebody asks for, and how it is found: its column, its facets, and where its name is. */
+export const ACTIVITY_NOUNS = {
+  user: { column: 'user_id', coarse: 'proxy', fine: 'key', table: 'users', label: 'email' },
+  team: { column: 'team_id', coarse: 'team', fine: 'key', table: 'teams', label: 'alias' },
+  organization: {
+    column: 'organization_id',
+    coarse: 'organization',
+    fine: 'key',
+    table: 'organizations',
+    label: 'alias',
+  },
+  customer: {
+    column: 'customer_id',
+    coarse: 'customers',
+    fine: 'customer',
+    table: 'customers',
+    label: 'alias',
+  },
+  tag: { column: 'tag', coarse: 'tagged', fine: 'tags', table: undefined, label: undefined },
+} as const satisfies Record<
+  string,
+  {
+    column: string;
+    coarse: ActivityFacet;
+    fine: ActivityFacet;
+    table: string | undefined;
+    label: string | undefined;
+  }
+>;
+export type ActivityNoun = keyof typeof ACTIVITY_NOUNS;
+
+export interface EntityDay extends Sums {
+  readonly day: string;
+  readonly entity: string | null;
+  /** An e-mail address or an alias. */
+  readonly label: string | null;
+}
+
+/** What users, teams, organizations, customers or tags did, day by day: those that spent most. */
+@Injectable()
+export class EntityActivity {
+  constructor(private readonly pool: BrowsingPool) {}
+
+  /** `everybody`: the filter names nobody, so those that spent most in their life are taken, which an index knows. */
+  async days(
+    noun: ActivityNoun,
+    filter: DailyFilter,
+    most: number,
+    everybody: boolean,
+  ): Promise<EntityDay[]> {
+    const { column, coarse, fine, table, label } = ACTIVITY_NOUNS[noun];
+    // Everybody's tags and teams are few rows of their own; users and customers have theirs with their keys.
+    const isFewRows = noun === 'tag' || noun === 'team' || noun === 'organization';
+    // Keys of a caller that speaks for one customer may serve others too: only rows that name it are its own.
+    const own = filter.view.customerId === undefined ? fine : 'customer';
+    const facet = filter.view.everything && isFewRows && filter.only?.key_id === undefined ? coarse : own;
+    const where = new Where();
+    narrowDaily(where, filter, facet);
+    const limit = where.parameter(most);
+    if (everybody && facet === fine && noun !== 'tag') {
+      where.and(`${column} IN (SELECT scope_id FROM (SELECT scope_id FROM balances WHERE scope_type = '${noun}' AND budget = 'total'
+        ORDER BY magnitude DESC, settled_nano DESC LIMIT ${limit}) AS largest)`);
+    }
+    const wanted = noun === 'tag' ? filter.only?.tag : undefined;
+    const one = wanted === undefined ? '' : ` AND tag = ANY(${where.parameter(wanted)}::text[])`;
+    const rows = await this.pool.query<
+      StoredSums & { day: string; entity: string | null; label: string | null }
+    >(
+      `WITH rows AS MATERIALIZED (
+         SELECT to_char(day, 'YYYY-MM-DD') AS day, ${column} AS entity, ${SUMS}
+         FROM daily_activity${noun === 'tag' ? ', unnest(tags) AS tag' : ''} WHERE ${where.sql}${one} GROUP BY 1, 2
+       ), top AS (SELECT entity FROM rows GROUP BY entity ORDER BY sum(spend_nano) DESC LIMIT ${limit})
+       SELECT rows.*, ${table === undefined ? 'NULL' : `n.${label}`} AS label FROM top JOIN rows ON rows.entity IS NOT DISTINCT FROM top.entity
+       ${table === undefined ? '' : `LEFT JOIN ${table} n ON n.id = top.entity`}`,
+      where.parameters,
+    );
+    return rows.map((row) => ({ ...sumsOf(row), day: row.day, entity: row.entity, label: row.label }));
+  }
+}

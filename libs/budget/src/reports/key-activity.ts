@@ -1,0 +1,137 @@
+import { Injectable } from '@nestjs/common';
+import { type ActivityFacet, BrowsingPool } from '#libs/database';
+import {
+  type DailyColumn,
+  type DailyFilter,
+  narrowDaily,
+  type Sums,
+  SUMS,
+  sumsOf,
+  type StoredSums,
+} from './daily-sums.js';
+import { Where } from './where.js';
+
+/** Who a key is, for people who read a report. A deleted key is known from the archive. */
+export interface KeyFacts {
+  readonly keyId: string;
+  readonly hash: string | null;
+  readonly alias: string | null;
+  readonly maskedName: string | null;
+  readonly teamId: string | null;
+  readonly userId: string | null;
+  readonly userEmail: string | null;
+  readonly exists: boolean;
+}
+
+export interface KeyDay extends Sums, KeyFacts {
+  readonly day: string;
+  readonly entity: string | null;
+  readonly modelGroup: string;
+  readonly model: string;
+  readonly provider: string;
+  readonly endpoint: string;
+}
+
+interface StoredKeyDay extends StoredSums {
+  readonly day: string;
+  readonly entity: string | null;
+  readonly model_group: string;
+  readonly model: string;
+  readonly provider: string;
+  readonly endpoint: string;
+  readonly key_id: string;
+  readonly hash: string | null;
+  readonly alias: string | null;
+  readonly masked_name: string | null;
+  readonly team_id: string | null;
+  readonly user_id: string | null;
+  readonly user_email: string | null;
+  readonly key_exists: boolean;
+}
+
+/** What single keys did, day by day: of those that spent most, because nobody reads half a million. */
+@Injectable()
+export class KeyActivity {
+  constructor(private readonly pool: BrowsingPool) {}
+
+  /**
+   * The `most` keys that spent most among the filter's rows. `everybody`: there is no filter but time, so the keys that
+   * spent most in their life are taken, which an index knows.
+   */
+  async days(
+    filter: DailyFilter,
+    facet: ActivityFacet,
+    entity: Exclude<DailyColumn, 'day' | 'tag'>,
+    most: number,
+    everybody: boolean,
+  ): Promise<KeyDay[]> {
+    const where = new Where();
+    if (everybody) where.and(`key_id IN (SELECT id FROM candidates)`);
+    narrowDaily(where, filter, facet);
+    const limit = where.parameter(most);
+    const candidates = `candidates AS (SELECT scope_id AS id FROM balances WHERE scope_type = 'key' AND budget = 'total'
+      ORDER BY magnitude DESC, settled_nano DESC LIMIT ${limit})`;
+    const rows = await this.pool.query<StoredKeyDay>(
+      `WITH ${everybody ? `${candidates}, ` : ''}rows AS MATERIALIZED (
+         SELECT to_char(day, 'YYYY-MM-DD') AS day, key_id, ${entity} AS entity, model_group, model, provider, endpoint, ${SUMS}
+         FROM daily_activity WHERE ${where.sql} AND key_id IS NOT NULL GROUP BY 1, 2, 3, 4, 5, 6, 7
+       ), top AS (SELECT key_id FROM rows GROUP BY key_id ORDER BY sum(spend_nano) DESC LIMIT ${limit}), facts AS (
+         ${KEY_FACTS} FROM top ${JOIN_KEY_FACTS('top.key_id')}
+       ) SELECT rows.*, facts.hash, facts.alias, facts.masked_name, facts.team_id, facts.user_id, facts.user_email, facts.key_exists
+       FROM rows JOIN facts USING (key_id) ORDER BY rows.day DESC`,
+      where.parameters,
+    );
+    return rows.map((row) => ({
+      ...sumsOf(row),
+      day: row.day,
+      entity: row.entity,
+      modelGroup: row.model_group,
+      model: row.model,
+      provider: row.provider,
+      endpoint: row.endpoint,
+      ...factsOf(row),
+    }));
+  }
+
+  /** Keys by their ids; one that was deleted long ago may be missing. */
+  async facts(keyIds: readonly string[]): Promise<ReadonlyMap<string, KeyFacts>> {
+    if (keyIds.length === 0) return new Map();
+    const rows = await this.pool.query<StoredKeyDay>(
+      `${KEY_FACTS} FROM unnest($1::text[]) AS top (key_id) ${JOIN_KEY_FACTS('top.key_id')}`,
+      [keyIds],
+    );
+    return new Map(rows.map((row) => [row.key_id, factsOf(row)]));
+  }
+
+  /** The ids of keys by their hashes, those under earlier secrets too. */
+  async idsByHash(hashes: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    if (hashes.length === 0) return new Map();
+    const rows = await this.pool.query<{ hash: string; id: string }>(
+      `SELECT token_hash AS hash, id FROM archived_keys WHERE token_hash = ANY($1::text[])
+       UNION ALL SELECT token_hash, id FROM virtual_keys WHERE token_hash = ANY($1::text[])`,
+      [hashes],
+    );
+    return new Map(rows.map(({ hash, id }) => [hash, id]));
+  }
+}
+
+const KEY_FACTS = `SELECT top.key_id, coalesce(k.token_hash, a.token_hash) AS hash, coalesce(k.alias, k.label, a."row" ->> 'alias') AS alias,
+  coalesce(k.masked_name, a."row" ->> 'masked_name') AS masked_name, coalesce(k.team_id, a."row" ->> 'team_id') AS team_id,
+  coalesce(k.user_id, a."row" ->> 'user_id') AS user_id, u.email AS user_email, k.id IS NOT NULL AS key_exists`;
+
+const JOIN_KEY_FACTS = (id: string): string => `LEFT JOIN virtual_keys k ON k.id = ${id}
+  LEFT JOIN LATERAL (SELECT token_hash, "row" FROM archived_keys WHERE archived_keys.id = ${id} AND k.id IS NULL ORDER BY archive_id DESC LIMIT 1) a ON true
+  LEFT JOIN users u ON u.id = coalesce(k.user_id, a."row" ->> 'user_id')`;
+
+function factsOf(row: StoredKeyDay): KeyFacts {
+  return {
+    keyId: row.key_id,
+    hash: row.hash,
+    alias: row.alias,
+    maskedName: row.masked_name,
+    teamId: row.team_id,
+    userId: row.user_id,
+    userEmail: row.user_email,
+    exists: row.key_exists,
+  };
+}

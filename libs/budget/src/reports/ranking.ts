@@ -1,0 +1,81 @@
+import { Injectable } from '@nestjs/common';
+import { BrowsingPool } from '#libs/database';
+import { type NanoUsd, PROXY_SCOPE } from '#libs/kernel';
+import { SpendLedger } from '../ledger/spend-ledger.js';
+import { LIFETIME } from '../periods.js';
+import type { KeyFacts } from './key-activity.js';
+import { narrowToView, type View } from './view.js';
+import { Where } from './where.js';
+
+export interface RankedKey extends Omit<KeyFacts, 'userEmail' | 'exists'> {
+  readonly models: readonly string[];
+  readonly organizationId: string | null;
+  readonly maxBudgetNano: string | null;
+  readonly createdAt: Date;
+  readonly spentNanoUsd: NanoUsd;
+}
+
+export interface RankedUser {
+  readonly id: string;
+  readonly email: string | null;
+  readonly alias: string | null;
+  readonly role: string;
+  readonly models: readonly string[];
+  readonly maxBudgetNano: string | null;
+  readonly spentNanoUsd: NanoUsd;
+}
+
+/** Who spent most in its life. The index knows the order in steps of a tenth; only the last step is sorted. */
+@Injectable()
+export class Ranking {
+  constructor(
+    private readonly pool: BrowsingPool,
+    private readonly ledger: SpendLedger,
+  ) {}
+
+  async keys(view: View, most: number): Promise<RankedKey[]> {
+    await this.ledger.flush();
+    const where = new Where();
+    narrowToView(where, { ...view, teamIds: [], organizationIds: [] });
+    const limit = where.parameter(most);
+    const columns = `k.id AS "keyId", k.token_hash AS hash, coalesce(k.alias, k.label) AS alias, k.masked_name AS "maskedName", k.team_id AS "teamId",
+      k.user_id AS "userId", k.organization_id AS "organizationId", k.models, k.max_budget_nano AS "maxBudgetNano", k.created_at AS "createdAt"`;
+    const rows = await this.pool.query<RankedKey & { spent: string }>(
+      view.everything
+        ? `SELECT ${columns}, b.settled_nano AS spent FROM (${LARGEST('key', limit)}) b JOIN virtual_keys k ON k.id = b.scope_id ORDER BY b.settled_nano DESC`
+        : `SELECT ${columns}, coalesce(b.settled_nano, 0) AS spent FROM (SELECT *, id AS key_id FROM virtual_keys) k
+           LEFT JOIN balances b ON b.scope_type = 'key' AND b.scope_id = k.id AND b.budget = 'total' AND b.period_id = 'total'
+           WHERE ${where.sql} ORDER BY 11 DESC, k.id LIMIT ${limit}`,
+      where.parameters,
+    );
+    return rows.map(({ spent, ...row }) => ({ ...row, spentNanoUsd: BigInt(spent) }));
+  }
+
+  /** `userId`: this one alone. */
+  async users(userId: string | undefined, most: number): Promise<RankedUser[]> {
+    await this.ledger.flush();
+    const columns = `u.id, u.email, u.alias, u.role, u.models, u.max_budget_nano AS "maxBudgetNano"`;
+    const rows = await this.pool.query<RankedUser & { spent: string }>(
+      userId === undefined
+        ? `SELECT ${columns}, b.settled_nano AS spent FROM (${LARGEST('user', '$1')}) b JOIN users u ON u.id = b.scope_id ORDER BY b.settled_nano DESC`
+        : `SELECT ${columns}, coalesce(b.settled_nano, 0) AS spent FROM users u
+           LEFT JOIN balances b ON b.scope_type = 'user' AND b.scope_id = u.id AND b.budget = 'total' AND b.period_id = 'total' WHERE u.id = $1`,
+      [userId ?? most],
+    );
+    return rows.map(({ spent, ...row }) => ({ ...row, spentNanoUsd: BigInt(spent) }));
+  }
+
+  /** What the whole proxy has spent: in the period of a budget, or in its life. */
+  async proxy(budget: string = LIFETIME, periodId: string = LIFETIME): Promise<NanoUsd> {
+    await this.ledger.flush();
+    const [row] = await this.pool.query<{ spent: string }>(
+      `SELECT settled_nano AS spent FROM balances WHERE scope_type = $1 AND scope_id = $2 AND budget = $3 AND period_id = $4`,
+      [PROXY_SCOPE.type, PROXY_SCOPE.id, budget, periodId],
+    );
+    return BigInt(row?.spent ?? 0);
+  }
+}
+
+const LARGEST = (type: string, limit: string): string =>
+  `SELECT scope_id, settled_nano FROM balances WHERE scope_type = '${type}' AND budget = 'total'
+   ORDER BY magnitude DESC, settled_nano DESC LIMIT ${limit}`;

@@ -1,0 +1,139 @@
+import { Injectable } from '@nestjs/common';
+import { BrowsingPool, LedgerEntry, LoggedPrompt } from '#libs/database';
+import type { SelectQueryBuilder } from 'typeorm';
+import { SpendLedger } from '../ledger/spend-ledger.js';
+import { type LogFilter, narrowLog } from './log-filter.js';
+import type { View } from './view.js';
+
+export interface NamedEntry {
+  readonly entry: LedgerEntry;
+  readonly keyAlias: string | null;
+  readonly teamAlias: string | null;
+}
+
+/** Rows in one unpaged answer; some 1.5 KB each. */
+export const MOST_ROWS = 10_000;
+/** Rows are counted up to here: a count of millions costs more than anybody learns from it. */
+const MOST_COUNTED = 10_000;
+
+/** What calls can be put in order by. */
+const ORDERS = {
+  spend: 'entry.costNano',
+  total_tokens: '(entry.inputTokens + entry.outputTokens)',
+  startTime: 'entry.startedAt',
+  endTime: 'entry.endedAt',
+  request_duration_ms: '(entry.endedAt - entry.startedAt)',
+  model: 'entry.model',
+  ttft_ms: '(entry.firstByteAt - entry.startedAt)',
+} as const;
+export type LogOrder = keyof typeof ORDERS;
+export const LOG_ORDERS = Object.keys(ORDERS) as [LogOrder, ...LogOrder[]];
+
+export interface LogPaging {
+  readonly page: number;
+  readonly size: number;
+  readonly by: LogOrder;
+  readonly direction: 'ASC' | 'DESC';
+  /** Where the last page ended: goes on from there however deep it is. In the order of time only. */
+  readonly after?: { readonly startedAt: Date; readonly id: string } | undefined;
+}
+
+export interface LogPage {
+  readonly entries: readonly NamedEntry[];
+  readonly total: number;
+  readonly totalIsCapped: boolean;
+}
+
+/** Reads the ledger for people, call by call, on connections of its own; includes every call that has ended in this process. */
+@Injectable()
+export class SpendLog {
+  constructor(
+    private readonly pool: BrowsingPool,
+    private readonly ledger: SpendLedger,
+  ) {}
+
+  /** The newest calls first, at most MOST_ROWS; `truncated` tells that there are more. */
+  async list(view: View, filter: LogFilter): Promise<{ entries: readonly NamedEntry[]; truncated: boolean }> {
+    const query = await this.#query(view, filter);
+    const rows = await newestFirst(query)
+      .limit(MOST_ROWS + 1)
+      .getMany();
+    return { entries: await this.#named(rows.slice(0, MOST_ROWS)), truncated: rows.length > MOST_ROWS };
+  }
+
+  async page(
+    view: View,
+    filter: LogFilter,
+    { page, size, by, direction, after }: LogPaging,
+  ): Promise<LogPage> {
+    const query = await this.#query(view, filter);
+    const counted = query
+      .clone()
+      .select('1')
+      .limit(MOST_COUNTED + 1);
+    const [sql, parameters] = counted.getQueryAndParameters();
+    if (after !== undefined) {
+      query.andWhere(
+        `(entry.startedAt, entry.id) ${direction === 'DESC' ? '<' : '>'} (:afterTime, :afterId)`,
+        {
+          afterTime: after.startedAt,
+          afterId: after.id,
+        },
+      );
+    }
+    const [rows, [count]] = await Promise.all([
+      query
+        .orderBy(ORDERS[by], direction, 'NULLS LAST')
+        .addOrderBy('entry.id', direction)
+        .offset(after === undefined ? (page - 1) * size : 0)
+        .limit(size)
+        .getMany(),
+      this.pool.query<{ total: string }>(`SELECT count(*) AS total FROM (${sql}) AS counted`, parameters),
+    ]);
+    const total = Number(count?.total ?? 0);
+    return {
+      entries: await this.#named(rows),
+      total: Math.min(total, MOST_COUNTED),
+      totalIsCapped: total > MOST_COUNTED,
+    };
+  }
+
+  /** What a call asked and was answered, where that is kept; undefined: there is no such call in view, or nothing was kept. */
+  async prompt(view: View, requestId: string): Promise<LoggedPrompt | undefined> {
+    const entry = await newestFirst(await this.#query(view, { requestId })).getOne();
+    if (entry === null) return undefined;
+    const source = await this.pool.source();
+    const kept = await source.getRepository(LoggedPrompt).findOneBy({ day: entry.day, id: entry.id });
+    return kept ?? undefined;
+  }
+
+  async #query(view: View, filter: LogFilter): Promise<SelectQueryBuilder<LedgerEntry>> {
+    await this.ledger.flush();
+    const source = await this.pool.source();
+    const query = source.getRepository(LedgerEntry).createQueryBuilder('entry');
+    narrowLog(query, view, filter);
+    return query;
+  }
+
+  async #named(entries: readonly LedgerEntry[]): Promise<readonly NamedEntry[]> {
+    const rows = await this.pool.query<{ noun: string; id: string; name: string | null }>(
+      `SELECT 'key' AS noun, id, coalesce(alias, label) AS name FROM virtual_keys WHERE id = ANY($1::text[])
+       UNION ALL SELECT 'team', id, alias FROM teams WHERE id = ANY($2::text[])`,
+      [distinct(entries.map(({ keyId }) => keyId)), distinct(entries.map(({ teamId }) => teamId))],
+    );
+    const names = new Map(rows.map(({ noun, id, name }) => [`${noun}:${id}`, name]));
+    return entries.map((entry) => ({
+      entry,
+      keyAlias: names.get(`key:${entry.keyId}`) ?? null,
+      teamAlias: names.get(`team:${entry.teamId}`) ?? null,
+    }));
+  }
+}
+
+function newestFirst(query: SelectQueryBuilder<LedgerEntry>): SelectQueryBuilder<LedgerEntry> {
+  return query.orderBy('entry.startedAt', 'DESC').addOrderBy('entry.id', 'DESC');
+}
+
+function distinct(ids: readonly (string | null)[]): string[] {
+  return [...new Set(ids)].filter((id) => id !== null);
+}

@@ -1,0 +1,75 @@
+import { Injectable } from '@nestjs/common';
+import type { Principal } from '#libs/kernel';
+import { administered, isPermittedInTeam, type MemberPermission, readsAll, standingOf } from '#libs/tenancy';
+import { DataSource } from 'typeorm';
+import type { Where } from './where.js';
+
+/** The part of what was spent that somebody may see. What matches any member belongs to it; no member, nothing does. */
+export interface View {
+  readonly everything: boolean;
+  readonly keyId?: string;
+  readonly userId?: string;
+  readonly customerId?: string;
+  readonly teamIds: readonly string[];
+  readonly organizationIds: readonly string[];
+  /** Where it is a member: it may ask for these, and sees what the rest of its view allows. */
+  readonly memberOf: { readonly teamIds: readonly string[]; readonly organizationIds: readonly string[] };
+}
+
+const NOWHERE = Object.freeze({ teamIds: [], organizationIds: [] });
+
+export const EVERYTHING: View = Object.freeze({
+  everything: true,
+  teamIds: [],
+  organizationIds: [],
+  memberOf: NOWHERE,
+});
+
+/** Whose spend a caller may look at: its own, that of teams and organizations it administers, and what its teams permit it. */
+@Injectable()
+export class Views {
+  constructor(private readonly dataSource: DataSource) {}
+
+  /** `permissions`: what a team has to permit its member for the whole team's spend to be in view. */
+  async of(caller: Principal, ...permissions: readonly MemberPermission[]): Promise<View> {
+    const standing = await standingOf(this.dataSource.manager, caller);
+    if (readsAll(standing)) return EVERYTHING;
+    const { teamIds, organizationIds } = administered(standing);
+    const permitted = [...standing.teams.keys()].filter((id) =>
+      isPermittedInTeam(standing, id, ...permissions),
+    );
+    return {
+      everything: false,
+      ...ownOf(caller),
+      teamIds: [...new Set([...teamIds, ...(permissions.length > 0 ? permitted : [])])],
+      organizationIds,
+      memberOf: { teamIds: [...standing.teams.keys()], organizationIds: [...standing.organizations.keys()] },
+    };
+  }
+}
+
+/** Only what is the caller's own, whatever it administers. */
+export function ownView(caller: Principal): View {
+  if (caller.role === 'proxy_admin' || caller.role === 'proxy_admin_viewer') return EVERYTHING;
+  return { everything: false, ...ownOf(caller), teamIds: [], organizationIds: [], memberOf: NOWHERE };
+}
+
+/** A caller that speaks for one customer sees that customer; a person its own calls; a program without a person its key's. */
+function ownOf(caller: Principal): Pick<View, 'customerId' | 'userId' | 'keyId'> {
+  if (caller.customerId !== undefined) return { customerId: caller.customerId };
+  if (caller.user !== undefined) return { userId: caller.user.id };
+  return caller.key === undefined ? {} : { keyId: caller.key.id };
+}
+
+/** Adds the view to a query over ledger entries or daily rows: their columns have the same names. */
+export function narrowToView(where: Where, view: View): void {
+  if (view.everything) return;
+  const any: string[] = [];
+  if (view.keyId !== undefined) any.push(`key_id = ${where.parameter(view.keyId)}`);
+  if (view.userId !== undefined) any.push(`user_id = ${where.parameter(view.userId)}`);
+  if (view.customerId !== undefined) any.push(`customer_id = ${where.parameter(view.customerId)}`);
+  if (view.teamIds.length > 0) any.push(`team_id = ANY(${where.parameter(view.teamIds)}::text[])`);
+  if (view.organizationIds.length > 0)
+    any.push(`organization_id = ANY(${where.parameter(view.organizationIds)}::text[])`);
+  where.and(any.length === 0 ? 'false' : `(${any.join(' OR ')})`);
+}

@@ -1,0 +1,55 @@
+import { Injectable } from '@nestjs/common';
+import type { Logger } from '#libs/telemetry';
+import type { DataSource } from 'typeorm';
+import { createDataSource, type DataSourceOptions } from './data-source.js';
+
+/** Few: whoever looks at much waits for whoever else does, and never for a call's money or key. */
+const CONNECTIONS = 3;
+/** Longer than any page takes; what takes longer is asked to be narrowed. */
+const STATEMENT_TIMEOUT_MS = 15_000;
+
+/**
+ * Connections for people who look at what was spent, apart from those that calls need: read-only, and every statement has
+ * an end. Opened when somebody first looks.
+ */
+@Injectable()
+export class BrowsingPool {
+  #opening: Promise<DataSource> | undefined;
+
+  constructor(
+    private readonly options: Pick<DataSourceOptions, 'url'>,
+    private readonly logger: Logger,
+  ) {}
+
+  /** The caller says what a row is. */
+  async query<Row>(sql: string, parameters: readonly unknown[] = []): Promise<Row[]> {
+    const source = await this.source();
+    const rows: Row[] = await source.query(sql, [...parameters]);
+    return rows;
+  }
+
+  /** For queries that are built. */
+  source(): Promise<DataSource> {
+    this.#opening ??= createDataSource(
+      {
+        url: this.options.url,
+        poolSize: CONNECTIONS,
+        applicationName: 'tollgate browsing',
+        statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+        readOnly: true,
+      },
+      this.logger,
+    ).catch((error: unknown) => {
+      // The next one who looks tries again.
+      this.#opening = undefined;
+      throw error;
+    });
+    return this.#opening;
+  }
+
+  async close(): Promise<void> {
+    const source = await this.#opening?.catch(() => undefined);
+    this.#opening = undefined;
+    await source?.destroy();
+  }
+}
