@@ -6,7 +6,17 @@ import { describe, expect, it } from 'vitest';
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 const MACHINERY = ['config', 'telemetry', 'database', 'counters', 'http'];
-const BUSINESS = ['tenancy', 'auth', 'rbac', 'ratelimit', 'budget', 'routing', 'providers', 'audit'];
+const BUSINESS = [
+  'tenancy',
+  'auth',
+  'rbac',
+  'ratelimit',
+  'budget',
+  'routing',
+  'providers',
+  'audit',
+  'runtime',
+];
 
 /** Rooms that never know each other: they meet in a use case, through kernel words. */
 const STRANGERS = ['auth', 'rbac', 'ratelimit', 'budget'];
@@ -18,6 +28,8 @@ const SIDEWAYS: Record<string, readonly string[]> = {
   // Tenancy owns the port through which a key's spend is read; budget owns the books behind it.
   budget: ['routing', 'tenancy'],
   providers: ['routing'],
+  // Keeps what routing knows in step with the database, and changes it in tenancy's transactions.
+  runtime: ['routing', 'tenancy', 'audit'],
   telemetry: ['config'],
   database: ['config', 'telemetry'],
   counters: ['config', 'telemetry'],

@@ -22,6 +22,8 @@ export interface DeploymentProblem {
 
 export interface CompiledDeployments {
   readonly deployments: readonly Deployment[];
+  /** What each deployment was made from, by its id. */
+  readonly entries: ReadonlyMap<string, ModelEntry>;
   /** What kept an entry out, or was left out of one. The gateway starts without it; the operator is told. */
   readonly problems: readonly DeploymentProblem[];
 }
@@ -94,15 +96,18 @@ export function compileDeployments(
 ): CompiledDeployments {
   const problems: DeploymentProblem[] = [];
   const byId = new Map<string, Deployment>();
+  const made = new Map<string, ModelEntry>();
   for (const entry of models) {
     if (entry.info['blocked'] === true) continue;
     // A model that a team's administrator added must not be sent the keys of the company that lie in the environment.
     const lookUp = entry.usesEnvironment === false ? () => undefined : environment;
     const deployment = compileEntry(entry, lookUp, problems);
     if (!deployment) continue;
-    if (!byId.has(deployment.id)) byId.set(deployment.id, deployment);
+    if (byId.has(deployment.id)) continue;
+    byId.set(deployment.id, deployment);
+    made.set(deployment.id, entry);
   }
-  return { deployments: [...byId.values()], problems };
+  return { deployments: [...byId.values()], entries: made, problems };
 }
 
 function compileEntry(

@@ -1,0 +1,231 @@
+import { randomUUID } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { Config, readStoredModel } from '#libs/config';
+import { ProxyModel, Team } from '#libs/database';
+import { GatewayError } from '#libs/kernel';
+import { compileDeployments } from '#libs/routing';
+import {
+  type Author,
+  makerOf,
+  notYours,
+  type Standing,
+  standingOf,
+  type Transaction,
+  Transactions,
+} from '#libs/tenancy';
+import type { EntityManager } from 'typeorm';
+import { LiveCatalogue } from './live-catalogue.js';
+import { assertTeamMaySet } from './model-rights.js';
+import { RuntimeStore } from './runtime-store.js';
+import { shownParams } from './stored-params.js';
+
+export interface NewModel {
+  readonly name: string;
+  readonly params: Readonly<Record<string, unknown>>;
+  /** `model_info` but for id and team. */
+  readonly info: Readonly<Record<string, unknown>>;
+  /** Absent: one is made. */
+  readonly id?: string | undefined;
+  readonly teamId?: string | null | undefined;
+  readonly blocked?: boolean | undefined;
+}
+
+/** Absent members stay as they are; in the maps, null removes a member. */
+export interface ModelChange {
+  readonly name?: string | undefined;
+  readonly params?: Readonly<Record<string, unknown>> | undefined;
+  readonly info?: Readonly<Record<string, unknown>> | undefined;
+  readonly blocked?: boolean | undefined;
+}
+
+/** A stored model, with parameters as people may see them. */
+export interface ModelView {
+  readonly row: ProxyModel;
+  readonly params: Record<string, unknown>;
+}
+
+/**
+ * Models that are added, changed and removed while calls run. When a change is answered, this process serves it; every other
+ * does within a second. Proxy administrators change all of them, a team's administrators their team's, within what `model-rights.ts` says.
+ */
+@Injectable()
+export class Models {
+  constructor(
+    private readonly config: Config,
+    private readonly store: RuntimeStore,
+    private readonly transactions: Transactions,
+    private readonly live: LiveCatalogue,
+  ) {}
+
+  /** Throws 400 for what is wrong with it, by name, and when the id is taken, here or in the file. */
+  async create(author: Author, draft: NewModel): Promise<ModelView> {
+    const view = await this.transactions.run(author, async (transaction) => {
+      const { manager } = transaction;
+      const standing = await standingOf(manager, author.principal);
+      const teamId = draft.teamId || null;
+      const isAdmin = standing.role === 'proxy_admin';
+      if (!isAdmin) {
+        assertTeamsAdministrator(standing, teamId);
+        assertTeamMaySet(draft.params, draft.info);
+        if (typeof draft.params['api_key'] !== 'string' || draft.params['api_key'] === '')
+          throw badField(
+            'litellm_params.api_key',
+            'is needed: a model of a team is called with the team’s own key',
+          );
+      }
+      if (teamId !== null && !(await manager.existsBy(Team, { id: teamId })))
+        throw badField('model_info.team_id', 'names a team that does not exist');
+      const id = draft.id ?? randomUUID();
+      if (this.live.entryOf(id) || (await manager.existsBy(ProxyModel, { id })))
+        throw badField('model_info.id', `is taken: a model with id=${id} already exists`);
+      const maker = makerOf(author.principal);
+      const row: Partial<ProxyModel> = {
+        id,
+        modelName: draft.name,
+        info: draft.info,
+        teamId,
+        trusted: isAdmin,
+        blocked: draft.blocked ?? false,
+        createdBy: maker,
+        updatedBy: maker,
+      };
+      await this.#assertValid(manager, row, draft.params);
+      await manager.insert(ProxyModel, {
+        ...row,
+        ...(await this.store.sealParams(manager, id, draft.params)),
+      } as never);
+      const saved = await this.#viewOf(manager, id);
+      await transaction.record('created', 'model', id, { before: null, after: auditOf(saved) });
+      return saved;
+    });
+    await this.live.settled();
+    return view;
+  }
+
+  async update(author: Author, id: string, change: ModelChange): Promise<ModelView> {
+    const view = await this.transactions.run(author, async (transaction) => {
+      const { manager } = transaction;
+      const { row, standing } = await this.#findForChange(transaction, author, id);
+      if (standing.role !== 'proxy_admin') {
+        assertTeamMaySet(change.params ?? {}, change.info ?? {});
+      }
+      const before = await this.#viewOf(manager, id);
+      const { params } = await this.store.openModel(manager, row);
+      const merged = mergedMap(params, change.params);
+      const columns: Partial<ProxyModel> = {
+        modelName: change.name ?? row.modelName,
+        info: mergedMap(row.info, change.info),
+        blocked: change.blocked ?? row.blocked,
+        updatedBy: makerOf(author.principal),
+        updatedAt: new Date(),
+      };
+      await this.#assertValid(manager, { ...row, ...columns }, merged);
+      await manager.update(ProxyModel, { id }, {
+        ...columns,
+        ...(await this.store.sealParams(manager, id, merged)),
+      } as never);
+      const after = await this.#viewOf(manager, id);
+      const action = blockingOf(change, row.blocked);
+      await transaction.record(action, 'model', id, { before: auditOf(before), after: auditOf(after) });
+      return after;
+    });
+    await this.live.settled();
+    return view;
+  }
+
+  async delete(author: Author, id: string): Promise<void> {
+    await this.transactions.run(author, async (transaction) => {
+      const { manager } = transaction;
+      await this.#findForChange(transaction, author, id);
+      const before = await this.#viewOf(manager, id);
+      await manager.delete(ProxyModel, { id });
+      await transaction.record('deleted', 'model', id, { before: auditOf(before), after: null });
+    });
+    await this.live.settled();
+  }
+
+  /** Every stored model, the blocked and the broken ones too. For administrators of the proxy. */
+  async stored(): Promise<ModelView[]> {
+    const { manager } = this.store.database;
+    const rows = await manager.find(ProxyModel, { order: { createdAt: 'ASC', id: 'ASC' } });
+    return rows.map((row) => ({ row, params: shownParams(row.params) }));
+  }
+
+  async #findForChange(
+    { manager }: Transaction,
+    author: Author,
+    id: string,
+  ): Promise<{ row: ProxyModel; standing: Standing }> {
+    const standing = await standingOf(manager, author.principal);
+    const row = await manager.findOne(ProxyModel, { where: { id }, lock: { mode: 'pessimistic_write' } });
+    if (standing.role === 'proxy_admin') {
+      if (row) return { row, standing };
+      throw this.live.entryOf(id)
+        ? new GatewayError(
+            'request.bad_field',
+            `Model with id=${id} is of the configuration file; change it there.`,
+            { param: 'id' },
+          )
+        : new GatewayError('request.bad_field', `Model with id=${id} not found in db`, { param: 'id' });
+    }
+    assertTeamsAdministrator(standing, row?.teamId ?? null);
+    if (!row) throw notYours('model', 'id');
+    return { row, standing };
+  }
+
+  /** Compiled as it would be served: what the catalogue would leave out is refused here, by name. */
+  async #assertValid(
+    manager: EntityManager,
+    row: Partial<ProxyModel>,
+    params: Readonly<Record<string, unknown>>,
+  ): Promise<void> {
+    const credentials = await this.store.credentialsByName(manager, this.config.credentials ?? []);
+    const environment = row.trusted ? this.config.environment : undefined;
+    const { entry, problems } = readStoredModel(
+      { model_name: row.modelName ?? '', litellm_params: params, model_info: row.info ?? {} },
+      credentials,
+      environment,
+    );
+    const [problem] = problems;
+    if (problem) throw badField(problem.path, `: ${problem.message}`);
+    if (!entry) throw badField('litellm_params.model', 'is needed: provider/model');
+    const compiled = compileDeployments([{ ...entry, path: '' }], environment);
+    const wrong = compiled.problems.find(({ code }) => code === 'routing.entry_invalid');
+    if (wrong) throw badField(wrong.path.replace(/^\./, ''), `: ${wrong.message}`);
+  }
+
+  async #viewOf(manager: EntityManager, id: string): Promise<ModelView> {
+    const row = await manager.findOneByOrFail(ProxyModel, { id });
+    const { params } = await this.store.openModel(manager, row);
+    return { row, params: shownParams(params) };
+  }
+}
+
+/** Not yours and not there are one answer. */
+function assertTeamsAdministrator(standing: Standing, teamId: string | null): void {
+  if (teamId !== null && standing.teams.get(teamId)?.role === 'admin') return;
+  throw notYours('model', 'model_info.team_id');
+}
+
+function mergedMap(
+  own: Readonly<Record<string, unknown>>,
+  change: Readonly<Record<string, unknown>> = {},
+): Record<string, unknown> {
+  return Object.fromEntries(Object.entries({ ...own, ...change }).filter(([, value]) => value !== null));
+}
+
+function blockingOf({ blocked }: ModelChange, was: boolean): 'updated' | 'blocked' | 'unblocked' {
+  if (blocked === undefined || blocked === was) return 'updated';
+  return blocked ? 'blocked' : 'unblocked';
+}
+
+/** What the audit trail keeps: names and numbers, never a secret, sealed or not. */
+function auditOf({ row, params }: ModelView): object {
+  const { id, modelName, info, teamId, blocked } = row;
+  return { id, modelName, params, info: shownParams(info), teamId, blocked };
+}
+
+function badField(path: string, what: string): GatewayError {
+  const param = path.slice(0, 128);
+  return new GatewayError('request.bad_field', `'${param}' ${what}`.replace("' : ", "': "), { param });
+}

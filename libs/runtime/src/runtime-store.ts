@@ -1,0 +1,162 @@
+import { Injectable } from '@nestjs/common';
+import {
+  type CredentialEntry,
+  type NamedCredential,
+  OVERRIDABLE_SECTIONS,
+  type SettingOverride,
+} from '#libs/config';
+import {
+  AccessGroup,
+  AccessGroupModel,
+  ConfigSetting,
+  ProxyModel,
+  SecretColumns,
+  StoredCredential,
+} from '#libs/database';
+import { DataSource, type EntityManager } from 'typeorm';
+import { revealed, splitParams } from './stored-params.js';
+
+/** A model of the database, its secrets opened. Lives in memory only. */
+export interface OpenModel {
+  readonly row: ProxyModel;
+  readonly params: Record<string, unknown>;
+}
+
+export interface OpenCredential {
+  readonly row: StoredCredential;
+  readonly values: Record<string, unknown>;
+}
+
+/** What the database says beside the configuration file. */
+export interface RuntimeRows {
+  readonly models: readonly OpenModel[];
+  readonly credentials: readonly OpenCredential[];
+  readonly groups: readonly AccessGroup[];
+  readonly groupedModels: readonly AccessGroupModel[];
+  readonly settings: readonly SettingOverride[];
+  /** Rows whose secrets do not open, by what they are: left out, and told. */
+  readonly unreadable: readonly string[];
+}
+
+/** Reads and writes what can be changed at run time, sealing on the way in and opening on the way out. */
+@Injectable()
+export class RuntimeStore {
+  constructor(
+    readonly database: DataSource,
+    private readonly secrets: SecretColumns,
+  ) {}
+
+  /** Everything at once. A row that does not open is left out; a database that does not answer throws. */
+  async readAll(manager: EntityManager = this.database.manager): Promise<RuntimeRows> {
+    const unreadable: string[] = [];
+    const orLeaveOut = async <T>(what: string, open: () => Promise<T>): Promise<T[]> => {
+      try {
+        return [await open()];
+      } catch (error) {
+        if (!isUnreadable(error)) throw error;
+        unreadable.push(what);
+        return [];
+      }
+    };
+    const modelRows = await manager.find(ProxyModel, { order: { createdAt: 'ASC', id: 'ASC' } });
+    const models: OpenModel[] = [];
+    for (const row of modelRows)
+      models.push(...(await orLeaveOut(`model ${row.id}`, () => this.openModel(manager, row))));
+    const credentials: OpenCredential[] = [];
+    for (const row of await manager.find(StoredCredential))
+      credentials.push(
+        ...(await orLeaveOut(`credential ${row.name}`, () => this.openCredential(manager, row))),
+      );
+    const settings: SettingOverride[] = [];
+    for (const row of await manager.find(ConfigSetting))
+      settings.push(
+        ...(await orLeaveOut(`setting ${row.section}.${row.field}`, () => this.openSetting(manager, row))),
+      );
+    return {
+      models,
+      credentials,
+      settings: settings.filter(({ section }) => OVERRIDABLE_SECTIONS.includes(section)),
+      groups: await manager.find(AccessGroup),
+      groupedModels: await manager.find(AccessGroupModel),
+      unreadable,
+    };
+  }
+
+  /** What a model may name: the stored credentials, and the file's over them. */
+  async credentialsByName(
+    manager: EntityManager,
+    ofFile: readonly NamedCredential[],
+  ): Promise<Map<string, CredentialEntry>> {
+    const rows = await manager.find(StoredCredential);
+    const stored = await Promise.all(rows.map((row) => this.openCredential(manager, row)));
+    return namedCredentials(stored, ofFile);
+  }
+
+  async openModel(manager: EntityManager, row: ProxyModel): Promise<OpenModel> {
+    if (row.secrets === null) return { row, params: row.params };
+    const text = await this.secrets.open(manager, 'modelSecrets', row.id, row.secrets);
+    return { row, params: { ...row.params, ...(JSON.parse(text) as object) } };
+  }
+
+  async openCredential(manager: EntityManager, row: StoredCredential): Promise<OpenCredential> {
+    const text = await this.secrets.open(manager, 'credentialSecrets', row.id, row.secrets);
+    return { row, values: JSON.parse(text) as Record<string, unknown> };
+  }
+
+  /** The two columns of a model's parameters. */
+  async sealParams(
+    manager: EntityManager,
+    id: string,
+    params: Readonly<Record<string, unknown>>,
+  ): Promise<Pick<ProxyModel, 'params' | 'secrets'>> {
+    const { plain, sealed } = splitParams(params);
+    if (Object.keys(sealed).length === 0) return { params: plain, secrets: null };
+    const secrets = await this.secrets.seal(manager, 'modelSecrets', id, JSON.stringify(sealed));
+    return { params: plain, secrets };
+  }
+
+  sealCredential(manager: EntityManager, id: string, values: object): Promise<string> {
+    return this.secrets.seal(manager, 'credentialSecrets', id, JSON.stringify(values));
+  }
+
+  async openSetting(manager: EntityManager, row: ConfigSetting): Promise<SettingOverride> {
+    const { section, field, value, secret } = row;
+    const opened =
+      secret === null
+        ? value
+        : (JSON.parse(
+            await this.secrets.open(manager, 'settingSecret', `${section}.${field}`, secret),
+          ) as unknown);
+    return { section: section as SettingOverride['section'], field, value: opened };
+  }
+
+  /** The two columns of a setting's value. */
+  async sealSetting(
+    manager: EntityManager,
+    { section, field, value }: SettingOverride,
+    isSecret: boolean,
+  ): Promise<Pick<ConfigSetting, 'value' | 'secret'>> {
+    if (!isSecret) return { value, secret: null };
+    const text = JSON.stringify(value);
+    return {
+      value: null,
+      secret: await this.secrets.seal(manager, 'settingSecret', `${section}.${field}`, text),
+    };
+  }
+}
+
+/** The file's name wins. */
+export function namedCredentials(
+  stored: readonly OpenCredential[],
+  ofFile: readonly NamedCredential[],
+): Map<string, CredentialEntry> {
+  const named = new Map<string, CredentialEntry>();
+  for (const { row, values } of stored) named.set(row.name, { values, info: row.info });
+  for (const { name, values, info } of ofFile)
+    named.set(name, { values: revealed(values) as Record<string, unknown>, info });
+  return named;
+}
+
+function isUnreadable(error: unknown): boolean {
+  return (error as { code?: unknown }).code === 'secrets.unreadable';
+}

@@ -1,0 +1,28 @@
+import { Module } from '@nestjs/common';
+import { RoutingModule } from '#libs/routing';
+import { TenancyModule } from '#libs/tenancy';
+import { AccessGroupIndex } from './access-group-index.js';
+import { AccessGroups } from './access-groups.js';
+import { Credentials } from './credentials.js';
+import { LiveCatalogue } from './live-catalogue.js';
+import { ModelGroups } from './model-groups.js';
+import { Models } from './models.js';
+import { RuntimeStore } from './runtime-store.js';
+import { Settings } from './settings.js';
+
+/** Needs `Config`, `DataSource`, `SecretColumns`, `Changes` and `Logger` from whoever assembles the product. */
+@Module({
+  imports: [RoutingModule, TenancyModule],
+  providers: [
+    AccessGroupIndex,
+    AccessGroups,
+    Credentials,
+    LiveCatalogue,
+    ModelGroups,
+    Models,
+    RuntimeStore,
+    Settings,
+  ],
+  exports: [AccessGroupIndex, AccessGroups, Credentials, LiveCatalogue, ModelGroups, Models, Settings],
+})
+export class RuntimeModule {}

@@ -1,0 +1,94 @@
+import { isSecretName, Secret } from '#libs/kernel';
+
+/**
+ * Parameters of a model that are stored as they are. Everything else is sealed, also where nobody would look for a secret:
+ * a header of one's own, a body member that a provider wants.
+ */
+const PLAIN: ReadonlySet<string> = new Set([
+  'model', 'custom_llm_provider', 'api_base', 'base_url', 'api_version', 'litellm_credential_name', 'region_name', 'rpm', 'tpm',
+  'itpm', 'otpm', 'max_parallel_requests', 'weight', 'order', 'timeout', 'stream_timeout', 'cooldown_time', 'max_retries',
+  'num_retries', 'max_budget', 'budget_duration', 'tags', 'drop_params', 'allowed_keys', 'vertex_project', 'vertex_location',
+  'aws_region_name',
+]); // prettier-ignore
+const PRICE = /(?:^|_)cost(?:_|$)/;
+const LOOKS_SECRET = /\b(?:sk|pk|rk|ghp|xox[abp]|AKIA|AIza|eyJ)[-_]?[A-Za-z0-9_-]{12,}/;
+
+export interface SplitParams {
+  readonly plain: Record<string, unknown>;
+  readonly sealed: Record<string, unknown>;
+}
+
+/** Which of a model's parameters may lie open in the database, and which are sealed. */
+export function splitParams(params: Readonly<Record<string, unknown>>): SplitParams {
+  const plain: Record<string, unknown> = {};
+  const sealed: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(params)) {
+    (isPlain(name, value) ? plain : sealed)[name] = value;
+  }
+  return { plain, sealed };
+}
+
+function isPlain(name: string, value: unknown): boolean {
+  if (PRICE.test(name)) return typeof value !== 'object';
+  if (!PLAIN.has(name)) return false;
+  const text = JSON.stringify(value) ?? '';
+  if (LOOKS_SECRET.test(text)) return false;
+  // A URL can carry a password or a key of its own.
+  return typeof value !== 'string' || !value.includes('://') || !/[@?#]/.test(value);
+}
+
+/**
+ * Parameters as people may see them: secrets left out, as are those below secret names and texts that look like one. A reference
+ * to a variable (`os.environ/NAME`) is no secret.
+ */
+export function shownParams(params: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const shown: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(params)) {
+    const one = shownValue(name, value);
+    if (one !== undefined) shown[name] = one;
+  }
+  return shown;
+}
+
+function shownValue(name: string, value: unknown): unknown {
+  if (value instanceof Secret) return undefined;
+  if (typeof value === 'string') {
+    if (value.startsWith('os.environ/')) return value;
+    if (isSecretName(name)) return undefined;
+    if (LOOKS_SECRET.test(value)) return '[masked]';
+    return value.replace(/^(\w+:\/\/)[^/@]*@/, '$1').replace(/^(\w+:\/\/[^?#]*)[?#].*$/, '$1');
+  }
+  if (isSecretName(name)) return undefined;
+  if (Array.isArray(value))
+    return value.map((item) => shownValue('', item)).filter((item) => item !== undefined);
+  if (typeof value !== 'object' || value === null) return value;
+  return shownParams(value as Record<string, unknown>);
+}
+
+/** `sk-a****wxyz`: what lets an administrator tell which of his secrets it is. Short ones show nothing. */
+export function maskSecret(text: string): string {
+  if (text.startsWith('os.environ/')) return text;
+  return text.length <= 16 ? '****' : `${text.slice(0, 4)}****${text.slice(-4)}`;
+}
+
+/** Every text of a tree masked; numbers and flags tell nothing. */
+export function maskTexts(value: unknown): unknown {
+  if (value instanceof Secret) return maskSecret(value.reveal());
+  if (typeof value === 'string') return maskSecret(value);
+  if (Array.isArray(value)) return value.map(maskTexts);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, maskTexts(item)]));
+}
+
+/** The texts behind `Secret`s, for what reads plain ones. */
+export function revealed(value: unknown): unknown {
+  if (value instanceof Secret) return value.reveal();
+  if (Array.isArray(value)) return value.map(revealed);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, revealed(item)]));
+}
+
+/** Whether a text has the form of a key of some provider. */
+export function looksSecret(text: string): boolean {
+  return LOOKS_SECRET.test(text);
+}
