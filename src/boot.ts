@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { hostname } from 'node:os';
 import { type INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { AccessRecorder } from '#apps/admin';
 import { HotLane } from '#apps/proxy';
 import { AuthenticationGuard, MasterKey, PrincipalPreparation } from '#libs/auth';
 import { SpendLedger } from '#libs/budget';
@@ -70,6 +71,7 @@ async function createApp(parts: Parameters<typeof AppModule.of>[0]): Promise<INe
   });
   const cors = app.get(Cors);
   app.use(securityHeaders, callId);
+  if (role === 'all' || role === 'admin') app.use(app.get(AccessRecorder, { strict: false }).middleware);
   if (cors.isOn) app.use(cors.middleware);
   app.use(jsonBody);
   app.useGlobalGuards(app.get(GateGuard), app.get(AuthenticationGuard), app.get(PolicyGuard));

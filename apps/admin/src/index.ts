@@ -1,1 +1,2 @@
 export { AdminModule, ProbesModule } from './admin.module.js';
+export { AccessRecorder } from './audit/access-recorder.js';

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { Injectable, type NestMiddleware } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { AccessJournal, type Actor } from '#libs/audit';
 import type { Principal } from '#libs/kernel';
 import { Network } from '#libs/rbac';
@@ -19,16 +19,17 @@ const SECRET_READS: Readonly<Record<string, { noun: string; named: string }>> = 
 
 /** Puts into the access journal who was refused on a route of the control plane, and who read secrets. */
 @Injectable()
-export class AccessRecorder implements NestMiddleware {
+export class AccessRecorder {
   constructor(
     private readonly journal: AccessJournal,
     private readonly network: Network,
   ) {}
 
-  use(request: Asked, response: Response, next: NextFunction): void {
+  /** Express middleware, before everything that can refuse. */
+  readonly middleware = (request: Asked, response: Response, next: NextFunction): void => {
     response.once('finish', () => this.#finished(request, response));
     next();
-  }
+  };
 
   #finished(request: Asked, response: Response): void {
     const { statusCode: status } = response;

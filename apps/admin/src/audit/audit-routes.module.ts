@@ -1,4 +1,4 @@
-import { type MiddlewareConsumer, Module, type NestModule } from '@nestjs/common';
+import { Module } from '@nestjs/common';
 import { AuditModule } from '#libs/audit';
 import { RbacModule } from '#libs/rbac';
 import { AdminCalls } from '../http/admin-calls.js';
@@ -9,10 +9,6 @@ import { AuditController } from './audit.controller.js';
 @Module({
   imports: [AuditModule, RbacModule],
   controllers: [AuditController],
-  providers: [AdminCalls],
+  providers: [AccessRecorder, AdminCalls],
 })
-export class AuditRoutesModule implements NestModule {
-  configure(consumer: MiddlewareConsumer): void {
-    consumer.apply(AccessRecorder).forRoutes('{*path}');
-  }
-}
+export class AuditRoutesModule {}
