@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { AdminModule, ProbesModule } from '#apps/admin';
 import { ProxyModule } from '#apps/proxy';
-import { controllersOf, describedRoutes, openApiDocument, POLICY } from '#libs/rbac';
+import { controllersOf, describedRoutes, openApiDocument, permissionsPage, POLICY } from '#libs/rbac';
 import { describe, expect, it } from 'vitest';
 
 const routes = describedRoutes(
@@ -33,6 +33,11 @@ describe('the documents', () => {
     const unserved = Object.keys(POLICY).filter((route) => !served.some((each) => each === route));
     expect(unserved.filter((route) => !STILL_UNSERVED.includes(route))).toEqual([]);
     expect(served.filter((route, index) => served.indexOf(route) !== index)).toEqual([]);
+  });
+
+  /** `npm run docs` writes it anew. */
+  it('are the permissions page that is checked in', async () => {
+    await expect(permissionsPage(routes)).toMatchFileSnapshot('../docs/permissions.md');
   });
 
   it('are a valid OpenAPI document', async () => {
