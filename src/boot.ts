@@ -22,6 +22,7 @@ import { assertDataDirUsable, assertPortFree } from './preflight.js';
 import { parseRole, type ProcessRole } from './roles.js';
 import { Shutdown } from './shutdown.js';
 import { bringSchemaUpToDate, openStore } from './store.js';
+import { withStoredSettings } from './stored-settings.js';
 import { tellNotices, tellProblems } from './notices.js';
 
 export interface Running {
@@ -42,8 +43,9 @@ export async function boot(asked: Config, roleText: string | undefined): Promise
   await assertPortFree(configured.server.host, configured.server.port);
   const store = await openStore(configured, logger);
   try {
-    const { config, url: databaseUrl, encryptionKey } = store;
+    const { url: databaseUrl, encryptionKey } = store;
     await bringSchemaUpToDate(store, logger);
+    const config = await withStoredSettings(store, logger);
     const lock = await takeProxyLock(config, databaseUrl, role, logger, shutdown);
     const app = await createApp({ config, databaseUrl, encryptionKey, logger, sink, role });
     app.get(SpendLedger).onLost(() => shutdown.begin(1));

@@ -5,19 +5,29 @@ import { ProvidersModule } from '#libs/providers';
 import { RateLimitModule } from '#libs/ratelimit';
 import { RbacModule } from '#libs/rbac';
 import { RoutingModule } from '#libs/routing';
+import { RuntimeModule } from '#libs/runtime';
 import { Admissions } from './completion/admissions.js';
 import { AnswerHeaders } from './completion/answer-headers.js';
 import { Attempts } from './completion/attempts.js';
 import { Completions } from './completion/completions.js';
 import { Entrance } from './completion/entrance.js';
 import { HotLane } from './http/hot-lane.js';
+import { GrantedModels } from './models/granted-models.js';
 import { ModelsController } from './models/models.controller.js';
 
 /** The data plane: completions through the hot lane, model lists through Nest. */
 @Module({
-  imports: [AuthModule, RbacModule, RoutingModule, ProvidersModule, RateLimitModule, BudgetModule],
+  imports: [
+    AuthModule,
+    RbacModule,
+    RoutingModule,
+    ProvidersModule,
+    RuntimeModule,
+    RateLimitModule,
+    BudgetModule,
+  ],
   controllers: [ModelsController],
-  providers: [Entrance, Admissions, AnswerHeaders, Attempts, Completions, HotLane],
+  providers: [GrantedModels, Entrance, Admissions, AnswerHeaders, Attempts, Completions, HotLane],
   exports: [HotLane],
 })
 export class ProxyModule {}

@@ -6,7 +6,7 @@ export {
   type CredentialView,
   type NewCredential,
 } from './credentials.js';
-export { LiveCatalogue } from './live-catalogue.js';
+export { type CatalogueRow, LiveCatalogue } from './live-catalogue.js';
 export { type ModelGroupMembers, ModelGroups, type TaggedModels } from './model-groups.js';
 export { type ModelChange, Models, type ModelView, type NewModel } from './models.js';
 export { RuntimeModule } from './runtime.module.js';

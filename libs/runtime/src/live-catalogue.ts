@@ -1,10 +1,19 @@
 import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { Config, type ModelEntry, readStoredModel } from '#libs/config';
 import { type Change, Changes, type ChangeSubscriber } from '#libs/database';
-import { Catalogue, compileDeployments, Router } from '#libs/routing';
+import { Catalogue, compileDeployments, type Deployment, Router } from '#libs/routing';
 import { Logger, registerSecret } from '#libs/telemetry';
 import { AccessGroupIndex } from './access-group-index.js';
 import { namedCredentials, type RuntimeRows, RuntimeStore } from './runtime-store.js';
+
+/** One name of the catalogue: a model group, or a visible alias of one. */
+export interface CatalogueRow {
+  readonly name: string;
+  readonly resolvedGroup: string;
+  readonly accessGroups: readonly string[];
+  readonly deployments: readonly Deployment[];
+  readonly ownerTeamId: string | undefined;
+}
 
 /** A new attempt while the database is away. */
 const RETRY_MS = 1_000;
@@ -61,6 +70,17 @@ export class LiveCatalogue implements OnApplicationBootstrap, OnApplicationShutd
   /** Resolves when every change this process has heard of so far is served, or the database did not answer. */
   async settled(): Promise<void> {
     while (this.#running) await this.#running;
+  }
+
+  /** What the catalogue shows to callers of a team (or of none), before grants. */
+  entriesFor(teamId: string | undefined): CatalogueRow[] {
+    return this.catalogue.groups(teamId).map(({ name, aliasOf, deployments, teamId: ownerTeamId }) => ({
+      name,
+      resolvedGroup: aliasOf ?? name,
+      accessGroups: [...new Set(deployments.flatMap((one) => one.accessGroups))],
+      deployments,
+      ownerTeamId,
+    }));
   }
 
   /** The configured form of a deployment, secrets wrapped. */

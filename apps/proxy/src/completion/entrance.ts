@@ -6,16 +6,15 @@ import { Draining, readBody } from '#libs/http';
 import { type CallFacts, GatewayError, type Principal } from '#libs/kernel';
 import { parseRequestBody, type RequestBody } from '#libs/providers';
 import {
-  assertModelAllowed,
   assertNetworkAllowed,
   assertRouteAllowed,
   assertSafeBody,
-  decideModelAccess,
   fallbackNamesOf,
   Network,
   RouteAccess,
 } from '#libs/rbac';
-import { Catalogue, modelUnknown, type Resolution } from '#libs/routing';
+import type { Resolution } from '#libs/routing';
+import { GrantedModels } from '../models/granted-models.js';
 import type { Call } from './call.js';
 import { readCallFacts } from './call-facts.js';
 import { type CallHeaders, readCallHeaders } from './call-headers.js';
@@ -41,7 +40,7 @@ export class Entrance {
     private readonly authentication: Authentication,
     private readonly routes: RouteAccess,
     private readonly network: Network,
-    private readonly catalogue: Catalogue,
+    private readonly models: GrantedModels,
     private readonly draining: Draining,
     private readonly scopes: CallScopes,
   ) {}
@@ -98,21 +97,9 @@ export class Entrance {
     return { principal, body, facts, headers, stripped, callerCap, resolution };
   }
 
-  /** The model's deployments. A name the grants refuse is refused before it is said whether it exists. */
+  /** The model's deployments, or the refusal of who may not have them. */
   resolve(principal: Principal, requestedModel: string): Resolution {
-    const target = Object.hasOwn(principal.modelAliases, requestedModel)
-      ? (principal.modelAliases[requestedModel] ?? requestedModel)
-      : requestedModel;
-    const resolution = this.catalogue.resolve(target);
-    const decision = decideModelAccess(principal, {
-      requestedModel,
-      resolvedGroup: resolution?.group ?? target,
-      accessGroups: resolution?.deployments[0]?.accessGroups ?? [],
-      deployments: resolution?.deployments ?? [],
-    });
-    if (!decision.allowed) assertModelAllowed(decision);
-    if (!resolution) throw modelUnknown(requestedModel);
-    return resolution;
+    return this.models.resolve(principal, requestedModel);
   }
 
   /** A pinned customer, then the header's, then the body's; the caller's tags may only add to the key's. */

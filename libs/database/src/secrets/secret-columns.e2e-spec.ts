@@ -11,6 +11,7 @@ import {
   EncryptionKey,
   EncryptionKeySource,
   ENTITIES,
+  KeyGrace,
   ProxyModel,
   rotateSecrets,
   SECRET_COLUMNS,
@@ -29,7 +30,9 @@ beforeAll(async () => {
   dataSource = database.dataSource;
 });
 afterAll(() => database.drop());
-beforeEach(() => dataSource.query('TRUNCATE encryption_keys, proxy_models, credentials, config_settings'));
+beforeEach(() =>
+  dataSource.query('TRUNCATE encryption_keys, proxy_models, credentials, config_settings, key_graces'),
+);
 
 const withSalt = (salt: string, previous?: string): SecretColumns =>
   new SecretColumns(
@@ -63,6 +66,14 @@ const WRITERS: Record<
       field: id,
       secret: await secrets.seal(manager, 'settingSecret', `environment_variables.${id}`, CANARY),
     }),
+  keySuccessor: async (manager, secrets, id) =>
+    manager.insert(KeyGrace, {
+      tokenHash: id,
+      keyId: 'key',
+      maskedName: 'sk-...abcd',
+      validUntil: new Date(),
+      successor: await secrets.seal(manager, 'keySuccessor', id, CANARY),
+    } as never),
 };
 
 const write = (secrets: SecretColumns, name: SecretColumnName, id: string): Promise<unknown> =>
@@ -84,7 +95,7 @@ describe('every column for secrets', () => {
       ({ tableName, columns }) =>
         columns
           .map(({ databaseName }) => databaseName)
-          .filter((name) => /(^|_)secrets?$/.test(name))
+          .filter((name) => /(^|_)secrets?$|^successor$/.test(name))
           .map((name) => `${tableName}.${name}`),
     );
     expect(present.toSorted()).toEqual(listed.toSorted());
