@@ -180,7 +180,13 @@ class History {
     await this.#expectSame();
   }
 
+  /** One thing after the other, also where several processes are told of them. */
   async #do(step: Step): Promise<void> {
+    await this.#begin(step);
+    await this.store.idle?.();
+  }
+
+  async #begin(step: Step): Promise<void> {
     const { counters } = this.store;
     if (step.kind === 'admit') {
       const asked: Asked = { id: `request ${this.#asked.length}`, claims: step.claims, waitMs: step.waitMs };
@@ -256,7 +262,6 @@ class History {
   }
 
   async #expectSame(): Promise<void> {
-    await this.store.idle?.();
     await new Promise((resolve) => setImmediate(resolve));
     expect(Object.fromEntries(this.#answers)).toEqual(Object.fromEntries(this.model.answers));
     for (const key of Object.keys(CAPS)) {
