@@ -42,7 +42,8 @@ export const TENANCY_POLICIES: Readonly<Record<string, string>> = {
   organization_members: `user_id = ${me} OR organization_id = ANY ${organizations}`,
   team_members: `user_id = ${me} OR team_id IN (SELECT id FROM teams)`,
   projects: `team_id IN (SELECT id FROM teams)`,
-  users: `id = ${me} OR id IN (SELECT user_id FROM team_members) OR id IN (SELECT user_id FROM organization_members)`,
+  users: `id = ${me} OR id IN (SELECT user_id FROM team_members) OR id IN (SELECT user_id FROM organization_members)
+    OR organization_id = ANY ${governed}`,
   invitations: `user_id = ${me} OR created_by = ${me}`,
   virtual_keys: `user_id = ${me} OR id = ${key} OR created_by = ${me} OR team_id = ANY ${teams} OR organization_id = ANY ${governed}`,
   archived_keys: `id = ${key} OR "row" ->> 'user_id' = ${me} OR "row" ->> 'created_by' = ${me}
@@ -94,10 +95,12 @@ const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`;
  * `tenancy_of(...)` says what a caller belongs to; it reads with its owner's rights, because it is asked before anything is seen.
  */
 export const RAISE_TENANCY_WALL = `
-CREATE OR REPLACE FUNCTION tenancy_of(of_user text, of_team text, of_organization text)
+CREATE OR REPLACE FUNCTION tenancy_of(of_user text, of_team text, of_organization text, ruled_organization text)
 RETURNS TABLE (teams text[], organizations text[], governed text[]) LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
   WITH memberships AS (SELECT organization_id, role FROM organization_members WHERE user_id = of_user),
-  ruled AS (SELECT coalesce(array_agg(organization_id), '{}') AS ids FROM memberships WHERE role = 'org_admin')
+  ruled AS (SELECT array(
+    SELECT organization_id FROM memberships WHERE role = 'org_admin' UNION SELECT ruled_organization WHERE ruled_organization IS NOT NULL
+  ) AS ids)
   SELECT array(
            SELECT team_id FROM team_members WHERE user_id = of_user
            UNION SELECT of_team WHERE of_team IS NOT NULL

@@ -54,16 +54,17 @@ export function isBehindWall(actor: Principal | SystemActor): actor is Principal
 }
 
 /** Tells this transaction who is asking, until it ends. One statement. */
-export async function enterTenancy(
-  manager: EntityManager,
-  { user, key, team, customerId, organizationId }: Principal,
-): Promise<void> {
+export async function enterTenancy(manager: EntityManager, principal: Principal): Promise<void> {
+  const { user, key, team, customerId, organizationId } = principal;
+  // An identity provider's word that somebody administers the token's organization; of a stored role only memberships tell.
+  const ruled =
+    principal.role === 'org_admin' && principal.credential !== 'virtual_key' ? organizationId : undefined;
   await manager.query(
     `SELECT set_config('tollgate.user', coalesce($1, ''), true), set_config('tollgate.key', coalesce($2, ''), true),
             set_config('tollgate.customer', coalesce($3, ''), true), set_config('tollgate.teams', teams::text, true),
             set_config('tollgate.organizations', organizations::text, true),
             set_config('tollgate.governed', governed::text, true), set_config('role', $6, true)
-       FROM tenancy_of($1, $4, $5)`,
+       FROM tenancy_of($1, $4, $5, $7)`,
     [
       user?.id ?? null,
       key?.id ?? null,
@@ -71,6 +72,7 @@ export async function enterTenancy(
       team?.id ?? null,
       organizationId ?? null,
       TENANT_ROLE,
+      ruled ?? null,
     ],
   );
 }
