@@ -1,35 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { ensureLedgerPartitions, withTransaction } from '#libs/database';
 import { Logger } from '#libs/telemetry';
-import { DataSource, type EntityManager } from 'typeorm';
-import type { Charge } from '../ledger.js';
+import { DataSource } from 'typeorm';
 import type { Entry } from '../spool/codec.js';
-import { boundedId } from '../spool/storable.js';
 import { INSERT_ENTRIES } from './columns.js';
 
 const DRAIN = { system: 'ledger-drain' };
-
-const ADD_TO_BALANCES = `INSERT INTO balances (scope_type, scope_id, budget, period_id, settled_nano, requests, input_tokens, output_tokens)
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[])
-ON CONFLICT (scope_type, scope_id, budget, period_id) DO UPDATE SET
-  settled_nano = balances.settled_nano + excluded.settled_nano, requests = balances.requests + excluded.requests,
-  input_tokens = balances.input_tokens + excluded.input_tokens, output_tokens = balances.output_tokens + excluded.output_tokens,
-  updated_at = now()`;
-
-interface BalanceName {
-  readonly key: string;
-  readonly scopeType: string;
-  readonly scopeId: string;
-  readonly budget: string;
-  readonly periodId: string;
-}
-
-interface Delta extends BalanceName {
-  nano: bigint;
-  requests: number;
-  inputTokens: number;
-  outputTokens: number;
-}
 
 /** Ledger entries and the balances they feed, in PostgreSQL. */
 @Injectable()
@@ -67,12 +43,7 @@ export class LedgerStore {
         entries.length,
       ]);
       // Nearly always all are new, and a thousand names need not travel to say so.
-      const ids = new Set(answer?.ids ?? entries.map(({ id }) => id));
-      await addToBalances(
-        manager,
-        ids.size === entries.length ? entries : entries.filter(({ id }) => ids.has(id)),
-      );
-      return ids;
+      return new Set(answer?.ids ?? entries.map(({ id }) => id));
     });
   }
 
@@ -113,56 +84,6 @@ export class LedgerStore {
       [rows.map(([id]) => id), rows.map(([, at]) => at)],
     );
   }
-}
-
-/** Charges are the same object for every call of a caller within a period, so their rows are named once. */
-const balanceNames = new WeakMap<readonly Charge[], readonly BalanceName[]>();
-
-function balancesOf(charges: readonly Charge[]): readonly BalanceName[] {
-  let names = balanceNames.get(charges);
-  if (!names) {
-    names = charges.map(({ scope, budget, periodId }) => {
-      const scopeId = boundedId(scope.id);
-      return {
-        key: `${scope.type}\0${scopeId}\0${budget}\0${periodId}`,
-        scopeType: scope.type,
-        scopeId,
-        budget,
-        periodId,
-      };
-    });
-    balanceNames.set(charges, names);
-  }
-  return names;
-}
-
-async function addToBalances(manager: EntityManager, entries: readonly Entry[]): Promise<void> {
-  const deltas = new Map<string, Delta>();
-  for (const { charges, costNanoUsd, inputTokens, outputTokens } of entries) {
-    for (const name of balancesOf(charges)) {
-      let delta = deltas.get(name.key);
-      if (!delta) {
-        delta = { ...name, nano: 0n, requests: 0, inputTokens: 0, outputTokens: 0 };
-        deltas.set(name.key, delta);
-      }
-      delta.nano += costNanoUsd;
-      delta.requests += 1;
-      delta.inputTokens += inputTokens;
-      delta.outputTokens += outputTokens;
-    }
-  }
-  if (deltas.size === 0) return;
-  const sorted = [...deltas.values()].sort((a, b) => compare(a.key, b.key));
-  await manager.query(ADD_TO_BALANCES, [
-    sorted.map(({ scopeType }) => scopeType),
-    sorted.map(({ scopeId }) => scopeId),
-    sorted.map(({ budget }) => budget),
-    sorted.map(({ periodId }) => periodId),
-    sorted.map(({ nano }) => nano.toString()),
-    sorted.map(({ requests }) => requests),
-    sorted.map(({ inputTokens }) => inputTokens),
-    sorted.map(({ outputTokens }) => outputTokens),
-  ]);
 }
 
 const OPEN = Buffer.from('\u0001[');
