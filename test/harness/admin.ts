@@ -5,7 +5,7 @@ import { AdminModule, ProbesModule } from '#apps/admin';
 import { InstallationKey } from '#libs/audit';
 import { SpendLedger } from '#libs/budget';
 import { Config } from '#libs/config';
-import { BrowsingPool, Changes, DatabaseHealth } from '#libs/database';
+import { Changes, DatabaseHealth } from '#libs/database';
 import { Draining, FastExpressAdapter, GatewayErrorFilter } from '#libs/http';
 import { Clock, type Principal, Secret, SystemClock } from '#libs/kernel';
 import { SpendReader } from '#libs/tenancy';
@@ -30,7 +30,6 @@ export async function startAdmin(database?: TestDatabase) {
   const test = database ?? (await createTestDatabase());
   const state = { caller: admin.principal as Principal, isDraining: false };
   const spend = new StatedSpend();
-  const browsing = new BrowsingPool({ url: test.url }, silentLogger);
   class TakesCaller implements CanActivate {
     canActivate(context: ExecutionContext): boolean {
       context.switchToHttp().getRequest<{ user: Principal }>().user = state.caller;
@@ -49,7 +48,6 @@ export async function startAdmin(database?: TestDatabase) {
     { provide: Config, useValue: config },
     { provide: Clock, useValue: new SystemClock() },
     { provide: DataSource, useValue: test.dataSource },
-    { provide: BrowsingPool, useValue: browsing },
     { provide: Changes, useValue: new Changes({ directUrl: test.url }, silentLogger) },
     { provide: DatabaseHealth, useValue: { state: () => 'connected', isWarm: () => true } },
     { provide: Draining, useValue: state },
@@ -97,7 +95,6 @@ export async function startAdmin(database?: TestDatabase) {
     },
     async stop(): Promise<void> {
       await app.close();
-      await browsing.close();
       await test.drop();
     },
   };

@@ -43,4 +43,5 @@ export {
   type NamedEntry,
   SpendLog,
 } from './reports/spend-log.js';
+export { Reading } from './reports/reading.js';
 export { EVERYTHING, ownView, type View, Views } from './reports/view.js';

@@ -10,7 +10,7 @@ const STATEMENT_TIMEOUT_MS = 15_000;
 
 /**
  * Connections for people who look at what was spent, apart from those that calls need: read-only, and every statement has
- * an end. Opened when somebody first looks.
+ * an end: what `readAs` reads on. Opened when somebody first looks.
  */
 @Injectable()
 export class BrowsingPool {
@@ -21,14 +21,6 @@ export class BrowsingPool {
     private readonly logger: Logger,
   ) {}
 
-  /** The caller says what a row is. */
-  async query<Row>(sql: string, parameters: readonly unknown[] = []): Promise<Row[]> {
-    const source = await this.source();
-    const rows: Row[] = await source.query(sql, [...parameters]);
-    return rows;
-  }
-
-  /** For queries that are built. */
   source(): Promise<DataSource> {
     this.#opening ??= createDataSource(
       {

@@ -9,6 +9,7 @@ import { DatabaseHealth } from './database-health.js';
 import { directClient, resolveConnection } from './connect.js';
 import { type EncryptionKeyOptions, EncryptionKeySource } from './secrets/encryption-key-source.js';
 import { SecretColumns } from './secrets/secret-columns.js';
+import { keepReadingPool } from './with-transaction.js';
 import { cutConnections } from './pool-connections.js';
 
 /** On a connection of its own. */
@@ -59,8 +60,12 @@ export class DatabaseModule implements OnApplicationShutdown {
         },
         {
           provide: BrowsingPool,
-          inject: [Logger],
-          useFactory: (logger: Logger) => new BrowsingPool({ url: options.url }, logger),
+          inject: [DataSource, Logger],
+          useFactory: (dataSource: DataSource, logger: Logger) => {
+            const browsing = new BrowsingPool({ url: options.url }, logger);
+            keepReadingPool(dataSource, () => browsing.source());
+            return browsing;
+          },
         },
         {
           provide: Changes,
@@ -89,7 +94,7 @@ export class DatabaseModule implements OnApplicationShutdown {
           },
         },
       ],
-      exports: [DataSource, BrowsingPool, Changes, DatabaseHealth, SecretColumns],
+      exports: [DataSource, Changes, DatabaseHealth, SecretColumns],
     };
   }
 

@@ -1,4 +1,3 @@
-export { BrowsingPool } from './browsing-pool.js';
 export type { Change, ChangeMark, ChangeNoun, ChangeSubscriber } from './change.js';
 export type { ChangeFeedOptions } from './change-feed.js';
 export { Changes } from './changes.js';

@@ -1,5 +1,5 @@
 import { Module } from '@nestjs/common';
-import { DailySums, EntityActivity, KeyActivity, Ranking, SpendLog, Views } from '#libs/budget';
+import { DailySums, EntityActivity, KeyActivity, Ranking, Reading, SpendLog, Views } from '#libs/budget';
 import { RbacModule } from '#libs/rbac';
 import { ActivityScopes } from '../activity/activity-scopes.js';
 import { DailyActivityController } from '../activity/daily-activity.controller.js';
@@ -28,6 +28,7 @@ import { SpendController } from './spend.controller.js';
   providers: [
     AdminCalls,
     Views,
+    Reading,
     DailySums,
     KeyActivity,
     EntityActivity,

@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import { type ActivityFacet, BrowsingPool } from '#libs/database';
+import type { ActivityFacet } from '#libs/database';
 import type { NanoUsd } from '#libs/kernel';
 import { SpendLedger } from '../ledger/spend-ledger.js';
+import { Reading } from './reading.js';
 import { narrowToView, type View } from './view.js';
 import { Where } from './where.js';
 
@@ -76,7 +77,7 @@ export type StoredSums = Readonly<
 @Injectable()
 export class DailySums {
   constructor(
-    private readonly pool: BrowsingPool,
+    private readonly reading: Reading,
     private readonly ledger: SpendLedger,
   ) {}
 
@@ -91,7 +92,8 @@ export class DailySums {
       query.top === undefined
         ? grouped && `ORDER BY ${grouped}`
         : `ORDER BY spend_nano DESC LIMIT ${where.parameter(query.top)}`;
-    const rows = await this.pool.query<StoredSums & Record<Column, string | null>>(
+    const rows = await this.reading.query<StoredSums & Record<Column, string | null>>(
+      query.view,
       `SELECT ${columns}${columns && ', '}${SUMS} FROM daily_activity${tags} WHERE ${where.sql} ${grouped && `GROUP BY ${grouped}`} ${ordered}`,
       where.parameters,
     );

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import { type ActivityFacet, BrowsingPool } from '#libs/database';
+import type { ActivityFacet } from '#libs/database';
 import { type DailyFilter, narrowDaily, type Sums, SUMS, sumsOf, type StoredSums } from './daily-sums.js';
+import { Reading } from './reading.js';
 import { Where } from './where.js';
 
 /** Whose activity somebody asks for, and how it is found: its column, its facets, and where its name is. */
@@ -44,7 +45,7 @@ export interface EntityDay extends Sums {
 /** What users, teams, organizations, customers or tags did, day by day: those that spent most. */
 @Injectable()
 export class EntityActivity {
-  constructor(private readonly pool: BrowsingPool) {}
+  constructor(private readonly reading: Reading) {}
 
   /** `everybody`: the filter names nobody, so those that spent most in their life are taken, which an index knows. */
   async days(
@@ -68,9 +69,10 @@ export class EntityActivity {
     }
     const wanted = noun === 'tag' ? filter.only?.tag : undefined;
     const one = wanted === undefined ? '' : ` AND tag = ANY(${where.parameter(wanted)}::text[])`;
-    const rows = await this.pool.query<
+    const rows = await this.reading.query<
       StoredSums & { day: string; entity: string | null; label: string | null }
     >(
+      filter.view,
       `WITH rows AS MATERIALIZED (
          SELECT to_char(day, 'YYYY-MM-DD') AS day, ${column} AS entity, ${SUMS}
          FROM daily_activity${noun === 'tag' ? ', unnest(tags) AS tag' : ''} WHERE ${where.sql}${one} GROUP BY 1, 2

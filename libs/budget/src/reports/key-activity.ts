@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { type ActivityFacet, BrowsingPool } from '#libs/database';
+import type { ActivityFacet } from '#libs/database';
 import {
   type DailyColumn,
   type DailyFilter,
@@ -9,6 +9,8 @@ import {
   sumsOf,
   type StoredSums,
 } from './daily-sums.js';
+import { Reading } from './reading.js';
+import { EVERYTHING } from './view.js';
 import { Where } from './where.js';
 
 /** Who a key is, for people who read a report. A deleted key is known from the archive. */
@@ -52,7 +54,7 @@ interface StoredKeyDay extends StoredSums {
 /** What single keys did, day by day: of those that spent most, because nobody reads half a million. */
 @Injectable()
 export class KeyActivity {
-  constructor(private readonly pool: BrowsingPool) {}
+  constructor(private readonly reading: Reading) {}
 
   /**
    * The `most` keys that spent most among the filter's rows. `everybody`: there is no filter but time, so the keys that
@@ -71,7 +73,8 @@ export class KeyActivity {
     const limit = where.parameter(most);
     const candidates = `candidates AS (SELECT scope_id AS id FROM balances WHERE scope_type = 'key' AND budget = 'total'
       ORDER BY magnitude DESC, settled_nano DESC LIMIT ${limit})`;
-    const rows = await this.pool.query<StoredKeyDay>(
+    const rows = await this.reading.query<StoredKeyDay>(
+      filter.view,
       `WITH ${everybody ? `${candidates}, ` : ''}rows AS MATERIALIZED (
          SELECT to_char(day, 'YYYY-MM-DD') AS day, key_id, ${entity} AS entity, model_group, model, provider, endpoint, ${SUMS}
          FROM daily_activity WHERE ${where.sql} AND key_id IS NOT NULL GROUP BY 1, 2, 3, 4, 5, 6, 7
@@ -96,7 +99,8 @@ export class KeyActivity {
   /** Keys by their ids; one that was deleted long ago may be missing. */
   async facts(keyIds: readonly string[]): Promise<ReadonlyMap<string, KeyFacts>> {
     if (keyIds.length === 0) return new Map();
-    const rows = await this.pool.query<StoredKeyDay>(
+    const rows = await this.reading.query<StoredKeyDay>(
+      EVERYTHING,
       `${KEY_FACTS} FROM unnest($1::text[]) AS top (key_id) ${JOIN_KEY_FACTS('top.key_id')}`,
       [keyIds],
     );
@@ -106,7 +110,8 @@ export class KeyActivity {
   /** The ids of keys by their hashes, those under earlier secrets too. */
   async idsByHash(hashes: readonly string[]): Promise<ReadonlyMap<string, string>> {
     if (hashes.length === 0) return new Map();
-    const rows = await this.pool.query<{ hash: string; id: string }>(
+    const rows = await this.reading.query<{ hash: string; id: string }>(
+      EVERYTHING,
       `SELECT token_hash AS hash, id FROM archived_keys WHERE token_hash = ANY($1::text[])
        UNION ALL SELECT token_hash, id FROM virtual_keys WHERE token_hash = ANY($1::text[])`,
       [hashes],

@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import { BrowsingPool } from '#libs/database';
 import { type NanoUsd, PROXY_SCOPE } from '#libs/kernel';
 import { SpendLedger } from '../ledger/spend-ledger.js';
 import { LIFETIME } from '../periods.js';
 import type { KeyFacts } from './key-activity.js';
-import { narrowToView, type View } from './view.js';
+import { Reading } from './reading.js';
+import { EVERYTHING, narrowToView, type View } from './view.js';
 import { Where } from './where.js';
 
 export interface RankedKey extends Omit<KeyFacts, 'userEmail' | 'exists'> {
@@ -29,7 +29,7 @@ export interface RankedUser {
 @Injectable()
 export class Ranking {
   constructor(
-    private readonly pool: BrowsingPool,
+    private readonly reading: Reading,
     private readonly ledger: SpendLedger,
   ) {}
 
@@ -40,7 +40,8 @@ export class Ranking {
     const limit = where.parameter(most);
     const columns = `k.id AS "keyId", k.token_hash AS hash, coalesce(k.alias, k.label) AS alias, k.masked_name AS "maskedName", k.team_id AS "teamId",
       k.user_id AS "userId", k.organization_id AS "organizationId", k.models, k.max_budget_nano AS "maxBudgetNano", k.created_at AS "createdAt"`;
-    const rows = await this.pool.query<RankedKey & { spent: string }>(
+    const rows = await this.reading.query<RankedKey & { spent: string }>(
+      view,
       view.everything
         ? `SELECT ${columns}, b.settled_nano AS spent FROM (${LARGEST('key', limit)}) b JOIN virtual_keys k ON k.id = b.scope_id ORDER BY b.settled_nano DESC`
         : `SELECT ${columns}, coalesce(b.settled_nano, 0) AS spent FROM (SELECT *, id AS key_id FROM virtual_keys) k
@@ -55,7 +56,8 @@ export class Ranking {
   async users(userId: string | undefined, most: number): Promise<RankedUser[]> {
     await this.ledger.flush();
     const columns = `u.id, u.email, u.alias, u.role, u.models, u.max_budget_nano AS "maxBudgetNano"`;
-    const rows = await this.pool.query<RankedUser & { spent: string }>(
+    const rows = await this.reading.query<RankedUser & { spent: string }>(
+      EVERYTHING,
       userId === undefined
         ? `SELECT ${columns}, b.settled_nano AS spent FROM (${LARGEST('user', '$1')}) b JOIN users u ON u.id = b.scope_id ORDER BY b.settled_nano DESC`
         : `SELECT ${columns}, coalesce(b.settled_nano, 0) AS spent FROM users u
@@ -68,7 +70,8 @@ export class Ranking {
   /** What the whole proxy has spent: in the period of a budget, or in its life. */
   async proxy(budget: string = LIFETIME, periodId: string = LIFETIME): Promise<NanoUsd> {
     await this.ledger.flush();
-    const [row] = await this.pool.query<{ spent: string }>(
+    const [row] = await this.reading.query<{ spent: string }>(
+      EVERYTHING,
       `SELECT settled_nano AS spent FROM balances WHERE scope_type = $1 AND scope_id = $2 AND budget = $3 AND period_id = $4`,
       [PROXY_SCOPE.type, PROXY_SCOPE.id, budget, periodId],
     );

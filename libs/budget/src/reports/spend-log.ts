@@ -1,8 +1,9 @@
 import { Injectable } from '@nestjs/common';
-import { BrowsingPool, LedgerEntry, LoggedPrompt } from '#libs/database';
-import type { SelectQueryBuilder } from 'typeorm';
+import { LedgerEntry, LoggedPrompt } from '#libs/database';
+import type { EntityManager, SelectQueryBuilder } from 'typeorm';
 import { SpendLedger } from '../ledger/spend-ledger.js';
 import { type LogFilter, narrowLog } from './log-filter.js';
+import { Reading } from './reading.js';
 import type { View } from './view.js';
 
 export interface NamedEntry {
@@ -48,17 +49,19 @@ export interface LogPage {
 @Injectable()
 export class SpendLog {
   constructor(
-    private readonly pool: BrowsingPool,
+    private readonly reading: Reading,
     private readonly ledger: SpendLedger,
   ) {}
 
   /** The newest calls first, at most MOST_ROWS; `truncated` tells that there are more. */
   async list(view: View, filter: LogFilter): Promise<{ entries: readonly NamedEntry[]; truncated: boolean }> {
-    const query = await this.#query(view, filter);
-    const rows = await newestFirst(query)
-      .limit(MOST_ROWS + 1)
-      .getMany();
-    return { entries: await this.#named(rows.slice(0, MOST_ROWS)), truncated: rows.length > MOST_ROWS };
+    await this.ledger.flush();
+    return this.reading.with(view, async (manager) => {
+      const rows = await newestFirst(queryOf(manager, view, filter))
+        .limit(MOST_ROWS + 1)
+        .getMany();
+      return { entries: await named(manager, rows.slice(0, MOST_ROWS)), truncated: rows.length > MOST_ROWS };
+    });
   }
 
   async page(
@@ -66,68 +69,75 @@ export class SpendLog {
     filter: LogFilter,
     { page, size, by, direction, after }: LogPaging,
   ): Promise<LogPage> {
-    const query = await this.#query(view, filter);
-    const counted = query
-      .clone()
-      .select('1')
-      .limit(MOST_COUNTED + 1);
-    const [sql, parameters] = counted.getQueryAndParameters();
-    if (after !== undefined) {
-      query.andWhere(
-        `(entry.startedAt, entry.id) ${direction === 'DESC' ? '<' : '>'} (:afterTime, :afterId)`,
-        {
-          afterTime: after.startedAt,
-          afterId: after.id,
-        },
-      );
-    }
-    const [rows, [count]] = await Promise.all([
-      query
+    await this.ledger.flush();
+    return this.reading.with(view, async (manager) => {
+      const query = queryOf(manager, view, filter);
+      const counted = query
+        .clone()
+        .select('1')
+        .limit(MOST_COUNTED + 1);
+      const [sql, parameters] = counted.getQueryAndParameters();
+      if (after !== undefined) {
+        query.andWhere(
+          `(entry.startedAt, entry.id) ${direction === 'DESC' ? '<' : '>'} (:afterTime, :afterId)`,
+          {
+            afterTime: after.startedAt,
+            afterId: after.id,
+          },
+        );
+      }
+      const rows = await query
         .orderBy(ORDERS[by], direction, 'NULLS LAST')
         .addOrderBy('entry.id', direction)
         .offset(after === undefined ? (page - 1) * size : 0)
         .limit(size)
-        .getMany(),
-      this.pool.query<{ total: string }>(`SELECT count(*) AS total FROM (${sql}) AS counted`, parameters),
-    ]);
-    const total = Number(count?.total ?? 0);
-    return {
-      entries: await this.#named(rows),
-      total: Math.min(total, MOST_COUNTED),
-      totalIsCapped: total > MOST_COUNTED,
-    };
+        .getMany();
+      const [count]: { total: string }[] = await manager.query(
+        `SELECT count(*) AS total FROM (${sql}) AS counted`,
+        parameters,
+      );
+      const total = Number(count?.total ?? 0);
+      return {
+        entries: await named(manager, rows),
+        total: Math.min(total, MOST_COUNTED),
+        totalIsCapped: total > MOST_COUNTED,
+      };
+    });
   }
 
   /** What a call asked and was answered, where that is kept; undefined: there is no such call in view, or nothing was kept. */
   async prompt(view: View, requestId: string): Promise<LoggedPrompt | undefined> {
-    const entry = await newestFirst(await this.#query(view, { requestId })).getOne();
-    if (entry === null) return undefined;
-    const source = await this.pool.source();
-    const kept = await source.getRepository(LoggedPrompt).findOneBy({ day: entry.day, id: entry.id });
-    return kept ?? undefined;
-  }
-
-  async #query(view: View, filter: LogFilter): Promise<SelectQueryBuilder<LedgerEntry>> {
     await this.ledger.flush();
-    const source = await this.pool.source();
-    const query = source.getRepository(LedgerEntry).createQueryBuilder('entry');
-    narrowLog(query, view, filter);
-    return query;
+    return this.reading.with(view, async (manager) => {
+      const entry = await newestFirst(queryOf(manager, view, { requestId })).getOne();
+      if (entry === null) return undefined;
+      const kept = await manager.findOneBy(LoggedPrompt, { day: entry.day, id: entry.id });
+      return kept ?? undefined;
+    });
   }
+}
 
-  async #named(entries: readonly LedgerEntry[]): Promise<readonly NamedEntry[]> {
-    const rows = await this.pool.query<{ noun: string; id: string; name: string | null }>(
-      `SELECT 'key' AS noun, id, coalesce(alias, label) AS name FROM virtual_keys WHERE id = ANY($1::text[])
-       UNION ALL SELECT 'team', id, alias FROM teams WHERE id = ANY($2::text[])`,
-      [distinct(entries.map(({ keyId }) => keyId)), distinct(entries.map(({ teamId }) => teamId))],
-    );
-    const names = new Map(rows.map(({ noun, id, name }) => [`${noun}:${id}`, name]));
-    return entries.map((entry) => ({
-      entry,
-      keyAlias: names.get(`key:${entry.keyId}`) ?? null,
-      teamAlias: names.get(`team:${entry.teamId}`) ?? null,
-    }));
-  }
+function queryOf(manager: EntityManager, view: View, filter: LogFilter): SelectQueryBuilder<LedgerEntry> {
+  const query = manager.getRepository(LedgerEntry).createQueryBuilder('entry');
+  narrowLog(query, view, filter);
+  return query;
+}
+
+async function named(
+  manager: EntityManager,
+  entries: readonly LedgerEntry[],
+): Promise<readonly NamedEntry[]> {
+  const rows: { noun: string; id: string; name: string | null }[] = await manager.query(
+    `SELECT 'key' AS noun, id, coalesce(alias, label) AS name FROM virtual_keys WHERE id = ANY($1::text[])
+     UNION ALL SELECT 'team', id, alias FROM teams WHERE id = ANY($2::text[])`,
+    [distinct(entries.map(({ keyId }) => keyId)), distinct(entries.map(({ teamId }) => teamId))],
+  );
+  const names = new Map(rows.map(({ noun, id, name }) => [`${noun}:${id}`, name]));
+  return entries.map((entry) => ({
+    entry,
+    keyAlias: names.get(`key:${entry.keyId}`) ?? null,
+    teamAlias: names.get(`team:${entry.teamId}`) ?? null,
+  }));
 }
 
 function newestFirst(query: SelectQueryBuilder<LedgerEntry>): SelectQueryBuilder<LedgerEntry> {

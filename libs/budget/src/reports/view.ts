@@ -7,6 +7,8 @@ import type { Where } from './where.js';
 /** The part of what was spent that somebody may see. What matches any member belongs to it; no member, nothing does. */
 export interface View {
   readonly everything: boolean;
+  /** Whose reading it is, for the database's own wall; absent where everything is in view. */
+  readonly reader?: Principal;
   readonly keyId?: string;
   readonly userId?: string;
   readonly customerId?: string;
@@ -40,6 +42,7 @@ export class Views {
     );
     return {
       everything: false,
+      reader: caller,
       ...ownOf(caller),
       teamIds: [...new Set([...teamIds, ...(permissions.length > 0 ? permitted : [])])],
       organizationIds,
@@ -51,7 +54,14 @@ export class Views {
 /** Only what is the caller's own, whatever it administers. */
 export function ownView(caller: Principal): View {
   if (caller.role === 'proxy_admin' || caller.role === 'proxy_admin_viewer') return EVERYTHING;
-  return { everything: false, ...ownOf(caller), teamIds: [], organizationIds: [], memberOf: NOWHERE };
+  return {
+    everything: false,
+    reader: caller,
+    ...ownOf(caller),
+    teamIds: [],
+    organizationIds: [],
+    memberOf: NOWHERE,
+  };
 }
 
 /** A caller that speaks for one customer sees that customer; a person its own calls; a program without a person its key's. */
