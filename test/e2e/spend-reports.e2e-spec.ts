@@ -1,0 +1,498 @@
+import 'reflect-metadata';
+import { type CanActivate, type ExecutionContext, Global, Module } from '@nestjs/common';
+import { APP_FILTER, APP_GUARD, NestFactory } from '@nestjs/core';
+import { LedgerStore, SpendLedger } from '#libs/budget';
+import { Config } from '#libs/config';
+import { GatewayErrorFilter, FastExpressAdapter } from '#libs/http';
+import { Clock, ManualClock, type Principal } from '#libs/kernel';
+import { Logger } from '#libs/telemetry';
+import express from 'express';
+import { DataSource } from 'typeorm';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SpendRoutesModule } from '../../apps/admin/src/spend/spend-routes.module.js';
+import { beginRecord, endRecord } from '../../libs/budget/src/ledger/fixtures.js';
+import { entryOf } from '../../libs/budget/src/spool/codec.js';
+import { createTestDatabase, silentLogger, type TestDatabase } from '../harness/postgres.js';
+import { admin, principal } from '../harness/tenancy.js';
+
+const NOON = Date.UTC(2026, 10, 20, 12);
+const DAY = 86_400_000;
+const RANGE = 'start_date=2026-11-01&end_date=2026-11-30';
+/** A nano-dollar is 1e-9 dollars: costs of the test are whole cents. */
+const CENT = 10_000_000n;
+
+let database: TestDatabase;
+let base: string;
+let stop: () => Promise<void>;
+let caller: Principal = admin.principal;
+
+interface Call {
+  readonly id: string;
+  readonly key: string;
+  readonly user: string | null;
+  readonly team?: string;
+  readonly organization?: string;
+  readonly customer?: string;
+  readonly tags?: readonly string[];
+  readonly model?: string;
+  readonly daysAgo?: number;
+  readonly cents: bigint;
+  readonly failed?: boolean;
+}
+
+/** Two tenants: ann and bob in team red of organization one, zoe in team blue of organization two. */
+const CALLS: readonly Call[] = [
+  { id: 'a1', key: 'ka', user: 'ann', team: 'red', organization: 'one', cents: 5n, tags: ['batch', 'night'] },
+  {
+    id: 'a2',
+    key: 'ka',
+    user: 'ann',
+    team: 'red',
+    organization: 'one',
+    cents: 3n,
+    model: 'small',
+    daysAgo: 1,
+  },
+  {
+    id: 'b1',
+    key: 'kb',
+    user: 'bob',
+    team: 'red',
+    organization: 'one',
+    cents: 7n,
+    tags: ['night'],
+    customer: 'acme',
+  },
+  { id: 'b2', key: 'kb', user: 'bob', team: 'red', organization: 'one', cents: 0n, failed: true },
+  {
+    id: 'z1',
+    key: 'kz',
+    user: 'zoe',
+    team: 'blue',
+    organization: 'two',
+    cents: 11n,
+    tags: ['secret'],
+    customer: 'zcorp',
+  },
+  { id: 'p1', key: 'kp', user: null, cents: 2n },
+];
+
+function entriesOf(calls: readonly Call[]) {
+  return calls.map((call) => {
+    const startedAtMs = NOON - (call.daysAgo ?? 0) * DAY;
+    const charged = [
+      { type: 'key', id: call.key },
+      { type: 'proxy', id: 'proxy' },
+      ...(call.user === null ? [] : [{ type: 'user', id: call.user }]),
+    ] as const;
+    const begin = beginRecord({
+      id: call.id,
+      startedAtMs,
+      charges: charged.map((scope) => ({ scope, budget: 'total', periodId: 'total' })),
+      modelGroup: call.model ?? 'large',
+      model: call.model ?? 'large-v1',
+      keyId: call.key,
+      keyHash: `hash-${call.key}`,
+      userId: call.user,
+      teamId: call.team ?? null,
+      organizationId: call.organization ?? null,
+      customerId: call.customer ?? null,
+      tags: call.tags ?? [],
+      sessionId: call.key === 'ka' ? 'session-of-ann' : null,
+    });
+    return entryOf(
+      begin,
+      endRecord(call.id, call.cents * CENT, {
+        endedAtMs: startedAtMs + 500,
+        responseId: `chatcmpl-${call.id}`,
+        ...(call.failed ? { status: 'failure', error: { code: '500', message: 'Upstream broke' } } : {}),
+      }),
+    );
+  });
+}
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  const { dataSource } = database;
+  await dataSource.query(`INSERT INTO organizations (id, alias) VALUES ('one', 'One'), ('two', 'Two')`);
+  await dataSource.query(
+    `INSERT INTO users (id, email, role) VALUES ('ann', 'ann@one.org', 'internal_user'), ('bob', NULL, 'internal_user'), ('zoe', NULL, 'internal_user'), ('olga', NULL, 'internal_user')`,
+  );
+  await dataSource.query(
+    `INSERT INTO teams (id, alias, organization_id) VALUES ('red', 'Red', 'one'), ('blue', NULL, 'two')`,
+  );
+  await dataSource.query(
+    `INSERT INTO team_members (team_id, user_id, role) VALUES ('red', 'ann', 'user'), ('red', 'bob', 'admin'), ('blue', 'zoe', 'admin')`,
+  );
+  await dataSource.query(
+    `INSERT INTO organization_members (organization_id, user_id, role) VALUES ('one', 'olga', 'org_admin')`,
+  );
+  await dataSource.query(
+    `INSERT INTO virtual_keys (id, token_hash, masked_name, alias, user_id, team_id) VALUES
+     ('ka', 'hash-ka', 'sk-...ka', 'of ann', 'ann', 'red'), ('kb', 'hash-kb', 'sk-...kb', NULL, 'bob', 'red'), ('kz', 'hash-kz', 'sk-...kz', NULL, 'zoe', 'blue')`,
+  );
+  const store = new LedgerStore(dataSource, silentLogger);
+  const entries = entriesOf(CALLS);
+  // Twice, as after a crash between the commit and the note of it.
+  await store.insert(entries);
+  await store.insert([...entries].reverse());
+
+  const config = {
+    auth: { adminOnlyRoutes: [] },
+    server: { disableAdminEndpoints: false, disableLlmEndpoints: false },
+    budgets: { timezone: 'UTC', resetTime: '00:00' },
+    network: { trustedProxyRanges: [] },
+    metrics: { requireAuth: true },
+  };
+  const stands = [
+    { provide: Config, useValue: config },
+    { provide: Clock, useValue: new ManualClock(NOON) },
+    { provide: DataSource, useValue: dataSource },
+    { provide: Logger, useValue: silentLogger },
+    { provide: SpendLedger, useValue: { flush: async () => undefined } },
+  ];
+  class TakesCaller implements CanActivate {
+    canActivate(context: ExecutionContext): boolean {
+      context.switchToHttp().getRequest<{ user: Principal }>().user = caller;
+      return true;
+    }
+  }
+  class Stands {}
+  Global()(Stands);
+  Module({ providers: stands, exports: stands.map(({ provide }) => provide) })(Stands);
+  class Root {}
+  Module({
+    imports: [Stands, SpendRoutesModule],
+    providers: [
+      { provide: APP_GUARD, useClass: TakesCaller },
+      { provide: APP_FILTER, useFactory: () => new GatewayErrorFilter(silentLogger) },
+    ],
+  })(Root);
+  const adapter = new FastExpressAdapter({ rootPath: '', requestTimeoutMs: 10_000 });
+  const app = await NestFactory.create(Root, adapter, {
+    bodyParser: false,
+    logger: ['error'],
+    abortOnError: false,
+  });
+  app.use(express.json({ type: () => true, limit: '1mb' }));
+  await app.listen(0, '127.0.0.1');
+  base = await app.getUrl();
+  stop = () => app.close();
+});
+afterAll(async () => {
+  await stop?.();
+  await database.drop();
+});
+
+const person = (id: string, over: Partial<Principal> = {}): Principal => principal({ user: { id }, ...over });
+// oxlint-disable-next-line typescript/no-explicit-any
+type Json = any;
+
+async function as(who: Principal, path: string, body?: unknown): Promise<{ status: number; body: Json }> {
+  caller = who;
+  const response = await fetch(
+    base + path,
+    body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) },
+  );
+  return { status: response.status, body: await response.json() };
+}
+const get = async (path: string, who: Principal = admin.principal): Promise<Json> => {
+  const { status, body } = await as(who, path);
+  expect(status, JSON.stringify(body)).toBe(200);
+  return body;
+};
+
+describe('daily activity', () => {
+  it('shows days with their models, providers, keys and people, the newest first', async () => {
+    const { results, metadata } = await get(`/user/daily/activity?${RANGE}`);
+    expect(results.map(({ date }: Json) => date)).toEqual(['2026-11-20', '2026-11-19']);
+    expect(results[0].metrics).toMatchObject({
+      spend: 0.25,
+      api_requests: 5,
+      successful_requests: 4,
+      failed_requests: 1,
+    });
+    expect(results[0].breakdown.models['large-v1'].metrics.spend).toBe(0.25);
+    expect(results[0].breakdown.providers.openai.api_key_breakdown['hash-kz'].metrics.spend).toBe(0.11);
+    expect(results[0].breakdown.api_keys['hash-ka']).toMatchObject({
+      metrics: { spend: 0.05, prompt_tokens: 3, completion_tokens: 4 },
+      metadata: { key_alias: 'of ann', team_id: 'red', user_email: 'ann@one.org', key_exists: true },
+    });
+    expect(results[0].breakdown.entities.ann).toMatchObject({
+      metrics: { spend: 0.05 },
+      metadata: { user_email: 'ann@one.org' },
+    });
+    expect(metadata).toMatchObject({ total_spend: 0.28, total_api_requests: 6, page: 1, has_more: false });
+  });
+
+  it('is paged by whole days, and comes in one piece when that is asked for', async () => {
+    const first = await get(`/team/daily/activity?${RANGE}&page_size=1`);
+    expect(first.metadata).toMatchObject({ page: 1, total_pages: 2, has_more: true, total_spend: 0.23 });
+    const second = await get(`/team/daily/activity?${RANGE}&page_size=1&page=2`);
+    expect(second.results.map(({ date }: Json) => date)).toEqual(['2026-11-19']);
+    expect(second.metadata).toMatchObject({ has_more: false, total_spend: 0.03 });
+    const whole = await get(`/team/daily/activity/aggregated?${RANGE}&page_size=1`);
+    expect(whole.results).toHaveLength(2);
+    expect(whole.results[0].breakdown.entities.red).toMatchObject({ metadata: { team_alias: 'Red' } });
+  });
+
+  it('narrows to teams, organizations, customers, a model and a key', async () => {
+    const spent = async (path: string): Promise<number> => (await get(path)).metadata.total_spend;
+    expect(await spent(`/team/daily/activity?${RANGE}&team_ids=red`)).toBe(0.15);
+    expect(await spent(`/team/daily/activity?${RANGE}&exclude_team_ids=red`)).toBe(0.11);
+    expect(await spent(`/organization/daily/activity?${RANGE}&organization_ids=two`)).toBe(0.11);
+    expect(await spent(`/customer/daily/activity?${RANGE}`)).toBe(0.18);
+    expect(await spent(`/customer/daily/activity?${RANGE}&end_user_ids=acme`)).toBe(0.07);
+    expect(await spent(`/user/daily/activity?${RANGE}&model=small`)).toBe(0.03);
+    expect(await spent(`/user/daily/activity?${RANGE}&api_key=hash-kb`)).toBe(0.07);
+    expect(await spent(`/user/daily/activity?${RANGE}&api_key=hash-of-nobody`)).toBe(0);
+    expect(await spent(`/user/daily/activity?start_date=2026-11-19&end_date=2026-11-19`)).toBe(0.03);
+  });
+
+  it('counts a call with two tags once in the total and for each of them', async () => {
+    const { results, metadata } = await get(`/tag/daily/activity?${RANGE}&tags=batch,night`);
+    expect(metadata.total_spend).toBe(0.12);
+    const { entities } = results[0].breakdown;
+    expect(entities.batch.metrics.spend).toBe(0.05);
+    expect(entities.night.metrics.spend).toBe(0.12);
+    expect(entities.secret).toBeUndefined();
+  });
+
+  it('refuses a range that is missing, ill-formed or backwards', async () => {
+    for (const range of [
+      '',
+      'start_date=2026-11-01',
+      'start_date=x&end_date=2026-11-02',
+      'start_date=2026-11-31&end_date=2026-12-01',
+      'start_date=2026-11-05&end_date=2026-11-01',
+    ])
+      expect((await as(admin.principal, `/user/daily/activity?${range}`)).status).toBe(400);
+  });
+});
+
+describe('each sees what is his', () => {
+  it('a member its own calls in the team, its administrator all of them, an organization administrator the organization', async () => {
+    const total = async (who: Principal, path: string): Promise<number> =>
+      (await get(path, who)).metadata.total_spend;
+    expect(await total(person('ann'), `/team/daily/activity?${RANGE}`)).toBe(0.08);
+    expect(await total(person('bob'), `/team/daily/activity?${RANGE}`)).toBe(0.15);
+    expect(await total(person('olga'), `/team/daily/activity?${RANGE}`)).toBe(0.15);
+    expect(await total(person('olga'), `/organization/daily/activity?${RANGE}`)).toBe(0.15);
+    expect(await total(person('ann'), `/user/daily/activity?${RANGE}`)).toBe(0.08);
+    expect(await total(person('zoe'), `/tag/daily/activity?${RANGE}`)).toBe(0.11);
+    expect(await total(person('olga'), `/team/daily/activity?${RANGE}&team_ids=blue`)).toBe(0);
+  });
+
+  it('nobody anything of another tenant, by whatever route', async () => {
+    const leaks = ['zoe', 'kz', 'blue', 'secret', 'zcorp', '0.11'];
+    const paths = [
+      `/user/daily/activity?${RANGE}`,
+      `/team/daily/activity?${RANGE}`,
+      `/organization/daily/activity?${RANGE}`,
+      `/tag/daily/activity?${RANGE}`,
+      `/tag/daily/activity?${RANGE}&tags=night,secret2`,
+      `/global/activity?${RANGE}`,
+      `/global/activity/model?${RANGE}`,
+      `/global/activity/exceptions?${RANGE}`,
+      '/spend/keys',
+      '/spend/users',
+      '/spend/tags',
+      '/spend/logs',
+      `/spend/logs?${RANGE}`,
+      `/spend/logs/v2?${RANGE}`,
+      `/user/spend/report?${RANGE}`,
+      `/spend/logs/ui/chatcmpl-z1?${RANGE}`,
+    ];
+    for (const who of [
+      person('ann'),
+      person('bob'),
+      person('olga'),
+      principal({ key: { id: 'ka', hash: 'hash-ka', maskedName: 'x' } }),
+    ]) {
+      for (const path of paths) {
+        const { body } = await as(who, path);
+        for (const leak of leaks)
+          expect(JSON.stringify(body), `${path} as ${who.user?.id}`).not.toContain(leak);
+      }
+    }
+  });
+
+  it('asking for what is not yours is answered like asking for what is not there', async () => {
+    for (const [foreign, absent] of [
+      [`/user/daily/activity?${RANGE}&user_id=zoe`, `/user/daily/activity?${RANGE}&user_id=nob`],
+      [`/team/daily/activity?${RANGE}&team_ids=blue`, `/team/daily/activity?${RANGE}&team_ids=nobo`],
+      [
+        `/organization/daily/activity?${RANGE}&organization_ids=two`,
+        `/organization/daily/activity?${RANGE}&organization_ids=non`,
+      ],
+      ['/spend/users?user_id=zoe', '/spend/users?user_id=nob'],
+      [`/team/spend/report?${RANGE}&team_id=blue`, `/team/spend/report?${RANGE}&team_id=nobo`],
+      [`/key/spend/report?${RANGE}&api_key=hash-kz`, `/key/spend/report?${RANGE}&api_key=hash-no`],
+    ] as const) {
+      const one = await as(person('ann'), foreign);
+      expect(one.status, foreign).toBe(403);
+      expect(await as(person('ann'), absent)).toEqual(one);
+    }
+  });
+
+  it('a caller without any name sees nothing', async () => {
+    expect(await get('/spend/logs', principal())).toEqual([]);
+    expect(await get('/spend/keys', principal())).toEqual([]);
+    expect((await get(`/global/activity?${RANGE}`, principal())).sum_api_requests).toBe(0);
+  });
+});
+
+describe('the log', () => {
+  const V2 = 'start_date=2026-11-01 00:00:00&end_date=2026-11-30 23:59:59';
+  it('is paged, filtered and put in order', async () => {
+    const page = await get(`/spend/logs/v2?${V2}&page_size=4&sort_by=spend`);
+    expect(page).toMatchObject({ total: 6, page: 1, page_size: 4, total_pages: 2, total_is_capped: false });
+    expect(page.data.map(({ request_id }: Json) => request_id)).toEqual([
+      'chatcmpl-z1',
+      'chatcmpl-b1',
+      'chatcmpl-a1',
+      'chatcmpl-a2',
+    ]);
+    expect(page.data[0]).not.toHaveProperty('messages');
+    const ids = async (query: string): Promise<string[]> =>
+      (await get(`/spend/logs/v2?${V2}&${query}`)).data
+        .map(({ request_id }: Json) => request_id.replace('chatcmpl-', ''))
+        .toSorted();
+    expect(await ids('status_filter=failure')).toEqual(['b2']);
+    expect(await ids('team_id=red&min_spend=0.04')).toEqual(['a1', 'b1']);
+    expect(await ids('key_alias=of ann&max_spend=0.04')).toEqual(['a2']);
+    expect(await ids('end_user=acme')).toEqual(['b1']);
+    expect(await ids('error_message=upstream')).toEqual(['b2']);
+    expect(await ids('search=chatcmpl-p1')).toEqual(['p1']);
+    expect(await ids('model_group=small')).toEqual(['a2']);
+    expect(await ids('session_id=session-of-ann')).toEqual(['a1', 'a2']);
+  });
+
+  it('goes on from where a page ended', async () => {
+    const seen: string[] = [];
+    let cursor = '';
+    for (let pages = 0; pages < 9 && cursor !== null; pages += 1) {
+      const page = await get(`/spend/logs/v2?${V2}&page_size=2${cursor && `&cursor=${cursor}`}`);
+      seen.push(...page.data.map(({ request_id }: Json) => request_id));
+      cursor = page.next_cursor;
+    }
+    expect(seen).toHaveLength(6);
+    expect(new Set(seen).size).toBe(6);
+  });
+
+  it('wants a range, unless the console asks for one request', async () => {
+    expect((await as(admin.principal, '/spend/logs/v2')).status).toBe(400);
+    expect((await as(admin.principal, '/spend/logs/v2?start_date=yesterday&end_date=today')).status).toBe(
+      400,
+    );
+    expect((await get('/spend/logs/ui?request_id=chatcmpl-a1')).data).toHaveLength(1);
+    expect(
+      (await get('/spend/logs/session/ui?session_id=session-of-ann')).data.map(
+        ({ request_id }: Json) => request_id,
+      ),
+    ).toEqual(['chatcmpl-a2', 'chatcmpl-a1']);
+    expect(await get('/spend/logs/ui/chatcmpl-a1?start_date=2026-11-20')).toEqual({
+      messages: {},
+      response: {},
+      proxy_server_request: {},
+    });
+    expect((await as(admin.principal, `/spend/logs/v2?${V2}&span_type=x`)).status).toBe(400);
+  });
+
+  it('sums by day: users, models and keys, filled up to the end', async () => {
+    const days = await get('/spend/logs?start_date=2026-11-19&end_date=2026-11-22');
+    expect(days.map(({ startTime }: Json) => startTime)).toEqual([
+      '2026-11-19',
+      '2026-11-20',
+      '2026-11-21',
+      '2026-11-22',
+    ]);
+    expect(days[0]).toEqual({
+      startTime: '2026-11-19',
+      spend: 0.03,
+      users: { ann: 0.03 },
+      models: { small: 0.03 },
+      'hash-ka': 0.03,
+    });
+    expect(days[1]).toMatchObject({ spend: 0.25, models: { large: 0.25 }, 'hash-kz': 0.11 });
+    expect(days[3]).toMatchObject({ spend: 0, users: {} });
+    const own = await get('/spend/logs?start_date=2026-11-19&end_date=2026-11-22', person('ann'));
+    expect(own[1]).toMatchObject({ spend: 0.05, users: { ann: 0.05 }, 'hash-ka': 0.05 });
+    const customer = await get(
+      '/spend/logs?start_date=2026-11-19&end_date=2026-11-22',
+      principal({ role: 'customer', customerId: 'acme' }),
+    );
+    expect(customer[0]).toMatchObject({ startTime: '2026-11-20', spend: 0.07 });
+  });
+});
+
+describe('overviews', () => {
+  it('say who, what and when', async () => {
+    expect(await get('/global/spend')).toEqual({ spend: 0.28, max_budget: 0 });
+    expect(await get('/global/spend/logs')).toEqual([
+      { date: '2026-11-19', spend: 0.03 },
+      { date: '2026-11-20', spend: 0.25 },
+    ]);
+    expect(await get('/global/spend/logs?api_key=hash-ka')).toHaveLength(2);
+    const keys = await get('/global/spend/keys?limit=2');
+    expect(keys.map(({ total_spend }: Json) => total_spend)).toEqual([0.11, 0.08]);
+    expect(keys[1]).toMatchObject({ api_key: 'hash-ka', key_alias: 'of ann', key_name: 'sk-...ka' });
+    expect(await get('/global/spend/models')).toEqual([
+      { model: 'large', total_spend: 0.25 },
+      { model: 'small', total_spend: 0.03 },
+    ]);
+    expect(await get('/global/spend/teams')).toMatchObject({
+      teams: ['Red', 'blue'],
+      total_spend_per_team: [
+        { team_id: 'Red', total_spend: 0.15 },
+        { team_id: 'blue', total_spend: 0.11 },
+      ],
+    });
+    expect((await as(admin.principal, '/global/spend/end_users', {})).body).toEqual([
+      { end_user: 'zcorp', total_count: 1, total_spend: 0.11 },
+      { end_user: 'acme', total_count: 1, total_spend: 0.07 },
+    ]);
+    expect(await get(`/global/spend/provider?${RANGE}`)).toEqual([{ provider: 'openai', spend: 0.28 }]);
+    expect((await get('/global/spend/tags?tags=night')).spend_per_tag).toEqual([
+      { name: 'night', spend: 0.12, log_count: 2 },
+    ]);
+    expect(await get('/global/spend/all_tag_names')).toEqual({ tag_names: ['batch', 'night', 'secret'] });
+    expect(await get('/global/all_end_users')).toEqual({ end_users: ['acme', 'zcorp'] });
+    const activity = await get(`/global/activity?${RANGE}`);
+    expect(activity).toMatchObject({ sum_api_requests: 6, sum_total_tokens: 42 });
+    expect(activity.daily_data[0]).toEqual({ date: 'Nov 19', api_requests: 1, total_tokens: 7 });
+    expect((await get(`/global/activity/model?${RANGE}`))[0]).toMatchObject({
+      model: 'large',
+      sum_api_requests: 5,
+    });
+    expect((await get('/spend/keys'))[0]).toMatchObject({ token: 'hash-kz', spend: 0.11 });
+    expect((await get('/spend/users'))[0]).toMatchObject({ user_id: 'zoe', spend: 0.11 });
+    expect((await get('/spend/tags'))[0]).toEqual({
+      individual_request_tag: 'night',
+      log_count: 2,
+      total_spend: 0.12,
+    });
+  });
+
+  it('report by team and day, and by key', async () => {
+    const days = await get(`/global/spend/report?${RANGE}`);
+    expect(days[1]).toMatchObject({ group_by_day: '2026-11-20' });
+    expect(days[1].teams.find(({ team_name }: Json) => team_name === 'Red')).toMatchObject({
+      total_spend: 0.12,
+      metadata: expect.arrayContaining([
+        { model: 'large', api_key: 'hash-kb', spend: 0.07, total_tokens: 14 },
+      ]),
+    });
+    const keys = await get(`/global/spend/report?${RANGE}&internal_user_id=ann`);
+    expect(keys).toMatchObject(
+      [
+        { api_key: 'hash-ka', total_cost: 0.08, model_details: [{ total_cost: 0.05 }, { total_cost: 0.03 }] },
+      ].map(({ model_details: _, ...row }) => row),
+    );
+    expect(await get(`/user/spend/report?${RANGE}`, person('ann'))).toMatchObject([
+      { api_key: 'hash-ka', total_cost: 0.08 },
+    ]);
+    expect(await get(`/team/spend/report?${RANGE}&team_id=red`, person('bob'))).toHaveLength(2);
+    expect((await as(admin.principal, '/global/spend/report')).status).toBe(400);
+  });
+});
