@@ -1,6 +1,7 @@
 import type { Counters } from '#libs/counters';
 import type { NanoUsd } from '#libs/kernel';
 import { counterKey } from './counter-key.js';
+import type { Charge } from './ledger.js';
 import type { BalanceStore, PeriodOpening } from './ledger/balance-store.js';
 import type { SpendLedger } from './ledger/spend-ledger.js';
 import type { PreparedBudget } from './prepared.js';
@@ -60,8 +61,7 @@ export class Opener {
       (stored, undrained) => {
         const settled = new Map<string, NanoUsd>();
         for (const { charges, costNanoUsd } of undrained) {
-          for (const { scope, budget, periodId } of charges) {
-            const key = counterKey(scope, budget, periodId);
+          for (const key of keysOf(charges)) {
             if (wanted.has(key)) settled.set(key, (settled.get(key) ?? 0n) + costNanoUsd);
           }
         }
@@ -74,6 +74,18 @@ export class Opener {
     );
     await Promise.all(opened);
   }
+}
+
+/** Thousands of entries may wait for the database, and all calls of a caller share one list of charges. */
+const keys = new WeakMap<readonly Charge[], readonly string[]>();
+
+function keysOf(charges: readonly Charge[]): readonly string[] {
+  let known = keys.get(charges);
+  if (!known) {
+    known = charges.map(({ scope, budget, periodId }) => counterKey(scope, budget, periodId));
+    keys.set(charges, known);
+  }
+  return known;
 }
 
 export function openingOf({ budget, period }: PreparedBudget): PeriodOpening | undefined {

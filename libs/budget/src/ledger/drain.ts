@@ -69,11 +69,15 @@ export class Drain {
     read: () => Promise<T>,
     apply: (value: T, undrained: Iterable<EntryFacts>) => void,
   ): Promise<void> {
-    await this.flush();
     await this.#inLine(async () => {
       const value = await read();
       apply(value, factsIn(this.#queue));
     });
+  }
+
+  /** Runs `work` while nothing is stored, with what ended and is not. */
+  pause<T>(work: (undrained: () => Iterable<EntryFacts>) => Promise<T>): Promise<T> {
+    return this.#inLine(() => work(() => factsIn(this.#queue)));
   }
 
   async stop(): Promise<void> {
