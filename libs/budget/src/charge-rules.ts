@@ -5,12 +5,14 @@ import type { CompiledRates } from './price-book/rates.js';
 
 /** How a call ended, as far as money is concerned. */
 export interface CallEnding {
-  /** `complete`: the answer is whole. `cancelled`: the client left. `broken`: the upstream failed after it took the call. `never_sent`: nothing left this machine. `rejected`: the upstream refused with an error status. */
-  readonly kind: 'complete' | 'cancelled' | 'broken' | 'never_sent' | 'rejected';
+  /** `complete`: the answer is whole. `cancelled`: the client left. `broken`: the upstream failed after it took the call. `never_sent`: nothing left this machine. `rejected`: the upstream refused with an error status. `cut`: we ended a stream that went on behind its cap. */
+  readonly kind: 'complete' | 'cancelled' | 'broken' | 'never_sent' | 'rejected' | 'cut';
   /** As reported by the provider, possibly only in part (an early usage of a broken stream). */
   readonly usage: Usage | undefined;
   /** Bytes of output text that went by. */
   readonly outputBytes: number;
+  /** Tokens of output that went by, where they were counted. */
+  readonly outputTokens?: number;
   /** Input bound of the call in tokens, finite. */
   readonly inputTokenBound: number;
   /** Bytes of the request: what the input is estimated from. */
@@ -31,6 +33,7 @@ const BYTES_PER_TOKEN = 4;
  *
  * - `complete` with usage: that usage. Without: input estimate plus counted output, flagged `usage_missing`.
  * - `cancelled` before any byte: the input estimate. Later: input (reported early, else estimated) plus counted output. Flagged `cancelled`.
+ * - `cut`: input as for `cancelled`, and the output that was counted. Flagged `cut`.
  * - `broken`: the same, flagged `broken_stream` once output was seen, else `upstream_error`.
  * - `rejected`: the provider answers with an error and bills nothing: 0, unless it reported a usage.
  * - `never_sent`: 0.
@@ -51,7 +54,7 @@ function usageOf(ending: CallEnding): Usage {
   if (kind === 'never_sent') return NO_USAGE;
   if (kind === 'rejected') return usage ?? NO_USAGE;
   if (kind === 'complete' && usage) return usage;
-  const seen = Math.ceil(ending.outputBytes / BYTES_PER_TOKEN);
+  const seen = ending.outputTokens ?? Math.ceil(ending.outputBytes / BYTES_PER_TOKEN);
   if (usage) {
     // The last report may be older than the last byte: whichever is more was produced.
     return seen > usage.outputTokens ? { ...usage, outputTokens: seen, source: 'estimated' } : usage;
@@ -68,7 +71,8 @@ function flagOf({ kind, usage, outputBytes }: CallEnding): string {
     case 'complete':
       return usage ? '' : 'usage_missing';
     case 'cancelled':
-      return 'cancelled';
+    case 'cut':
+      return kind;
     case 'broken':
       return outputBytes > 0 ? 'broken_stream' : 'upstream_error';
     case 'rejected':

@@ -18,7 +18,7 @@ export type { BeginRecord, Charge, EndRecord } from './ledger.js';
 export { LIFETIME, type Period, periodAt, type PeriodRule } from './periods.js';
 export { type Cost, costOf, NO_COST } from './price-book/cost.js';
 export { type DeploymentPrice, PriceBook } from './price-book/price-book.js';
-export { countTokens, tightenInputBound } from './tighten.js';
+export { countTokens, countTokensNow, tightenInputBound, vocabularySlack } from './tighten.js';
 export {
   type DailyFilter,
   type DailyQuery,

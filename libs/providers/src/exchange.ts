@@ -3,6 +3,7 @@ import type { Dispatcher } from 'undici';
 import { GatewayError, type Usage } from '#libs/kernel';
 import { JsonRelay, readAnswer, withShownModel } from './json-relay.js';
 import { exceptionName, mapEmbeddedError, mapUpstreamError, parseRetryAfter } from './upstream-error.js';
+import { OutputGuard } from './output-guard.js';
 import { ShownModel } from './shown-model.js';
 import { dialectOf } from './sse-dialects.js';
 import { SseRelay } from './sse-relay.js';
@@ -27,6 +28,8 @@ export class Exchange implements Dispatcher.DispatchHandler, UpstreamHandle {
   #errorBytes = 0;
   #retryAfter: string | undefined;
   #started = false;
+  #guard: OutputGuard | undefined;
+  #toldUsage = false;
 
   constructor(
     private readonly request: UpstreamRequest,
@@ -79,7 +82,9 @@ export class Exchange implements Dispatcher.DispatchHandler, UpstreamHandle {
       return;
     }
     if ((headers['content-type'] ?? '').includes('text/event-stream')) {
-      this.#stream = new SseRelay(dialectOf(this.request.endpoint), this.hideUsage, this.#shownModel);
+      const { endpoint, outputAllowance } = this.request;
+      this.#guard = outputAllowance && new OutputGuard(outputAllowance);
+      this.#stream = new SseRelay(dialectOf(endpoint), this.hideUsage, this.#shownModel, this.#guard);
       // Reads of a stream have their own limit; the whole may take long.
       clearTimeout(this.#timer);
       this.#timer = setTimeout(
@@ -164,7 +169,12 @@ export class Exchange implements Dispatcher.DispatchHandler, UpstreamHandle {
       if (!this.sink.onData(visible) && !this.#isOver) controller.pause();
     }
     if (this.#isOver) return;
-    if (stream.error !== undefined) {
+    if (!this.#toldUsage && stream.state.usage !== undefined && !stream.finished) {
+      this.#toldUsage = true;
+      this.sink.onEarlyUsage?.(stream.state.usage);
+    }
+    if (stream.cut) this.#cut(stream);
+    else if (stream.error !== undefined) {
       const error = mapEmbeddedError(stream.error, this.request.deployment);
       this.#fail(error, error.status, true);
     } else if (stream.overflowed) {
@@ -172,8 +182,24 @@ export class Exchange implements Dispatcher.DispatchHandler, UpstreamHandle {
     }
   }
 
+  /** The upstream ignores its cap: it is let go, and the caller gets the end that the upstream owed. */
+  #cut(stream: SseRelay): void {
+    this.#finish(new Error('the answer is longer than what is held for it'));
+    this.sink.onEnd({
+      tail: stream.tail,
+      usage: stream.state.usage,
+      outputBytes: stream.outputBytes,
+      responseId: stream.state.responseId || null,
+      cutAtTokens: this.#guard?.tokens ?? 0,
+    });
+  }
+
   #endStream(stream: SseRelay): void {
     const isWhole = stream.end();
+    if (stream.cut) {
+      this.#cut(stream);
+      return;
+    }
     if (stream.error !== undefined) {
       const error = mapEmbeddedError(stream.error, this.request.deployment);
       this.#fail(error, error.status, false);

@@ -19,6 +19,8 @@ export interface StreamDialect {
   /** Members that carry the model's text. */
   readonly textMarkers: readonly string[];
   read(payload: unknown, state: StreamState, hideUsage: boolean): Verdict;
+  /** The frames that end an answer which was cut in front of `payload`: a valid end that says it was the length. */
+  cut(payload: unknown, state: StreamState, tokens: number, choices: number): string;
 }
 
 type Json = Record<string, unknown>;
@@ -61,6 +63,20 @@ const chunks: StreamDialect = {
     state.usage = openAiUsage(raw) ?? state.usage;
     return hideUsage && Array.isArray(choices) && choices.length === 0 ? 'hide' : 'pass';
   },
+  cut(payload, state, _tokens, choices) {
+    const { id, object, created, model } = isRecord(payload) ? payload : {};
+    const head = {
+      id: id ?? state.responseId,
+      object: object ?? 'chat.completion.chunk',
+      created: created ?? Math.floor(Date.now() / 1000),
+      model: model ?? state.model,
+    };
+    const part = object === 'text_completion' ? { text: '' } : { delta: {} };
+    let frames = '';
+    for (let index = 0; index < choices; index += 1)
+      frames += frame({ ...head, choices: [{ index, ...part, logprobs: null, finish_reason: 'length' }] });
+    return `${frames}data: [DONE]\n\n`;
+  },
 };
 
 const RESPONSES_ENDS = new Set([
@@ -91,6 +107,26 @@ const responses: StreamDialect = {
     } else if (payload['type'] === undefined && isRecord(payload['error'])) return 'error';
     return typeof payload['type'] === 'string' && RESPONSES_ENDS.has(payload['type']) ? 'final' : 'pass';
   },
+  cut(payload, state, tokens) {
+    const number = isRecord(payload) ? payload['sequence_number'] : undefined;
+    const input = state.usage?.inputTokens ?? 0;
+    const event = {
+      type: 'response.incomplete',
+      ...(number === undefined ? {} : { sequence_number: number }),
+      response: {
+        id: state.responseId,
+        object: 'response',
+        created_at: Math.floor(Date.now() / 1000),
+        status: 'incomplete',
+        error: null,
+        incomplete_details: { reason: 'max_output_tokens' },
+        model: state.model,
+        output: [],
+        usage: { input_tokens: input, output_tokens: tokens, total_tokens: input + tokens },
+      },
+    };
+    return frame(event, event.type);
+  },
 };
 
 const messages: StreamDialect = {
@@ -108,7 +144,20 @@ const messages: StreamDialect = {
     } else if (type === 'message_delta') state.usage = anthropicUsage(usage, state.usage);
     return 'pass';
   },
+  cut(payload, _state, tokens) {
+    const index = isRecord(payload) ? payload['index'] : undefined;
+    const delta = { stop_reason: 'max_tokens', stop_sequence: null };
+    return (
+      frame({ type: 'content_block_stop', index: index ?? 0 }, 'content_block_stop') +
+      frame({ type: 'message_delta', delta, usage: { output_tokens: tokens } }, 'message_delta') +
+      frame({ type: 'message_stop' }, 'message_stop')
+    );
+  },
 };
+
+function frame(data: object, event?: string): string {
+  return `${event === undefined ? '' : `event: ${event}\n`}data: ${JSON.stringify(data)}\n\n`;
+}
 
 export function dialectOf(endpoint: Endpoint): StreamDialect {
   if (endpoint === 'messages') return messages;

@@ -1,3 +1,4 @@
+import type { OutputGuard } from './output-guard.js';
 import type { ShownModel } from './shown-model.js';
 import type { StreamDialect, StreamState } from './sse-dialects.js';
 import { textBytes } from './text-meter.js';
@@ -21,6 +22,8 @@ export class SseRelay {
   finished = false;
   /** The payload of an error frame the upstream sent instead of going on; nothing behind it is passed on. */
   error: unknown = undefined;
+  /** The upstream went on behind what is held for it: the answer was ended here, and `tail` is its end. */
+  cut = false;
   /** The stream cannot be relayed: a frame without an end. */
   overflowed = false;
 
@@ -33,6 +36,7 @@ export class SseRelay {
     private readonly dialect: StreamDialect,
     private readonly hideUsage: boolean,
     private readonly shownModel?: ShownModel,
+    private readonly guard?: OutputGuard,
   ) {}
 
   get tail(): Buffer {
@@ -51,7 +55,7 @@ export class SseRelay {
         this.#tail = Buffer.concat([this.#tail, chunk]);
       return NOTHING;
     }
-    if (this.error !== undefined || this.overflowed) return NOTHING;
+    if (this.error !== undefined || this.overflowed || this.cut) return NOTHING;
     if (this.#pending.length === 0) return this.#relay(chunk, false);
     const last = this.#pending[this.#pending.length - 1] ?? NOTHING;
     this.#pending.push(chunk);
@@ -89,6 +93,7 @@ export class SseRelay {
     let at = 0;
     let stop = -1;
     let frames = 0;
+    const ends: number[] | undefined = this.guard ? [] : undefined;
     while (at < data.length) {
       const frameEnd = endOfFrame(text, at, atEnd);
       if (frameEnd < 0) break;
@@ -106,8 +111,12 @@ export class SseRelay {
       }
       at = frameEnd;
       frames += 1;
+      ends?.push(frameEnd);
     }
-    if (at > 0) this.outputBytes += textBytes(text, textMarkers, at, frames < 2);
+    if (ends && !kept && !this.finished && at > 0) {
+      const cutAt = this.#guarded(text, ends, at);
+      if (cutAt >= 0) return data.subarray(passFrom, cutAt);
+    } else if (at > 0) this.outputBytes += textBytes(text, textMarkers, at, frames < 2);
     if (stop < 0 && at < data.length) {
       const rest = data.subarray(at);
       this.#pending.push(rest);
@@ -119,6 +128,39 @@ export class SseRelay {
     if (!kept) return passFrom === 0 && at === data.length ? data : data.subarray(passFrom, at);
     if (at > passFrom) kept.push(data.subarray(passFrom, at));
     return Buffer.concat(kept);
+  }
+
+  /** Counts what is about to be passed on; where that is more than was held for, the offset in front of the first frame too many. */
+  #guarded(text: string, ends: readonly number[], to: number): number {
+    const { guard } = this;
+    const { textMarkers } = this.dialect;
+    const texts: string[] = [];
+    const bytes = textBytes(text, textMarkers, to, ends.length < 2, texts);
+    if (guard === undefined || guard.take(texts, bytes)) {
+      this.outputBytes += bytes;
+      return -1;
+    }
+    let from = 0;
+    for (const end of ends) {
+      const one = text.slice(from, end);
+      const ofFrame: string[] = [];
+      const size = textBytes(one, textMarkers, one.length, true, ofFrame);
+      if (!guard.take(ofFrame, size)) {
+        this.#cutBefore(one, guard);
+        return from;
+      }
+      this.outputBytes += size;
+      from = end;
+    }
+    return -1;
+  }
+
+  #cutBefore(written: string, guard: OutputGuard): void {
+    this.cut = true;
+    const payload = payloadOf(Buffer.from(written, 'latin1').toString('utf8'));
+    const json = payload === undefined ? undefined : parsed(payload);
+    const end = this.dialect.cut(json, this.state, guard.tokens, guard.allowance.choices);
+    this.#tail = Buffer.from(end);
   }
 
   /** Whether a marker lies in this frame; `marks` walk along with the frames, so the text is searched once per marker. */

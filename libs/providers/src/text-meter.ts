@@ -11,9 +11,15 @@ function closingQuote(text: string, from: number): number {
 /**
  * Counts the bytes of text a model produced, up to `to`, by looking for the members that carry it, without parsing. Escapes
  * count as written, so the sum is never too small. `text` is the frames' bytes as latin1: one character a byte. One frame
- * alone carries one kind of text, so the search then stops at the first kind found.
+ * alone carries one kind of text, so the search then stops at the first kind found. `into` gets the texts themselves, as written.
  */
-export function textBytes(text: string, markers: readonly string[], to: number, isOneFrame: boolean): number {
+export function textBytes(
+  text: string,
+  markers: readonly string[],
+  to: number,
+  isOneFrame: boolean,
+  into?: string[],
+): number {
   let bytes = 0;
   for (const marker of markers) {
     for (let at = text.indexOf(marker); at >= 0 && at < to; at = text.indexOf(marker, at)) {
@@ -22,6 +28,7 @@ export function textBytes(text: string, markers: readonly string[], to: number, 
       if (text[at] !== '"') continue;
       const end = closingQuote(text, at + 1);
       bytes += end - at - 1;
+      into?.push(text.slice(at + 1, end));
       at = end;
     }
     if (isOneFrame && bytes > 0) break;

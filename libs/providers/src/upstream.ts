@@ -25,6 +25,8 @@ export interface UpstreamRequest {
   readonly shownModel?: string;
   /** Output cap to send, when governance lowers or sets one; undefined leaves the caller's. */
   readonly maxOutputTokens?: number;
+  /** Set when somebody pays or is limited: a stream that goes on behind it is ended here, as the upstream should have done. */
+  readonly outputAllowance?: OutputAllowance;
   readonly dropParams: boolean;
   /** Top-level members that may not reach the provider, whatever it would make of them. */
   readonly stripped?: readonly string[];
@@ -35,12 +37,25 @@ export interface UpstreamRequest {
   readonly idleTimeoutMs: number;
 }
 
+/** How much answer was held for. */
+export interface OutputAllowance {
+  /** Of all choices together. */
+  readonly tokens: number;
+  readonly choices: number;
+  /** How far off `count` may be for this provider's vocabulary, as a share. */
+  readonly extraSlack: number;
+  /** Tokens of a text; undefined while the vocabulary is not loaded yet. */
+  readonly count: (text: string) => number | undefined;
+}
+
 /** What happens upstream, as it happens. Exactly one of onEnd and onError is called, last. */
 export interface UpstreamSink {
   /** Response head. Bodies of error statuses do not come through onData: they end in onError, mapped. */
   onHead(status: number, headers: readonly string[]): void;
   /** Bytes the client may see now. Returning false asks the upstream to pause until `resume()`. */
   onData(chunk: Buffer): boolean;
+  /** A stream told its usage before its end (Anthropic's first frame): the input is known now. */
+  onEarlyUsage?(usage: Usage): void;
   /** The answer is whole. `tail` is what must not reach the client before the spend is durable: a JSON body, or the stream's last frame. */
   onEnd(result: UpstreamResult): void;
   onError(failure: UpstreamFailure): void;
@@ -53,6 +68,8 @@ export interface UpstreamResult {
   /** Output text length in bytes that went by, for an estimate when usage is missing. */
   readonly outputBytes: number;
   readonly responseId: string | null;
+  /** Set when the answer was ended here, because the upstream went on behind its cap: the tokens that went by. */
+  readonly cutAtTokens?: number;
 }
 
 export interface UpstreamFailure {

@@ -59,6 +59,11 @@ export class Admissions {
     return verdict.admitted;
   }
 
+  /** The provider told early what the input was: what is held beyond that is free for others. */
+  amend(ticket: Ticket, holdNanoUsd: NanoUsd): void {
+    if (holdNanoUsd < ticket.grantedNanoUsd) this.counters.amend(ticket.id, holdNanoUsd);
+  }
+
   /** Replaces what the call holds by what it used. Twice changes nothing. */
   settle(ticket: Ticket): void {
     if (ticket.isSettled) return;

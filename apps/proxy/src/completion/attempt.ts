@@ -1,5 +1,5 @@
 import type { BeginRecord, CallEnding, ChargedCost, SpendLedger } from '#libs/budget';
-import { GatewayError } from '#libs/kernel';
+import { GatewayError, type Usage } from '#libs/kernel';
 import type {
   Upstream,
   UpstreamFailure,
@@ -11,6 +11,7 @@ import type {
 import type { Books } from './books.js';
 import type { Call } from './call.js';
 import type { ClientAnswer } from './client-answer.js';
+import type { Recording } from './prompt-log.js';
 
 export type AttemptOutcome =
   | { readonly kind: 'answered' }
@@ -31,8 +32,12 @@ export interface AttemptParts {
   readonly books: Books;
   readonly begin: BeginRecord;
   readonly request: UpstreamRequest;
+  /** Absent: nothing of the exchange is kept. */
+  readonly recording: Recording | undefined;
   /** Flat headers of the answer; the charge is known only when the whole answer is. */
   headersOf(upstreamHeaders: readonly string[], charged: ChargedCost | undefined): string[];
+  /** The input is known: what is held for it beyond that is let go. */
+  amend(usage: Usage): void;
   /** Books the charge; when no other attempt can follow, also gives back what the call holds. */
   settle(charged: ChargedCost, isFinal: boolean): void;
 }
@@ -76,13 +81,20 @@ export class Attempt implements UpstreamSink {
     const { answer } = this.parts;
     if (!answer.isStreaming)
       answer.startStream(this.#status, this.parts.headersOf(this.#upstreamHeaders, undefined));
+    this.parts.recording?.heard(chunk);
     if (answer.write(chunk)) return true;
     answer.whenDrained(() => this.#handle?.resume());
     return false;
   }
 
+  onEarlyUsage(usage: Usage): void {
+    this.parts.amend(usage);
+  }
+
   onEnd(result: UpstreamResult): void {
-    const charged = this.parts.books.charge('complete', result.usage, result.outputBytes);
+    const { usage, outputBytes, cutAtTokens } = result;
+    const kind = cutAtTokens === undefined ? 'complete' : 'cut';
+    const charged = this.parts.books.charge(kind, usage, outputBytes, cutAtTokens);
     this.#end(charged, undefined, result.responseId, () => this.#release(charged, result.tail));
   }
 
@@ -132,7 +144,8 @@ export class Attempt implements UpstreamSink {
   }
 
   #release(charged: ChargedCost, tail: Buffer): void {
-    const { answer } = this.parts;
+    const { answer, recording } = this.parts;
+    recording?.done(tail);
     if (answer.isStreaming) answer.endStream(tail);
     else if (this.parts.request.stream) {
       answer.startStream(this.#status, this.parts.headersOf(this.#upstreamHeaders, undefined));

@@ -1,7 +1,9 @@
 import { Injectable } from '@nestjs/common';
-import { Budgets, SpendLedger } from '#libs/budget';
+import { Budgets, countTokensNow, SpendLedger, vocabularySlack } from '#libs/budget';
+import type { CallFacts } from '#libs/kernel';
 import { Config } from '#libs/config';
 import { Network } from '#libs/rbac';
+import { Pseudonyms } from '#libs/telemetry';
 import { type ForwardingPolicy, headersToForward, Upstream, type UpstreamRequest } from '#libs/providers';
 import { AnswerHeaders } from './answer-headers.js';
 import { Attempt, type AttemptOutcome } from './attempt.js';
@@ -10,6 +12,7 @@ import type { Call } from './call.js';
 import type { ClientAnswer } from './client-answer.js';
 import type { Asked } from './entrance.js';
 import type { Candidate } from './plan.js';
+import { PromptLog } from './prompt-log.js';
 import type { Ticket } from './ticket.js';
 import { Admissions } from './admissions.js';
 
@@ -29,6 +32,8 @@ export class Attempts {
     private readonly network: Network,
     private readonly headers: AnswerHeaders,
     private readonly admissions: Admissions,
+    private readonly pseudonyms: Pseudonyms,
+    private readonly prompts: PromptLog,
   ) {
     const { keyHeaderName } = config.auth;
     this.#forwarding = { ...config.calls, ...(keyHeaderName === undefined ? {} : { keyHeaderName }) };
@@ -47,43 +52,48 @@ export class Attempts {
     const { atMs } = ticket.plan;
     const charges = this.budgets.charges(principal, atMs, deployment);
     call.attempts += 1;
+    const books = new Books(this.budgets, ticket.plan, candidate, asked.body.bytes.length);
+    const begin: BeginRecord = {
+      id: `${call.id}.${call.attempts}`,
+      requestId: call.id,
+      day: dayOf(atMs),
+      startedAtMs: atMs,
+      endpoint: facts.endpoint,
+      charges,
+      crashChargeNanoUsd: candidate.bound.fullNanoUsd,
+      priceVersion: this.budgets.priceVersion(deployment, candidate.upstreamModel),
+      modelGroup: ticket.plan.resolution.name,
+      model: candidate.upstreamModel,
+      provider: deployment.provider,
+      deploymentId: deployment.id,
+      apiBase: deployment.apiBase,
+      stream: facts.stream,
+      keyId: principal.key?.id ?? null,
+      keyHash: principal.key?.hash ?? null,
+      userId: principal.user?.id ?? null,
+      teamId: principal.team?.id ?? null,
+      organizationId: principal.organizationId ?? null,
+      customerId: facts.customerId ?? null,
+      tags: facts.tags,
+      clientCallId: headers.clientCallId,
+      sessionId: headers.sessionId,
+      requesterIp: this.pseudonyms.of(
+        'ip',
+        this.network.clientAddress(call.request.socket.remoteAddress, call.header('x-forwarded-for')) ?? null,
+      ),
+      userAgent: this.pseudonyms.of('agent', headers.userAgent),
+    };
     return Attempt.run({
       call,
       answer,
       ledger: this.ledger,
       upstream: this.upstream,
-      books: new Books(this.budgets, ticket.plan, candidate, asked.body.bytes.length),
-      begin: {
-        id: `${call.id}.${call.attempts}`,
-        requestId: call.id,
-        day: dayOf(atMs),
-        startedAtMs: atMs,
-        endpoint: facts.endpoint,
-        charges,
-        crashChargeNanoUsd: candidate.bound.fullNanoUsd,
-        priceVersion: this.budgets.priceVersion(deployment, candidate.upstreamModel),
-        modelGroup: ticket.plan.resolution.name,
-        model: candidate.upstreamModel,
-        provider: deployment.provider,
-        deploymentId: deployment.id,
-        apiBase: deployment.apiBase,
-        stream: facts.stream,
-        keyId: principal.key?.id ?? null,
-        keyHash: principal.key?.hash ?? null,
-        userId: principal.user?.id ?? null,
-        teamId: principal.team?.id ?? null,
-        organizationId: principal.organizationId ?? null,
-        customerId: facts.customerId ?? null,
-        tags: facts.tags,
-        clientCallId: headers.clientCallId,
-        sessionId: headers.sessionId,
-        requesterIp:
-          this.network.clientAddress(call.request.socket.remoteAddress, call.header('x-forwarded-for')) ??
-          null,
-        userAgent: headers.userAgent,
-      },
+      books,
+      begin,
+      recording: this.prompts.record(call, asked, begin),
       request: this.#request(call, asked, ticket, candidate),
       headersOf: (upstream, paid) => this.headers.of(call, ticket, candidate, upstream, paid),
+      amend: (usage) => this.admissions.amend(ticket, books.boundAfter(usage, outputTokensOf(ticket, facts))),
       settle: (paid, isFinal) => {
         ticket.add(paid.usage, paid.totalNanoUsd, candidate);
         call.addUsage(paid.usage, paid.totalNanoUsd);
@@ -117,8 +127,23 @@ export class Attempts {
       timeoutMs: facts.stream ? (streamTimeoutMs ?? timeoutMs) : timeoutMs,
       idleTimeoutMs: Math.min(streamTimeoutMs ?? IDLE_TIMEOUT_MS, timeoutMs),
       ...(ticket.outputCap === undefined ? {} : { maxOutputTokens: ticket.outputCap }),
+      ...(facts.stream && ticket.isBounded
+        ? {
+            outputAllowance: {
+              tokens: outputTokensOf(ticket, facts),
+              choices: facts.choices,
+              extraSlack: vocabularySlack(deployment.provider),
+              count: countTokensNow,
+            },
+          }
+        : {}),
     };
   }
+}
+
+/** What the call may answer, all choices together: the cap that was sent, or the bound that was held for. */
+function outputTokensOf(ticket: Ticket, { maxOutputTokens, choices }: CallFacts): number {
+  return (ticket.outputCap ?? maxOutputTokens ?? ticket.plan.bound.outputTokens) * Math.max(1, choices);
 }
 
 let day = '';

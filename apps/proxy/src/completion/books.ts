@@ -1,5 +1,5 @@
 import type { Budgets, CallEnding, ChargedCost } from '#libs/budget';
-import type { Usage } from '#libs/kernel';
+import type { NanoUsd, Usage } from '#libs/kernel';
 import type { Candidate, Plan } from './plan.js';
 
 /** One attempt's arithmetic: what it is charged, however it ends (the rules are `chargeFor`'s in libs/budget). */
@@ -11,7 +11,12 @@ export class Books {
     private readonly requestBytes: number,
   ) {}
 
-  charge(kind: CallEnding['kind'], usage: Usage | undefined, outputBytes: number): ChargedCost {
+  charge(
+    kind: CallEnding['kind'],
+    usage: Usage | undefined,
+    outputBytes: number,
+    outputTokens?: number,
+  ): ChargedCost {
     const { deployment, upstreamModel } = this.candidate;
     const ending = {
       kind,
@@ -19,7 +24,17 @@ export class Books {
       outputBytes,
       inputTokenBound: this.plan.bound.inputTokens,
       requestBytes: this.requestBytes,
+      ...(outputTokens === undefined ? {} : { outputTokens }),
     };
     return this.budgets.charge(deployment, ending, this.plan.atMs, upstreamModel);
+  }
+
+  /** What the call may cost at most now that its input is known: that input, and the answer it may still give. */
+  boundAfter(usage: Usage, outputTokens: number): NanoUsd {
+    const { deployment, upstreamModel } = this.candidate;
+    const { atMs, bound } = this.plan;
+    const input = this.budgets.cost(deployment, { ...usage, outputTokens: 0 }, atMs, upstreamModel);
+    const output = BigInt(Math.ceil((outputTokens * bound.outputRate) / bound.unit));
+    return input.totalNanoUsd + output;
   }
 }

@@ -34,6 +34,11 @@ export class Ticket {
     return this.admission.grantedNanoUsd;
   }
 
+  /** Whether somebody pays or is limited in tokens: then an upstream that ignores its cap is not followed. */
+  get isBounded(): boolean {
+    return this.admission.grantedNanoUsd > 0n || this.admission.elasticAmount !== undefined;
+  }
+
   get standings(): readonly Standing[] {
     return this.admission.standings;
   }
