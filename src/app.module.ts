@@ -11,7 +11,7 @@ import { Changes, DatabaseModule, type EncryptionKeyOptions } from '#libs/databa
 import { Cors, Draining } from '#libs/http';
 import { Build, Clock, type Principal, type Secret, SystemClock } from '#libs/kernel';
 import { DeclaredRoutes, RbacModule } from '#libs/rbac';
-import { LogSink, Logger, TelemetryModule } from '#libs/telemetry';
+import { LogSink, Logger, Pseudonyms, TelemetryModule } from '#libs/telemetry';
 import { TenancyModule } from '#libs/tenancy';
 import { AuthenticationReports } from './authentication-reports.js';
 import type { ProcessRole } from './roles.js';
@@ -24,6 +24,7 @@ export interface AppParts {
   readonly logger: Logger;
   readonly sink: LogSink;
   readonly role: ProcessRole;
+  readonly installation: InstallationKey;
 }
 
 const APPS: Readonly<Record<ProcessRole, readonly Type[]>> = {
@@ -37,17 +38,14 @@ const APPS: Readonly<Record<ProcessRole, readonly Type[]>> = {
 @Global()
 @Module({})
 class PlatformModule {
-  static of({ config }: AppParts): DynamicModule {
+  static of({ config, installation }: AppParts): DynamicModule {
     return {
       module: PlatformModule,
       imports: [TenancyModule, RbacModule],
       providers: [
         { provide: Config, useValue: config },
         { provide: Clock, useClass: SystemClock },
-        {
-          provide: InstallationKey,
-          useFactory: () => InstallationKey.open(config.secrets.saltKey, config.server.dataDir),
-        },
+        { provide: InstallationKey, useValue: installation },
         { provide: Build, useFactory: (): Build => ({ version: productVersion() }) },
         {
           provide: Cors,
@@ -81,7 +79,7 @@ export class AppModule {
     return {
       module: AppModule,
       imports: [
-        TelemetryModule.with({ options: config.logging, sink, logger }),
+        TelemetryModule.with({ options: config.logging, sink, logger, pseudonyms: pseudonymsOf(parts) }),
         DatabaseModule.forRoot({
           url: databaseUrl,
           directUrl: config.stores.databaseDirectUrl ?? databaseUrl,
@@ -96,4 +94,12 @@ export class AppModule {
       ],
     };
   }
+}
+
+/** Everybody's own name, unless the operator wants nobody known. */
+export function pseudonymsOf({
+  config,
+  installation,
+}: Pick<AppParts, 'config' | 'installation'>): Pseudonyms {
+  return new Pseudonyms(config.privacy.anonymizeLogs ? installation.derive('pseudonyms') : undefined);
 }

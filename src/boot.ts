@@ -4,6 +4,7 @@ import { type INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { AccessRecorder } from '#apps/admin';
 import { HotLane } from '#apps/proxy';
+import { InstallationKey } from '#libs/audit';
 import { AuthenticationGuard, MasterKey, PrincipalPreparation } from '#libs/auth';
 import { SpendLedger } from '#libs/budget';
 import { type Config, secretsOf } from '#libs/config';
@@ -12,8 +13,8 @@ import { callId, Cors, FastExpressAdapter, GatewayErrorFilter, jsonBody, securit
 import { newId, type Secret } from '#libs/kernel';
 import { assertEveryRouteDeclared, GateGuard, PolicyGuard } from '#libs/rbac';
 import { Catalogue } from '#libs/routing';
-import { createLogger, type Logger, ProcessSink, registerSecret } from '#libs/telemetry';
-import { AppModule } from './app.module.js';
+import { anonymizeLines, createLogger, type Logger, ProcessSink, registerSecret } from '#libs/telemetry';
+import { AppModule, pseudonymsOf } from './app.module.js';
 import { showGauges } from './gauges.js';
 import { greeting } from './greeting.js';
 import { withMasterKey } from './master-key.js';
@@ -47,7 +48,9 @@ export async function boot(asked: Config, roleText: string | undefined): Promise
     await bringSchemaUpToDate(store, logger);
     const config = await withStoredSettings(store, logger);
     const lock = await takeProxyLock(config, databaseUrl, role, logger, shutdown);
-    const app = await createApp({ config, databaseUrl, encryptionKey, logger, sink, role });
+    const installation = InstallationKey.open(config.secrets.saltKey, config.server.dataDir);
+    anonymizeLines(pseudonymsOf({ config, installation }));
+    const app = await createApp({ config, databaseUrl, encryptionKey, logger, sink, role, installation });
     app.get(SpendLedger).onLost(() => shutdown.begin(1));
     shutdown.guard(app, () => Promise.all([lock?.release(), store.close()]));
     if (role !== 'worker')

@@ -9,7 +9,7 @@ import { Changes, DatabaseHealth } from '#libs/database';
 import { Draining, FastExpressAdapter, GatewayErrorFilter } from '#libs/http';
 import { Clock, type Principal, Secret, SystemClock } from '#libs/kernel';
 import { SpendReader } from '#libs/tenancy';
-import { Logger, Metrics } from '#libs/telemetry';
+import { Logger, Metrics, Pseudonyms } from '#libs/telemetry';
 import express from 'express';
 import { DataSource } from 'typeorm';
 import { createTestDatabase, silentLogger, type TestDatabase } from './postgres.js';
@@ -52,6 +52,7 @@ export async function startAdmin(database?: TestDatabase) {
     { provide: DatabaseHealth, useValue: { state: () => 'connected', isWarm: () => true } },
     { provide: Draining, useValue: state },
     { provide: InstallationKey, useValue: TEST_INSTALLATION },
+    { provide: Pseudonyms, useValue: new Pseudonyms(undefined) },
     { provide: Logger, useValue: silentLogger },
     { provide: Metrics, useValue: new Metrics({ processMetrics: false }) },
     { provide: SpendReader, useValue: spend },

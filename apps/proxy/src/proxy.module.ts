@@ -11,6 +11,7 @@ import { AnswerHeaders } from './completion/answer-headers.js';
 import { Attempts } from './completion/attempts.js';
 import { Completions } from './completion/completions.js';
 import { Entrance } from './completion/entrance.js';
+import { PromptLog } from './completion/prompt-log.js';
 import { HotLane } from './http/hot-lane.js';
 import { GrantedModels } from './models/granted-models.js';
 import { ModelsController } from './models/models.controller.js';
@@ -27,7 +28,7 @@ import { ModelsController } from './models/models.controller.js';
     BudgetModule,
   ],
   controllers: [ModelsController],
-  providers: [GrantedModels, Entrance, Admissions, AnswerHeaders, Attempts, Completions, HotLane],
+  providers: [GrantedModels, Entrance, Admissions, AnswerHeaders, Attempts, Completions, HotLane, PromptLog],
   exports: [HotLane],
 })
 export class ProxyModule {}

@@ -6,6 +6,7 @@ import { Logger } from '#libs/telemetry';
 import type { Job } from 'bullmq';
 import { DataSource } from 'typeorm';
 import { isScheduleName, MAINTENANCE_QUEUE, type ScheduleName } from './schedules.js';
+import { Retention } from './retention.js';
 import { SqliteMirror } from './sqlite-mirror.js';
 
 const WORKER = { system: 'worker' };
@@ -24,6 +25,7 @@ export class MaintenanceProcessor extends WorkerHost {
     periods: BudgetPeriods,
     ledger: SpendLedger,
     mirror: SqliteMirror,
+    retention: Retention,
     private readonly clock: Clock,
     private readonly logger: Logger,
   ) {
@@ -34,6 +36,7 @@ export class MaintenanceProcessor extends WorkerHost {
       'changes.clean-up': () => withTransaction(dataSource, WORKER, (manager) => cleanUpChanges(manager)),
       'ledger.adopt-orphans': () => ledger.adopt(),
       'requests.mirror-to-sqlite': () => mirror.mirror(),
+      'retention.drop-days': () => retention.dropWhatIsOver(),
     };
   }
 

@@ -17,6 +17,8 @@ export const SCHEDULES = {
   'ledger.adopt-orphans': 30 * SECOND,
   /** Rows for the SQLite file, when `database_url` named one. */
   'requests.mirror-to-sqlite': 2 * SECOND,
+  /** Days of the request log and of prompts that are kept no longer. */
+  'retention.drop-days': HOUR,
 } as const satisfies Record<`${string}.${string}`, number>;
 
 export type ScheduleName = keyof typeof SCHEDULES;

@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Config } from '#libs/config';
+import { Pseudonyms } from '#libs/telemetry';
 import { DataSource } from 'typeorm';
 
 /** Entries become visible a little out of order; this much is read again each time and known ones are passed over. */
@@ -30,6 +31,7 @@ export class SqliteMirror implements OnApplicationShutdown {
   constructor(
     private readonly config: Config,
     private readonly dataSource: DataSource,
+    private readonly pseudonyms: Pseudonyms,
   ) {}
 
   /** Returns how many rows were added; 0 when no file is configured. */
@@ -40,7 +42,11 @@ export class SqliteMirror implements OnApplicationShutdown {
     let added = 0;
     for (;;) {
       const rows = await this.#next(file);
-      added += write(file, rows);
+      // Whom the request log does not name, its copy does not either.
+      added += write(
+        file,
+        rows.map((row) => ({ ...row, user: this.pseudonyms.of('user', row.user) })),
+      );
       if (rows.length < AT_ONCE) return added;
     }
   }

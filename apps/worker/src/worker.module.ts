@@ -5,6 +5,7 @@ import { Config } from '#libs/config';
 import { DataSource } from 'typeorm';
 import { MaintenanceProcessor } from './maintenance.processor.js';
 import { queueOptions } from './queue-connection.js';
+import { Retention } from './retention.js';
 import { Scheduler } from './scheduler.js';
 import { MAINTENANCE_QUEUE } from './schedules.js';
 import { SqliteMirror } from './sqlite-mirror.js';
@@ -19,6 +20,6 @@ import { SqliteMirror } from './sqlite-mirror.js';
     }),
     BullModule.registerQueue({ name: MAINTENANCE_QUEUE }),
   ],
-  providers: [AuditSealer, MaintenanceProcessor, Scheduler, SqliteMirror],
+  providers: [AuditSealer, MaintenanceProcessor, Retention, Scheduler, SqliteMirror],
 })
 export class WorkerModule {}

@@ -92,6 +92,10 @@ export function assemble(parts: Ingredients, findings: Findings): Omit<ConfigTre
             password: router.redis_password,
           },
         ],
+        strictWithoutRedis: {
+          limits: general.fail_closed_rate_limit_enforcement ?? false,
+          budgets: general.fail_closed_budget_enforcement ?? false,
+        },
       },
       environment,
       cwd,
@@ -115,9 +119,11 @@ export function assemble(parts: Ingredients, findings: Findings): Omit<ConfigTre
       ...(general.user_header_name === undefined
         ? {}
         : { userHeaderName: general.user_header_name.toLowerCase() }),
-      // "Turn message logging off" is a promise about content, so it wins over the wish to store prompts.
+      // "Turn message logging off" is a promise about content, so it wins over the wish to store prompts; so does the wish to know nobody.
       storePrompts:
-        (general.store_prompts_in_spend_logs ?? false) && litellm.turn_off_message_logging !== true,
+        (general.store_prompts_in_spend_logs ?? false) &&
+        litellm.turn_off_message_logging !== true &&
+        general.anonymize_logs !== true,
     },
     limits: {
       ...(litellm.rpm === undefined ? {} : { requestsPerMinute: litellm.rpm }),
@@ -136,6 +142,7 @@ export function assemble(parts: Ingredients, findings: Findings): Omit<ConfigTre
       json: environment.flag('JSON_LOGS', findings) ?? general.json_logs ?? litellm.json_logs ?? production,
       ...defined('file', environment.get('LOG_FILE')),
     },
+    privacy: readPrivacy(general),
     metrics: { requireAuth: litellm.require_auth_for_metrics_endpoint ?? true },
     keys: readKeys(sections, environment, findings),
     people: readPeople(sections),
@@ -278,4 +285,25 @@ function readLogLevel(
     findings.error('LITELLM_LOG', 'expected DEBUG, INFO, WARNING or ERROR');
   const verbose = general.set_verbose === true || litellm.set_verbose === true;
   return fromEnvironment ?? (verbose ? 'debug' : (general.log_level ?? litellm.log_level ?? 'info'));
+}
+
+function readPrivacy(general: Sections['general']): ConfigTree['privacy'] {
+  // Of two settings for the same thing the stricter one counts.
+  const said = [general.data_retention_days, general.maximum_spend_logs_retention_period];
+  const retentionDays = least(said);
+  const promptRetentionDays = least([general.prompt_retention_days, retentionDays]);
+  return {
+    anonymizeLogs: general.anonymize_logs ?? false,
+    ...(retentionDays === undefined ? {} : { retentionDays }),
+    ...(promptRetentionDays === undefined ? {} : { promptRetentionDays }),
+    ...(general.audit_retention_days === undefined
+      ? {}
+      : { auditRetentionDays: general.audit_retention_days }),
+    maxPromptBytes: (general.max_stored_prompt_kb ?? 64) * 1024,
+  };
+}
+
+function least(values: readonly (number | undefined)[]): number | undefined {
+  const known = values.filter((value) => value !== undefined);
+  return known.length === 0 ? undefined : Math.min(...known);
 }

@@ -1,5 +1,5 @@
 import type { ConfigSource } from './config-source.js';
-import type { NanoUsd, Secret } from '#libs/kernel';
+import type { NanoUsd, ScopeType, Secret } from '#libs/kernel';
 
 /** One entry of `model_list`, resolved (secrets looked up, credential merged) but not yet interpreted by routing. */
 export interface ModelEntry {
@@ -124,6 +124,13 @@ export interface ConfigTree {
     readonly databaseDirectUrl?: Secret;
     readonly databasePoolSize: number;
     readonly redisUrl?: Secret;
+    /** How long one answer of Redis may take before it counts as lost. */
+    readonly redisTimeoutMs: number;
+    /** What rather refuses than goes on by its share while Redis is away: all of it, nothing, or these kinds of scope. */
+    readonly strictWithoutRedis: {
+      readonly limits: boolean | readonly ScopeType[];
+      readonly budgets: boolean | readonly ScopeType[];
+    };
     /** `sqlite:///F`: requests are mirrored into this file. */
     readonly sqliteMirror?: string;
   };
@@ -208,6 +215,17 @@ export interface ConfigTree {
     readonly json: boolean;
     /** `LOG_FILE`: also written here. */
     readonly file?: string;
+  };
+  readonly privacy: {
+    /** `anonymize_logs`: whoever reads the request log, process logs or exports learns pseudonyms. */
+    readonly anonymizeLogs: boolean;
+    /** Days of the request log that are kept; absent: all. */
+    readonly retentionDays?: number;
+    /** Of prompts and answers; never longer than the log they belong to. */
+    readonly promptRetentionDays?: number;
+    readonly auditRetentionDays?: number;
+    /** Bytes of a request and of an answer that are kept where prompts are stored. */
+    readonly maxPromptBytes: number;
   };
   readonly metrics: { readonly requireAuth: boolean };
   readonly keys: {

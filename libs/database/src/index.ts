@@ -56,8 +56,9 @@ export {
   User,
   VirtualKey,
 } from './entities/index.js';
-export { ensureLedgerPartitions } from './ledger-partitions.js';
+export { ensureDayPartitions, ensureLedgerPartitions, partitionsBefore } from './ledger-partitions.js';
 export { LEASE_MS, type Replica, type RevocationReceipt } from './replica.js';
+export { dropDaysBefore } from './retention.js';
 export { runMigrations } from './run-migrations.js';
 export { type EncryptionKeyOptions, EncryptionKeySource } from './secrets/encryption-key-source.js';
 export { readLiteLLMCiphertext } from './secrets/litellm-ciphertext.js';

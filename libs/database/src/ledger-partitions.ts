@@ -16,3 +16,32 @@ export async function ensureLedgerPartitions(
   );
   return rows[0]?.made ?? 0;
 }
+
+/** The same for another table that is partitioned by day. */
+export async function ensureDayPartitions(
+  manager: EntityManager,
+  table: 'logged_prompts',
+  fromDay: string,
+  days: number,
+): Promise<number> {
+  const rows: { made: number }[] = await manager.query(
+    'SELECT ensure_day_partitions($1, $2::date, $3::int) AS made',
+    [table, fromDay, days],
+  );
+  return rows[0]?.made ?? 0;
+}
+
+/** Names of the table's partitions of days before `day` (`YYYY-MM-DD`), the oldest first. */
+export async function partitionsBefore(
+  manager: Pick<EntityManager, 'query'>,
+  table: 'ledger_entries' | 'logged_prompts',
+  day: string,
+): Promise<readonly string[]> {
+  const rows: { name: string }[] = await manager.query(
+    `SELECT c.relname AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+     WHERE i.inhparent = $1::regclass AND c.relname ~ ('^' || $1 || '_[0-9]{8}$') AND right(c.relname, 8) < $2
+     ORDER BY c.relname`,
+    [table, day.replaceAll('-', '')],
+  );
+  return rows.map(({ name }) => name);
+}

@@ -1,4 +1,5 @@
 import { type Clock, type ErrorCode, formatUsd, type NanoUsd } from '#libs/kernel';
+import { anonymousField } from './anonymous-lines.js';
 import { greppableWords } from './greppable-words.js';
 import { formatLine } from './line-format.js';
 import type { LogSink } from './log-sink.js';
@@ -60,7 +61,7 @@ export class AccessLog {
 
   #json(entry: AccessEntry, level: LogLevel): string {
     let line = `{"level":"${level}","time":"${this.#now()}","msg":${this.#quoted(messageFor(entry))},"method":${this.#quoted(entry.method)},"route":${this.#quoted(entry.route)},"status":${entry.status},"duration_ms":${rounded(entry.durationMs)},"request_id":${this.#quoted(entry.requestId, false)}`;
-    if (entry.key !== undefined) line += `,"key":${this.#quoted(entry.key)}`;
+    if (entry.key !== undefined) line += `,"key":${this.#quoted(anonymousField('alias', entry.key))}`;
     if (entry.model !== undefined) line += `,"model":${this.#quoted(entry.model)}`;
     if (entry.costNanoUsd !== undefined) line += `,"cost_usd":${formatUsd(entry.costNanoUsd)}`;
     if (entry.errorCode !== undefined) line += `,"code":"${entry.errorCode}"`;
@@ -75,7 +76,7 @@ export class AccessLog {
       status,
       duration_ms: rounded(entry.durationMs),
       request_id: entry.requestId,
-      ...(key === undefined ? {} : { key: this.#safe(key) }),
+      ...(key === undefined ? {} : { key: this.#safe(anonymousField('alias', key)) }),
       ...(model === undefined ? {} : { model: this.#safe(model) }),
       ...(costNanoUsd === undefined ? {} : { cost_usd: formatUsd(costNanoUsd) }),
       ...(errorCode === undefined ? {} : { code: errorCode }),

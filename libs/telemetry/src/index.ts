@@ -14,7 +14,9 @@ export {
   type RequestSeries,
 } from './metric-series.js';
 export { Metrics } from './metrics.js';
+export { anonymizeLines } from './anonymous-lines.js';
 export { createLogger, type LoggerOptions, type LogLevel } from './pino-logger.js';
+export { type PseudonymKind, Pseudonyms } from './pseudonyms.js';
 export { redactFields, redactText, registerSecret } from './redaction.js';
 export { requestId } from './request-id.js';
 export { type Suspicion, SuspiciousActivity } from './suspicious-activity.js';

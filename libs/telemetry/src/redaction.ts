@@ -1,4 +1,5 @@
 import { isSecretName, Secret } from '#libs/kernel';
+import { anonymousField, anonymousText } from './anonymous-lines.js';
 import { maskKey } from './mask-key.js';
 
 const REDACTED = '[redacted]';
@@ -85,6 +86,7 @@ export function redactText(text: string): string {
     const scanned = scan(decoded);
     if (scanned !== decoded) safe = scanned;
   }
+  safe = anonymousText(safe);
   return safe.length > MAX_TEXT ? `${safe.slice(0, MAX_TEXT)}... (${text.length} characters)` : safe;
 }
 
@@ -166,7 +168,9 @@ function redactEntries(
       item !== undefined &&
       typeof item !== 'number' &&
       typeof item !== 'boolean';
-    return [redactText(name), hidden ? REDACTED : redactValue(item, depth + 1, path)] as const;
+    if (hidden) return [redactText(name), REDACTED] as const;
+    const shown = typeof item === 'string' ? anonymousField(name, item) : item;
+    return [redactText(name), redactValue(shown, depth + 1, path)] as const;
   });
   return Object.fromEntries(kept);
 }

@@ -5,6 +5,7 @@ import { LogSink } from './log-sink.js';
 import { Logger } from './logger.js';
 import { Metrics } from './metrics.js';
 import { createLogger, type LoggerOptions } from './pino-logger.js';
+import { Pseudonyms } from './pseudonyms.js';
 import { SuspiciousActivity } from './suspicious-activity.js';
 
 /** What boot made before there was a container, handed in so that there is one of each in a process. */
@@ -13,9 +14,11 @@ export interface TelemetryParts {
   readonly sink: LogSink;
   /** Made earlier on the same sink; else one is made here. */
   readonly logger?: Logger;
+  /** Absent: logs say who it was. */
+  readonly pseudonyms?: Pseudonyms | undefined;
 }
 
-/** Provides `Logger`, `AccessLog`, `Metrics`, `SuspiciousActivity` and `LogSink` everywhere. Needs a `Clock`. */
+/** Provides `Logger`, `Pseudonyms`, `AccessLog`, `Metrics`, `SuspiciousActivity` and `LogSink` everywhere. Needs a `Clock`. */
 @Global()
 @Module({})
 export class TelemetryModule {
@@ -24,6 +27,7 @@ export class TelemetryModule {
       module: TelemetryModule,
       providers: [
         { provide: LogSink, useValue: parts.sink },
+        { provide: Pseudonyms, useValue: parts.pseudonyms ?? new Pseudonyms(undefined) },
         { provide: Logger, useValue: parts.logger ?? createLogger(parts.options, parts.sink) },
         {
           provide: AccessLog,
@@ -37,7 +41,7 @@ export class TelemetryModule {
           inject: [Clock],
         },
       ],
-      exports: [LogSink, Logger, AccessLog, Metrics, SuspiciousActivity],
+      exports: [LogSink, Logger, Pseudonyms, AccessLog, Metrics, SuspiciousActivity],
     };
   }
 }

@@ -6,6 +6,7 @@ import { DailyActivityController } from '../activity/daily-activity.controller.j
 import { DailyActivityReport } from '../activity/daily-activity.js';
 import { GlobalActivityController } from '../activity/global-activity.controller.js';
 import { AdminCalls } from '../http/admin-calls.js';
+import { LogRows } from '../privacy/log-rows.js';
 import { DailySummary } from './daily-summary.js';
 import { GlobalSpendController } from './global-spend.controller.js';
 import { GlobalSpend } from './global-spend.js';
@@ -35,6 +36,7 @@ import { SpendController } from './spend.controller.js';
     Ranking,
     SpendLog,
     DailySummary,
+    LogRows,
     GlobalSpend,
     SpendReport,
     ActivityScopes,

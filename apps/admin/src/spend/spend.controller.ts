@@ -6,8 +6,8 @@ import type { Response } from 'express';
 import { AdminController, AdminQuery } from '../http/decorators.js';
 import { parseQuery } from '../http/request-body.js';
 import { pagesOf } from '../http/wire.js';
+import { LogRows } from '../privacy/log-rows.js';
 import { DailySummary } from './daily-summary.js';
-import { toSpendLogRow } from './spend-answers.js';
 import {
   cursorAfter,
   logRange,
@@ -29,6 +29,7 @@ export class SpendController {
     private readonly log: SpendLog,
     private readonly views: Views,
     private readonly summary: DailySummary,
+    private readonly rows: LogRows,
   ) {}
 
   /** With both dates and without `summarize=false`: sums by day; else the calls themselves, the newest first. */
@@ -45,7 +46,7 @@ export class SpendController {
     }
     const { entries, truncated } = await this.log.list(view, filter);
     if (truncated) response.setHeader('x-litellm-spend-logs-truncated', 'true');
-    return entries.map(toSpendLogRow);
+    return entries.map(this.rows.of);
   }
 
   @Handles('GET /spend/logs/v2')
@@ -66,7 +67,7 @@ export class SpendController {
     const paging = { page: query.page, size: query.page_size, by: 'startTime', direction: 'ASC' } as const;
     const { entries, total } = await this.log.page(view, { sessionId: query.session_id }, paging);
     return {
-      data: entries.map(toSpendLogRow),
+      data: entries.map(this.rows.of),
       total,
       page: query.page,
       page_size: query.page_size,
@@ -93,7 +94,7 @@ export class SpendController {
     );
     return {
       data: entries.map((named) => {
-        const { messages: _, response: __, ...row } = toSpendLogRow(named);
+        const { messages: _, response: __, ...row } = this.rows.of(named);
         return row;
       }),
       total,

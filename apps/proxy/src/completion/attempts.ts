@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Budgets, countTokensNow, SpendLedger, vocabularySlack } from '#libs/budget';
+import { type BeginRecord, Budgets, countTokensNow, SpendLedger, vocabularySlack } from '#libs/budget';
 import type { CallFacts } from '#libs/kernel';
 import { Config } from '#libs/config';
 import { Network } from '#libs/rbac';

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { SCOPE_TYPES } from '#libs/kernel';
 import { isIpRange } from '../ip-range.js';
 import { count, flag, listOf, positiveCount, secondsAsMs, text, textList } from './fields.js';
 import { guards, moot, notBuilt, type UnbuiltSettings } from './section.js';
@@ -41,6 +42,26 @@ const headerName = text.refine((name) => /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/.test(na
   error: 'expected the name of an HTTP header',
 });
 
+/** How long something is kept: at least a day, because whole days are dropped; at most a century. */
+const days = z.preprocess(
+  (value) => (typeof value === 'string' && value.trim() !== '' ? Number(value) : value),
+  z.int().min(1).max(36_500),
+);
+
+const DAYS_IN: Readonly<Record<string, number>> = { h: 1 / 24, d: 1, w: 7, mo: 31, y: 366 };
+
+/** `30d`, `4w`, `1mo`: days, and what is less than one counts as one. */
+const period = z
+  .string()
+  .trim()
+  .regex(/^[1-9]\d{0,4}(?:h|d|w|mo|y)$/, 'expected a period such as 30d, 4w or 1mo')
+  .transform((text) =>
+    Math.max(1, Math.ceil(Number.parseInt(text, 10) * (DAYS_IN[text.replace(/\d+/, '')] ?? 1))),
+  );
+
+/** On, off, or only for some kinds of scope: `true`, `false`, `[key, team]`. */
+const scopesOrFlag = z.union([flag, listOf(z.enum(SCOPE_TYPES))]);
+
 /** `general_settings`, as far as this version acts on it. */
 export const generalSettings = z.object({
   master_key: text,
@@ -48,6 +69,8 @@ export const generalSettings = z.object({
   database_url: text,
   database_connection_pool_limit: positiveCount,
   coordination_redis: redisSettings.loose(),
+  fail_closed_rate_limit_enforcement: scopesOrFlag,
+  fail_closed_budget_enforcement: scopesOrFlag,
   allowed_ips: ipRanges,
   trusted_proxy_ranges: ipRanges,
   use_x_forwarded_for: flag,
@@ -71,6 +94,12 @@ export const generalSettings = z.object({
   enforce_user_param: flag,
   reject_clientside_metadata_tags: flag,
   store_prompts_in_spend_logs: flag,
+  anonymize_logs: flag,
+  data_retention_days: days,
+  maximum_spend_logs_retention_period: period,
+  prompt_retention_days: days,
+  audit_retention_days: days,
+  max_stored_prompt_kb: positiveCount,
   disable_custom_api_keys: flag,
   team_admin_editable_team_fields: textList,
   log_level: logLevel,
@@ -89,11 +118,14 @@ export const PROTECTIVE_GENERAL_SETTINGS = [
   'reject_clientside_metadata_tags',
   'disable_custom_api_keys',
   'max_request_size_mb',
+  'anonymize_logs',
+  'data_retention_days',
+  'maximum_spend_logs_retention_period',
+  'prompt_retention_days',
 ] as const;
 
 const SPOOL =
   'Spend goes through a local spool that survives a crash; this setting has nothing to tune here.';
-const STORED = 'Redis-backed counters are not there yet; a single process is exact without them.';
 
 export const UNBUILT_GENERAL_SETTINGS: UnbuiltSettings = new Map([
   ...guards({
@@ -103,7 +135,6 @@ export const UNBUILT_GENERAL_SETTINGS: UnbuiltSettings = new Map([
     'OAuth2 sign-in': ['enable_oauth2_auth'],
     'Sign-in by proxy headers': ['enable_oauth2_proxy_auth'],
     Guardrails: ['guardrails', 'guardrail_settings'],
-    'Keeping personal data out of the logs': ['anonymize_logs'],
     'A custom check of new keys, users or teams': [
       'custom_key_generate',
       'custom_key_update',
@@ -180,11 +211,6 @@ export const UNBUILT_GENERAL_SETTINGS: UnbuiltSettings = new Map([
       'use_shared_health_check',
     ],
     'A secret manager': ['key_management_system', 'key_management_settings'],
-    'Deleting old spend logs': [
-      'data_retention_days',
-      'maximum_spend_logs_retention_period',
-      'maximum_spend_logs_retention_interval',
-    ],
     'Mapping headers to users': ['user_header_mappings'],
     'Tracing (OpenTelemetry)': ['otel'],
     'The MCP gateway': [
@@ -216,11 +242,11 @@ export const UNBUILT_GENERAL_SETTINGS: UnbuiltSettings = new Map([
     'Leaving failed calls out of the logs': ['disable_error_logs'],
   }),
   ...moot({
+    maximum_spend_logs_retention_interval:
+      'Whole days are dropped soon after they are over; nothing is deleted in runs.',
     store_model_in_db: 'Models, credentials and settings can always be changed at run time.',
     supported_db_objects: 'Models, credentials and settings can always be changed at run time.',
     proxy_config_reload_interval_seconds: 'Every process hears of a change at once; nothing is polled for.',
-    fail_closed_rate_limit_enforcement: STORED,
-    fail_closed_budget_enforcement: STORED,
     use_redis_transaction_buffer: SPOOL,
     proxy_batch_write_at: SPOOL,
     disable_spend_logs: 'The ledger is what budgets count on; it cannot be switched off.',

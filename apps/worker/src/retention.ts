@@ -1,0 +1,41 @@
+import { Injectable } from '@nestjs/common';
+import { Config } from '#libs/config';
+import { dropDaysBefore, withTransaction } from '#libs/database';
+import { Clock } from '#libs/kernel';
+import { Logger } from '#libs/telemetry';
+import { DataSource } from 'typeorm';
+
+const WORKER = { system: 'retention' };
+const DAY_MS = 86_400_000;
+
+/** Lets the request log and the prompts go when their time is over. Totals per scope and period are kept elsewhere and stay; so does the audit trail. */
+@Injectable()
+export class Retention {
+  constructor(
+    private readonly config: Config,
+    private readonly dataSource: DataSource,
+    private readonly clock: Clock,
+    private readonly logger: Logger,
+  ) {}
+
+  /** Returns how many days were dropped. */
+  async dropWhatIsOver(): Promise<number> {
+    const { retentionDays, promptRetentionDays } = this.config.privacy;
+    const prompts = await this.#drop('logged_prompts', promptRetentionDays);
+    return prompts + (await this.#drop('ledger_entries', retentionDays));
+  }
+
+  /** A day is over when its last moment is as old as what is kept. */
+  async #drop(table: 'ledger_entries' | 'logged_prompts', days: number | undefined): Promise<number> {
+    if (days === undefined) return 0;
+    const before = new Date(this.clock.nowMs() - days * DAY_MS).toISOString().slice(0, 10);
+    const dropped = await dropDaysBefore(
+      (work) => withTransaction(this.dataSource, WORKER, work),
+      table,
+      before,
+    );
+    if (dropped.length > 0)
+      this.logger.info({ table, days: dropped.length, before }, 'Days past their retention were dropped.');
+    return dropped.length;
+  }
+}
