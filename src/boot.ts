@@ -100,12 +100,7 @@ async function takeProxyLock(
   shutdown: Shutdown,
 ): Promise<SingletonLock | undefined> {
   if (role !== 'all' && role !== 'proxy') return undefined;
-  if (config.stores.redisUrl) {
-    logger.warn(
-      {},
-      'REDIS_URL is set, but counters on Redis are not there yet: limits and budgets are counted in this one process.',
-    );
-  }
+  if (config.stores.redisUrl) return undefined;
   const lock = await SingletonLock.take({
     directUrl: config.stores.databaseDirectUrl ?? databaseUrl,
     name: 'proxy',
@@ -120,7 +115,7 @@ async function takeProxyLock(
   });
   if (lock) return lock;
   throw new Error(
-    'Another proxy already counts limits and budgets on this database. Several proxies need shared counters: set REDIS_URL (not there yet in this version), or stop the other one.',
+    'Another proxy already counts limits and budgets on this database. Several proxies need shared counters: set REDIS_URL, or stop the other one.',
   );
 }
 

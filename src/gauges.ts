@@ -1,14 +1,14 @@
 import type { INestApplication } from '@nestjs/common';
 import { KeyVault } from '#libs/auth';
 import { SpendLedger } from '#libs/budget';
-import { LocalCounters } from '#libs/counters';
+import { Counters, type LocalCounters, type RedisCounters } from '#libs/counters';
 import { Metrics } from '#libs/telemetry';
 
 /** What this process holds at this moment, on the metrics page: what should return to nothing, and what should not grow for ever. */
 export function showGauges(app: INestApplication): void {
   const metrics = app.get(Metrics, { strict: false });
   const ledger = app.get(SpendLedger, { strict: false });
-  const counters = app.get(LocalCounters, { strict: false });
+  const counters = app.get<LocalCounters | RedisCounters>(Counters, { strict: false });
   const vault = app.get(KeyVault, { strict: false });
   const gauges: readonly (readonly [name: string, help: string, read: () => number])[] = [
     ['tollgate_ledger_open_calls', 'Calls that began and did not end', () => ledger.backlog().inFlight],

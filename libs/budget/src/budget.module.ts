@@ -6,13 +6,22 @@ import {
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
 } from '@nestjs/common';
+import { Counters, EpochStore, RedisCounters } from '#libs/counters';
 import { Logger } from '#libs/telemetry';
-import { SpendReader } from '#libs/tenancy';
+import { SpendReader, SpendSetter } from '#libs/tenancy';
+import { AlertBook } from './alerts/alert-book.js';
+import { BudgetWatch } from './alerts/budget-watch.js';
+import { RefusalWatch } from './alerts/refusal-watch.js';
+import { ScopeFacts } from './alerts/scope-facts.js';
 import { BudgetPeriods } from './budget-periods.js';
 import { Budgets } from './budgets.js';
 import { BalanceStore } from './ledger/balance-store.js';
 import { LedgerStore } from './ledger/ledger-store.js';
+import { LedgerTail } from './ledger/ledger-tail.js';
+import { PostgresEpochs } from './ledger/postgres-epochs.js';
 import { PostgresSpendReader } from './ledger/postgres-spend-reader.js';
+import { PostgresSpendSetter } from './ledger/postgres-spend-setter.js';
+import { SpendFollower } from './ledger/spend-follower.js';
 import { SpendLedger } from './ledger/spend-ledger.js';
 import { PriceBook } from './price-book/price-book.js';
 
@@ -21,11 +30,17 @@ import { PriceBook } from './price-book/price-book.js';
 class LedgerLifecycle implements OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown {
   constructor(
     private readonly ledger: SpendLedger,
+    private readonly counters: Counters,
+    private readonly epochs: EpochStore,
     private readonly logger: Logger,
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
-    await this.ledger.start();
+    const { ledger, counters, epochs } = this;
+    // First, because recovered records are told to the counters.
+    if (counters instanceof RedisCounters)
+      await counters.start({ epochs, tail: new LedgerTail(ledger), writer: ledger.writer });
+    await ledger.start();
   }
 
   /** The database is still open here, and calls may still be ending: most is stored now, the rest at the end. */
@@ -42,6 +57,8 @@ class LedgerLifecycle implements OnApplicationBootstrap, BeforeApplicationShutdo
 
   async onApplicationShutdown(): Promise<void> {
     await this.ledger.close();
+    // Last, because others ask what this process has not stored.
+    if (this.counters instanceof RedisCounters) await this.counters.close();
   }
 }
 
@@ -55,9 +72,25 @@ class LedgerLifecycle implements OnApplicationBootstrap, BeforeApplicationShutdo
     SpendLedger,
     Budgets,
     BudgetPeriods,
+    AlertBook,
+    ScopeFacts,
+    BudgetWatch,
+    RefusalWatch,
+    SpendFollower,
+    { provide: EpochStore, useClass: PostgresEpochs },
     { provide: SpendReader, useClass: PostgresSpendReader },
+    { provide: SpendSetter, useClass: PostgresSpendSetter },
     LedgerLifecycle,
   ],
-  exports: [PriceBook, SpendLedger, Budgets, BudgetPeriods, SpendReader],
+  exports: [
+    AlertBook,
+    RefusalWatch,
+    PriceBook,
+    SpendLedger,
+    Budgets,
+    BudgetPeriods,
+    SpendReader,
+    SpendSetter,
+  ],
 })
 export class BudgetModule {}

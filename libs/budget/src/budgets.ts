@@ -14,7 +14,7 @@ import type { Deployment } from '#libs/routing';
 import { Logger } from '#libs/telemetry';
 import { type Bound, boundOf, costsNothing } from './bounds.js';
 import { type CallEnding, type ChargedCost, chargeFor } from './charge-rules.js';
-import { lifetimeKey } from './counter-key.js';
+import { counterKey, lifetimeKey } from './counter-key.js';
 import { explainRefusal, explainUpstreams } from './explain.js';
 import type { Charge } from './ledger.js';
 import { BalanceStore, type PeriodOpening } from './ledger/balance-store.js';
@@ -39,6 +39,7 @@ export class Budgets implements OnApplicationShutdown {
   readonly #opener: Opener;
   #begun: PeriodOpening[] = [];
   #registering: NodeJS.Timeout | undefined;
+  #whenSettled: ((charges: readonly Charge[]) => void) | undefined;
 
   constructor(
     private readonly config: Config,
@@ -52,10 +53,12 @@ export class Budgets implements OnApplicationShutdown {
     this.#settings = { timezone: config.budgets.timezone, resetTime: config.budgets.resetTime };
     this.#upstreams = new UpstreamBudgets(config, this.#settings);
     this.#opener = new Opener(counters, ledger, balances);
-    ledger.onRecovered(({ charges, costNanoUsd }) => {
-      for (const { scope, budget, periodId } of charges)
-        this.#follow(`budget:${scope.type}:${scope.id}:${budget}:${periodId}`, costNanoUsd);
+    ledger.onRecovered(({ id, charges, costNanoUsd }) => {
+      const keys = charges.map(({ scope, budget, periodId }) => counterKey(scope, budget, periodId));
+      // Our id is the request's and the attempt's.
+      counters.recover(id.slice(0, id.lastIndexOf('.')), keys, costNanoUsd);
     });
+    ledger.onBuried((writer) => counters.bury(writer));
   }
 
   /**
@@ -148,8 +151,12 @@ export class Budgets implements OnApplicationShutdown {
 
   /** A call that was admitted for one deployment was answered by another: what that cost is not the first one's. */
   paidElsewhere(deployment: Deployment, costNanoUsd: NanoUsd, nowMs: number): void {
-    for (const { key } of this.#upstreams.of(deployment, nowMs, this.#wasOpen).budgets)
-      this.#follow(key, -costNanoUsd);
+    const { budgets } = this.#upstreams.of(deployment, nowMs, this.#wasOpen);
+    if (budgets.length > 0)
+      this.counters.follow(
+        budgets.map(({ key }) => key),
+        -costNanoUsd,
+      );
   }
 
   /** What the caller's key has spent, in its budget's period or in its life; undefined without a key, or when that is not loaded. */
@@ -186,7 +193,7 @@ export class Budgets implements OnApplicationShutdown {
         .map(({ scope }) => lifetimeKey(scope));
       this.#unclaimed.set(charges, keys);
     }
-    for (const key of keys) this.#follow(key, costNanoUsd);
+    if (keys.length > 0) this.counters.follow(keys, costNanoUsd);
   }
 
   /** What the call may cost at most. Throws `budget.price_missing` for a model without a price when the operator wants that. */
@@ -266,16 +273,6 @@ export class Budgets implements OnApplicationShutdown {
   }
 
   #wasOpen = (key: string): boolean => this.counters.isOpen(key);
-
-  #follow(key: string, costNanoUsd: NanoUsd): void {
-    if (costNanoUsd === 0n || !this.counters.isOpen(key)) return;
-    Promise.resolve(this.counters.adjust(key, costNanoUsd)).catch((error: unknown) =>
-      this.logger.error(
-        { error },
-        'A money counter could not follow a charge; it is right again when it is next loaded.',
-      ),
-    );
-  }
 
   /** History rows of periods that began here are written together, off the request path. */
   #noteBegun(opening: PeriodOpening): void {

@@ -1,8 +1,7 @@
-import type { Counters } from '#libs/counters';
+import { type Counters, RedisCounters } from '#libs/counters';
 import type { NanoUsd } from '#libs/kernel';
-import { counterKey } from './counter-key.js';
-import type { Charge } from './ledger.js';
 import type { BalanceStore, PeriodOpening } from './ledger/balance-store.js';
+import { sumsOf } from './ledger/ledger-tail.js';
 import type { SpendLedger } from './ledger/spend-ledger.js';
 import type { PreparedBudget } from './prepared.js';
 
@@ -49,22 +48,16 @@ export class Opener {
   }
 
   async #load(wanted: ReadonlyMap<string, Wanted>): Promise<void> {
-    const openings: PeriodOpening[] = [];
-    const lifetimes: PreparedBudget['budget']['scope'][] = [];
-    for (const { prepared, opening } of wanted.values()) {
-      if (opening) openings.push(opening);
-      else lifetimes.push(prepared.budget.scope);
+    if (this.counters instanceof RedisCounters) {
+      const endings = new Map([...wanted].map(([key, { opening }]) => [key, opening?.endsAtMs]));
+      await this.counters.openTogether(endings, (keys) => this.#read(wanted, keys));
+      return;
     }
     const opened: (void | Promise<void>)[] = [];
     await this.ledger.readSettled(
-      () => this.balances.settledOf(lifetimes, openings),
+      () => this.#read(wanted, wanted),
       (stored, undrained) => {
-        const settled = new Map<string, NanoUsd>();
-        for (const { charges, costNanoUsd } of undrained) {
-          for (const key of keysOf(charges)) {
-            if (wanted.has(key)) settled.set(key, (settled.get(key) ?? 0n) + costNanoUsd);
-          }
-        }
+        const settled = sumsOf(undrained, wanted);
         for (const [key, { opening }] of wanted) {
           opened.push(
             this.counters.open(key, (stored.get(key) ?? 0n) + (settled.get(key) ?? 0n), opening?.endsAtMs),
@@ -74,18 +67,20 @@ export class Opener {
     );
     await Promise.all(opened);
   }
-}
 
-/** Thousands of entries may wait for the database, and all calls of a caller share one list of charges. */
-const keys = new WeakMap<readonly Charge[], readonly string[]>();
-
-function keysOf(charges: readonly Charge[]): readonly string[] {
-  let known = keys.get(charges);
-  if (!known) {
-    known = charges.map(({ scope, budget, periodId }) => counterKey(scope, budget, periodId));
-    keys.set(charges, known);
+  #read(
+    wanted: ReadonlyMap<string, Wanted>,
+    keys: { has(key: string): boolean },
+  ): Promise<ReadonlyMap<string, NanoUsd>> {
+    const openings: PeriodOpening[] = [];
+    const lifetimes: PreparedBudget['budget']['scope'][] = [];
+    for (const [key, { prepared, opening }] of wanted) {
+      if (!keys.has(key)) continue;
+      if (opening) openings.push(opening);
+      else lifetimes.push(prepared.budget.scope);
+    }
+    return this.balances.settledOf(lifetimes, openings);
   }
-  return known;
 }
 
 export function openingOf({ budget, period }: PreparedBudget): PeriodOpening | undefined {

@@ -2,11 +2,13 @@ import { resolve } from 'node:path';
 import { Secret } from '#libs/kernel';
 import type { ConfigTree, ModelEntry } from './config.js';
 import { type Environment, wholeNumber } from './environment.js';
+import { readAlerting } from './alerting.js';
 import { readKeys } from './keys.js';
 import { readPeople } from './people.js';
 import { weaknessOfMasterKey } from './master-key.js';
 import { readBudgets, readPricing, readPriorities } from './money.js';
 import type { Findings } from './problems.js';
+import { readRoles } from './roles.js';
 import type { Sections } from './sections.js';
 import { readStores } from './stores.js';
 
@@ -106,6 +108,7 @@ export function assemble(parts: Ingredients, findings: Findings): Omit<ConfigTre
       ...readSecret('previousSaltKey', environment.get('LITELLM_SALT_KEY_PREVIOUS')),
     },
     models,
+    alerts: readAlerting(sections, environment, findings),
     environment: (name) => environment.get(name),
     router: readRouter(sections, findings),
     calls: {
@@ -143,6 +146,7 @@ export function assemble(parts: Ingredients, findings: Findings): Omit<ConfigTre
       ...defined('file', environment.get('LOG_FILE')),
     },
     privacy: readPrivacy(general),
+    roles: readRoles(general, findings),
     metrics: { requireAuth: litellm.require_auth_for_metrics_endpoint ?? true },
     keys: readKeys(sections, environment, findings),
     people: readPeople(sections),

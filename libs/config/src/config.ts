@@ -1,4 +1,5 @@
 import type { ConfigSource } from './config-source.js';
+import type { RoleSettings } from './roles.js';
 import type { NanoUsd, ScopeType, Secret } from '#libs/kernel';
 
 /** One entry of `model_list`, resolved (secrets looked up, credential merged) but not yet interpreted by routing. */
@@ -76,6 +77,29 @@ export interface KeyGenerationRule {
   readonly allowedRoles: readonly string[];
   readonly requiredParams: readonly string[];
 }
+
+/** Where alerts go. The name is the one that deliveries are stored under. */
+export type AlertChannel =
+  | { readonly kind: 'webhook'; readonly name: string; readonly url: Secret; readonly secret?: Secret }
+  | {
+      readonly kind: 'slack';
+      readonly name: string;
+      readonly url: Secret;
+      /** Alert types that go here; absent: all. */
+      readonly types?: readonly string[];
+    }
+  | {
+      readonly kind: 'email';
+      readonly name: string;
+      readonly host: string;
+      readonly port: number;
+      readonly requireTls: boolean;
+      readonly user?: string;
+      readonly password?: Secret;
+      readonly from: string;
+      /** Whoever else is concerned is told as well: the owner of a key, a user. */
+      readonly to: readonly string[];
+    };
 
 export interface ConfigTree {
   readonly server: {
@@ -227,7 +251,17 @@ export interface ConfigTree {
     /** Bytes of a request and of an answer that are kept where prompts are stored. */
     readonly maxPromptBytes: number;
   };
+  readonly roles: RoleSettings;
   readonly metrics: { readonly requireAuth: boolean };
+  readonly alerts: {
+    readonly channels: readonly AlertChannel[];
+    /** `budget_alerts`, `rate_limit_bursts`, `auth_failure_bursts`. */
+    readonly types: readonly string[];
+    /** Per cents of a budget, rising. */
+    readonly thresholds: readonly number[];
+    readonly burstSize: number;
+    readonly burstWindowMs: number;
+  };
   readonly keys: {
     readonly generatedLength: number;
     readonly minimumCustomLength: number;

@@ -11,10 +11,13 @@ export interface StoreSettings {
   readonly poolSize?: number | undefined;
   /** Ways to name a Redis, the one that counts first. */
   readonly redis: readonly (RedisSettings | undefined)[];
+  readonly strictWithoutRedis: ConfigTree['stores']['strictWithoutRedis'];
 }
 
 /** Connections of one process. Ten is LiteLLM's default as well; the drain and the admin plane share them. */
 const POOL_SIZE = 10;
+/** Longer than Redis ever takes for a batch, and short enough not to be felt. */
+const REDIS_TIMEOUT_MS = 120;
 
 /** Where data is kept: the environment wins over the file; `sqlite:///F` means the embedded store, mirrored into F. */
 export function readStores(
@@ -47,6 +50,9 @@ export function readStores(
     databasePoolSize:
       environment.wholeNumber('DATABASE_POOL_SIZE', 1, 1000, findings) ?? settings.poolSize ?? POOL_SIZE,
     ...(redisUrl === undefined ? {} : { redisUrl: new Secret(redisUrl) }),
+    redisTimeoutMs:
+      environment.wholeNumber('REDIS_COMMAND_TIMEOUT_MS', 20, 10_000, findings) ?? REDIS_TIMEOUT_MS,
+    strictWithoutRedis: settings.strictWithoutRedis,
   };
 }
 

@@ -1,21 +1,41 @@
-import { Global, Module, type OnModuleDestroy } from '@nestjs/common';
-import { Clock } from '#libs/kernel';
+import { Global, Inject, Module, type OnModuleDestroy } from '@nestjs/common';
+import { Config } from '#libs/config';
+import { Clock, type Scope, type ScopeType } from '#libs/kernel';
+import { Logger } from '#libs/telemetry';
 import { Counters } from './counters.js';
 import { LocalCounters } from './local-counters.js';
+import { RedisCounters } from './redis/redis-counters.js';
 
-/** One process counts alone, in memory. The store for many replicas replaces the provider, not its users. */
+/** Without Redis one process counts alone, in memory; with Redis all processes count together, once the ledger has started them. */
 @Global()
 @Module({
   providers: [
-    { provide: LocalCounters, useFactory: (clock: Clock) => new LocalCounters(clock), inject: [Clock] },
-    { provide: Counters, useExisting: LocalCounters },
+    {
+      provide: Counters,
+      useFactory: ({ stores }: Config, clock: Clock, logger: Logger): LocalCounters | RedisCounters => {
+        const { redisUrl, redisTimeoutMs, strictWithoutRedis } = stores;
+        if (!redisUrl) return new LocalCounters(clock);
+        const { limits, budgets } = strictWithoutRedis;
+        const policy = {
+          isLimitStrict: (scope: Scope) => isAmong(scope, limits),
+          isBudgetStrict: (scope: Scope) => isAmong(scope, budgets),
+        };
+        return new RedisCounters(clock, { url: redisUrl, timeoutMs: redisTimeoutMs, policy }, logger);
+      },
+      inject: [Config, Clock, Logger],
+    },
   ],
-  exports: [Counters, LocalCounters],
+  exports: [Counters],
 })
 export class CountersModule implements OnModuleDestroy {
-  constructor(private readonly local: LocalCounters) {}
+  constructor(@Inject(Counters) private readonly counters: LocalCounters | RedisCounters) {}
 
+  /** Shared counters are left by the ledger, when the last call is on record. */
   onModuleDestroy(): void {
-    this.local.close();
+    if (this.counters instanceof LocalCounters) this.counters.close();
   }
+}
+
+function isAmong({ type }: Scope, types: boolean | readonly ScopeType[]): boolean {
+  return typeof types === 'boolean' ? types : types.includes(type);
 }

@@ -18,5 +18,9 @@ export { internKey } from './keys.js';
 export { LocalCounters, type LocalCountersOptions } from './local-counters.js';
 export { EpochStore } from './redis/epoch-store.js';
 export type { SpendTail, ToOpen } from './redis/openings.js';
-export type { OutagePolicy } from './redis/outage-share.js';
-export { RedisCounters, type RedisCountersOptions } from './redis/redis-counters.js';
+export { CountersClosed, type OutagePolicy } from './redis/outage-share.js';
+export {
+  type Books as CounterBooks,
+  RedisCounters,
+  type RedisCountersOptions,
+} from './redis/redis-counters.js';

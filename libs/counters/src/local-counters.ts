@@ -119,6 +119,9 @@ export class LocalCounters extends Counters {
     this.follow(keys, costNanoUsd);
   }
 
+  /** What a process holds in its own memory died with it. */
+  override bury(): void {}
+
   override balance(key: string): { settledNanoUsd: NanoUsd; heldNanoUsd: NanoUsd } | undefined {
     const balance = this.#table.balances.get(key);
     return balance && { settledNanoUsd: balance.settledNanoUsd, heldNanoUsd: balance.heldNanoUsd };

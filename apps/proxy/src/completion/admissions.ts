@@ -3,8 +3,10 @@ import { type Bound, Budgets, clampedOutputTokens, tightenInputBound } from '#li
 import { Config } from '#libs/config';
 import {
   type Admission,
+  type AdmissionRequest,
   type Claim,
   Counters,
+  CountersClosed,
   type Refusal,
   type RefusedClaim,
   type Settlement,
@@ -98,7 +100,7 @@ export class Admissions {
     if (at >= plan.candidates.length) throw this.#explainUpstreams(passed ?? []);
     const id = call.nextAdmissionId();
     const claims = this.#claims(asked, asked.facts, plan, at, throttled);
-    const verdict = this.counters.admit({ id, claims, waitMs: 0 });
+    const verdict = this.#ask({ id, claims, waitMs: 0 }, asked.principal, plan);
     if (verdict instanceof Promise)
       return verdict.then((one) => this.#judge(call, id, asked, plan, at, one, passed, throttled));
     return this.#judge(call, id, asked, plan, at, verdict, passed, throttled);
@@ -129,6 +131,17 @@ export class Admissions {
     return this.#admitCounted(call, asked, plan, at, throttled);
   }
 
+  /** Shared counters may have been closed meanwhile, by a loss or by records that were found: they are opened again, once. */
+  #ask(request: AdmissionRequest, principal: Principal, plan: Plan): Verdict | Promise<Verdict> {
+    const verdict = this.counters.admit(request);
+    if (!(verdict instanceof Promise)) return verdict;
+    return verdict.catch(async (error: unknown) => {
+      if (!(error instanceof CountersClosed)) throw error;
+      await this.budgets.open(principal, plan.atMs, plan.deployments);
+      return this.counters.admit(request);
+    });
+  }
+
   /** The slow way: count the tokens, then wait in line if money is only held by others. */
   async #admitCounted(call: Call, asked: Asked, plan: Plan, at: number, throttled: boolean): Promise<Ticket> {
     const { deployment, upstreamModel } = plan.candidates[at] ?? {};
@@ -145,12 +158,13 @@ export class Admissions {
     const gone = new AbortController();
     call.whenGone(() => gone.abort());
     const id = call.nextAdmissionId();
-    const verdict = await this.counters.admit({
+    const request = {
       id,
       claims: this.#claims(asked, facts, counted, at, throttled),
       waitMs: this.config.budgets.maxWaitMs,
       signal: gone.signal,
-    });
+    };
+    const verdict = await this.#ask(request, asked.principal, counted);
     call.whenGone(undefined);
     if (!verdict.admitted)
       throw isUpstreamOnly(verdict)

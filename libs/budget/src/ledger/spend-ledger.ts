@@ -50,6 +50,7 @@ export class SpendLedger {
   #lost = false;
   #closed = false;
   #recovered: (entry: Entry) => void = () => undefined;
+  #buried: (writer: string) => void = () => undefined;
   #whenLost: () => void = () => undefined;
 
   constructor(
@@ -105,6 +106,7 @@ export class SpendLedger {
       }
       stored += await this.#storeRecovered(batch);
       removeOrphan(orphan);
+      this.#buried(orphan.writer);
       this.logger.warn(
         { writer: orphan.writer, entries: stored },
         'The spend records of a process that died were recovered.',
@@ -116,6 +118,11 @@ export class SpendLedger {
   /** Called for each recovered entry the moment it is in PostgreSQL, so that open counters can follow. */
   onRecovered(listener: (entry: Entry) => void): void {
     this.#recovered = listener;
+  }
+
+  /** Called when everything that a dead process wrote is in PostgreSQL. */
+  onBuried(listener: (writer: string) => void): void {
+    this.#buried = listener;
   }
 
   /** Called once when the spool's directory is gone: only a new process can make a new one, and this one should make room for it. */
@@ -180,6 +187,16 @@ export class SpendLedger {
     const drain = this.#drain;
     if (!drain) return apply(await read(), []);
     await drain.still(read, apply);
+  }
+
+  /** Runs `work` while this process stores nothing, with what ended and is not stored. */
+  pause<T>(work: (undrained: () => Iterable<EntryFacts>) => Promise<T>): Promise<T> {
+    return this.#drain ? this.#drain.pause(work) : work(() => []);
+  }
+
+  /** How this process signs its records. */
+  get writer(): string {
+    return this.#incarnation;
   }
 
   backlog(): LedgerBacklog {

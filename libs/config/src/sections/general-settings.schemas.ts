@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { SCOPE_TYPES } from '#libs/kernel';
 import { isIpRange } from '../ip-range.js';
+import { customRoles, rolePermissions } from '../roles.js';
 import { count, flag, listOf, positiveCount, secondsAsMs, text, textList } from './fields.js';
+import { alertingSettings } from './alerting.schemas.js';
 import { guards, moot, notBuilt, type UnbuiltSettings } from './section.js';
 
 const ipRanges = listOf(
@@ -64,6 +66,7 @@ const scopesOrFlag = z.union([flag, listOf(z.enum(SCOPE_TYPES))]);
 
 /** `general_settings`, as far as this version acts on it. */
 export const generalSettings = z.object({
+  ...alertingSettings,
   master_key: text,
   dangerously_permit_weak_or_unset_master_key: flag,
   database_url: text,
@@ -76,6 +79,8 @@ export const generalSettings = z.object({
   use_x_forwarded_for: flag,
   cors_origin: textList,
   admin_only_routes: textList,
+  custom_roles: customRoles,
+  role_permissions: rolePermissions,
   allowed_routes: textList,
   litellm_key_header_name: headerName,
   user_header_name: headerName,
@@ -155,7 +160,6 @@ export const UNBUILT_GENERAL_SETTINGS: UnbuiltSettings = new Map([
     'Custom authentication': ['custom_auth_run_common_checks', 'allow_user_auth'],
     'JWT sign-in': [
       'litellm_jwtauth',
-      'role_permissions',
       'enforce_rbac',
       'jwt_public_key_url',
       'jwt_audience',
@@ -191,12 +195,8 @@ export const UNBUILT_GENERAL_SETTINGS: UnbuiltSettings = new Map([
       'failed_login_window_seconds',
       'failed_login_block_seconds',
     ],
-    Alerting: [
-      'alerting',
-      'alert_types',
+    'Alerts of slow calls and reports': [
       'alerting_threshold',
-      'alert_to_webhook_url',
-      'alerting_args',
       'alert_type_config',
       'spend_report_frequency',
       'default_team_disabled',

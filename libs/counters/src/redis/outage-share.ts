@@ -30,6 +30,17 @@ export function unavailable(internal: string): GatewayError {
   );
 }
 
+/** Money counters that were thought open are not, in the shared store: they have to be opened again, then the same can be asked again. */
+export class CountersClosed extends GatewayError {
+  constructor(keys: readonly string[]) {
+    super(
+      'counters.unavailable',
+      'Limits and budgets cannot be verified right now. Please try again shortly.',
+      { internal: `counters that are not open: ${keys.join(', ')}`, headers: { 'retry-after': '1' } },
+    );
+  }
+}
+
 /**
  * Decides without Redis, within what is this process's alone: money that was kept aside, and its share of each limit. Never
  * more than the whole would have allowed, but for what others admitted unheard in the last second.

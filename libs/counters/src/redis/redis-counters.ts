@@ -12,7 +12,7 @@ import { RecentVerdicts } from '../recent-verdicts.js';
 import type { EpochStore } from './epoch-store.js';
 import { Holdings } from './holdings.js';
 import { Openings, type SpendTail, type ToOpen } from './openings.js';
-import { type OutagePolicy, OutageShare, unavailable } from './outage-share.js';
+import { CountersClosed, type OutagePolicy, OutageShare, unavailable } from './outage-share.js';
 import type { Op, OutboxOptions } from './outbox.js';
 import { Pending } from './pending.js';
 import { Purse } from './purse.js';
@@ -24,6 +24,13 @@ export interface RedisCountersOptions extends Partial<OutboxOptions> {
   readonly policy: OutagePolicy;
   /** Keeps a little of each budget in use aside, for the time without Redis. */
   readonly keepsAside?: boolean;
+}
+
+/** What the ledger does for the counters, and how it calls itself. */
+export interface Books {
+  readonly epochs: EpochStore;
+  readonly tail: SpendTail;
+  readonly writer: string;
 }
 
 const LONGEST_WAIT_MS = 600_000;
@@ -45,6 +52,7 @@ export class RedisCounters extends Counters {
   readonly #open = new Map<string, { settledNanoUsd: NanoUsd; heldNanoUsd: NanoUsd }>();
   #openings: Openings | undefined;
   #share: OutageShare | undefined;
+  #writer = '';
   #timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -71,8 +79,9 @@ export class RedisCounters extends Counters {
   }
 
   /** Joins the processes that count together. Rejects when Redis cannot be reached, or is not fit to count on. */
-  async start(epochs: EpochStore, tail: SpendTail): Promise<void> {
+  async start({ epochs, tail, writer }: Books): Promise<void> {
     this.#openings = new Openings(this.#session, tail, this.#ask, () => this.clock.nowMs());
+    this.#writer = writer;
     await this.#session.start(epochs);
     this.#look();
   }
@@ -82,7 +91,7 @@ export class RedisCounters extends Counters {
     this.#timer = undefined;
     for (const pending of [...this.#pending.values()]) this.#fail(pending, 'the process ends');
     for (const { id } of this.#purse.empty()) this.#giveBack(id);
-    await this.#session.close();
+    await this.#session.close(JSON.stringify(['q', this.#writer]));
   }
 
   override admit(request: AdmissionRequest): Admission | Refusal | Promise<Admission | Refusal> {
@@ -164,6 +173,10 @@ export class RedisCounters extends Counters {
     // What was stored a moment ago may have been counted before its process died: the counters are read again instead.
     for (const key of keys) this.#open.delete(key);
     this.#push(['v', requestId, keys]);
+  }
+
+  override bury(writer: string): void {
+    this.#push(['u', writer]);
   }
 
   override balance(key: string): { settledNanoUsd: NanoUsd; heldNanoUsd: NanoUsd } | undefined {
@@ -250,7 +263,8 @@ export class RedisCounters extends Counters {
       }
       case 3:
         for (const key of list<string>(verdict[1])) this.#open.delete(key);
-        return this.#fail(pending, `counters that are not open: ${list(verdict[1]).join(', ')}`);
+        this.#pending.delete(id);
+        return pending.fail(new CountersClosed(list<string>(verdict[1])));
       case 4:
         pending.isWaiting = false;
         return this.#submit(pending);
@@ -323,7 +337,7 @@ export class RedisCounters extends Counters {
 
   #tell(isFresh: boolean): Op[] {
     this.#share = undefined;
-    return this.#holdings.tell(isFresh);
+    return [{ text: JSON.stringify(['W', this.#writer]) }, ...this.#holdings.tell(isFresh)];
   }
 
   #live(isFresh: boolean): void {

@@ -66,7 +66,7 @@ export async function startReplica(
     { url: new Secret(url), policy: NEVER_STRICT, keepsAside: false, timeoutMs: 2_000, ...options },
     silent,
   );
-  await counters.start(epochs, tail);
+  await counters.start({ epochs, tail, writer: counters.incarnation });
   return counters;
 }
 
@@ -106,6 +106,10 @@ export class Fleet extends Counters {
 
   override recover(requestId: string, keys: readonly string[], cost: NanoUsd): void {
     this.#first.recover(requestId, keys, cost);
+  }
+
+  override bury(writer: string): void {
+    this.#first.bury(writer);
   }
 
   override balance(key: string): { settledNanoUsd: NanoUsd; heldNanoUsd: NanoUsd } | undefined {

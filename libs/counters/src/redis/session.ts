@@ -69,12 +69,12 @@ export class Session {
     this.#beat();
   }
 
-  async close(): Promise<void> {
+  async close(farewell: string): Promise<void> {
     if (this.#state === 'closed') return;
     const wasLive = this.#state === 'live';
     clearTimeout(this.#timer);
     if (wasLive) {
-      const left = new Promise((resolve) => this.outbox.push({ text: '["q"]', done: resolve }));
+      const left = new Promise((resolve) => this.outbox.push({ text: farewell, done: resolve }));
       await inTime(left, 500).catch(() => undefined);
     }
     this.#state = 'closed';

@@ -27,6 +27,8 @@ local function fence(inc)
     release(rec)
     if #rec[2] > 0 and rec[1] ~= '0' then
       call('HSET', P .. 'd', holds[i], holds[i + 1])
+      call('SADD', P .. 'du:' .. inc, holds[i])
+      call('PEXPIRE', P .. 'du:' .. inc, doubtMs + 86400000)
       call('ZADD', P .. 'dd', real + doubtMs, holds[i])
     end
   end
@@ -55,6 +57,49 @@ local function endDoubts()
     end
     serve(touched)
   end
+end
+
+local function close(key)
+  local m = money(key)
+  if m.s then
+    call('HDEL', m.at, 's')
+    m.s, m.text = nil, nil
+  end
+end
+
+-- A call of a process that ended was found in its records, which are stored: what it holds goes, whether it was missed or not.
+local function found(id)
+  local rec = undoubt(id)
+  if not rec then
+    for _, inc in ipairs(call('ZRANGE', members, 0, -1)) do
+      local stored = inc ~= me and call('HGET', P .. 'h:' .. inc, id)
+      if stored then
+        call('HDEL', P .. 'h:' .. inc, id)
+        rec = unpack(stored)
+        release(rec)
+      end
+    end
+  end
+  for _, key in ipairs(rec and rec[2] or {}) do hold(money(key), minus(rec[1])) end
+end
+
+-- All that a process wrote is stored: what it still held never reached anybody. The counters are read again.
+local function bury(writer)
+  local inc = call('HGET', P .. 'writers', writer)
+  if not inc then return 0 end
+  call('HDEL', P .. 'writers', writer)
+  fence(inc)
+  for _, id in ipairs(call('SMEMBERS', P .. 'du:' .. inc)) do
+    local rec = undoubt(id)
+    for _, key in ipairs(rec and rec[2] or {}) do
+      local m = money(key)
+      hold(m, minus(rec[1]))
+      if rec[5] then m.escrows = call('HINCRBY', m.at, 'x', -1) end
+      close(key)
+    end
+  end
+  call('DEL', P .. 'du:' .. inc)
+  return 1
 end
 
 -- What a live process holds, said again: after a lost lease, in a new epoch, or because it was admitted without Redis.

@@ -141,19 +141,14 @@ end
 
 -- records of a dead process were found: its holds go, and the counters are read again from what is stored
 O.v = function(op)
-  for i = 1, 9 do
-    local rec = undoubt(i == 1 and op[2] or op[2] .. ':' .. i)
-    for _, key in ipairs(rec and rec[2] or {}) do hold(money(key), minus(rec[1])) end
-  end
-  for _, key in ipairs(op[3]) do
-    local m = money(key)
-    if m.s then
-      call('HDEL', m.at, 's')
-      m.s, m.text = nil, nil
-    end
-  end
+  for i = 1, 9 do found(i == 1 and op[2] or op[2] .. ':' .. i) end
+  for _, key in ipairs(op[3]) do close(key) end
   return 1
 end
+
+-- whose records this process writes; and: all records of that writer are stored
+O.W = function(op) call('HSET', P .. 'writers', op[2], me); return 1 end
+O.u = function(op) return bury(op[2]) end
 
 O.r = function(op) register(op[2], op[3], op[4], op[5], op[6]); return 1 end
 O.w = function(op) merge(op[2], op[3], op[4], op[5]); return 1 end
@@ -177,7 +172,11 @@ O.F = function(op) return finishOpening(op[2], op[3]) end
 O.A = function(op) return abortOpening(op[2]) end
 
 -- leave for good: nothing is held any more
-O.q = function() fence(me); return 1 end
+O.q = function(op)
+  fence(me)
+  if op[2] then call('HDEL', P .. 'writers', op[2]) end
+  return 1
+end
 
 local results = {}
 for i, op in ipairs(cjson.decode(ARGV[10])) do results[i] = O[op[1]](op) end
