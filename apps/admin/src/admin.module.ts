@@ -6,11 +6,9 @@ import { AuditRoutesModule } from './audit/audit-routes.module.js';
 import { HealthController } from './health/health.controller.js';
 import { MetaController } from './health/meta.controller.js';
 import { AdminCalls } from './http/admin-calls.js';
-import { BudgetCalendar } from './http/budget-calendar.js';
-import { KeyAnswers } from './keys/key-answers.js';
-import { KeyReadsController } from './keys/key-reads.controller.js';
-import { KeysController } from './keys/keys.controller.js';
+import { KeyRoutesModule } from './keys/key-routes.module.js';
 import { MetricsController } from './metrics/metrics.controller.js';
+import { RuntimeRoutesModule } from './models/runtime-routes.module.js';
 import { SpendRoutesModule } from './spend/spend-routes.module.js';
 import { TeamsController } from './teams/teams.controller.js';
 import { UsersController } from './users/users.controller.js';
@@ -21,8 +19,16 @@ export class ProbesModule {}
 
 /** The control plane. */
 @Module({
-  imports: [TenancyModule, RbacModule, ProbesModule, AuditRoutesModule, SpendRoutesModule],
-  controllers: [KeysController, KeyReadsController, UsersController, TeamsController],
-  providers: [AdminCalls, BudgetCalendar, KeyAnswers],
+  imports: [
+    TenancyModule,
+    RbacModule,
+    ProbesModule,
+    KeyRoutesModule,
+    AuditRoutesModule,
+    RuntimeRoutesModule,
+    SpendRoutesModule,
+  ],
+  controllers: [UsersController, TeamsController],
+  providers: [AdminCalls],
 })
 export class AdminModule {}

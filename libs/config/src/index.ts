@@ -3,6 +3,7 @@ export {
   Config,
   type ConfigNotice,
   type ConfigTree,
+  type KeyGenerationRule,
   type LiveParts,
   type ModelEntry,
   type NamedBudget,
@@ -11,6 +12,7 @@ export {
 } from './config.js';
 export { ConfigSource, type Overridden } from './config-source.js';
 export type { CredentialEntry } from './models.js';
+export { describeSettings, type SettingDescription } from './setting-descriptions.js';
 export { hideSecrets } from './secret-values.js';
 export {
   isFileOnly,

@@ -1,6 +1,12 @@
+import { ACCESS_GROUP_ROUTES } from './policy/access-groups.js';
+import { CREDENTIAL_ROUTES } from './policy/credentials.js';
+import { MODEL_MANAGEMENT_ROUTES } from './policy/model-management.js';
+import { SETTING_ROUTES } from './policy/settings.js';
 import { COMPLETION_ROUTES } from './policy/completions.js';
 import { KEY_ROUTES } from './policy/keys.js';
 import { MODEL_ROUTES } from './policy/models.js';
+import { ORGANIZATION_ROUTES } from './policy/organizations.js';
+import { PROJECT_ROUTES } from './policy/projects.js';
 import type { RoutePolicy, RouteRows } from './policy/route-policy.js';
 import { SPEND_ROUTES } from './policy/spend.js';
 import { SYSTEM_ROUTES } from './policy/system.js';
@@ -16,9 +22,15 @@ import { USER_ROUTES } from './policy/users.js';
 export const POLICY = {
   ...COMPLETION_ROUTES,
   ...MODEL_ROUTES,
+  ...MODEL_MANAGEMENT_ROUTES,
+  ...CREDENTIAL_ROUTES,
+  ...ACCESS_GROUP_ROUTES,
+  ...SETTING_ROUTES,
   ...KEY_ROUTES,
   ...USER_ROUTES,
   ...TEAM_ROUTES,
+  ...ORGANIZATION_ROUTES,
+  ...PROJECT_ROUTES,
   ...SPEND_ROUTES,
   ...SYSTEM_ROUTES,
   ...TRUST_ROUTES,

@@ -81,6 +81,13 @@ export const lifetime = ruled((value): string | null | undefined => {
   return typeof value === 'string' && parseDuration(value) !== undefined ? value.trim() : undefined;
 }, 'Invalid duration: send 30s, 5m, 1h, 30d, 1w, 1mo or 1y, or -1 for ever');
 
+/** A length of time that ends; null and the empty text mean "none". */
+export const interval = ruled(
+  (value): string | undefined =>
+    typeof value === 'string' && parseDuration(value) !== undefined ? value.trim() : undefined,
+  'Invalid duration: send 30s, 5m, 1h, 30d, 1w, 1mo or 1y',
+);
+
 /** A moment, ISO 8601 with or without a zone (then UTC); null and the empty text mean "none". */
 export const instant = ruled((value): Date | undefined => {
   if (typeof value !== 'string' || !INSTANT.test(value)) return undefined;
@@ -141,6 +148,12 @@ export const metadata = z
   .nullable()
   .transform((data) => data ?? {})
   .optional();
+
+/** Free members that mean something to somebody else: parameters of a provider, facts about a model. */
+export const openMap = z.record(z.string(), z.unknown()).superRefine((data, context) => {
+  const problem = problemIn(data);
+  if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
+});
 
 /** Whether the value says nothing: what a client sends for a field it does not use. */
 export function isEmpty(value: unknown): boolean {

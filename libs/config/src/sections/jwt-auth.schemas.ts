@@ -23,12 +23,6 @@ const issuer = z.strictObject({
   unregistered_jwt_client_behavior: unregistered,
 });
 
-const rolePermission = z.strictObject({
-  role: z.enum(['proxy_admin', 'team', 'internal_user']),
-  models: textList.optional(),
-  routes: textList.optional(),
-});
-
 /** `general_settings.litellm_jwtauth`. Strict: a misspelt claim field would silently let the wrong people in. */
 const jwtAuth = z.strictObject({
   admin_jwt_scope: text.optional(),
@@ -97,14 +91,11 @@ const jwtAuth = z.strictObject({
  */
 export function checkJwtSettings(generalSettings: unknown, findings: Findings): void {
   if (!isPlainObject(generalSettings)) return;
-  const { litellm_jwtauth: auth, role_permissions: permissions } = generalSettings;
+  const { litellm_jwtauth: auth } = generalSettings;
   if (auth !== undefined && auth !== null) {
     const path = 'general_settings.litellm_jwtauth';
     suggestNames(auth, Object.keys(jwtAuth.shape), path, findings);
     check(jwtAuth, onlyKnown(auth, Object.keys(jwtAuth.shape)), path, findings);
-  }
-  if (permissions !== undefined && permissions !== null) {
-    check(z.array(rolePermission), permissions, 'general_settings.role_permissions', findings);
   }
 }
 

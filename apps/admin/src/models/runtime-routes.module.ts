@@ -1,0 +1,31 @@
+import { Module } from '@nestjs/common';
+import { RbacModule } from '#libs/rbac';
+import { RoutingModule } from '#libs/routing';
+import { RuntimeModule } from '#libs/runtime';
+import { AccessGroupsController } from '../access-groups/access-groups.controller.js';
+import { ModelGroupsController } from '../access-groups/model-groups.controller.js';
+import { CredentialsController } from '../credentials/credentials.controller.js';
+import { AdminCalls } from '../http/admin-calls.js';
+import { AllowedIpsController } from '../settings/allowed-ips.controller.js';
+import { CallbacksController } from '../settings/callbacks.controller.js';
+import { SettingsController } from '../settings/settings.controller.js';
+import { ModelAnswers } from './model-answers.js';
+import { ModelReadsController } from './model-reads.controller.js';
+import { ModelsController } from './models.controller.js';
+
+/** What changes while it runs: models, credentials, access groups, settings. */
+@Module({
+  imports: [RbacModule, RoutingModule, RuntimeModule],
+  controllers: [
+    ModelsController,
+    ModelReadsController,
+    CredentialsController,
+    AccessGroupsController,
+    ModelGroupsController,
+    SettingsController,
+    AllowedIpsController,
+    CallbacksController,
+  ],
+  providers: [AdminCalls, ModelAnswers],
+})
+export class RuntimeRoutesModule {}
