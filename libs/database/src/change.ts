@@ -1,7 +1,10 @@
 import type { ScopeType } from '#libs/kernel';
 
-/** What can change under a cache. `key_hash` names a credential by its hash, for caches that never knew the key's id. */
-export type ChangeNoun = ScopeType | 'key_hash' | 'config' | 'credential' | 'access_group';
+/**
+ * What can change under a cache. `key_hash` names a credential by its hash, for caches that never knew the key's id; `spend`
+ * names a scope (`key:…`) whose spend somebody set. The key `*` is every key.
+ */
+export type ChangeNoun = ScopeType | 'key_hash' | 'budget' | 'spend' | 'config' | 'credential' | 'access_group';
 
 export interface Change {
   readonly seq: bigint;

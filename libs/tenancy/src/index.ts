@@ -26,7 +26,7 @@ export {
   type Standing,
   standingOf,
 } from './authority/standing.js';
-export { type Visible, visibleKeys, visibleTeams, visibleUsers } from './authority/visible.js';
+export { type Visible, visibleKeys } from './authority/visible.js';
 export { after, type Duration, parseDuration, parsePeriod } from './duration.js';
 export {
   KeyCatalogue,
@@ -44,6 +44,7 @@ export {
   type KeyRecord,
   pinnedTagsOf,
 } from './caller-record.js';
+export { Invitations } from './invitations.js';
 export { KeyDirectory } from './key-directory.js';
 export {
   type BudgetSetting,
@@ -58,11 +59,36 @@ export { keyNotFound, refuseDuplicateKey } from './key-refusals.js';
 export { type KeysNamed } from './key-rows.js';
 export { KEY_TYPES, type KeyChange, type KeyType, LIMIT_TYPES, type LimitType } from './key-settings.js';
 export { EVERY_KEY, type IssuedKey, Keys, type KeySecret, type SpendSet } from './keys.js';
-export { maySeeKey } from './key-visibility.js';
-export { type MemberDraft, type Membership } from './membership.js';
-export { SpendReader } from './spend-reader.js';
+export { type ListScope, maySeeKey } from './key-visibility.js';
+export { type MemberDraft, type Membership, type PersonNamed } from './membership.js';
+export {
+  OrganizationCatalogue,
+  type OrganizationMembership,
+  type OrganizationView,
+} from './organization-catalogue.js';
+export { type OrganizationChange, type OrganizationMemberDraft, Organizations } from './organizations.js';
+export { hashPassword } from './passwords.js';
+export { type ProjectChange, Projects } from './projects.js';
+export { SpendReader, type SpendRow } from './spend-reader.js';
 export { type SpendOwner, SpendSetter } from './spend-setter.js';
+export {
+  type ListedTeam,
+  TeamCatalogue,
+  type TeamFilter,
+  type TeamInfo,
+  type TeamOrder,
+} from './team-catalogue.js';
+export { type Joined, type MemberChange, TeamMembers } from './team-members.js';
+export { type TeamChange } from './team-settings.js';
 export { type NewTeam, Teams, type TeamView } from './teams.js';
 export { TenancyModule } from './tenancy.module.js';
 export { type Author, type Transaction, Transactions } from './transactions.js';
-export { type MadeUser, type NewUser, USER_ROLES, Users, type UserView } from './users.js';
+export {
+  type ListedUser,
+  UserCatalogue,
+  type UserFilter,
+  type UserOrder,
+  type UserView,
+} from './user-catalogue.js';
+export { USER_ROLES, type UserChange } from './user-settings.js';
+export { type MadeUser, type NewUser, Users } from './users.js';

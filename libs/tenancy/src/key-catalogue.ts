@@ -1,12 +1,17 @@
 import { Injectable } from '@nestjs/common';
-import { ArchivedKey, VirtualKey } from '#libs/database';
+import { Budget, readAs, VirtualKey } from '#libs/database';
 import { Clock, type NanoUsd, type Principal } from '#libs/kernel';
-import { DataSource, In } from 'typeorm';
-import { seesEverything } from './authority.js';
-import { findDeparted, toDeparted } from './key-archive.js';
-import { filterKeys, type KeyFilter, type KeyOrder } from './key-filter.js';
-import { maySeeKey } from './key-visibility.js';
-import { keyNotFound, type KeysNamed } from './keys.js';
+import { DataSource, type EntityManager, In } from 'typeorm';
+import { maySeeKeyOf } from './authority/key-access.js';
+import { placesOf } from './authority/load-judgement.js';
+import { standingOf } from './authority/standing.js';
+import { findDeparted } from './key-archive.js';
+import { listDeparted } from './key-departed.js';
+import { filterKeys, type KeyFilter, type KeyOrder, orderKeys } from './key-filter.js';
+import { keyNotFound } from './key-refusals.js';
+import { keysOfFormer, type KeysNamed } from './key-rows.js';
+import { assertMayAsk, listedKeys, type ListScope } from './key-visibility.js';
+import { containing } from './rows.js';
 import { SpendReader } from './spend-reader.js';
 
 export type KeyStatus = 'active' | 'expired' | 'revoked' | 'deleted';
@@ -14,6 +19,8 @@ export type KeyStatus = 'active' | 'expired' | 'revoked' | 'deleted';
 /** A key as people look at it. */
 export interface KeyView {
   readonly key: VirtualKey;
+  /** The shared budget it points to. */
+  readonly budget: Budget | null;
   readonly status: KeyStatus;
   readonly spentNanoUsd: NanoUsd;
   readonly deletedAt: Date | null;
@@ -40,7 +47,7 @@ export class KeyCatalogue {
     private readonly spend: SpendReader,
   ) {}
 
-  /** One key, from the archive when it is gone. Throws 404. */
+  /** One key, from the archive when it is gone; a former secret finds its key while it works. Throws 404. */
   async get(caller: Principal, hash: string): Promise<KeyView> {
     const [view] = await this.find(caller, { hashes: [hash] });
     if (view === undefined) throw keyNotFound();
@@ -49,80 +56,125 @@ export class KeyCatalogue {
 
   /** Those of the named keys that are there (or were) and that the caller may see, in the order asked. */
   async find(caller: Principal, named: KeysNamed): Promise<readonly KeyView[]> {
-    const order = 'hashes' in named ? named.hashes : named.aliases;
-    const where =
-      'hashes' in named ? { tokenHash: In([...named.hashes]) } : { alias: In([...named.aliases]) };
-    const living = await this.database.getRepository(VirtualKey).find({ where });
-    const nameOf = (key: VirtualKey): string | null => ('hashes' in named ? key.tokenHash : key.alias);
-    const unsorted = living.map((key) => ({ key, deletedAt: null, deletedBy: null }) as Departure);
-    if ('hashes' in named && living.length < named.hashes.length) {
-      const known = new Set(living.map((key) => key.tokenHash));
-      const missing = named.hashes.filter((hash) => !known.has(hash));
-      unsorted.push(...(await findDeparted(this.database, missing)).values());
-    }
-    const byName = new Map(
-      unsorted.filter(({ key }) => maySeeKey(caller, key)).map((found) => [nameOf(found.key), found]),
-    );
-    const found = [...new Set(order)].flatMap((name) => byName.get(name) ?? []);
-    return this.#withSpend(found);
-  }
-
-  /** A page of the keys that match and that the caller may see, with how many there are in all. */
-  async list(caller: Principal, filter: KeyFilter, order: KeyOrder, paging: Paging): Promise<Page<KeyView>> {
-    const offset = (paging.page - 1) * paging.size;
-    const query = this.database.getRepository(VirtualKey).createQueryBuilder('key');
-    filterKeys(query, filter, order, new Date(this.clock.nowMs()));
-    if (!seesEverything(caller)) {
-      query.andWhere(
-        `(key.id = :ownKey OR key.userId = :ownUser OR key.teamId = :ownTeam)`,
-        // A null never equals anything, so an absent owner shows nothing.
-        {
-          ownKey: caller.key?.id ?? null,
-          ownUser: caller.user?.id ?? null,
-          ownTeam: caller.team?.role === 'admin' ? caller.team.id : null,
-        },
+    const departures = await readAs(this.database, caller, async (manager) => {
+      const found = await this.#findNamed(manager, named);
+      const standing = await standingOf(manager, caller);
+      const places = await placesOf(
+        manager,
+        [...found.values()].map(({ key }) => key),
       );
-    }
-    const [keys, total] = await query.offset(offset).limit(paging.size).getManyAndCount();
-    return {
-      items: await this.#withSpend(keys.map((key) => ({ key, deletedAt: null, deletedBy: null }))),
-      total,
-    };
-  }
-
-  /** A page of deleted keys, the latest first. Administrators only see others' than their own. */
-  async listDeleted(caller: Principal, filter: KeyFilter, paging: Paging): Promise<Page<KeyView>> {
-    const query = this.database
-      .getRepository(ArchivedKey)
-      .createQueryBuilder('archived')
-      .where("archived.reason = 'deleted'")
-      .orderBy('archived.archiveId', 'DESC');
-    const owners: [string, string | undefined][] = [
-      ['user_id', filter.userId],
-      ['team_id', filter.teamId],
-      ['token_hash', filter.hash],
-      ['alias', filter.alias],
-    ];
-    for (const [column, value] of owners) {
-      if (value !== undefined)
-        query.andWhere(`archived.row ->> '${column}' = :${column}`, { [column]: value });
-    }
-    if (!seesEverything(caller)) {
-      query.andWhere("(archived.id = :ownKey OR archived.row ->> 'user_id' = :ownUser)", {
-        ownKey: caller.key?.id ?? null,
-        ownUser: caller.user?.id ?? null,
+      const visible = new Set(places.filter((place) => maySeeKeyOf(standing, place)).map(({ key }) => key));
+      const order = 'hashes' in named ? named.hashes : named.aliases;
+      return [...new Set(order)].flatMap((name) => {
+        const departure = found.get(name);
+        return departure !== undefined && visible.has(departure.key) ? [departure] : [];
       });
-    }
-    const [rows, total] = await query
-      .offset((paging.page - 1) * paging.size)
-      .limit(paging.size)
-      .getManyAndCount();
-    return { items: await this.#withSpend(rows.map((row) => toDeparted(this.database, row))), total };
+    });
+    return this.#withSpend(caller, departures);
   }
 
-  async #withSpend(found: readonly Departure[]): Promise<readonly KeyView[]> {
+  /**
+   * A page of the keys that match and that the caller may see, with how many there are in all. Throws 403 when somebody asks
+   * for the keys of a user, a team or an organization that are not its own to ask for, whether they exist or not.
+   */
+  async list(
+    caller: Principal,
+    filter: KeyFilter,
+    order: KeyOrder,
+    paging: Paging,
+    scope: ListScope = {},
+  ): Promise<Page<KeyView>> {
+    const [keys, total] = await readAs(this.database, caller, async (manager) => {
+      const standing = await standingOf(manager, caller);
+      await assertMayAsk(manager, standing, filter);
+      const query = manager.createQueryBuilder(VirtualKey, 'key');
+      filterKeys(query, filter, new Date(this.clock.nowMs()));
+      const own = listedKeys(standing, filter, scope);
+      if (own !== undefined) query.andWhere(own.where, own.parameters);
+      const counted = await query.clone().select('count(*)', 'total').getRawOne<{ total: string }>();
+      orderKeys(query, order);
+      query.leftJoinAndMapOne('key.budget', Budget, 'linked', 'linked.id = key.budgetId');
+      const found: WithBudget[] = await query
+        .offset((paging.page - 1) * paging.size)
+        .limit(paging.size)
+        .getMany();
+      return [found, Number(counted?.total ?? 0)] as const;
+    });
+    return { items: await this.#priced(keys.map(present)), total };
+  }
+
+  /** A page of deleted keys, the latest first, as far as the caller could see them while they lived. */
+  async listDeleted(caller: Principal, filter: KeyFilter, paging: Paging): Promise<Page<KeyView>> {
+    const [departed, total] = await readAs(this.database, caller, async (manager) => {
+      const standing = await standingOf(manager, caller);
+      await assertMayAsk(manager, standing, filter);
+      return listDeparted(manager, standing, filter, paging);
+    });
+    return { items: await this.#priced(departed.map((each) => ({ ...each, budget: null }))), total };
+  }
+
+  /** A page of the aliases in use, in order. */
+  async aliases(
+    caller: Principal,
+    filter: Pick<KeyFilter, 'search' | 'teamId'>,
+    paging: Paging,
+  ): Promise<Page<string>> {
+    return readAs(this.database, caller, async (manager) => {
+      const standing = await standingOf(manager, caller);
+      await assertMayAsk(manager, standing, filter);
+      const query = manager.createQueryBuilder(VirtualKey, 'key').where('key.alias IS NOT NULL');
+      if (filter.teamId !== undefined) query.andWhere('key.teamId = :teamId', { teamId: filter.teamId });
+      if (filter.search !== undefined)
+        query.andWhere('COALESCE(key.alias, key.label) ILIKE :part', { part: containing(filter.search) });
+      const own = listedKeys(standing, filter, { includesTeams: true });
+      if (own !== undefined) query.andWhere(own.where, own.parameters);
+      const counted = await query.clone().select('count(*)', 'total').getRawOne<{ total: string }>();
+      const rows = await query
+        .select('key.alias', 'alias')
+        .orderBy('COALESCE(key.alias, key.label)', 'ASC', 'NULLS FIRST')
+        .offset((paging.page - 1) * paging.size)
+        .limit(paging.size)
+        .getRawMany<{ alias: string }>();
+      return { items: rows.map(({ alias }) => alias), total: Number(counted?.total ?? 0) };
+    });
+  }
+
+  async #findNamed(manager: EntityManager, named: KeysNamed): Promise<Map<string, Departure>> {
+    if ('aliases' in named) {
+      const keys = await manager.findBy(VirtualKey, { alias: In([...named.aliases]) });
+      return new Map(keys.map((key) => [key.alias ?? '', present(key)]));
+    }
+    const living = await manager.findBy(VirtualKey, { tokenHash: In([...named.hashes]) });
+    const found = new Map(living.map((key) => [key.tokenHash, present(key)]));
+    const unknown = (): string[] => named.hashes.filter((hash) => !found.has(hash));
+    // A former secret is looked for before the archive: there it is the key as it was before its rotation.
+    for (const hash of unknown()) {
+      const [keyId] = await keysOfFormer(manager, [hash], new Date(this.clock.nowMs()));
+      const key = keyId === undefined ? null : await manager.findOneBy(VirtualKey, { id: keyId });
+      if (key !== null) found.set(hash, present(key));
+    }
+    const missing = unknown();
+    if (missing.length === 0) return found;
+    for (const [hash, departed] of await findDeparted(manager, missing))
+      found.set(hash, { ...departed, budget: null });
+    return found;
+  }
+
+  async #withSpend(caller: Principal, found: readonly Departure[]): Promise<readonly KeyView[]> {
+    const ids = found.flatMap(({ key }) => key.budgetId ?? []);
+    if (ids.length === 0) return this.#priced(found);
+    const budgets = await readAs(this.database, caller, (manager) => manager.findBy(Budget, { id: In(ids) }));
+    const byId = new Map(budgets.map((budget) => [budget.id, budget]));
+    return this.#priced(
+      found.map((each) => ({ ...each, budget: byId.get(each.key.budgetId ?? '') ?? null })),
+    );
+  }
+
+  async #priced(found: readonly Departure[]): Promise<readonly KeyView[]> {
     if (found.length === 0) return [];
-    const spent = await this.spend.spendOf(found.map(({ key }) => ({ type: 'key', id: key.id })));
+    const spent = await this.spend.spendIn(
+      found.map(({ key, budget }) => ({ scope: { type: 'key', id: key.id }, budget: key, linked: budget })),
+    );
     const nowMs = this.clock.nowMs();
     return found.map((departure) => ({
       ...departure,
@@ -134,12 +186,19 @@ export class KeyCatalogue {
 
 interface Departure {
   readonly key: VirtualKey;
+  readonly budget: Budget | null;
   readonly deletedAt: Date | null;
   readonly deletedBy: string | null;
 }
 
+type WithBudget = VirtualKey & { budget?: Budget | null };
+
+function present({ budget = null, ...key }: WithBudget): Departure {
+  return { key: Object.assign(new VirtualKey(), key), budget, deletedAt: null, deletedBy: null };
+}
+
 /** What keeps the key from working, the most final reason first. */
-export function statusOf({ key, deletedAt }: Departure, nowMs: number): KeyStatus {
+export function statusOf({ key, deletedAt }: Pick<Departure, 'key' | 'deletedAt'>, nowMs: number): KeyStatus {
   if (deletedAt !== null) return 'deleted';
   if (key.blocked) return 'revoked';
   return key.expiresAt !== null && key.expiresAt.getTime() <= nowMs ? 'expired' : 'active';

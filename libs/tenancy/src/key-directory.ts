@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import { Team, TeamMember, User, VirtualKey } from '#libs/database';
-import { Any, DataSource } from 'typeorm';
+import { KeyGrace, Team, TeamMember, User, VirtualKey } from '#libs/database';
+import { Clock } from '#libs/kernel';
+import { Any, DataSource, type FindOptionsWhere, MoreThan } from 'typeorm';
 import { CallerDirectory } from './caller-directory.js';
 import type { KeyRecord } from './caller-record.js';
 
@@ -10,6 +11,7 @@ export class KeyDirectory {
   constructor(
     private readonly database: DataSource,
     private readonly callers: CallerDirectory,
+    private readonly clock: Clock,
   ) {}
 
   /** Undefined when no such key. Throws what the driver throws when PostgreSQL is away. */
@@ -19,18 +21,8 @@ export class KeyDirectory {
 
   /** The same for many hashes in a few reads; hashes nobody has are not in the answer. */
   async findByHashes(hashes: readonly string[]): Promise<ReadonlyMap<string, KeyRecord>> {
-    const found = (await this.database
-      .createQueryBuilder(VirtualKey, 'key')
-      .leftJoinAndMapOne('key.user', User, 'user', '"user"."id" = "key"."user_id"')
-      .leftJoinAndMapOne('key.team', Team, 'team', '"team"."id" = "key"."team_id"')
-      .leftJoinAndMapOne(
-        'key.membership',
-        TeamMember,
-        'membership',
-        '"membership"."team_id" = "key"."team_id" AND "membership"."user_id" = "key"."user_id"',
-      )
-      .where({ tokenHash: Any(hashes) })
-      .getMany()) as JoinedKey[];
+    const current = await this.#keysWhere({ tokenHash: Any(hashes) });
+    const found = [...current, ...(await this.#formerKeys(hashes, current))];
     const seeds = found.map(({ user = null, team = null, membership = null, ...columns }) => ({
       // For everybody but the unique index, a label is the key's name like an alias.
       key: Object.assign(new VirtualKey(), columns, { alias: columns.alias ?? columns.label }),
@@ -47,6 +39,41 @@ export class KeyDirectory {
     }));
     const records: KeyRecord[] = await this.callers.complete(seeds);
     return new Map(records.map((record) => [record.key.tokenHash, record]));
+  }
+
+  #keysWhere(where: FindOptionsWhere<VirtualKey>): Promise<JoinedKey[]> {
+    return this.database
+      .createQueryBuilder(VirtualKey, 'key')
+      .leftJoinAndMapOne('key.user', User, 'user', '"user"."id" = "key"."user_id"')
+      .leftJoinAndMapOne('key.team', Team, 'team', '"team"."id" = "key"."team_id"')
+      .leftJoinAndMapOne(
+        'key.membership',
+        TeamMember,
+        'membership',
+        '"membership"."team_id" = "key"."team_id" AND "membership"."user_id" = "key"."user_id"',
+      )
+      .where(where)
+      .getMany();
+  }
+
+  /** Keys by former secrets that still work: each is the key as it is, under the old secret's names, until the grace ends. */
+  async #formerKeys(hashes: readonly string[], current: readonly JoinedKey[]): Promise<JoinedKey[]> {
+    const known = new Set(current.map(({ tokenHash }) => tokenHash));
+    const unknown = hashes.filter((hash) => !known.has(hash));
+    if (unknown.length === 0) return [];
+    const graces = await this.database.getRepository(KeyGrace).findBy({
+      tokenHash: Any(unknown),
+      validUntil: MoreThan(new Date(this.clock.nowMs())),
+    });
+    if (graces.length === 0) return [];
+    const keys = await this.#keysWhere({ id: Any(graces.map(({ keyId }) => keyId)) });
+    const byId = new Map(keys.map((key) => [key.id, key]));
+    return graces.flatMap(({ keyId, tokenHash, maskedName, validUntil }) => {
+      const key = byId.get(keyId);
+      if (key === undefined) return [];
+      const expiresAt = key.expiresAt !== null && key.expiresAt < validUntil ? key.expiresAt : validUntil;
+      return [Object.assign(new VirtualKey(), key, { tokenHash, maskedName, expiresAt }) as JoinedKey];
+    });
   }
 }
 

@@ -1,5 +1,6 @@
 import { Balance, type VirtualKey } from '#libs/database';
 import type { SelectQueryBuilder } from 'typeorm';
+import { containing } from './rows.js';
 
 /** What a list of keys is narrowed by; an absent member does not narrow. */
 export interface KeyFilter {
@@ -26,19 +27,16 @@ const COLUMN_OF: Readonly<Record<Exclude<KeyOrder['by'], 'spend'>, string>> = {
   createdAt: 'key.createdAt',
   updatedAt: 'key.updatedAt',
   hash: 'key.tokenHash',
-  alias: 'key.alias',
+  alias: 'COALESCE(key.alias, key.label)',
 };
+/** The planner does not know that the others are never null: told where nulls go, it would not use their indexes. */
+const NULLABLE: ReadonlySet<KeyOrder['by']> = new Set(['cap', 'alias']);
 
 /** Sessions of the console are keys too, but nobody's to manage. */
 const CONSOLE_TEAM = 'litellm-dashboard';
 
-/** Adds the filter's conditions and the order; the hash breaks ties, so that pages never overlap. */
-export function filterKeys(
-  query: SelectQueryBuilder<VirtualKey>,
-  filter: KeyFilter,
-  order: KeyOrder,
-  now: Date,
-): void {
+/** Adds the filter's conditions. */
+export function filterKeys(query: SelectQueryBuilder<VirtualKey>, filter: KeyFilter, now: Date): void {
   query.where('key.teamId IS DISTINCT FROM :console', { console: CONSOLE_TEAM });
   const exact = {
     teamId: filter.teamId,
@@ -64,6 +62,10 @@ export function filterKeys(
     });
   }
   filterByStatus(query, filter.status, now);
+}
+
+/** Adds the order: each is that of an index, and the hash breaks ties, so that pages never overlap. */
+export function orderKeys(query: SelectQueryBuilder<VirtualKey>, order: KeyOrder): void {
   if (order.by === 'spend') {
     query
       .leftJoin(
@@ -73,12 +75,14 @@ export function filterKeys(
       )
       .addSelect('COALESCE(balance.settledNano, 0)', 'spent')
       .orderBy('spent', order.direction);
-  } else {
+  } else if (NULLABLE.has(order.by)) {
     query.orderBy(
       COLUMN_OF[order.by],
       order.direction,
       order.direction === 'ASC' ? 'NULLS FIRST' : 'NULLS LAST',
     );
+  } else {
+    query.orderBy(COLUMN_OF[order.by], order.direction);
   }
   if (order.by !== 'hash') query.addOrderBy('key.tokenHash', order.direction);
 }
@@ -89,9 +93,4 @@ function filterByStatus(query: SelectQueryBuilder<VirtualKey>, status: KeyFilter
     query.andWhere('NOT key.blocked AND (key.expiresAt IS NULL OR key.expiresAt > :now)', { now });
   }
   if (status === 'expired') query.andWhere('key.expiresAt <= :now', { now });
-}
-
-/** A LIKE pattern that finds the text anywhere, its own `%`, `_` and `\` taken as letters. */
-function containing(text: string): string {
-  return `%${text.replace(/[\\%_]/g, '\\$&')}%`;
 }

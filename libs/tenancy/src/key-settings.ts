@@ -1,4 +1,5 @@
 import type { VirtualKey } from '#libs/database';
+import { GatewayError } from '#libs/kernel';
 import { after, parseDuration } from './duration.js';
 import { governedColumns, type GovernedSettings } from './governed-settings.js';
 
@@ -11,6 +12,8 @@ export interface KeySettings extends GovernedSettings {
   readonly label: string | null;
   readonly userId: string | null;
   readonly teamId: string | null;
+  readonly organizationId: string | null;
+  readonly projectId: string | null;
   /** Every call of the key counts for this end user. */
   readonly customerId: string | null;
   readonly models: readonly string[];
@@ -22,7 +25,23 @@ export interface KeySettings extends GovernedSettings {
   readonly blocked: boolean;
   /** A duration from now; null: for ever. */
   readonly lifetime: string | null;
+  readonly autoRotate: boolean;
+  /** How often a key that rotates by itself gets a new secret. */
+  readonly rotationInterval: string | null;
+  /** Makes it the key of a program; given when it is made, and never again. */
+  readonly serviceAccountId: string | null;
+  readonly requestLimitType: LimitType | null;
+  readonly tokenLimitType: LimitType | null;
+  /** Over its budget the key is slowed down instead of refused. */
+  readonly throttled: boolean;
+  /** The budget of customers of this key that have none of their own. */
+  readonly customerBudgetId: string | null;
 }
+
+/** How a limit is meant: `guaranteed_throughput` may not promise more than the team has. */
+export const LIMIT_TYPES = ['guaranteed_throughput', 'best_effort_throughput', 'dynamic'] as const;
+export type LimitType = (typeof LIMIT_TYPES)[number];
+
 export type KeyChange = { readonly [Setting in keyof KeySettings]?: KeySettings[Setting] | undefined };
 
 export const KEY_TYPES = ['default', 'llm_api', 'management', 'read_only'] as const;
@@ -47,6 +66,8 @@ export function columnsOf(
   if (change.label !== undefined) columns.label = change.label;
   if (change.userId !== undefined) columns.userId = change.userId;
   if (change.teamId !== undefined) columns.teamId = change.teamId;
+  if (change.organizationId !== undefined) columns.organizationId = change.organizationId;
+  if (change.projectId !== undefined) columns.projectId = change.projectId;
   if (change.customerId !== undefined) columns.customerId = change.customerId;
   if (change.models !== undefined) columns.models = [...change.models];
   if (change.modelAliases !== undefined) columns.aliases = { ...change.modelAliases };
@@ -54,8 +75,14 @@ export function columnsOf(
   if (change.metadata !== undefined) columns.metadata = { ...change.metadata };
   if (change.blocked !== undefined) columns.blocked = change.blocked;
   if (change.lifetime !== undefined) columns.expiresAt = expiryOf(change.lifetime, nowMs);
+  if (change.serviceAccountId !== undefined) columns.serviceAccountId = change.serviceAccountId;
+  if (change.requestLimitType !== undefined) columns.rpmLimitType = change.requestLimitType;
+  if (change.tokenLimitType !== undefined) columns.tpmLimitType = change.tokenLimitType;
+  if (change.throttled !== undefined) columns.throttleOnBudgetExceeded = change.throttled;
+  if (change.customerBudgetId !== undefined) columns.customerBudgetId = change.customerBudgetId;
   Object.assign(columns, governedColumns(change, current, nowMs));
   Object.assign(columns, routeColumns(change));
+  Object.assign(columns, rotationColumns(change, current, nowMs));
   return columns;
 }
 
@@ -71,7 +98,89 @@ function routeColumns(change: KeyChange): { allowedRoutes?: string[]; keyType?: 
   return columns;
 }
 
-function expiryOf(lifetime: string | null, nowMs: number): Date | null {
+/** When the next rotation is due moves only when its rule does. */
+function rotationColumns(
+  { autoRotate, rotationInterval }: KeyChange,
+  current: VirtualKey | undefined,
+  nowMs: number,
+): Partial<VirtualKey> {
+  if (autoRotate === undefined && rotationInterval === undefined) return {};
+  const isOn = autoRotate ?? current?.autoRotate ?? false;
+  const interval = rotationInterval === undefined ? (current?.rotationInterval ?? null) : rotationInterval;
+  if (isOn && interval === null) {
+    const message = 'A key that rotates by itself needs a rotation_interval, such as 30d.';
+    throw new GatewayError('request.bad_field', message, { param: 'rotation_interval' });
+  }
+  const isSame = isOn === current?.autoRotate && interval === current.rotationInterval;
+  return {
+    autoRotate: isOn,
+    rotationInterval: interval,
+    ...(isSame ? {} : { rotationAt: isOn ? expiryOf(interval, nowMs) : null }),
+  };
+}
+
+/** A key nobody has said anything about yet. */
+export function blankKey(id: string, now: Date): VirtualKey {
+  const nothing = {
+    alias: null,
+    label: null,
+    userId: null,
+    teamId: null,
+    organizationId: null,
+    projectId: null,
+    customerId: null,
+    maxBudgetNano: null,
+    softBudgetNano: null,
+    budgetDuration: null,
+    budgetAnchorAt: null,
+    budgetResetAt: null,
+    tempBudgetNano: null,
+    tempBudgetEndsAt: null,
+    budgetId: null,
+    rpmLimit: null,
+    tpmLimit: null,
+    inputTpmLimit: null,
+    outputTpmLimit: null,
+    maxParallelRequests: null,
+    expiresAt: null,
+    keyType: null,
+    lastRotationAt: null,
+    rotationInterval: null,
+    rotationAt: null,
+    serviceAccountId: null,
+    rpmLimitType: null,
+    tpmLimitType: null,
+    customerBudgetId: null,
+    createdBy: null,
+    updatedBy: null,
+    lastActiveAt: null,
+  };
+  return {
+    id,
+    tokenHash: '',
+    maskedName: '',
+    ...nothing,
+    models: [],
+    allowedRoutes: [],
+    tags: [],
+    budgetWindows: [],
+    aliases: {},
+    metadata: {},
+    modelBudgets: {},
+    modelRpmLimits: {},
+    modelTpmLimits: {},
+    blocked: false,
+    autoRotate: false,
+    throttleOnBudgetExceeded: false,
+    rotationCount: 0,
+    createdAt: now,
+    updatedAt: now,
+    settingsUpdatedAt: now,
+  };
+}
+
+/** The instant a duration from now ends; null for ever. */
+export function expiryOf(lifetime: string | null, nowMs: number): Date | null {
   if (lifetime === null) return null;
   const duration = parseDuration(lifetime);
   if (duration === undefined) throw new RangeError('the lifetime was not parsed at the edge');

@@ -1,11 +1,64 @@
-import type { VirtualKey } from '#libs/database';
+import { Team, type VirtualKey } from '#libs/database';
 import type { Principal } from '#libs/kernel';
+import type { EntityManager } from 'typeorm';
 import { seesEverything } from './authority.js';
+import { notYours } from './authority/refusals.js';
+import { administered, administersOrganization, readsAll, type Standing } from './authority/standing.js';
+import { type Visible, visibleKeys } from './authority/visible.js';
+import type { KeyFilter } from './key-filter.js';
+
+/** What a list shows of the keys that are not the caller's own. */
+export interface ListScope {
+  /** Keys of teams that the caller administers, or that let their members list them. */
+  readonly includesTeams?: boolean;
+  /** Keys that the caller made for others. */
+  readonly includesMade?: boolean;
+}
+
+/** Which keys a list shows to somebody; undefined: all. Whoever asks for a team or an organization means its keys. */
+export function listedKeys(standing: Standing, filter: KeyFilter, scope: ListScope): Visible | undefined {
+  if (readsAll(standing)) return undefined;
+  const wantsOthers =
+    scope.includesTeams === true || filter.teamId !== undefined || filter.organizationId !== undefined;
+  const seen: Visible = (wantsOthers || administersAny(standing) ? visibleKeys(standing) : undefined) ?? {
+    where: '(key.id = :ownKey OR key.userId = :ownUser)',
+    // A null never equals anything, so an absent owner shows nothing.
+    parameters: { ownKey: standing.keyId ?? null, ownUser: standing.userId ?? null },
+  };
+  if (scope.includesMade !== true || standing.userId === undefined) return seen;
+  return {
+    where: `(${seen.where} OR key.createdBy = :maker)`,
+    parameters: { ...seen.parameters, maker: standing.userId },
+  };
+}
+
+/** Throws one refusal for what is another's and for what is not there. */
+export async function assertMayAsk(
+  manager: EntityManager,
+  standing: Standing,
+  filter: Pick<KeyFilter, 'userId' | 'teamId' | 'organizationId' | 'substring'>,
+): Promise<void> {
+  if (readsAll(standing)) return;
+  const { userId, teamId, organizationId } = filter;
+  const administersSome = administersAny(standing) || administered(standing).teamIds.length > 0;
+  if (userId !== undefined && userId !== standing.userId && !administersSome)
+    throw notYours('user', 'user_id');
+  if (organizationId !== undefined && !administersOrganization(standing, organizationId))
+    throw notYours('organization', 'organization_id');
+  if (teamId === undefined || standing.teams.has(teamId)) return;
+  const team = await manager.findOneBy(Team, { id: teamId });
+  if (team === null || !administersOrganization(standing, team.organizationId))
+    throw notYours('team', 'team_id');
+}
+
+function administersAny(standing: Standing): boolean {
+  return administered(standing).organizationIds.length > 0;
+}
 
 /** The parts of a key that decide who may look at it. */
 export type KeyOwnership = Pick<VirtualKey, 'id' | 'userId' | 'teamId'>;
 
-/** Administrators see every key; everybody sees the key they came with and those of their own user; a team's administrator sees the team's. */
+/** What a credential shows by itself, without a look at memberships: its own key, its user's, and its team's to the team's administrator. */
 export function maySeeKey(caller: Principal, key: KeyOwnership): boolean {
   if (seesEverything(caller)) return true;
   if (caller.key !== undefined && caller.key.id === key.id) return true;

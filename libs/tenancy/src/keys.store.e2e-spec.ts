@@ -97,17 +97,30 @@ describe('a new key', () => {
   });
 });
 
-/** Default deny: delegation to users and team administrators does not exist yet. */
 describe('somebody who is no administrator', () => {
-  it('changes nothing', async () => {
-    const { key } = await room.keys.generate(admin, { userId: 'ann' }, random);
-    const named = { hashes: [key.tokenHash] };
-    expect(await codeOf(room.keys.generate(member, { userId: 'ann' }, random))).toBe('rbac.admin_only');
-    expect(await codeOf(room.keys.update(member, named, { capNanoUsd: null }))).toBe('rbac.admin_only');
-    expect(await codeOf(room.keys.delete(member, named))).toBe('rbac.admin_only');
-    expect(await codeOf(room.keys.setBlocked(member, key.tokenHash, false))).toBe('rbac.admin_only');
-    expect(await codeOf(room.keys.regenerate(member, key.tokenHash, {}, random))).toBe('rbac.admin_only');
+  it("does nothing to another's key, and is told what it is told of one that is not there", async () => {
+    const { key } = await room.keys.generate(admin, { userId: 'bob' }, random);
+    for (const hash of [key.tokenHash, 'f'.repeat(64)]) {
+      const named = { hashes: [hash] };
+      expect(await codeOf(room.keys.update(member, named, { label: 'mine' }))).toBe('rbac.forbidden');
+      expect(await codeOf(room.keys.delete(member, named))).toBe('rbac.forbidden');
+      expect(await codeOf(room.keys.setBlocked(member, hash, true))).toBe('rbac.forbidden');
+      expect(await codeOf(room.keys.resetSpend(member, hash, 0n))).toBe('rbac.forbidden');
+      expect(await codeOf(room.rotation.regenerate(member, hash, {}, random, null))).toBe('rbac.forbidden');
+    }
     expect(await rows()).toEqual([key]);
+  });
+
+  it('makes keys for itself, and for nobody else', async () => {
+    const { key } = await room.keys.generate(member, { userId: 'ann', models: ['m'] }, random);
+    expect(await codeOf(room.keys.generate(member, { userId: 'bob' }, random))).toBe('rbac.forbidden');
+    const named = { hashes: [key.tokenHash] };
+    expect(await codeOf(room.keys.update(member, named, { capNanoUsd: null, budgetId: 'rich' }))).toBe(
+      'rbac.forbidden',
+    );
+    expect(await codeOf(room.keys.resetSpend(member, key.tokenHash, 0n))).toBe('rbac.forbidden');
+    expect(await codeOf(room.keys.blockAll(member))).toBe('rbac.admin_only');
+    expect((await room.keys.update(member, named, { label: 'mine' })).label).toBe('mine');
   });
 
   it('sees its own, and what is not its own looks like nothing', async () => {
@@ -216,7 +229,7 @@ describe('deleting', () => {
 describe('regenerating', () => {
   it('kills the old secret and keeps the rest', async () => {
     const { key } = await room.keys.generate(admin, { alias: 'rot', capNanoUsd: 7n, models: ['m'] }, random);
-    const issued = await room.keys.regenerate(admin, key.tokenHash, {}, random);
+    const issued = await room.rotation.regenerate(admin, key.tokenHash, {}, random, null);
     expect(issued.key).toMatchObject({
       id: key.id,
       alias: 'rot',
@@ -239,7 +252,9 @@ describe('regenerating', () => {
   it('with one old secret by many at once has one winner', async () => {
     const { key } = await room.keys.generate(admin, {}, random);
     const outcomes = await Promise.all(
-      Array.from({ length: 20 }, () => codeOf(room.keys.regenerate(admin, key.tokenHash, {}, random))),
+      Array.from({ length: 20 }, () =>
+        codeOf(room.rotation.regenerate(admin, key.tokenHash, {}, random, null)),
+      ),
     );
     expect(outcomes.filter((outcome) => outcome === 'allowed')).toHaveLength(1);
     expect(outcomes.filter((outcome) => outcome === 'request.not_found')).toHaveLength(19);

@@ -1,13 +1,16 @@
 import { Injectable } from '@nestjs/common';
-import { VirtualKey } from '#libs/database';
-import { Clock, GatewayError, newId } from '#libs/kernel';
+import { KeyGrace, VirtualKey } from '#libs/database';
+import { Clock, GatewayError, newId, type NanoUsd } from '#libs/kernel';
 import { type EntityManager, In } from 'typeorm';
-import { assertAdministers, makerOf } from './authority.js';
+import { makerOf } from './authority.js';
 import { archiveKeys } from './key-archive.js';
+import { KeyJudge } from './key-judge.js';
+import { hashesOf, type KeysNamed, lockKeys, writeKey } from './key-rows.js';
 import { hashRawKey, maskRawKey, newRawKey } from './key-secret.js';
-import { columnsOf, type KeyChange } from './key-settings.js';
+import { blankKey, columnsOf, type KeyChange } from './key-settings.js';
+import { SpendSetter } from './spend-setter.js';
 import { type Author, type Transaction, Transactions } from './transactions.js';
-import { violatedIndex } from './unique.js';
+import { keyNotFound, orRefuseDuplicates } from './key-refusals.js';
 
 /** A key and the only copy of its secret: to be shown once and forgotten. */
 export interface IssuedKey {
@@ -18,91 +21,111 @@ export interface IssuedKey {
 /** Where a raw key comes from: chosen by the caller, or drawn from this many random bytes. */
 export type KeySecret = { readonly custom: string } | { readonly randomBytes: number };
 
-/** Keys named by their hashes or by their aliases. */
-export type KeysNamed = { readonly hashes: readonly string[] } | { readonly aliases: readonly string[] };
+/** What a key has spent before and after somebody set it. */
+export interface SpendSet {
+  readonly key: VirtualKey;
+  readonly previousNanoUsd: NanoUsd;
+  readonly spentNanoUsd: NanoUsd;
+}
+
+/** Keys blocked by one statement: one transaction over half a million would keep everybody else waiting. */
+const BLOCKED_AT_ONCE = 5_000;
 
 /**
  * Everything that changes keys. Each change is one transaction with its audit record, and is announced to every process
- * when it commits. Only proxy administrators may change keys (see `assertAdministers`).
+ * when it commits. Who may change what is judged by `KeyJudge`, on rows that are locked.
  */
 @Injectable()
 export class Keys {
   constructor(
     private readonly transactions: Transactions,
     private readonly clock: Clock,
+    private readonly judge: KeyJudge,
+    private readonly spend: SpendSetter,
   ) {}
 
   /** Makes a key. Of many that ask for one alias at once, exactly one gets it; the others are refused. */
-  async generate(author: Author, settings: KeyChange, secret: KeySecret): Promise<IssuedKey> {
-    assertAdministers(author.principal);
-    return this.#orRefuseDuplicates(settings, () =>
-      this.transactions.run(author, (transaction) => this.issue(transaction, author, settings, secret)),
+  async generate(
+    author: Author,
+    settings: KeyChange,
+    secret: KeySecret,
+    spentNanoUsd: NanoUsd = 0n,
+  ): Promise<IssuedKey> {
+    return orRefuseDuplicates(settings, () =>
+      this.transactions.run(author, async (transaction) => {
+        const draft = this.#draft(author, settings);
+        const row = await this.judge.newKey(transaction.manager, author.principal, draft);
+        const issued = await this.#insert(transaction, row, secret);
+        if (spentNanoUsd > 0n) await this.#setSpend(transaction, author, issued.key, spentNanoUsd);
+        return issued;
+      }),
     );
   }
 
-  /** Inserts a key inside a change that somebody else began (a new user's first key). */
+  /** Inserts a key inside a change that somebody else began and judged (a new user's first key). */
   async issue(
     transaction: Transaction,
     author: Author,
     settings: KeyChange,
     secret: KeySecret,
   ): Promise<IssuedKey> {
-    const { manager } = transaction;
-    const nowMs = this.clock.nowMs();
-    const now = new Date(nowMs);
-    const raw = 'custom' in secret ? secret.custom : newRawKey(secret.randomBytes);
-    const maker = makerOf(author.principal);
-    const id = newId('key', nowMs);
-    await manager.insert(VirtualKey, {
-      ...columnsOf(settings, undefined, nowMs),
-      id,
-      tokenHash: hashRawKey(raw),
-      maskedName: maskRawKey(raw),
-      createdBy: maker,
-      updatedBy: maker,
-      createdAt: now,
-      updatedAt: now,
-      settingsUpdatedAt: now,
-    } as never);
-    const key = await manager.findOneByOrFail(VirtualKey, { id });
-    await transaction.record('created', 'key', id, { before: null, after: key, hashes: [key.tokenHash] });
-    return { key, raw };
+    return this.#insert(transaction, this.#draft(author, settings), secret);
   }
 
-  /** Changes what `settings` names and nothing else. Throws 404 when there is no such key. */
-  async update(author: Author, named: KeysNamed, settings: KeyChange): Promise<VirtualKey> {
-    assertAdministers(author.principal);
-    return this.#orRefuseDuplicates(settings, () =>
+  /**
+   * Changes what `settings` names and nothing else; `spentNanoUsd` sets what it has spent. A former secret names the key as
+   * well. Throws 404 to administrators when there is no such key, and the same refusal as for another's to everybody else.
+   */
+  async update(
+    author: Author,
+    named: KeysNamed,
+    settings: KeyChange,
+    spentNanoUsd?: NanoUsd,
+  ): Promise<VirtualKey> {
+    if (spentNanoUsd !== undefined) await this.spend.prepare();
+    const updated = await orRefuseDuplicates(settings, () =>
       this.transactions.run(author, async (transaction) => {
-        const before = await this.#lockOne(transaction.manager, named);
+        const { manager } = transaction;
         const now = new Date(this.clock.nowMs());
-        const columns = columnsOf(settings, before, now.getTime());
-        const after = await this.#write(transaction.manager, before, {
-          ...columns,
-          updatedBy: makerOf(author.principal),
-          updatedAt: now,
-          settingsUpdatedAt: now,
+        const before = await this.#lockOne(manager, named, now);
+        const change = await this.judge.change(manager, author.principal, before, {
+          columns: columnsOf(settings, before, now.getTime()),
+          setsSpend: spentNanoUsd !== undefined,
         });
-        await transaction.record('updated', 'key', after.id, { before, after, hashes: [after.tokenHash] });
+        const after = await this.#write(author, manager, change.before, change.columns, now);
+        if (spentNanoUsd !== undefined) await this.#setSpend(transaction, author, after, spentNanoUsd);
+        await this.#record(transaction, 'updated', change.before, after);
         return after;
       }),
     );
+    if (spentNanoUsd !== undefined) await this.spend.followed({ type: 'key', id: updated.id });
+    return updated;
   }
 
   /** Deletes the keys that are there, keeping each in the archive, and gives them back; none there is an empty list. */
   async delete(author: Author, named: KeysNamed): Promise<readonly VirtualKey[]> {
-    assertAdministers(author.principal);
     return this.transactions.run(author, async (transaction) => {
-      const keys = await this.#lock(transaction.manager, named);
+      const { manager } = transaction;
+      const keys = await lockKeys(manager, named, new Date(this.clock.nowMs()));
+      await this.judge.actions(
+        manager,
+        author.principal,
+        'delete',
+        keys,
+        new Set(Object.values(named)[0]).size,
+      );
       if (keys.length === 0) return keys;
       const ids = keys.map((key) => key.id);
-      await archiveKeys(transaction.manager, ids, 'deleted', makerOf(author.principal));
-      await transaction.manager.delete(VirtualKey, { id: In(ids) });
+      const graces = await manager.findBy(KeyGrace, { keyId: In(ids) });
+      await archiveKeys(manager, ids, 'deleted', makerOf(author.principal));
+      await manager.delete(KeyGrace, { keyId: In(ids) });
+      await manager.delete(VirtualKey, { id: In(ids) });
       for (const key of keys) {
+        const former = graces.filter(({ keyId }) => keyId === key.id).map(({ tokenHash }) => tokenHash);
         await transaction.record('deleted', 'key', key.id, {
           before: key,
           after: null,
-          hashes: [key.tokenHash],
+          hashes: [key.tokenHash, ...former],
         });
       }
       return keys;
@@ -111,117 +134,160 @@ export class Keys {
 
   /** Blocks or unblocks; a key that already is what was asked for is answered as it is. Throws 404 when there is none. */
   async setBlocked(author: Author, hash: string, blocked: boolean): Promise<VirtualKey> {
-    assertAdministers(author.principal);
     return this.transactions.run(author, async (transaction) => {
-      const before = await this.#lockOne(transaction.manager, { hashes: [hash] });
-      if (before.blocked === blocked) return before;
+      const { manager } = transaction;
       const now = new Date(this.clock.nowMs());
-      const after = await this.#write(transaction.manager, before, {
-        blocked,
-        updatedBy: makerOf(author.principal),
-        updatedAt: now,
-        settingsUpdatedAt: now,
-      });
-      await transaction.record(blocked ? 'blocked' : 'unblocked', 'key', after.id, {
-        before,
-        after,
-        hashes: [after.tokenHash],
-      });
+      const found = await this.#lockOne(manager, { hashes: [hash] }, now);
+      const [before] = await this.judge.actions(
+        manager,
+        author.principal,
+        blocked ? 'block' : 'unblock',
+        found === undefined ? [] : [found],
+      );
+      if (before === undefined) throw keyNotFound();
+      if (before.blocked === blocked) return before;
+      const after = await this.#write(author, manager, before, { blocked }, now);
+      await this.#record(transaction, blocked ? 'blocked' : 'unblocked', before, after);
       return after;
     });
   }
 
   /**
-   * Gives the key a new secret; the old one is dead when this commits. Id, alias, spend and every setting that `settings`
-   * does not name stay. Asked twice at once with the old secret, one wins and the other finds no such key.
+   * Blocks every key, for the day a master key leaks; how many were not blocked before. Keys of the console's sessions are
+   * keys too. Asked again after a failure it goes on where it stopped.
    */
-  async regenerate(author: Author, hash: string, settings: KeyChange, secret: KeySecret): Promise<IssuedKey> {
-    assertAdministers(author.principal);
-    return this.#orRefuseDuplicates(settings, () =>
-      this.transactions.run(author, async (transaction) => {
-        const before = await this.#lockOne(transaction.manager, { hashes: [hash] });
-        const maker = makerOf(author.principal);
-        await archiveKeys(transaction.manager, [before.id], 'rotated', maker);
-        const now = new Date(this.clock.nowMs());
-        const raw = 'custom' in secret ? secret.custom : newRawKey(secret.randomBytes);
-        const key = await this.#write(transaction.manager, before, {
-          ...columnsOf(settings, before, now.getTime()),
-          tokenHash: hashRawKey(raw),
-          maskedName: maskRawKey(raw),
-          rotationCount: before.rotationCount + 1,
-          lastRotationAt: now,
-          updatedBy: maker,
-          updatedAt: now,
-          settingsUpdatedAt: now,
-        });
-        await transaction.record('rotated', 'key', key.id, {
-          before,
-          after: key,
-          hashes: [before.tokenHash, key.tokenHash],
-        });
-        return { key, raw };
-      }),
+  async blockAll(author: Author): Promise<number> {
+    this.judge.assertAdministrator(author.principal);
+    let total = 0;
+    for (;;) {
+      const blocked = await this.transactions.run(author, (transaction) =>
+        this.#blockSome(author, transaction.manager),
+      );
+      total += blocked;
+      if (blocked < BLOCKED_AT_ONCE) break;
+    }
+    await this.transactions.run(author, (transaction) =>
+      transaction.record('blocked', 'key', EVERY_KEY, { before: null, after: { blocked: total } }),
     );
+    return total;
   }
 
-  async #lockOne(manager: EntityManager, named: KeysNamed): Promise<VirtualKey> {
-    const [key] = await this.#lock(manager, named);
-    if (key === undefined) throw keyNotFound();
-    return key;
+  /** Sets what the key has spent to less than it is. Throws 400 for more than that, or more than its budget. */
+  async resetSpend(author: Author, hash: string, toNanoUsd: NanoUsd): Promise<SpendSet> {
+    await this.spend.prepare();
+    const set = await this.transactions.run(author, async (transaction) => {
+      const { manager } = transaction;
+      const found = await this.#lockOne(manager, { hashes: [hash] }, new Date(this.clock.nowMs()));
+      const [key] = await this.judge.actions(
+        manager,
+        author.principal,
+        'reset_spend',
+        found === undefined ? [] : [found],
+      );
+      if (key === undefined) throw keyNotFound();
+      if (key.maxBudgetNano !== null && toNanoUsd > key.maxBudgetNano)
+        throw badReset("is more than the key's max_budget");
+      const previousNanoUsd = await this.#setSpend(transaction, author, key, toNanoUsd);
+      if (toNanoUsd > previousNanoUsd) throw badReset('is more than the key has spent');
+      return { key, previousNanoUsd, spentNanoUsd: toNanoUsd };
+    });
+    await this.spend.followed({ type: 'key', id: set.key.id });
+    return set;
   }
 
-  /** Locked in the order of their ids, so that two changes of the same keys cannot wait for each other. */
-  async #lock(manager: EntityManager, named: KeysNamed): Promise<VirtualKey[]> {
-    const where =
-      'hashes' in named ? { tokenHash: In([...named.hashes]) } : { alias: In([...named.aliases]) };
-    return manager.find(VirtualKey, { where, order: { id: 'ASC' }, lock: { mode: 'pessimistic_write' } });
+  #draft(author: Author, settings: KeyChange): VirtualKey {
+    const nowMs = this.clock.nowMs();
+    const maker = makerOf(author.principal);
+    return {
+      ...blankKey(newId('key', nowMs), new Date(nowMs)),
+      ...columnsOf(settings, undefined, nowMs),
+      createdBy: maker,
+      updatedBy: maker,
+    };
+  }
+
+  async #insert(transaction: Transaction, row: VirtualKey, secret: KeySecret): Promise<IssuedKey> {
+    const raw = rawOf(secret);
+    await transaction.manager.insert(VirtualKey, {
+      ...row,
+      tokenHash: hashRawKey(raw),
+      maskedName: maskRawKey(raw),
+    } as never);
+    const key = await transaction.manager.findOneByOrFail(VirtualKey, { id: row.id });
+    await transaction.record('created', 'key', key.id, { before: null, after: key, hashes: [key.tokenHash] });
+    return { key, raw };
+  }
+
+  async #blockSome(author: Author, manager: EntityManager): Promise<number> {
+    const rows: unknown[] = await manager.query(
+      `WITH some AS (SELECT id FROM virtual_keys WHERE NOT blocked ORDER BY id LIMIT ${BLOCKED_AT_ONCE} FOR UPDATE),
+       done AS (
+         UPDATE virtual_keys k SET blocked = true, updated_by = $1, updated_at = $2, settings_updated_at = $2
+         FROM some WHERE k.id = some.id RETURNING 1 AS one
+       ) SELECT one FROM done`,
+      [makerOf(author.principal), new Date(this.clock.nowMs())],
+    );
+    return rows.length;
+  }
+
+  async #setSpend(transaction: Transaction, author: Author, key: VirtualKey, to: NanoUsd): Promise<NanoUsd> {
+    const scope = { type: 'key', id: key.id } as const;
+    const previous = await this.spend.set(
+      transaction.manager,
+      { scope, budget: key },
+      to,
+      makerOf(author.principal),
+    );
+    await transaction.note('updated', 'key', key.id, {
+      before: { spentNanoUsd: previous.toString() },
+      after: { spentNanoUsd: to.toString() },
+    });
+    await transaction.announce('spend', `key:${key.id}`);
+    return previous;
+  }
+
+  async #lockOne(manager: EntityManager, named: KeysNamed, now: Date): Promise<VirtualKey | undefined> {
+    const keys = await lockKeys(manager, named, now);
+    if ('aliases' in named && keys.length > 1) {
+      const message = 'More than one key has this alias: name the key itself.';
+      throw new GatewayError('request.bad_field', message, { param: 'key_alias' });
+    }
+    return keys[0];
   }
 
   async #write(
+    author: Author,
     manager: EntityManager,
     before: VirtualKey,
     columns: Partial<VirtualKey>,
+    now: Date,
   ): Promise<VirtualKey> {
-    await manager.update(VirtualKey, { id: before.id }, columns as never);
-    return manager.findOneByOrFail(VirtualKey, { id: before.id });
+    return writeKey(manager, before.id, {
+      ...columns,
+      updatedBy: makerOf(author.principal),
+      updatedAt: now,
+      settingsUpdatedAt: now,
+    });
   }
 
-  /** The unique index decides, not a look beforehand: between a look and an insert somebody else may have come. */
-  async #orRefuseDuplicates<T>(settings: KeyChange, write: () => Promise<T>): Promise<T> {
-    try {
-      return await write();
-    } catch (thrown) {
-      refuseDuplicateKey(thrown, settings.alias ?? null);
-      throw thrown;
-    }
+  async #record(
+    transaction: Transaction,
+    action: 'updated' | 'blocked' | 'unblocked',
+    before: VirtualKey,
+    after: VirtualKey,
+  ): Promise<void> {
+    const hashes = await hashesOf(transaction.manager, after);
+    await transaction.record(action, 'key', after.id, { before, after, hashes });
   }
 }
 
-/** Turns a broken unique index into the refusal a caller understands; does nothing for other failures. */
-export function refuseDuplicateKey(thrown: unknown, alias: string | null): void {
-  const index = violatedIndex(thrown);
-  if (index === 'virtual_keys_alias_key') {
-    throw new GatewayError(
-      'request.bad_field',
-      `Key with alias '${alias ?? ''}' already exists. Aliases are unique.`,
-      {
-        param: 'key_alias',
-        cause: thrown,
-      },
-    );
-  }
-  if (index === 'virtual_keys_token_hash_key') {
-    throw new GatewayError(
-      'request.bad_field',
-      'This key cannot be used: choose another value, or let one be generated.',
-      {
-        param: 'key',
-        cause: thrown,
-      },
-    );
-  }
+/** Stands for every key in a change. */
+export const EVERY_KEY = '*';
+
+export function rawOf(secret: KeySecret): string {
+  return 'custom' in secret ? secret.custom : newRawKey(secret.randomBytes);
 }
 
-export function keyNotFound(): GatewayError {
-  return new GatewayError('request.not_found', 'Key not found in database', { param: 'key' });
+function badReset(why: string): GatewayError {
+  return new GatewayError('request.bad_field', `'reset_to' ${why}.`, { param: 'reset_to' });
 }

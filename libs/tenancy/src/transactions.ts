@@ -71,6 +71,11 @@ export class Transaction {
     await this.audit.record(this.manager, { actor: this.#actor, action, noun, nounId: id, before, after });
   }
 
+  /** Tells every process that something other than the row's settings changed; no audit record. */
+  async announce(noun: Noun, id: string): Promise<void> {
+    await this.#publish(noun, id);
+  }
+
   /** Whether somebody may be able to do less than before. */
   get revokes(): boolean {
     return this.#revokes;

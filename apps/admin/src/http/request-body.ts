@@ -10,6 +10,8 @@ export interface BodyDefinition<S extends z.ZodObject = z.ZodObject> {
   readonly notBuilt?: readonly string[];
   /** Fields that would be dangerous to drop, and why they are refused. */
   readonly refused?: ReadonlyMap<string, string>;
+  /** Fields that may also stand inside `metadata`, where the contract keeps them; at the top they win. */
+  readonly folded?: readonly string[];
   /** True: no body at all means `{}`. */
   readonly optional?: boolean;
 }
@@ -39,7 +41,7 @@ export function parseBody<S extends z.ZodObject>(
   if (typeof sent !== 'object' || sent === null || Array.isArray(sent)) throw notAnObject(sent);
   const known: Record<string, unknown> = {};
   const ignored: string[] = [];
-  for (const [name, value] of Object.entries(sent)) {
+  for (const [name, value] of Object.entries(unfolded(sent, definition.folded))) {
     if (Object.hasOwn(definition.schema.shape, name)) known[name] = value;
     else if (definition.notBuilt?.includes(name)) assertDefault(name, value);
     else assertHarmless(name, definition, ignored);
@@ -47,6 +49,17 @@ export function parseBody<S extends z.ZodObject>(
   const parsed = definition.schema.safeParse(known, { reportInput: false });
   if (!parsed.success) throw firstProblem(parsed.error.issues, 'body');
   return { value: parsed.data, ignored };
+}
+
+/** The body with the folded fields at the top. */
+function unfolded(sent: object, folded: readonly string[] | undefined): object {
+  const { metadata } = sent as { metadata?: unknown };
+  if (folded === undefined || typeof metadata !== 'object' || metadata === null) return sent;
+  const entries = Object.entries(metadata);
+  const inside = entries.filter(([name]) => folded.includes(name));
+  if (inside.length === 0) return sent;
+  const rest = entries.filter(([name]) => !folded.includes(name));
+  return { ...Object.fromEntries(inside), ...sent, metadata: Object.fromEntries(rest) };
 }
 
 /** Reads a query by its schema; unknown names are ignored. Throws 400 or 422 as for a body. */

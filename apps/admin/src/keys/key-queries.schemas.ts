@@ -1,4 +1,4 @@
-import type { KeyFilter, KeyOrder } from '#libs/tenancy';
+import { hashOfNamed, type KeyFilter, type KeyOrder } from '#libs/tenancy';
 import { z } from 'zod';
 import { name } from '../http/fields.schemas.js';
 
@@ -48,7 +48,10 @@ export const listQuery = z.object({
     .refine((value) => Object.hasOwn(SORTS, value), `send one of: ${Object.keys(SORTS).join(', ')}`)
     .default('created_at'),
   sort_order: z.enum(['asc', 'desc']).default('desc'),
-  expand: z.union([name, z.array(name).max(10)]).optional(),
+  expand: z
+    .union([name, z.array(name).max(10)])
+    .optional()
+    .transform((value) => (Array.isArray(value) ? value : (value?.split(',') ?? []))),
   status: z
     .string()
     .refine(
@@ -60,17 +63,25 @@ export const listQuery = z.object({
 });
 export type ListQuery = z.output<typeof listQuery>;
 
+export const aliasQuery = z.object({
+  page,
+  size: z.coerce.number().int().min(1).max(100).default(50),
+  search: text,
+  team_id: text,
+});
+export type AliasQuery = z.output<typeof aliasQuery>;
+
 export function toKeyFilter(query: ListQuery): KeyFilter {
   const status = query.status === 'deleted' ? undefined : query.status;
   return {
-    userId: query.user_id,
-    teamId: query.team_id,
-    organizationId: query.organization_id,
-    projectId: query.project_id,
-    hash: query.key_hash,
-    alias: query.key_alias,
+    userId: query.user_id || undefined,
+    teamId: query.team_id || undefined,
+    organizationId: query.organization_id || undefined,
+    projectId: query.project_id || undefined,
+    hash: query.key_hash === undefined || query.key_hash === '' ? undefined : hashOfNamed(query.key_hash),
+    alias: query.key_alias || undefined,
     substring: query.substring_matching,
-    search: query.search,
+    search: query.search || undefined,
     status: status ?? query.expires,
   };
 }

@@ -1,19 +1,15 @@
 import { HttpCode, Param } from '@nestjs/common';
 import { Config } from '#libs/config';
-import { GatewayError } from '#libs/kernel';
-import { Handles } from '#libs/rbac';
-import {
-  type Author,
-  hashOfNamed,
-  hashRawKey,
-  type KeyChange,
-  Keys,
-  type KeySecret,
-  type KeysNamed,
-  SpendReader,
-} from '#libs/tenancy';
+import { GatewayError, usdNumber } from '#libs/kernel';
+import { Answers, Handles } from '#libs/rbac';
+import { type Author, hashOfNamed, type KeyChange, Keys } from '#libs/tenancy';
 import { AdminBody, AdminController, By } from '../http/decorators.js';
+import { toApiUsd } from '../http/wire.js';
 import { KeyAnswers } from './key-answers.js';
+import { DELETED_KEYS, ISSUED_KEY, KEY_ROW, RESET_SPEND } from './key-answers.schemas.js';
+import { KeyPolicies } from './key-policies.js';
+import { namedBy, secretFor } from './key-requests.js';
+import { KeyRows } from './key-rows.js';
 import {
   blockBody,
   type BlockBody,
@@ -21,8 +17,8 @@ import {
   generateBody,
   type GenerateBody,
   type NamedKeysBody,
-  regenerateBody,
-  type RegenerateBody,
+  resetSpendBody,
+  type ResetSpendBody,
   toKeyChange,
   updateBody,
   type UpdateBody,
@@ -33,35 +29,48 @@ import {
 export class KeysController {
   constructor(
     private readonly keys: Keys,
-    private readonly spend: SpendReader,
+    private readonly policies: KeyPolicies,
     private readonly answers: KeyAnswers,
+    private readonly rows: KeyRows,
     private readonly config: Config,
   ) {}
 
   @Handles('POST /key/generate')
+  @Answers('Makes a key; the only answer that shows it', ISSUED_KEY)
   @HttpCode(200)
-  async generate(@By() author: Author, @AdminBody(generateBody) body: GenerateBody): Promise<object> {
-    const settings = toKeyChange(body);
-    const issued = await this.keys.generate(author, settings, secretFor(body.key, this.config, 'key'));
-    return this.answers.issued(
-      issued,
-      { duration: settings.lifetime, label: body.key_name, blocked: body.blocked },
-      0n,
-    );
+  generate(@By() author: Author, @AdminBody(generateBody) body: GenerateBody): Promise<object> {
+    return this.#generate(author, body, {});
+  }
+
+  @Handles('POST /key/service-account/generate')
+  @Answers("Makes a key for a program of a team, which is no person's", ISSUED_KEY)
+  @HttpCode(200)
+  generateServiceAccount(@By() author: Author, @AdminBody(generateBody) body: GenerateBody): Promise<object> {
+    if (!body.team_id) {
+      throw new GatewayError('request.bad_field', 'A service account needs the team_id of its team.', {
+        param: 'team_id',
+      });
+    }
+    const named = body.metadata?.['service_account_id'];
+    const id = body.key_alias ?? (typeof named === 'string' && named !== '' ? named : crypto.randomUUID());
+    return this.#generate(author, { ...body, user_id: null }, { userId: null, serviceAccountId: id });
   }
 
   @Handles('POST /key/update')
+  @Answers('Changes what is sent of a key, and nothing else', KEY_ROW)
   @HttpCode(200)
   async update(@By() author: Author, @AdminBody(updateBody) body: UpdateBody): Promise<object> {
     const { alias, ...settings } = toKeyChange(body);
     const named = body.key ? { hashes: [hashOfNamed(body.key)] } : { aliases: [body.key_alias ?? ''] };
     // Without a key the alias says which one; it is not a new name then.
     const change: KeyChange = body.key ? { alias, ...settings } : settings;
-    const key = await this.keys.update(author, named, change);
-    return { key: body.key ?? body.key_alias, ...this.answers.row(key, await this.#spentBy(key.id)) };
+    this.policies.assertWithin(change);
+    const key = await this.keys.update(author, named, change, body.spend ?? undefined);
+    return { key: body.key ?? body.key_alias, ...(await this.rows.row(key)) };
   }
 
   @Handles('POST /key/delete')
+  @Answers('Deletes keys; the archive remembers them', DELETED_KEYS)
   @HttpCode(200)
   delete(@By() author: Author, @AdminBody(deleteBody) body: NamedKeysBody): Promise<object> {
     return this.#delete(author, body);
@@ -69,52 +78,56 @@ export class KeysController {
 
   /** The guides' spelling of the same. */
   @Handles('DELETE /key/delete')
+  @Answers('Deletes keys; the archive remembers them', DELETED_KEYS)
   deleteByMethod(@By() author: Author, @AdminBody(deleteBody) body: NamedKeysBody): Promise<object> {
     return this.#delete(author, body);
   }
 
   @Handles('POST /key/block')
+  @Answers('Blocks a key: it is refused everywhere from the answer on', KEY_ROW)
   @HttpCode(200)
-  block(@By() author: Author, @AdminBody(blockBody) body: BlockBody): Promise<object> {
-    return this.#setBlocked(author, body.key, true);
+  async block(@By() author: Author, @AdminBody(blockBody) body: BlockBody): Promise<object> {
+    return this.rows.row(await this.keys.setBlocked(author, hashOfNamed(body.key), true));
   }
 
   @Handles('POST /key/unblock')
+  @Answers('Lets a blocked key in again', KEY_ROW)
   @HttpCode(200)
-  unblock(@By() author: Author, @AdminBody(blockBody) body: BlockBody): Promise<object> {
-    return this.#setBlocked(author, body.key, false);
+  async unblock(@By() author: Author, @AdminBody(blockBody) body: BlockBody): Promise<object> {
+    return this.rows.row(await this.keys.setBlocked(author, hashOfNamed(body.key), false));
   }
 
-  @Handles('POST /key/{key}/regenerate')
+  @Handles('POST /key/{key}/reset_spend')
+  @Answers('Sets what a key has spent back', RESET_SPEND)
   @HttpCode(200)
-  regenerateNamed(
+  async resetSpend(
     @By() author: Author,
     @Param('key') named: string,
-    @AdminBody(regenerateBody) body: RegenerateBody,
+    @AdminBody(resetSpendBody) body: ResetSpendBody,
   ): Promise<object> {
-    return this.#regenerate(author, body.key || named, body);
-  }
-
-  /** Without a name anywhere it is the caller's own key. */
-  @Handles('POST /key/regenerate')
-  @HttpCode(200)
-  regenerate(@By() author: Author, @AdminBody(regenerateBody) body: RegenerateBody): Promise<object> {
-    const own = author.principal.key?.hash;
-    const named = body.key || own;
-    if (!named) throw new GatewayError('request.bad_field', 'Name the key to regenerate.', { param: 'key' });
-    return this.#regenerate(author, named, body);
-  }
-
-  async #regenerate(author: Author, named: string, body: RegenerateBody): Promise<object> {
-    const settings = toKeyChange(body);
-    const issued = await this.keys.regenerate(
+    const { key, previousNanoUsd, spentNanoUsd } = await this.keys.resetSpend(
       author,
       hashOfNamed(named),
-      settings,
-      secretFor(body.new_key, this.config, 'new_key'),
+      body.reset_to,
     );
+    return {
+      key_hash: key.tokenHash,
+      spend: usdNumber(spentNanoUsd),
+      previous_spend: usdNumber(previousNanoUsd),
+      max_budget: toApiUsd(key.maxBudgetNano),
+      budget_reset_at: this.answers.resetsAt(key),
+    };
+  }
+
+  async #generate(author: Author, sent: GenerateBody, extra: KeyChange): Promise<object> {
+    const body = this.policies.withDefaults(sent);
+    this.policies.assertMayGenerate(author.principal, body);
+    const settings = { ...this.policies.bounded(toKeyChange(body)), ...extra };
+    const secret = secretFor(body.key, this.config, 'key');
+    const issued = await this.keys.generate(author, settings, secret, body.spend ?? 0n);
+    const [linked] = await this.rows.around(issued.key);
     const echo = { duration: settings.lifetime, label: body.key_name, blocked: body.blocked };
-    return this.answers.issued(issued, echo, await this.#spentBy(issued.key.id));
+    return this.answers.issued(issued, echo, body.spend ?? 0n, linked);
   }
 
   async #delete(author: Author, body: NamedKeysBody): Promise<object> {
@@ -123,47 +136,4 @@ export class KeysController {
     if (deleted.length === 0) throw new GatewayError('request.not_found', 'No keys found', { param: 'keys' });
     return { deleted_keys: sent };
   }
-
-  async #setBlocked(author: Author, named: string, blocked: boolean): Promise<object> {
-    const key = await this.keys.setBlocked(author, hashOfNamed(named), blocked);
-    return this.answers.row(key, await this.#spentBy(key.id));
-  }
-
-  async #spentBy(keyId: string): Promise<bigint> {
-    const spent = await this.spend.spendOf([{ type: 'key', id: keyId }]);
-    return spent.get(`key:${keyId}`) ?? 0n;
-  }
-}
-
-/** The keys a body names, and the names as they were sent; `keys` win over aliases, the list over the single key. */
-export function namedBy(body: NamedKeysBody): [KeysNamed, readonly string[]] {
-  const keys = body.keys?.length ? body.keys : body.key ? [body.key] : undefined;
-  if (keys) return [{ hashes: keys.map(hashOfNamed) }, keys];
-  const aliases = body.key_aliases ?? [];
-  return [{ aliases }, aliases];
-}
-
-/** The secret a request asks for. Throws when a chosen key is not allowed, too short to be safe, or is the master key itself. */
-function secretFor(custom: string | null | undefined, config: Config, param: string): KeySecret {
-  if (!custom) return { randomBytes: config.keys.generatedLength };
-  if (!config.keys.allowCustom) {
-    throw new GatewayError(
-      'rbac.forbidden',
-      'Custom API key values are disabled. Leave it out to get a generated one.',
-      { param },
-    );
-  }
-  if (custom.length < config.keys.minimumCustomLength) {
-    const message = `'${param}' must have at least ${config.keys.minimumCustomLength} characters.`;
-    throw new GatewayError('request.bad_field', message, { param });
-  }
-  const master = config.auth.masterKey?.reveal();
-  if (master !== undefined && hashRawKey(master) === hashRawKey(custom)) {
-    throw new GatewayError(
-      'request.bad_field',
-      'This key cannot be used: choose another value, or let one be generated.',
-      { param },
-    );
-  }
-  return { custom };
 }

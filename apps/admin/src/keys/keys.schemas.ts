@@ -1,10 +1,11 @@
 import { ROUTE_GROUPS } from '#libs/rbac';
-import { KEY_TYPES, type KeyChange } from '#libs/tenancy';
+import { KEY_TYPES, type KeyChange, LIMIT_TYPES } from '#libs/tenancy';
 import { z } from 'zod';
 import {
   aliasMap,
   amount,
   flag,
+  interval,
   isEmpty,
   lifetime,
   limit,
@@ -14,27 +15,23 @@ import {
   optionalName,
   period,
   tokenLimit,
-  zeroSpend,
 } from '../http/fields.schemas.js';
+import {
+  GOVERNED_FIELDS,
+  INCREASE_FIELDS,
+  isWholeIncrease,
+  toGovernedChange,
+  WHOLE_INCREASE,
+} from '../http/governed.schemas.js';
 import type { BodyDefinition } from '../http/request-body.js';
 
 /** Fields of the contract's keys that are not there yet: only their default may be sent. */
-export const KEY_FIELDS_NOT_BUILT = [
-  'soft_budget',
-  'budget_limits',
-  'budget_id',
+const NOT_BUILT = [
   'budget_fallbacks',
-  'model_max_budget',
   'agent_id',
-  'organization_id',
-  'project_id',
   'tpd_limit',
-  'model_rpm_limit',
-  'model_tpm_limit',
   'mcp_rpm_limit',
   'tag_rpm_limit',
-  'rpm_limit_type',
-  'tpm_limit_type',
   'default_estimated_output_tokens',
   'default_estimated_output_tokens_per_model',
   'guardrails',
@@ -50,15 +47,9 @@ export const KEY_FIELDS_NOT_BUILT = [
   'allowed_vector_store_indexes',
   'enforced_params',
   'enable_prompt_caching',
-  'throttle_on_budget_exceeded',
-  'end_user_budget_id',
   'object_permission',
   'access_group_ids',
-  'auto_rotate',
-  'rotation_interval',
   'send_invite_email',
-  'temp_budget_increase',
-  'temp_budget_expiry',
   'enforced_batch_output_expires_after',
   'enforced_file_expires_after',
   'logging',
@@ -82,7 +73,7 @@ const routes = z
   .transform((list) => list ?? [])
   .optional();
 
-/** The settings of a key, under all their spellings. */
+/** The settings of a key that other nouns share, under all their spellings. */
 export const KEY_FIELDS = {
   key_alias: optionalName,
   key_name: optionalName,
@@ -106,8 +97,41 @@ export const KEY_FIELDS = {
   blocked: flag,
 } as const;
 
-const keyFields = z.object(KEY_FIELDS);
-export type KeyFields = z.output<typeof keyFields>;
+/** Those that only keys have here. */
+const MORE_KEY_FIELDS = {
+  ...GOVERNED_FIELDS,
+  ...INCREASE_FIELDS,
+  organization_id: optionalName,
+  project_id: optionalName,
+  auto_rotate: flag,
+  rotation_interval: interval,
+  rpm_limit_type: z.enum(LIMIT_TYPES).nullable().optional(),
+  tpm_limit_type: z.enum(LIMIT_TYPES).nullable().optional(),
+  throttle_on_budget_exceeded: flag,
+  end_user_budget_id: optionalName,
+} as const;
+
+/** For nouns that take a key's fields: what of them is not theirs. */
+export const KEY_FIELDS_NOT_BUILT: readonly string[] = [
+  ...NOT_BUILT,
+  ...Object.keys(MORE_KEY_FIELDS).filter((field) => !Object.hasOwn(KEY_FIELDS, field)),
+];
+
+/** Fields that clients may also send inside `metadata`, where the contract keeps them. */
+const FOLDED = [
+  'model_rpm_limit',
+  'model_tpm_limit',
+  'rpm_limit_type',
+  'tpm_limit_type',
+  'temp_budget_increase',
+  'temp_budget_expiry',
+  'throttle_on_budget_exceeded',
+  'end_user_budget_id',
+] as const;
+
+const ALL_KEY_FIELDS = { ...KEY_FIELDS, ...MORE_KEY_FIELDS } as const;
+const keyFields = z.object(ALL_KEY_FIELDS);
+export type KeyFields = Partial<z.output<typeof keyFields>>;
 
 /** A raw key somebody chose: it has to look like one, so that it is never taken for a hash. */
 const rawKey = name
@@ -123,30 +147,88 @@ const rawKey = name
 /** A key named raw (`sk-…`) or by its hash. */
 export const keyName = name.min(1);
 
+/** What a key has spent when it comes from elsewhere; an answer repeats it. */
+const spend = amount;
+
 export const generateBody = {
-  schema: z.object({ ...KEY_FIELDS, key: rawKey, spend: zeroSpend }),
-  notBuilt: KEY_FIELDS_NOT_BUILT,
+  schema: z.object({ ...ALL_KEY_FIELDS, key: rawKey, spend }).refine(isWholeIncrease, WHOLE_INCREASE),
+  notBuilt: NOT_BUILT,
+  folded: FOLDED,
   optional: true,
 } satisfies BodyDefinition;
 export type GenerateBody = z.output<typeof generateBody.schema>;
 
 export const updateBody = {
   schema: z
-    .object({ ...KEY_FIELDS, key: keyName.nullable().optional() })
+    .object({ ...ALL_KEY_FIELDS, key: keyName.nullable().optional(), spend })
     .refine(({ key, key_alias }) => Boolean(key) || Boolean(key_alias), {
       message: 'either key or key_alias must be provided',
       params: { shape: true },
-    }),
-  notBuilt: [...KEY_FIELDS_NOT_BUILT, 'spend'],
+    })
+    .refine(isWholeIncrease, WHOLE_INCREASE),
+  notBuilt: NOT_BUILT,
+  folded: FOLDED,
 } satisfies BodyDefinition;
 export type UpdateBody = z.output<typeof updateBody.schema>;
 
 export const regenerateBody = {
-  schema: z.object({ ...KEY_FIELDS, key: keyName.nullable().optional(), new_key: rawKey }),
-  notBuilt: [...KEY_FIELDS_NOT_BUILT, 'spend', 'grace_period', 'new_master_key'],
+  schema: z
+    .object({
+      ...ALL_KEY_FIELDS,
+      key: keyName.nullable().optional(),
+      new_key: rawKey,
+      grace_period: interval,
+    })
+    .refine(isWholeIncrease, WHOLE_INCREASE),
+  notBuilt: [...NOT_BUILT, 'spend', 'new_master_key'],
+  folded: FOLDED,
   optional: true,
 } satisfies BodyDefinition;
 export type RegenerateBody = z.output<typeof regenerateBody.schema>;
+
+/** A word that nobody sends by mistake. */
+export const blockAllBody = {
+  schema: z.object({
+    confirm: z.literal('block all keys', "send confirm: 'block all keys'"),
+  }),
+} satisfies BodyDefinition;
+
+/** More in one call would hold a client's connection for minutes. */
+const MOST_UPDATES = 500;
+
+export const bulkUpdateBody = {
+  schema: z.object({
+    keys: z
+      .array(z.record(z.string(), z.unknown()))
+      .min(1, `send 1 to ${MOST_UPDATES} keys`)
+      .max(MOST_UPDATES, `send 1 to ${MOST_UPDATES} keys`),
+  }),
+} satisfies BodyDefinition;
+export type BulkUpdateBody = z.output<typeof bulkUpdateBody.schema>;
+
+/** One entry of a bulk update. */
+export const bulkItem = {
+  schema: z.object({
+    key: keyName,
+    budget_id: optionalName,
+    max_budget: amount,
+    team_id: optionalName,
+    tags: names,
+  }),
+  notBuilt: ['object_permission'],
+} satisfies BodyDefinition;
+
+export const resetSpendBody = {
+  schema: z.object({
+    reset_to: z.number().transform((value, context) => {
+      const parsed = amount.safeParse(value);
+      if (parsed.success && typeof parsed.data === 'bigint') return parsed.data;
+      context.addIssue({ code: 'custom', message: 'an amount is a number of dollars from 0 to one billion' });
+      return z.NEVER;
+    }),
+  }),
+} satisfies BodyDefinition;
+export type ResetSpendBody = z.output<typeof resetSpendBody.schema>;
 
 /** As many as one transaction should lock and one answer should repeat. */
 const keyNames = z.array(keyName).max(1_000).nullable().optional();
@@ -181,23 +263,27 @@ export function toKeyChange(body: KeyFields): KeyChange {
   const { tags: inMetadata, ...rest } = body.metadata ?? {};
   const oldTags = Array.isArray(inMetadata) ? inMetadata.filter((tag) => typeof tag === 'string') : undefined;
   return {
+    ...toGovernedChange(body),
     alias: body.key_alias,
     label: body.key_name,
     userId: body.user_id,
     teamId: body.team_id,
+    organizationId: body.organization_id,
+    projectId: body.project_id,
     customerId: body.end_user_id,
     models: body.models,
     modelAliases: body.aliases,
     lifetime: body.duration,
-    capNanoUsd: body.max_budget,
-    budgetDuration: body.budget_duration,
-    requestsPerMinute: body.rpm_limit === undefined ? body.rpm : body.rpm_limit,
-    tokensPerMinute: body.tpm_limit === undefined ? body.tpm : body.tpm_limit,
-    parallelRequests: body.max_parallel_requests,
     allowedRoutes: body.allowed_routes,
     keyType: body.key_type ?? undefined,
     tags: body.tags ?? oldTags,
     metadata: body.metadata === undefined ? undefined : rest,
     blocked: body.blocked ?? undefined,
+    autoRotate: body.auto_rotate ?? undefined,
+    rotationInterval: body.rotation_interval,
+    requestLimitType: body.rpm_limit_type,
+    tokenLimitType: body.tpm_limit_type,
+    throttled: body.throttle_on_budget_exceeded ?? undefined,
+    customerBudgetId: body.end_user_budget_id,
   };
 }

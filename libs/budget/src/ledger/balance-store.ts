@@ -108,8 +108,16 @@ async function sumByTime(manager: EntityManager, openings: readonly PeriodOpenin
     await manager.query(
       `UPDATE balances AS b SET settled_nano = s.nano, requests = s.requests, input_tokens = s.input, output_tokens = s.output
        FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::float8[], $6::float8[], $7::text[]) AS t(type, id, budget, period, starts, ends, charge)
+       LEFT JOIN LATERAL (
+         SELECT a.at, a.to_nano, a.delta_nano FROM spend_adjustments a
+         WHERE a.scope_type = t.type AND a.scope_id = t.id
+           AND a.at >= to_timestamp(t.starts / 1000.0) AND a.at < to_timestamp(t.ends / 1000.0)
+         ORDER BY a.at DESC LIMIT 1
+       ) AS adjusted ON true
        CROSS JOIN LATERAL (
-         SELECT coalesce(sum(cost_nano), 0)::bigint AS nano, count(*) AS requests,
+         SELECT coalesce(sum(cost_nano) FILTER (WHERE adjusted.at IS NULL OR ended_at > adjusted.at), 0)::bigint
+           + coalesce(CASE WHEN adjusted.delta_nano > 0 THEN adjusted.to_nano
+               ELSE least(adjusted.to_nano, sum(cost_nano) FILTER (WHERE ended_at <= adjusted.at)) END, 0)::bigint AS nano, count(*) AS requests,
            coalesce(sum(input_tokens), 0)::bigint AS input, coalesce(sum(output_tokens), 0)::bigint AS output
          FROM ledger_entries
          WHERE started_at >= to_timestamp(t.starts / 1000.0) AND started_at < to_timestamp(t.ends / 1000.0)

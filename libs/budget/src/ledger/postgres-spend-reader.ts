@@ -1,14 +1,21 @@
 import { Injectable } from '@nestjs/common';
 import { Config } from '#libs/config';
 import { Clock, type NanoUsd, type Scope } from '#libs/kernel';
-import { SpendReader } from '#libs/tenancy';
+import { SpendReader, type SpendRow } from '#libs/tenancy';
 import { DataSource } from 'typeorm';
 import { LIFETIME, periodAt } from '../periods.js';
 import { boundedId } from '../spool/storable.js';
 import { SpendLedger } from './spend-ledger.js';
 
 /** Where a scope's own budget is kept. */
-const TABLE_OF: Readonly<Record<string, string>> = { key: 'virtual_keys', user: 'users', team: 'teams' };
+const TABLE_OF: Readonly<Record<string, string>> = {
+  key: 'virtual_keys',
+  user: 'users',
+  team: 'teams',
+  organization: 'organizations',
+  project: 'projects',
+  customer: 'customers',
+};
 /** The name of a scope's own budget among its windows. */
 const OWN_BUDGET = 'main';
 
@@ -32,7 +39,28 @@ export class PostgresSpendReader extends SpendReader {
   override async spendOf(scopes: readonly Scope[]): Promise<ReadonlyMap<string, NanoUsd>> {
     if (scopes.length === 0) return new Map();
     await this.ledger.flush();
-    const wanted = await this.#withPeriods(scopes);
+    return this.#read(await this.#withPeriods(scopes));
+  }
+
+  override async spendIn(rows: readonly SpendRow[]): Promise<ReadonlyMap<string, NanoUsd>> {
+    if (rows.length === 0) return new Map();
+    await this.ledger.flush();
+    const { timezone, resetTime } = this.config.budgets;
+    return this.#read(
+      rows.map(({ scope, budget, linked }) => {
+        const duration = budget.budgetDuration ?? linked?.budgetDuration ?? null;
+        if (duration === null || (budget.maxBudgetNano ?? linked?.maxBudgetNano ?? null) === null)
+          return { scope, periodId: LIFETIME };
+        const anchorMs = (budget.budgetAnchorAt ?? budget.createdAt).getTime();
+        return {
+          scope,
+          periodId: periodAt({ duration, timezone, resetTime, anchorMs }, this.clock.nowMs()).id,
+        };
+      }),
+    );
+  }
+
+  async #read(wanted: readonly Wanted[]): Promise<ReadonlyMap<string, NanoUsd>> {
     const rows: { type: string; id: string; settled_nano: string }[] = await this.dataSource.query(
       `SELECT b.scope_type AS type, b.scope_id AS id, b.settled_nano
        FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS t(type, id, budget, period)
@@ -45,7 +73,7 @@ export class PostgresSpendReader extends SpendReader {
       ],
     );
     const asked = new Map(
-      scopes.map((scope) => [`${scope.type}:${boundedId(scope.id)}`, `${scope.type}:${scope.id}`]),
+      wanted.map(({ scope }) => [`${scope.type}:${boundedId(scope.id)}`, `${scope.type}:${scope.id}`]),
     );
     return new Map(
       rows.map(({ type, id, settled_nano }) => [

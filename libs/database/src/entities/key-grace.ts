@@ -16,4 +16,8 @@ export class KeyGrace {
 
   @Column({ type: 'timestamptz' })
   validUntil!: Date;
+
+  /** The secret that a scheduled rotation put in this one's place, sealed: whoever still has the old one may ask for it. */
+  @Column({ type: 'text', nullable: true })
+  successor!: string | null;
 }

@@ -27,6 +27,10 @@ export class SpendAdjustment {
   @Column({ type: 'bigint', transformer: nanoUsdColumn })
   deltaNano!: bigint;
 
+  /** What the scope has spent from then on: entries of its ledger count from here. */
+  @Column({ type: 'bigint', transformer: nanoUsdColumn })
+  toNano!: bigint;
+
   @Column({ type: 'text' })
   reason!: string;
 

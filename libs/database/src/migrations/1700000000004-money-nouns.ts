@@ -66,9 +66,10 @@ ALTER TABLE virtual_keys
 
 CREATE TABLE key_graces (
   token_hash text PRIMARY KEY,
-  key_id text NOT NULL REFERENCES virtual_keys (id) ON DELETE CASCADE,
+  key_id text NOT NULL,
   masked_name text NOT NULL,
-  valid_until timestamptz NOT NULL
+  valid_until timestamptz NOT NULL,
+  successor text
 );
 CREATE INDEX key_graces_key_id_idx ON key_graces (key_id);
 CREATE INDEX key_graces_valid_until_idx ON key_graces (valid_until);
@@ -89,6 +90,7 @@ CREATE TABLE spend_adjustments (
   budget text NOT NULL,
   period_id text NOT NULL,
   delta_nano bigint NOT NULL,
+  to_nano bigint NOT NULL CHECK (to_nano >= 0),
   reason text NOT NULL,
   actor text
 );
@@ -99,8 +101,8 @@ CREATE INDEX spend_adjustments_scope_idx ON spend_adjustments (scope_type, scope
 const LIST_INDEXES = `
 CREATE INDEX virtual_keys_created_by_idx ON virtual_keys (created_by) WHERE created_by IS NOT NULL;
 CREATE INDEX virtual_keys_updated_at_idx ON virtual_keys (updated_at DESC, token_hash DESC);
-CREATE INDEX virtual_keys_max_budget_idx ON virtual_keys (max_budget_nano, token_hash);
-CREATE INDEX virtual_keys_shown_alias_idx ON virtual_keys (coalesce(alias, label), token_hash);
+CREATE INDEX virtual_keys_max_budget_idx ON virtual_keys (max_budget_nano NULLS FIRST, token_hash);
+CREATE INDEX virtual_keys_shown_alias_idx ON virtual_keys (coalesce(alias, label) NULLS FIRST, token_hash);
 CREATE INDEX virtual_keys_expires_at_idx ON virtual_keys (expires_at) WHERE expires_at IS NOT NULL;
 CREATE INDEX virtual_keys_blocked_idx ON virtual_keys (created_at DESC, token_hash DESC) WHERE blocked;
 CREATE INDEX archived_keys_deleted_idx ON archived_keys (archive_id DESC) WHERE reason = 'deleted';

@@ -12,6 +12,15 @@ const keyWrite = (audits: NonNullable<RoutePolicy['audits']>) =>
     audits,
   }) as const satisfies RoutePolicy;
 
+const adminWrite = (audits: NonNullable<RoutePolicy['audits']>) =>
+  ({
+    groups: ['key_management_routes', 'management_routes'],
+    access: ['proxy_admin'],
+    ownership: 'none',
+    reachesProvider: false,
+    audits,
+  }) as const satisfies RoutePolicy;
+
 const keyRead = {
   groups: ['info_routes', ...KEY_GROUPS],
   access: 'any_caller',
@@ -22,13 +31,20 @@ const keyRead = {
 /** Virtual keys. */
 export const KEY_ROUTES = {
   'POST /key/generate': keyWrite('key.created'),
+  'POST /key/service-account/generate': keyWrite('key.created'),
   'POST /key/update': keyWrite('key.updated'),
+  'POST /key/bulk_update': adminWrite('key.updated'),
+  'POST /key/block_all': adminWrite('key.blocked'),
+  'POST /key/{key}/reset_spend': keyWrite('key.updated'),
   'POST /key/delete': keyWrite('key.deleted'),
   'DELETE /key/delete': keyWrite('key.deleted'),
   'POST /key/block': keyWrite('key.blocked'),
   'POST /key/unblock': keyWrite('key.unblocked'),
   'POST /key/{key}/regenerate': keyWrite('key.rotated'),
   'POST /key/regenerate': keyWrite('key.rotated'),
+  'GET /key/successor': keyRead,
+  'GET /key/aliases': keyRead,
+  'POST /key/health': keyRead,
   'GET /key/info': keyRead,
   'GET /key/list': keyRead,
   'POST /v2/key/info': keyRead,

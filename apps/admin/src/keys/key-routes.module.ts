@@ -1,0 +1,23 @@
+import { Module } from '@nestjs/common';
+import { RbacModule } from '#libs/rbac';
+import { TenancyModule } from '#libs/tenancy';
+import { AdminCalls } from '../http/admin-calls.js';
+import { BudgetCalendar } from '../http/budget-calendar.js';
+import { GovernedAnswers } from '../http/governed-answers.js';
+import { KeyAnswers } from './key-answers.js';
+import { KeyBulkController } from './key-bulk.controller.js';
+import { KeyPolicies } from './key-policies.js';
+import { KeyReadsController } from './key-reads.controller.js';
+import { KeyRotationController } from './key-rotation.controller.js';
+import { KeyRows } from './key-rows.js';
+import { KeyUsers } from './key-users.js';
+import { KeysController } from './keys.controller.js';
+
+/** Virtual keys. */
+@Module({
+  imports: [TenancyModule, RbacModule],
+  controllers: [KeysController, KeyBulkController, KeyRotationController, KeyReadsController],
+  providers: [AdminCalls, BudgetCalendar, GovernedAnswers, KeyAnswers, KeyPolicies, KeyRows, KeyUsers],
+  exports: [BudgetCalendar, GovernedAnswers, KeyAnswers, KeyPolicies],
+})
+export class KeyRoutesModule {}

@@ -1,0 +1,54 @@
+import { KeyGrace, VirtualKey } from '#libs/database';
+import { type EntityManager, In, MoreThan } from 'typeorm';
+
+/** Keys named by their hashes or by their aliases. */
+export type KeysNamed = { readonly hashes: readonly string[] } | { readonly aliases: readonly string[] };
+
+/**
+ * The named keys, locked in the order of their ids, so that two changes of the same keys cannot wait for each other. A
+ * former secret names its key while its grace lasts: who wants to stop a leaked one may have no other.
+ */
+export async function lockKeys(
+  manager: EntityManager,
+  named: KeysNamed,
+  now: Date,
+  options: { readonly currentOnly?: boolean } = {},
+): Promise<VirtualKey[]> {
+  const lock = { order: { id: 'ASC' }, lock: { mode: 'pessimistic_write' } } as const;
+  if ('aliases' in named) {
+    return manager.find(VirtualKey, { where: { alias: In([...named.aliases]) }, ...lock });
+  }
+  const hashes = [...named.hashes];
+  const former = options.currentOnly ? [] : await keysOfFormer(manager, hashes, now);
+  const byHash = { tokenHash: In(hashes) };
+  return manager.find(VirtualKey, {
+    where: former.length === 0 ? byHash : [byHash, { id: In(former) }],
+    ...lock,
+  });
+}
+
+/** Ids of the keys that these former secrets still open. */
+export async function keysOfFormer(
+  manager: EntityManager,
+  hashes: readonly string[],
+  now: Date,
+): Promise<string[]> {
+  const graces = await manager.findBy(KeyGrace, { tokenHash: In([...hashes]), validUntil: MoreThan(now) });
+  return [...new Set(graces.map(({ keyId }) => keyId))];
+}
+
+/** Writes the columns and reads the row back. */
+export async function writeKey(
+  manager: EntityManager,
+  id: string,
+  columns: Partial<VirtualKey>,
+): Promise<VirtualKey> {
+  await manager.update(VirtualKey, { id }, columns as never);
+  return manager.findOneByOrFail(VirtualKey, { id });
+}
+
+/** Every hash that opens the key now: what caches know it by. */
+export async function hashesOf(manager: EntityManager, key: VirtualKey): Promise<string[]> {
+  const graces = await manager.findBy(KeyGrace, { keyId: key.id });
+  return [key.tokenHash, ...graces.map(({ tokenHash }) => tokenHash)];
+}
