@@ -4,14 +4,17 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Global, type INestApplicationContext, Module } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
+import { InstallationKey } from '#libs/audit';
 import { BudgetModule, BudgetPeriods } from '#libs/budget';
 import { Config } from '#libs/config';
 import { Counters, LocalCounters } from '#libs/counters';
-import { Clock, ManualClock, SystemClock } from '#libs/kernel';
+import { Changes } from '#libs/database';
+import { Clock, ManualClock, Secret, SystemClock } from '#libs/kernel';
 import { Logger, Pseudonyms } from '#libs/telemetry';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTestDatabase, silentLogger, type TestDatabase } from '../../../test/harness/postgres.js';
+import { Retention } from './retention.js';
 import { SqliteMirror } from './sqlite-mirror.js';
 import { WorkerModule } from './worker.module.js';
 
@@ -21,6 +24,7 @@ const folder = mkdtempSync(join(tmpdir(), 'tollgate-worker-'));
 const mirrorFile = join(folder, 'mirror', 'litellm.db');
 const config = {
   server: { dataDir: folder },
+  privacy: { anonymizeLogs: false, retentionDays: 30, promptRetentionDays: 7 },
   stores: { sqliteMirror: mirrorFile },
   budgets: { timezone: 'UTC', resetTime: '00:00', exceededStatus: 422, blockUnpricedModels: false },
 } as unknown as Config;
@@ -42,9 +46,12 @@ async function startWorker(): Promise<INestApplicationContext> {
       { provide: Logger, useValue: silentLogger },
       { provide: Clock, useClass: SystemClock },
       { provide: DataSource, useValue: db },
+      { provide: InstallationKey, useValue: new InstallationKey(new Secret('worker test')) },
+      { provide: Changes, useValue: new Changes({ directUrl: database.url }, silentLogger) },
+      { provide: Pseudonyms, useValue: new Pseudonyms(undefined) },
       { provide: Counters, inject: [Clock], useFactory: (clock: Clock) => new LocalCounters(clock) },
     ],
-    exports: [Config, Logger, Clock, DataSource, Counters],
+    exports: [Config, Logger, Clock, DataSource, Counters, InstallationKey, Pseudonyms, Changes],
   })
   class World {}
   const app = await Test.createTestingModule({ imports: [World, BudgetModule, WorkerModule] }).compile();
@@ -172,5 +179,29 @@ describe('closing budget periods', () => {
     );
     await closer().closeDue(clock.nowMs());
     expect((await db.query('SELECT settled_nano FROM budget_periods'))[0].settled_nano).toBe('8');
+  });
+});
+
+describe('retention', () => {
+  it('drops whole days whose time is over, prompts before the log, and leaves totals', async () => {
+    const clock = new ManualClock(Date.UTC(2026, 5, 30, 12));
+    const days = async (table: string): Promise<string[]> => {
+      const rows: { name: string }[] = await db.query(
+        `SELECT relname AS name FROM pg_inherits JOIN pg_class ON oid = inhrelid WHERE inhparent = $1::regclass ORDER BY 1`,
+        [table],
+      );
+      return rows.map(({ name }) => name.slice(-8)).filter((day) => day < '20260701');
+    };
+    await db.query(`SELECT ensure_ledger_partitions('2026-05-29', 4)`);
+    await db.query(`SELECT ensure_day_partitions('logged_prompts', '2026-06-21', 4)`);
+    await db.query(
+      `INSERT INTO balances (scope_type, scope_id, budget, period_id, settled_nano) VALUES ('user', 'ann', 'total', 'total', 7)`,
+    );
+    const retention = new Retention(config, db, clock, silentLogger);
+    expect(await retention.dropWhatIsOver()).toBe(4);
+    expect(await days('ledger_entries')).toEqual(['20260531', '20260601']);
+    expect(await days('logged_prompts')).toEqual(['20260623', '20260624']);
+    expect(await db.query('SELECT settled_nano FROM balances')).toEqual([{ settled_nano: '7' }]);
+    expect(await retention.dropWhatIsOver()).toBe(0);
   });
 });
