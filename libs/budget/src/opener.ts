@@ -1,9 +1,11 @@
-import { type Counters, RedisCounters } from '#libs/counters';
-import type { NanoUsd } from '#libs/kernel';
+import type { Counters } from '#libs/counters';
+import type { NanoUsd, Scope } from '#libs/kernel';
+import { counterKey } from './counter-key.js';
+import type { Charge } from './ledger.js';
 import type { BalanceStore, PeriodOpening } from './ledger/balance-store.js';
-import { sumsOf } from './ledger/ledger-tail.js';
 import type { SpendLedger } from './ledger/spend-ledger.js';
 import type { PreparedBudget } from './prepared.js';
+import type { EntryFacts } from './spool/codec.js';
 
 interface Wanted {
   readonly prepared: PreparedBudget;
@@ -48,39 +50,73 @@ export class Opener {
   }
 
   async #load(wanted: ReadonlyMap<string, Wanted>): Promise<void> {
-    if (this.counters instanceof RedisCounters) {
-      const endings = new Map([...wanted].map(([key, { opening }]) => [key, opening?.endsAtMs]));
-      await this.counters.openTogether(endings, (keys) => this.#read(wanted, keys));
-      return;
-    }
-    const opened: (void | Promise<void>)[] = [];
-    await this.ledger.readSettled(
-      () => this.#read(wanted, wanted),
-      (stored, undrained) => {
-        const settled = sumsOf(undrained, wanted);
-        for (const [key, { opening }] of wanted) {
-          opened.push(
-            this.counters.open(key, (stored.get(key) ?? 0n) + (settled.get(key) ?? 0n), opening?.endsAtMs),
-          );
-        }
-      },
-    );
-    await Promise.all(opened);
-  }
-
-  #read(
-    wanted: ReadonlyMap<string, Wanted>,
-    keys: { has(key: string): boolean },
-  ): Promise<ReadonlyMap<string, NanoUsd>> {
     const openings: PeriodOpening[] = [];
     const lifetimes: PreparedBudget['budget']['scope'][] = [];
-    for (const [key, { prepared, opening }] of wanted) {
-      if (!keys.has(key)) continue;
+    for (const { prepared, opening } of wanted.values()) {
       if (opening) openings.push(opening);
       else lifetimes.push(prepared.budget.scope);
     }
-    return this.balances.settledOf(lifetimes, openings);
+    const opened: (void | Promise<void>)[] = [];
+    await this.ledger.readSettled(
+      () => this.balances.settledOf(lifetimes, openings),
+      (stored, undrained) => {
+        const settled = new Map<string, NanoUsd>();
+        for (const { charges, costNanoUsd } of undrained) {
+          for (const key of namesOf(charges).keys)
+            if (wanted.has(key)) settled.set(key, (settled.get(key) ?? 0n) + costNanoUsd);
+        }
+        for (const [key, { opening }] of wanted) {
+          const nano = (stored.get(key) ?? 0n) + (settled.get(key) ?? 0n);
+          opened.push(this.counters.open(key, nano, opening?.endsAtMs));
+        }
+      },
+      countsByTime(wanted),
+    );
+    await Promise.all(opened);
   }
+}
+
+/**
+ * Which entries must be in PostgreSQL before the wanted periods are read: calls from before a budget was made do not name
+ * it and count by their time, which only the database can tell.
+ */
+function countsByTime(wanted: ReadonlyMap<string, Wanted>): (entry: EntryFacts) => boolean {
+  const periods = new Map<string, string[]>();
+  for (const [key, { prepared, opening }] of wanted) {
+    if (!opening) continue;
+    const name = nameOf(prepared.budget.scope);
+    const others = periods.get(name);
+    if (others) others.push(key);
+    else periods.set(name, [key]);
+  }
+  return ({ charges }) => {
+    const { keys, scopes } = namesOf(charges);
+    return scopes.some((scope) => periods.get(scope)?.some((key) => !keys.includes(key)));
+  };
+}
+
+interface ChargeNames {
+  readonly keys: readonly string[];
+  readonly scopes: readonly string[];
+}
+
+/** Thousands of entries may wait for the database, and all calls of a caller share one list of charges. */
+const names = new WeakMap<readonly Charge[], ChargeNames>();
+
+function namesOf(charges: readonly Charge[]): ChargeNames {
+  let known = names.get(charges);
+  if (!known) {
+    known = {
+      keys: charges.map(({ scope, budget, periodId }) => counterKey(scope, budget, periodId)),
+      scopes: charges.map(({ scope }) => nameOf(scope)),
+    };
+    names.set(charges, known);
+  }
+  return known;
+}
+
+function nameOf({ type, id }: Scope): string {
+  return `${type}:${id}`;
 }
 
 export function openingOf({ budget, period }: PreparedBudget): PeriodOpening | undefined {

@@ -68,8 +68,10 @@ export class Drain {
   async still<T>(
     read: () => Promise<T>,
     apply: (value: T, undrained: Iterable<EntryFacts>) => void,
+    mustBeStored: (entry: EntryFacts) => boolean,
   ): Promise<void> {
     await this.#inLine(async () => {
+      while (this.#queue.some(({ facts }) => mustBeStored(facts))) await this.#drainBatch();
       const value = await read();
       apply(value, factsIn(this.#queue));
     });

@@ -178,15 +178,17 @@ export class SpendLedger {
 
   /**
    * Reads from PostgreSQL while nothing is drained, then calls `apply` in the same step with what was read and all entries
-   * that ended but were not in it: together exactly what was spent up to that instant.
+   * that ended but were not in it: together exactly what was spent up to that instant. Entries of which `mustBeStored` says
+   * so are in PostgreSQL by the time it is read.
    */
   async readSettled<T>(
     read: () => Promise<T>,
     apply: (value: T, undrained: Iterable<EntryFacts>) => void,
+    mustBeStored: (entry: EntryFacts) => boolean = () => false,
   ): Promise<void> {
     const drain = this.#drain;
     if (!drain) return apply(await read(), []);
-    await drain.still(read, apply);
+    await drain.still(read, apply, mustBeStored);
   }
 
   /** Runs `work` while this process stores nothing, with what ended and is not stored. */
