@@ -1,14 +1,7 @@
 import type { Config } from '#libs/config';
-import {
-  type CredentialKind,
-  type ModelRules,
-  type Principal,
-  PROXY_SCOPE,
-  type Role,
-  ROLES,
-  type Scope,
-} from '#libs/kernel';
+import { type CredentialKind, type ModelRules, type Principal, PROXY_SCOPE, type Scope } from '#libs/kernel';
 import { type CallerRecord, type GovernedRow, pinnedTagsOf } from '#libs/tenancy';
+import { effectiveRole } from './effective-role.js';
 import {
   budgetsOf,
   type DefaultSettings,
@@ -28,8 +21,8 @@ export interface CredentialClaims {
   readonly credential: CredentialKind;
   /** What logs and spend rows call the caller. Never a secret. */
   readonly displayName: string;
-  /** Default: the user's own role. */
-  readonly role?: Role;
+  /** Built-in, or one of the operator's own. Default: the user's own role. */
+  readonly role?: string;
   readonly expiresAtMs?: number;
   readonly metadata?: Readonly<Record<string, unknown>>;
 }
@@ -49,10 +42,11 @@ export function compilePrincipal(
   const tags = pinnedTagsOf(record);
   const rules = modelRulesIn(scopes);
   const customerBudgetId = key?.customerBudgetId ?? undefined;
+  const { models: roleModels, ...roleFacts } = effectiveRole(claims?.role ?? roleOf(record), config);
   const priority = team?.metadata['priority'] ?? key?.metadata['priority'];
   return Object.freeze({
     credential: claims?.credential ?? 'virtual_key',
-    role: claims?.role ?? roleOf(record),
+    ...roleFacts,
     displayName: claims?.displayName ?? key?.id ?? ids.userId ?? ids.teamId ?? 'unknown',
     ...(key === null
       ? {}
@@ -72,7 +66,7 @@ export function compilePrincipal(
     ...(ids.organizationId === null ? {} : { organizationId: ids.organizationId }),
     ...(ids.projectId === null ? {} : { projectId: ids.projectId }),
     ...(ids.customerId === null ? {} : { customerId: ids.customerId }),
-    modelGrants: modelGrantsOf(record),
+    modelGrants: withRole(modelGrantsOf(record), roleModels),
     // The key's own word counts before its team's.
     modelAliases: { ...team?.modelAliases, ...key?.aliases },
     limits: [...scopes.flatMap(limitsOf), ...proxyLimits(config)],
@@ -188,10 +182,10 @@ function expiryOf(expiresAtMs: number | undefined): Pick<Principal, 'expiresAtMs
 }
 
 /** A key is as powerful as its user. Without a user it calls models and reads about itself, no more; pinned to a customer, it is that customer's whoever made it. */
-function roleOf({ ids, user }: CallerRecord): Role {
+function roleOf({ ids, user }: CallerRecord): string {
   if (ids.customerId !== null) return 'customer';
   if (user === null) return 'team';
-  return ROLES.find((role) => role === user.role) ?? 'internal_user';
+  return user.role;
 }
 
 function teamOf({ team, member }: CallerRecord, id: string): NonNullable<Principal['team']> {
@@ -200,6 +194,16 @@ function teamOf({ team, member }: CallerRecord, id: string): NonNullable<Princip
     ...(team?.alias ? { alias: team.alias } : {}),
     ...(member === null ? {} : { role: member.role }),
   };
+}
+
+/** A role's models bind like a scope's: every list must allow the model. */
+function withRole(
+  grants: Principal['modelGrants'],
+  models: readonly string[] | undefined,
+): Principal['modelGrants'] {
+  if (models === undefined || models.some((model) => EVERYTHING.has(model))) return grants;
+  // An empty list means everything in a grant; of a role it means nothing.
+  return [...grants, { scope: PROXY_SCOPE, models: models.length === 0 ? ['no-default-models'] : models }];
 }
 
 /** The user's own list counts only for keys without a team: a team's key is the team's (contract 6.7). */

@@ -52,6 +52,10 @@ export interface ModelRules {
 export interface Principal {
   readonly credential: CredentialKind;
   readonly role: Role;
+  /** The name of the operator's own role, which `role` stands for. */
+  readonly customRole?: string;
+  /** What the role is narrowed to: paths and groups, as in `key.allowedRoutes`; they never open anything. Absent: all the role reaches. */
+  readonly roleRoutes?: readonly string[];
   /** What logs and spend rows call the caller: a key id, or a name for callers without a key. Never a secret or its hash. */
   readonly displayName: string;
   readonly key?: {

@@ -40,15 +40,16 @@ describe('who may reach a route', () => {
   });
 
   it.each([
-    ['POST /user/new', 'internal_user', 401],
+    ['POST /user/bulk_update', 'internal_user', 401],
+    ['GET /global/spend', 'internal_user', 401],
     ['POST /user/new', 'proxy_admin_viewer', 403],
     ['POST /key/generate', 'proxy_admin_viewer', 403],
     ['POST /key/generate', 'internal_user_viewer', 401],
     ['POST /key/generate', 'team', 401],
     ['POST /key/generate', 'customer', 401],
     ['POST /key/generate', 'internal_user', undefined],
-    ['POST /team/new', 'internal_user', 401],
-    ['POST /team/block', 'internal_user', 401],
+    ['POST /team/permissions_bulk_update', 'internal_user', 401],
+    ['GET /audit', 'org_admin', 401],
     ['GET /spend/logs', 'internal_user_viewer', undefined],
     ['GET /spend/logs', 'team', 401],
     ['GET /key/info', 'team', undefined],
@@ -60,12 +61,44 @@ describe('who may reach a route', () => {
   it('says what the contract says, and never a whole user id', () => {
     const error = refusalOf(
       access,
-      'POST /user/new',
+      'POST /user/bulk_update',
       callerWith({ role: 'internal_user', userId: 'anna.karenina@example.com' }),
     );
     expect(error?.publicMessage).toMatch(/^Authentication Error, Only proxy admin can be used to generate/);
-    expect(error?.publicMessage).toContain('Route=/user/new');
+    expect(error?.publicMessage).toContain('Route=/user/bulk_update');
     expect(error?.publicMessage).not.toContain('karenina');
+  });
+});
+
+describe('a role that is narrowed', () => {
+  const access = accessWith();
+  const narrowed = (
+    role: Role,
+    roleRoutes: readonly string[],
+    allowedRoutes?: readonly string[],
+  ): Principal => ({
+    ...as(role, allowedRoutes),
+    roleRoutes,
+  });
+
+  it('reaches what both it and its list name', () => {
+    const caller = narrowed('internal_user', ['key_management_routes']);
+    expect(refusalOf(access, 'GET /key/list', caller)).toBeUndefined();
+    expect(refusalOf(access, 'POST /v1/chat/completions', caller)?.status).toBe(401);
+    expect(refusalOf(access, 'GET /team/info', caller)?.status).toBe(401);
+    expect(refusalOf(access, 'GET /health/liveliness', caller)).toBeUndefined();
+  });
+
+  /** Attack: a list that opens what the role itself does not. */
+  it('is never opened by its list, nor by the routes of a key', () => {
+    expect(refusalOf(access, 'GET /audit', narrowed('internal_user', ['/audit', '*']))?.status).toBe(401);
+    const keyed = narrowed('internal_user', ['info_routes'], ['/audit']);
+    expect(refusalOf(access, 'GET /audit', keyed)?.status).toBe(401);
+  });
+
+  it('reaches nothing with an empty list', () => {
+    const caller = narrowed('proxy_admin_viewer', []);
+    expect(refusalOf(access, 'GET /key/list', caller)?.status).toBe(401);
   });
 });
 

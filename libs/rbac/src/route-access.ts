@@ -75,6 +75,9 @@ export class RouteAccess {
     if (entries !== undefined && entries.length > 0 && match === undefined) {
       return { allowed: false, reason: 'key_route_denied', route };
     }
+    if (principal.roleRoutes !== undefined && findMatch(principal.roleRoutes, route) === undefined) {
+      return { allowed: false, reason: 'role_denied', route };
+    }
     const { access } = policyOf(route);
     if (access === 'any_caller' || access === 'metrics') return ANY_CALLER;
     if (isAdmin || (access !== 'public' && access.includes(principal.role))) return BY_ROLE;
