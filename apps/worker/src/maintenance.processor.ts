@@ -5,8 +5,10 @@ import { Clock } from '#libs/kernel';
 import { Logger } from '#libs/telemetry';
 import type { Job } from 'bullmq';
 import { DataSource } from 'typeorm';
+import { AlertCourier } from './alerts/alert-courier.js';
 import { isScheduleName, MAINTENANCE_QUEUE, type ScheduleName } from './schedules.js';
 import { Retention } from './retention.js';
+import { ScheduledRotations } from './scheduled-rotations.js';
 import { SqliteMirror } from './sqlite-mirror.js';
 
 const WORKER = { system: 'worker' };
@@ -25,7 +27,9 @@ export class MaintenanceProcessor extends WorkerHost {
     periods: BudgetPeriods,
     ledger: SpendLedger,
     mirror: SqliteMirror,
+    courier: AlertCourier,
     retention: Retention,
+    rotations: ScheduledRotations,
     private readonly clock: Clock,
     private readonly logger: Logger,
   ) {
@@ -35,6 +39,8 @@ export class MaintenanceProcessor extends WorkerHost {
       'ledger.make-partitions': () => this.#makePartitions(),
       'changes.clean-up': () => withTransaction(dataSource, WORKER, (manager) => cleanUpChanges(manager)),
       'ledger.adopt-orphans': () => ledger.adopt(),
+      'alerts.deliver': () => courier.deliverDue(),
+      'keys.rotate-due': () => rotations.rotateDue(),
       'requests.mirror-to-sqlite': () => mirror.mirror(),
       'retention.drop-days': () => retention.dropWhatIsOver(),
     };

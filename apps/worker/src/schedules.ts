@@ -15,6 +15,10 @@ export const SCHEDULES = {
   'changes.clean-up': 5 * MINUTE,
   /** Spend records of processes that died on this data directory. */
   'ledger.adopt-orphans': 30 * SECOND,
+  /** Alerts on their way to people. */
+  'alerts.deliver': 2 * SECOND,
+  /** New secrets for keys that rotate by themselves, and the end of graces. */
+  'keys.rotate-due': MINUTE,
   /** Rows for the SQLite file, when `database_url` named one. */
   'requests.mirror-to-sqlite': 2 * SECOND,
   /** Days of the request log and of prompts that are kept no longer. */

@@ -27,6 +27,7 @@ const config = {
   privacy: { anonymizeLogs: false, retentionDays: 30, promptRetentionDays: 7 },
   stores: { sqliteMirror: mirrorFile },
   budgets: { timezone: 'UTC', resetTime: '00:00', exceededStatus: 422, blockUnpricedModels: false },
+  alerts: { channels: [], types: [] },
 } as unknown as Config;
 
 beforeAll(async () => {

@@ -7,6 +7,7 @@ import {
   type OnApplicationShutdown,
 } from '@nestjs/common';
 import { Counters, EpochStore, RedisCounters } from '#libs/counters';
+import { Changes } from '#libs/database';
 import { Logger } from '#libs/telemetry';
 import { SpendReader, SpendSetter } from '#libs/tenancy';
 import { AlertBook } from './alerts/alert-book.js';
@@ -53,6 +54,13 @@ class LedgerLifecycle implements OnApplicationBootstrap, BeforeApplicationShutdo
           'Spend records could not be stored before shutdown; they stay in the spool.',
         ),
       );
+  }
+
+  /** Somebody was erased in another process; this one's files must not remember. */
+  #turnOver(): void {
+    this.ledger
+      .turnOver()
+      .catch((error: unknown) => this.logger.warn({ error }, 'The spool could not be turned over yet.'));
   }
 
   async onApplicationShutdown(): Promise<void> {

@@ -194,6 +194,12 @@ export class Budgets implements OnApplicationShutdown {
       this.#unclaimed.set(charges, keys);
     }
     if (keys.length > 0) this.counters.follow(keys, costNanoUsd);
+    if (costNanoUsd > 0n) this.#whenSettled?.(charges);
+  }
+
+  /** `listener` hears of the charges of every call that cost something, in the step that settles it: it must only take a note. */
+  onSettled(listener: (charges: readonly Charge[]) => void): void {
+    this.#whenSettled = listener;
   }
 
   /** What the call may cost at most. Throws `budget.price_missing` for a model without a price when the operator wants that. */
@@ -233,7 +239,23 @@ export class Budgets implements OnApplicationShutdown {
 
   /** What a call costs however it ended; see `chargeFor`. */
   charge(deployment: Deployment, ending: CallEnding, nowMs: number, upstreamModel?: string): ChargedCost {
-    return chargeFor(this.prices.priceOf(deployment, upstreamModel).ratesAt(nowMs), ending);
+    const price = this.prices.priceOf(deployment, upstreamModel);
+    const charged = chargeFor(price.ratesAt(nowMs), ending);
+    if (price.before === undefined) return charged;
+    const list = price.before.listAt(nowMs);
+    const discounted = price.before.discountedAt(nowMs);
+    if (list === undefined || discounted === undefined || charged.totalNanoUsd === 0n) return charged;
+    const listNanoUsd = costOf(list, charged.usage).totalNanoUsd;
+    const afterDiscount = costOf(discounted, charged.usage).totalNanoUsd;
+    return {
+      ...charged,
+      adjusted: {
+        listNanoUsd,
+        discountNanoUsd: listNanoUsd - afterDiscount,
+        marginNanoUsd: charged.totalNanoUsd - afterDiscount,
+        marginShare: price.before.marginShare,
+      },
+    };
   }
 
   /** `genai-prices@…` of a deployment, for the begin record. */

@@ -1,3 +1,6 @@
+export { AlertBook, type NewAlert } from './alerts/alert-book.js';
+export { BudgetWatch } from './alerts/budget-watch.js';
+export { RefusalWatch } from './alerts/refusal-watch.js';
 export {
   type Bound,
   type BoundOptions,

@@ -1,3 +1,4 @@
+import type { PreparedBudget } from './prepared.js';
 import type { Endpoint, NanoUsd, Scope, Usage } from '#libs/kernel';
 
 /** One balance a call's cost is added to: a scope, and the period of one of its budgets (`total` never resets). */
@@ -9,6 +10,8 @@ export interface Charge {
   readonly periodId: string;
   /** Counter key of the money counter, when one is claimed. */
   readonly counterKey?: string;
+  /** The budget it counts in, here; never stored. */
+  readonly prepared?: PreparedBudget;
 }
 
 /** Written before the upstream is called, so that a crash leaves a trace of what may have been spent. */

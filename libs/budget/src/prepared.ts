@@ -88,20 +88,28 @@ export class PreparedPrincipal {
 
 /** One charge for the life of each scope, and one for the current period of each budget that has periods. */
 export function chargesOf(spendScopes: readonly Scope[], budgets: readonly PreparedBudget[]): Charge[] {
-  const claimed = new Set(budgets.map(({ key }) => key));
+  const claimed = new Map(budgets.map((prepared) => [prepared.key, prepared]));
   const charges = new Map<string, Charge>();
   for (const scope of [...spendScopes, ...budgets.map(({ budget }) => budget.scope)]) {
     const key = lifetimeKey(scope);
+    const prepared = claimed.get(key);
     charges.set(key, {
       scope,
       budget: LIFETIME,
       periodId: LIFETIME,
-      ...(claimed.has(key) ? { counterKey: key } : {}),
+      ...(prepared && { counterKey: key, prepared }),
     });
   }
-  for (const { budget, period, key } of budgets) {
+  for (const prepared of budgets) {
+    const { budget, period, key } = prepared;
     if (period)
-      charges.set(key, { scope: budget.scope, budget: budget.name, periodId: period.id, counterKey: key });
+      charges.set(key, {
+        scope: budget.scope,
+        budget: budget.name,
+        periodId: period.id,
+        counterKey: key,
+        prepared,
+      });
   }
   return [...charges.values()];
 }

@@ -1,6 +1,7 @@
 export type { ConfigFlags } from './assemble.js';
 export {
   Config,
+  type AlertChannel,
   type ConfigNotice,
   type ConfigTree,
   type KeyGenerationRule,

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Injectable } from '@nestjs/common';
+import { RefusalWatch } from '#libs/budget';
 import { Draining, type ErrorShape, toGatewayError } from '#libs/http';
 import type { GatewayError, Principal } from '#libs/kernel';
 import { AccessLog, Logger, Metrics, type RequestSeries } from '#libs/telemetry';
@@ -23,6 +24,7 @@ export class HotLane {
     private readonly draining: Draining,
     private readonly accessLog: AccessLog,
     private readonly metrics: Metrics,
+    private readonly refusals: RefusalWatch,
     private readonly logger: Logger,
   ) {}
 
@@ -49,6 +51,7 @@ export class HotLane {
           { request_id: call.id, code: error.code, err: error.cause ?? error },
           'a completion failed',
         );
+      this.refusals.note(error);
       answer.fail(error, this.headers.ofFailure(call));
     } finally {
       this.draining.leave();

@@ -1,0 +1,166 @@
+import type { Config } from '#libs/config';
+import type { Counters } from '#libs/counters';
+import { GatewayError, ManualClock, type NanoUsd, Secret } from '#libs/kernel';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createTestDatabase, silentLogger, type TestDatabase } from '../../../../test/harness/postgres.js';
+import type { Budgets } from '../budgets.js';
+import { keyPrincipal } from '../ledger/fixtures.js';
+import { PreparedPrincipal } from '../prepared.js';
+import { AlertBook } from './alert-book.js';
+import { BudgetWatch } from './budget-watch.js';
+import { RefusalWatch } from './refusal-watch.js';
+import { ScopeFacts } from './scope-facts.js';
+
+const NOW = Date.UTC(2026, 10, 29);
+const DOLLAR = 1_000_000_000n;
+const config = {
+  alerts: {
+    channels: [
+      { kind: 'webhook', name: 'webhook', url: new Secret('http://x') },
+      { kind: 'slack', name: 'slack', url: new Secret('http://y') },
+    ],
+    types: ['budget_alerts', 'rate_limit_bursts', 'auth_failure_bursts'],
+    thresholds: [80, 90, 100],
+    burstSize: 3,
+    burstWindowMs: 60_000,
+  },
+} as unknown as Config;
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  await database.dataSource.query(`INSERT INTO users (id, email) VALUES ('ann', 'ann@x.org')`);
+  await database.dataSource.query(
+    `INSERT INTO virtual_keys (id, token_hash, masked_name, alias, user_id) VALUES ('k1', 'hash-1', 'sk-...1', 'ci', 'ann')`,
+  );
+});
+beforeEach(() => database.dataSource.query('TRUNCATE alerts CASCADE'));
+afterAll(() => database.drop());
+
+interface Row {
+  readonly event: string;
+  readonly payload: Record<string, unknown>;
+}
+const stored = (): Promise<Row[]> =>
+  database.dataSource.query('SELECT event, payload FROM alerts ORDER BY event');
+
+/** One replica: its budget is $10 a month, $5 soft, and `spent` is what its counters say. */
+function replica(clock = new ManualClock(NOW)) {
+  const state: { spent: NanoUsd } = { spent: 0n };
+  const caller = keyPrincipal({
+    budgets: [
+      {
+        scope: { type: 'key', id: 'k1' },
+        name: 'main',
+        capNanoUsd: 10n * DOLLAR,
+        softCapNanoUsd: 5n * DOLLAR,
+        duration: '1mo',
+        anchorMs: 0,
+      },
+    ],
+  });
+  const prepared = new PreparedPrincipal(caller, { timezone: 'UTC', resetTime: '00:00' }, NOW);
+  const counters = {
+    balance: () => ({ settledNanoUsd: state.spent, heldNanoUsd: 0n }),
+  } as unknown as Counters;
+  const book = new AlertBook(database.dataSource, config);
+  const facts = new ScopeFacts(database.dataSource);
+  const watch = new BudgetWatch({} as Budgets, counters, book, facts, config, clock, silentLogger);
+  return {
+    prepared,
+    clock,
+    book,
+    async spends(spent: NanoUsd): Promise<void> {
+      state.spent = spent;
+      prepared.moveTo(clock.nowMs(), () => true);
+      watch.note(prepared.charges);
+      await watch.look();
+      await watch.onApplicationShutdown();
+    },
+  };
+}
+
+describe('alerts of budgets', () => {
+  it('are told once for each threshold and period, by whichever replica sees it, with a delivery for each channel', async () => {
+    const replicas = [replica(), replica(), replica()];
+    for (const spent of [1n, 4n, 6n, 8n, 8n, 9n, 9n, 10n, 12n])
+      await Promise.all(replicas.map((each) => each.spends(spent * DOLLAR)));
+    const alerts = await stored();
+    expect(alerts.map(({ event, payload }) => `${event} ${String(payload['threshold'])}`)).toEqual([
+      'budget_crossed 100',
+      'soft_budget_crossed null',
+      'threshold_crossed 80',
+      'threshold_crossed 90',
+    ]);
+    const deliveries: unknown[] = await database.dataSource.query('SELECT channel FROM alert_deliveries');
+    expect(deliveries).toHaveLength(8);
+  });
+
+  it('carry what the contract says, and who is concerned', async () => {
+    await replica().spends(8n * DOLLAR);
+    const [, alert] = await stored();
+    expect(alert?.payload).toMatchObject({
+      event: 'threshold_crossed',
+      event_group: 'key',
+      spend: 8,
+      max_budget: 10,
+      soft_budget: 5,
+      token: 'hash-1',
+      key_alias: 'ci',
+      user_id: 'ann',
+      user_email: 'ann@x.org',
+      alert_emails: ['ann@x.org'],
+      resets_at: '2026-12-01T00:00:00.000Z',
+    });
+    expect(alert?.payload['event_message']).toContain('80 % of the budget of key ci');
+  });
+
+  it('are told again in the next period', async () => {
+    const one = replica();
+    await one.spends(10n * DOLLAR);
+    one.clock.setTo(Date.UTC(2026, 11, 30));
+    await one.spends(10n * DOLLAR);
+    expect((await stored()).map(({ event }) => event)).toEqual([
+      'budget_crossed',
+      'budget_crossed',
+      'soft_budget_crossed',
+      'soft_budget_crossed',
+    ]);
+  });
+
+  it('warn while there is time, when the pace is too high', async () => {
+    const early = replica(new ManualClock(Date.UTC(2026, 10, 7)));
+    await early.spends(4n * DOLLAR);
+    const [alert] = await stored();
+    expect(alert?.payload).toMatchObject({
+      event: 'projected_limit_exceeded',
+      projected_spend: 20,
+      projected_exceeded_date: '2026-11-16',
+    });
+  });
+});
+
+describe('alerts of bursts', () => {
+  const limited = new GatewayError('ratelimit.exceeded', 'slow down', {
+    denial: { code: 'ratelimit.exceeded', scope: { type: 'key', id: 'k1' } },
+  });
+  const unknown = new GatewayError('auth.credential_unknown', 'who?');
+  const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 100));
+
+  it('are told once in a window, by scope; single refusals are not', async () => {
+    const clock = new ManualClock(NOW);
+    const watch = new RefusalWatch(new AlertBook(database.dataSource, config), config, clock, silentLogger);
+    for (let n = 0; n < 2; n += 1) watch.note(limited);
+    clock.setTo(NOW + 60_000);
+    for (let n = 0; n < 2; n += 1) watch.note(limited);
+    await settled();
+    expect(await stored()).toEqual([]);
+    for (let n = 0; n < 20; n += 1) watch.note(limited);
+    for (let n = 0; n < 5; n += 1) watch.note(unknown);
+    await settled();
+    expect((await stored()).map(({ event, payload }) => [event, payload['count']])).toEqual([
+      ['auth_failure_burst', 3],
+      ['rate_limit_burst', 3],
+    ]);
+  });
+});
