@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { Config } from '#libs/config';
 import { Clock, GatewayError, type Principal } from '#libs/kernel';
-import { KeyDirectory, type KeyRecord } from '#libs/tenancy';
+import { EVERY_KEY, KeyDirectory, type KeyRecord } from '#libs/tenancy';
 import { CompiledKey } from './compiled-key.js';
 import { Dependents } from './dependents.js';
 import { KeyLookups, type Question, unavailable } from './key-lookups.js';
@@ -163,6 +163,10 @@ export class KeyVault {
 
   #onChange(noun: string, id: string): void {
     const row = `${noun}:${id}`;
+    if (noun === 'key' && id === EVERY_KEY) {
+      this.#forgetAll();
+      return;
+    }
     this.#lookups.noteChange(row);
     if (noun === 'key_hash') {
       this.#refusals.delete(id);
@@ -183,6 +187,14 @@ export class KeyVault {
     compiled.drop();
     this.#dependents.remove(compiled);
     if (hash !== undefined && this.#cache.peek(hash) === compiled) this.#cache.delete(hash);
+  }
+
+  /** Every key changed at once. */
+  #forgetAll(): void {
+    this.#lookups.noteChange('*');
+    this.#refusals.clear();
+    for (const [hash, compiled] of [...this.#cache.entries()]) this.#forget(compiled, hash);
+    for (const { compiled } of this.#evicted.splice(0)) this.#forget(compiled, undefined);
   }
 
   #linger(compiled: CompiledKey): void {
