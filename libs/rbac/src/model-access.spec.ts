@@ -165,3 +165,70 @@ describe('properties of model access', () => {
     })); // prettier-ignore
   });
 });
+
+describe('access groups in a list', () => {
+  const grouped = asking('gpt-4o', { accessGroups: ['beta', 'prod'] });
+
+  it('let the caller in, through deployments that carry them', () => {
+    expect(decideModelAccess(withList(['beta']), grouped)).toEqual({ allowed: true, through: ['beta'] });
+    expect(decideModelAccess(withList(['beta', 'gpt-4o']), grouped)).toEqual({ allowed: true });
+    expect(decideModelAccess(withList(['other']), grouped).allowed).toBe(false);
+  });
+
+  /** Attack: two lists that name different groups of one model must not add up to a deployment that only one of them allows. */
+  it('of several scopes must name one in common', () => {
+    const team: Scope = { type: 'team', id: 't1' };
+    const both = (ofTeam: string[]) =>
+      callerWith({
+        grants: [
+          { scope: KEY, models: ['beta'] },
+          { scope: team, models: ofTeam },
+        ],
+      });
+    expect(decideModelAccess(both(['prod']), grouped)).toMatchObject({
+      allowed: false,
+      code: 'rbac.team_model_denied',
+    });
+    expect(decideModelAccess(both(['prod', 'beta']), grouped)).toEqual({ allowed: true, through: ['beta'] });
+  });
+});
+
+describe('access groups that were assigned', () => {
+  const team: Scope = { type: 'team', id: 't1' };
+  const assigned = (table: Record<string, string[]>) => ({
+    modelsOf: ({ type, id }: Scope) => table[`${type}:${id}`],
+  });
+
+  it('grant what the list of the scope refuses, and no other scope’s', () => {
+    const caller = withList(['other']);
+    expect(decideModelAccess(caller, asking('gpt-4o'), assigned({ 'key:key_1': ['gpt-*'] })).allowed).toBe(
+      true,
+    );
+    expect(decideModelAccess(caller, asking('gpt-4o'), assigned({ 'key:key_2': ['gpt-*'] })).allowed).toBe(
+      false,
+    );
+    expect(decideModelAccess(caller, asking('claude'), assigned({ 'key:key_1': ['gpt-*'] })).allowed).toBe(
+      false,
+    );
+  });
+
+  it('of the key stand in for the team’s list, those of the team not for the key’s', () => {
+    const inTeam = callerWith({ grants: [{ scope: team, models: ['other'] }] });
+    const key = `key:${inTeam.key?.id ?? ''}`;
+    expect(decideModelAccess(inTeam, asking('gpt-4o'), assigned({ [key]: ['gpt-4o'] })).allowed).toBe(true);
+    expect(
+      decideModelAccess(withList(['other']), asking('gpt-4o'), assigned({ 'team:t1': ['gpt-4o'] })).allowed,
+    ).toBe(false);
+  });
+});
+
+describe('a model of the caller’s team', () => {
+  const caller = (id: string) => callerWith({ grants: [{ scope: { type: 'team', id }, models: ['other'] }] });
+
+  it('needs no entry in the team’s list, but one in the key’s', () => {
+    const own = asking('ours', { ownerTeamId: 't1' });
+    expect(decideModelAccess(caller('t1'), own).allowed).toBe(true);
+    expect(decideModelAccess(caller('t2'), own).allowed).toBe(false);
+    expect(decideModelAccess(withList(['other']), own).allowed).toBe(false);
+  });
+});

@@ -106,3 +106,71 @@ describe('the list of groups', () => {
     expect(held?.deployments.length).toBe(1);
   });
 });
+
+describe('a model of one team', () => {
+  const owned = (modelName: string, model: string, id: string): ModelEntry => ({
+    modelName,
+    teamId: 't1',
+    params: { model, api_key: 'k', api_base: 'http://u/v1' },
+    info: { id },
+    path: id,
+  });
+  const mixed = new Catalogue(
+    compileDeployments([
+      ...entries(['gpt-4', 'openai/gpt-4', { id: 'shared' }], ['*', 'openrouter/*']),
+      owned('gpt-4', 'openai/gpt-4-ours', 'own'),
+      owned('ours', 'openai/secret-name', 'own-2'),
+      owned('x-*', 'openai/*', 'own-3'),
+    ]),
+  );
+  const idsFor = (name: string, teamId?: string) =>
+    mixed.resolve(name, teamId)?.deployments.map(({ id }) => id);
+
+  it('stands in for the shared one of its name, for its team alone', () => {
+    expect(idsFor('gpt-4', 't1')).toEqual(['own']);
+    expect(idsFor('gpt-4', 't2')).toEqual(['shared']);
+    expect(idsFor('gpt-4')).toEqual(['shared']);
+    expect(mixed.groups('t1').filter(({ name }) => name === 'gpt-4')).toMatchObject([{ teamId: 't1' }]);
+    expect(mixed.groups().some(({ name }) => name === 'ours')).toBe(false);
+  });
+
+  /** Attack: call another team's model, at its cost, by its id or by the name of what is behind it. */
+  it.each(['own', 'own-2', 'ours', 'secret-name', 'openai/secret-name'])('is not reached by %s', (name) => {
+    for (const team of [undefined, 't2'])
+      expect(mixed.resolve(name, team)?.teamId, `${name} for ${team ?? 'nobody'}`).toBeUndefined();
+  });
+
+  it('does not take shared names by a wildcard, nor by what it is called upstream', () => {
+    expect(mixed.resolve('x-1', 't1')?.teamId).toBeUndefined();
+    expect(mixed.resolve('gpt-4-ours', 't1')?.teamId).toBeUndefined();
+  });
+
+  it('counts its own group', () => {
+    const [own] = mixed.resolve('gpt-4', 't1')?.deployments ?? [];
+    expect(own && mixed.groupSizeOf(own)).toBe(1);
+  });
+});
+
+describe('access groups', () => {
+  it('narrow a name to the deployments that carry them', () => {
+    const both = new Catalogue(
+      compileDeployments(
+        entries(
+          ['m', 'openai/a', { id: 'beta', access_groups: ['beta'] }],
+          ['m', 'openai/b', { id: 'prod', access_groups: ['prod'] }],
+        ),
+      ),
+    );
+    const resolution = both.resolve('m');
+    expect(resolution?.accessGroups).toEqual(['beta', 'prod']);
+    expect(resolution?.within(['beta']).deployments.map(({ id }) => id)).toEqual(['beta']);
+    expect(resolution?.within(['beta', 'prod'])).toBe(resolution);
+  });
+});
+
+describe('a blocked model', () => {
+  it('is not served', () => {
+    const some = compileDeployments(entries(['m', 'openai/a', { blocked: true }], ['n', 'openai/b']));
+    expect(some.deployments.map(({ group }) => group)).toEqual(['n']);
+  });
+});

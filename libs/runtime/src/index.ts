@@ -12,4 +12,4 @@ export { type ModelChange, Models, type ModelView, type NewModel } from './model
 export { RuntimeModule } from './runtime.module.js';
 export { RuntimeStore } from './runtime-store.js';
 export { Settings, type SettingsReceipt, type SettingView } from './settings.js';
-export { shownParams } from './stored-params.js';
+export { shownInfo, shownParams } from './stored-params.js';

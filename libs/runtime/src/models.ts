@@ -17,7 +17,7 @@ import type { EntityManager } from 'typeorm';
 import { LiveCatalogue } from './live-catalogue.js';
 import { assertTeamMaySet } from './model-rights.js';
 import { RuntimeStore } from './runtime-store.js';
-import { shownParams } from './stored-params.js';
+import { shownInfo, shownParams } from './stored-params.js';
 
 export interface NewModel {
   readonly name: string;
@@ -222,7 +222,7 @@ function blockingOf({ blocked }: ModelChange, was: boolean): 'updated' | 'blocke
 /** What the audit trail keeps: names and numbers, never a secret, sealed or not. */
 function auditOf({ row, params }: ModelView): object {
   const { id, modelName, info, teamId, blocked } = row;
-  return { id, modelName, params, info: shownParams(info), teamId, blocked };
+  return { id, modelName, params, info: shownInfo(info), teamId, blocked };
 }
 
 function badField(path: string, what: string): GatewayError {

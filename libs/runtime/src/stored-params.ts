@@ -38,16 +38,29 @@ function isPlain(name: string, value: unknown): boolean {
 }
 
 /**
- * Parameters as people may see them: secrets left out, as are those below secret names and texts that look like one. A reference
- * to a variable (`os.environ/NAME`) is no secret.
+ * Parameters as people may see them: secrets left out, and texts under names that this product does not know masked, because
+ * nobody can tell what they are. A reference to a variable (`os.environ/NAME`) is no secret.
  */
 export function shownParams(params: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const shown: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(params)) {
-    const one = shownValue(name, value);
+    const one = PLAIN.has(name) || PRICE.test(name) ? shownValue(name, value) : shownStranger(name, value);
     if (one !== undefined) shown[name] = one;
   }
   return shown;
+}
+
+/** Facts about a model as people may see them: what looks like a secret is masked all the same. */
+export function shownInfo(info: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(info)
+      .map(([name, value]) => [name, shownValue(name, value)] as const)
+      .filter(([, value]) => value !== undefined),
+  );
+}
+
+function shownStranger(name: string, value: unknown): unknown {
+  return value instanceof Secret || isSecretName(name) ? undefined : maskTexts(value);
 }
 
 function shownValue(name: string, value: unknown): unknown {
@@ -62,7 +75,7 @@ function shownValue(name: string, value: unknown): unknown {
   if (Array.isArray(value))
     return value.map((item) => shownValue('', item)).filter((item) => item !== undefined);
   if (typeof value !== 'object' || value === null) return value;
-  return shownParams(value as Record<string, unknown>);
+  return shownInfo(value as Record<string, unknown>);
 }
 
 /** `sk-a****wxyz`: what lets an administrator tell which of his secrets it is. Short ones show nothing. */

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { PriceBook } from '#libs/budget';
 import { Clock, type Principal } from '#libs/kernel';
 import type { Deployment } from '#libs/routing';
-import { LiveCatalogue, type ModelView, shownParams } from '#libs/runtime';
+import { LiveCatalogue, type ModelView, shownInfo, shownParams } from '#libs/runtime';
 import { toApiTime } from '../http/wire.js';
 
 /** A model as `/model/info` shows it. */
@@ -51,7 +51,7 @@ export class ModelAnswers {
       model_name: one.group,
       litellm_params: params,
       model_info: {
-        ...shownParams(entry?.info ?? {}),
+        ...shownInfo(entry?.info ?? {}),
         id: one.id,
         db_model: this.live.isStored(one.id),
         key: one.upstreamModel,
@@ -120,7 +120,7 @@ export class ModelAnswers {
 
   #storedInfo({ row }: ModelView): Record<string, unknown> & { id: string } {
     return {
-      ...shownParams(row.info),
+      ...shownInfo(row.info),
       id: row.id,
       db_model: true,
       blocked: row.blocked,
