@@ -5,11 +5,8 @@ import { Clock } from '#libs/kernel';
 import { Logger } from '#libs/telemetry';
 import type { Job } from 'bullmq';
 import { DataSource } from 'typeorm';
-import { AlertCourier } from './alerts/alert-courier.js';
 import { isScheduleName, MAINTENANCE_QUEUE, type ScheduleName } from './schedules.js';
-import { Retention } from './retention.js';
-import { ScheduledRotations } from './scheduled-rotations.js';
-import { SqliteMirror } from './sqlite-mirror.js';
+import { DueChores, OutgoingChores } from './chores.js';
 
 const WORKER = { system: 'worker' };
 const DAY_MS = 86_400_000;
@@ -26,10 +23,8 @@ export class MaintenanceProcessor extends WorkerHost {
     private readonly dataSource: DataSource,
     periods: BudgetPeriods,
     ledger: SpendLedger,
-    mirror: SqliteMirror,
-    courier: AlertCourier,
-    retention: Retention,
-    rotations: ScheduledRotations,
+    { mirror, courier }: OutgoingChores,
+    { retention, rotations }: DueChores,
     private readonly clock: Clock,
     private readonly logger: Logger,
   ) {

@@ -5,6 +5,7 @@ import { Config } from '#libs/config';
 import { TenancyModule } from '#libs/tenancy';
 import { DataSource } from 'typeorm';
 import { AlertCourier } from './alerts/alert-courier.js';
+import { DueChores, OutgoingChores } from './chores.js';
 import { MaintenanceProcessor } from './maintenance.processor.js';
 import { queueOptions } from './queue-connection.js';
 import { Retention } from './retention.js';
@@ -26,6 +27,8 @@ import { SqliteMirror } from './sqlite-mirror.js';
   ],
   providers: [
     AlertCourier,
+    DueChores,
+    OutgoingChores,
     AuditSealer,
     MaintenanceProcessor,
     Retention,

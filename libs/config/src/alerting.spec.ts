@@ -20,7 +20,7 @@ describe('alerting', () => {
     const { alerts, findings } = read(
       { alerting: ['slack', 'webhook', 'email'], alerting_args: { budget_alert_thresholds: [95, 50] } },
       {
-        SLACK_WEBHOOK_URL: 'https://hooks.slack.example/T/secret',
+        SLACK_WEBHOOK_URL: 'https://hooks.slack.example/T/hidden-path',
         WEBHOOK_URL: 'https://x.example/hook',
         WEBHOOK_SIGNING_SECRET: 'shared',
         SMTP_HOST: 'mail',
@@ -29,7 +29,7 @@ describe('alerting', () => {
     );
     expect(alerts.channels.map(({ name }) => name)).toEqual(['webhook', 'slack', 'email']);
     expect(alerts.thresholds).toEqual([50, 95]);
-    expect(JSON.stringify(alerts)).not.toContain('secret');
+    expect(JSON.stringify(alerts)).not.toContain('hidden-path');
     expect(findings.notices).toEqual([]);
   });
 
