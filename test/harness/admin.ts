@@ -13,7 +13,7 @@ import { Logger, Metrics, Pseudonyms } from '#libs/telemetry';
 import express from 'express';
 import { DataSource } from 'typeorm';
 import { createTestDatabase, silentLogger, type TestDatabase } from './postgres.js';
-import { admin, StatedSpend, TEST_INSTALLATION } from './tenancy.js';
+import { admin, NO_PEOPLE_DEFAULTS, StatedSpend, TEST_INSTALLATION } from './tenancy.js';
 
 /** Tests look into answers freely: a member that is not there fails the expectation. */
 // oxlint-disable-next-line typescript/no-explicit-any
@@ -37,12 +37,18 @@ export async function startAdmin(database?: TestDatabase) {
     }
   }
   const config = {
-    keys: { generatedLength: 16, minimumCustomLength: 16, allowCustom: true },
+    keys: {
+      generatedLength: 16,
+      minimumCustomLength: 16,
+      allowCustom: true,
+      teamAdminEditableFields: [] as string[],
+    },
     auth: { masterKey: new Secret('sk-the-master-key-of-this-test'), adminOnlyRoutes: [] },
     server: { disableAdminEndpoints: false, disableLlmEndpoints: false },
     metrics: { requireAuth: true },
     budgets: { timezone: 'UTC', resetTime: '00:00' },
     network: { trustedProxyRanges: [] },
+    people: NO_PEOPLE_DEFAULTS,
   };
   const stands = [
     { provide: Config, useValue: config },
@@ -91,7 +97,7 @@ export async function startAdmin(database?: TestDatabase) {
     async reset(): Promise<void> {
       Object.assign(state, { caller: admin.principal, isDraining: false });
       await test.dataSource.query(
-        'TRUNCATE virtual_keys, archived_keys, users, teams, team_members, audit_events',
+        'TRUNCATE virtual_keys, archived_keys, users, teams, team_members, organizations, organization_members, projects, invitations, archived_teams, audit_events',
       );
     },
     async stop(): Promise<void> {

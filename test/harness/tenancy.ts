@@ -12,8 +12,15 @@ import { KeyRotation } from '../../libs/tenancy/src/key-rotation.js';
 import { Keys } from '../../libs/tenancy/src/keys.js';
 import { SpendReader, type SpendRow } from '../../libs/tenancy/src/spend-reader.js';
 import { type SpendOwner, SpendSetter } from '../../libs/tenancy/src/spend-setter.js';
+import { Invitations } from '../../libs/tenancy/src/invitations.js';
+import { OrganizationCatalogue } from '../../libs/tenancy/src/organization-catalogue.js';
+import { Organizations } from '../../libs/tenancy/src/organizations.js';
+import { Projects } from '../../libs/tenancy/src/projects.js';
+import { TeamCatalogue } from '../../libs/tenancy/src/team-catalogue.js';
+import { TeamMembers } from '../../libs/tenancy/src/team-members.js';
 import { Teams } from '../../libs/tenancy/src/teams.js';
 import { type Author, Transactions } from '../../libs/tenancy/src/transactions.js';
+import { UserCatalogue } from '../../libs/tenancy/src/user-catalogue.js';
 import { Users } from '../../libs/tenancy/src/users.js';
 
 /** Spend that a test decides. */
@@ -43,7 +50,33 @@ class StatedSpendSetter extends SpendSetter {
 }
 
 /** An operator who gives nobody a budget by default. */
-const NO_DEFAULTS = { budgets: {}, keys: { teamAdminEditableFields: [] } } as unknown as Config;
+export const NO_PEOPLE_DEFAULTS: Config['people'] = {
+  newUser: {
+    role: 'internal_user',
+    models: undefined,
+    capNanoUsd: null,
+    budgetDuration: null,
+    tokensPerMinute: null,
+    requestsPerMinute: null,
+    parallelRequests: null,
+    teams: [],
+  },
+  teamsToJoin: [],
+  newTeam: {
+    models: [],
+    capNanoUsd: null,
+    budgetDuration: null,
+    tokensPerMinute: null,
+    requestsPerMinute: null,
+    memberPermissions: undefined,
+  },
+  addsCreatingAdmin: true,
+};
+const NO_DEFAULTS = {
+  budgets: {},
+  keys: { teamAdminEditableFields: [] },
+  people: NO_PEOPLE_DEFAULTS,
+} as unknown as Config;
 
 /** For everything that is signed or made unrecognisable in tests. */
 export const TEST_INSTALLATION = new InstallationKey(new Secret('the installation of the tests'));
@@ -60,6 +93,7 @@ export function tenancyOn(
   const spend = new StatedSpend();
   const judge = new KeyJudge(NO_DEFAULTS, clock);
   const keys = new Keys(transactions, clock, judge, new StatedSpendSetter(spend));
+  const teams = new Teams(transactions, clock, NO_DEFAULTS);
   const secrets = new SecretColumns(new EncryptionKeySource({ salt: new Secret('the salt of the tests') }));
   return {
     clock,
@@ -68,7 +102,14 @@ export function tenancyOn(
     keys,
     rotation: new KeyRotation(database, transactions, clock, judge, secrets, logger),
     users: new Users(transactions, keys, clock, NO_DEFAULTS),
-    teams: new Teams(transactions, clock, NO_DEFAULTS),
+    teams,
+    members: new TeamMembers(transactions, clock, NO_DEFAULTS),
+    teamCatalogue: new TeamCatalogue(database, clock, NO_DEFAULTS),
+    userCatalogue: new UserCatalogue(database),
+    organizations: new Organizations(transactions, teams, clock, NO_DEFAULTS),
+    organizationCatalogue: new OrganizationCatalogue(database),
+    projects: new Projects(database, transactions, clock),
+    invitations: new Invitations(database, transactions, clock),
     catalogue: new KeyCatalogue(database, clock, spend),
     directory: new KeyDirectory(database, new CallerDirectory(database, NO_DEFAULTS), clock),
   };

@@ -10,8 +10,7 @@ import { KeyRoutesModule } from './keys/key-routes.module.js';
 import { MetricsController } from './metrics/metrics.controller.js';
 import { RuntimeRoutesModule } from './models/runtime-routes.module.js';
 import { SpendRoutesModule } from './spend/spend-routes.module.js';
-import { TeamsController } from './teams/teams.controller.js';
-import { UsersController } from './users/users.controller.js';
+import { PeopleRoutesModule } from './people/people-routes.module.js';
 
 /** Probes, metrics and the few public facts: served by every role. */
 @Module({ controllers: [HealthController, MetaController, DocsController, MetricsController] })
@@ -24,11 +23,11 @@ export class ProbesModule {}
     RbacModule,
     ProbesModule,
     KeyRoutesModule,
+    PeopleRoutesModule,
     AuditRoutesModule,
     RuntimeRoutesModule,
     SpendRoutesModule,
   ],
-  controllers: [UsersController, TeamsController],
   providers: [AdminCalls],
 })
 export class AdminModule {}

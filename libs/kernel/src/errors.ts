@@ -33,6 +33,7 @@ export const ERROR_CODES = {
   'request.timeout': { status: 408, type: 'invalid_request_error' },
   'request.not_found': { status: 404, type: 'not_found_error' },
   'request.method_not_allowed': { status: 405, type: 'invalid_request_error' },
+  'request.already_member': { status: 400, type: 'team_member_already_in_team' },
   'request.conflict': { status: 409, type: 'bad_request_error' },
   'request.context_window_exceeded': { status: 400, type: 'invalid_request_error' },
   'routing.model_unknown': { status: 400, type: 'invalid_request_error' },

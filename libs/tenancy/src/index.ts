@@ -57,7 +57,14 @@ export { hashOfNamed, hashRawKey, maskRawKey, newRawKey } from './key-secret.js'
 export { type DueRotations, KeyRotation } from './key-rotation.js';
 export { keyNotFound, refuseDuplicateKey } from './key-refusals.js';
 export { type KeysNamed } from './key-rows.js';
-export { KEY_TYPES, type KeyChange, type KeyType, LIMIT_TYPES, type LimitType } from './key-settings.js';
+export {
+  blankKey,
+  KEY_TYPES,
+  type KeyChange,
+  type KeyType,
+  LIMIT_TYPES,
+  type LimitType,
+} from './key-settings.js';
 export { EVERY_KEY, type IssuedKey, Keys, type KeySecret, type SpendSet } from './keys.js';
 export { type ListScope, maySeeKey } from './key-visibility.js';
 export { type MemberDraft, type Membership, type PersonNamed } from './membership.js';

@@ -1,31 +1,54 @@
-import { TeamMember, User } from '#libs/database';
-import { newId } from '#libs/kernel';
+import type { Config } from '#libs/config';
+import { type Team, TeamMember, User } from '#libs/database';
+import { GatewayError, newId } from '#libs/kernel';
 import type { EntityManager } from 'typeorm';
+import { notYours } from './authority/refusals.js';
+import { administersOrganization, type Standing } from './authority/standing.js';
+import { newUserColumns } from './new-user.js';
+import type { Transaction } from './transactions.js';
 
-/** Somebody to be made a member: named by id, or found by e-mail address. */
-export interface MemberDraft {
+/** Somebody named by id or by e-mail address. */
+export interface PersonNamed {
   readonly userId?: string | undefined;
   readonly email?: string | undefined;
+}
+
+/** Somebody to be made a member. */
+export interface MemberDraft extends PersonNamed {
   readonly role: 'admin' | 'user';
 }
 
+export interface Membership {
+  readonly teamId: string;
+  readonly userId: string;
+  readonly role: TeamMember['role'];
+  readonly email: string | null;
+  readonly alias: string | null;
+}
+
 /**
- * Makes the people members of the team, making those who do not exist yet. Naming somebody twice is harmless; the
- * stronger role wins.
+ * Makes the people members of the team, making those who do not exist yet. Naming somebody twice is harmless; the stronger
+ * role wins. Returns their ids.
  */
 export async function addMembers(
-  manager: EntityManager,
-  teamId: string,
+  transaction: Transaction,
+  config: Config,
+  standing: Standing,
+  team: Team,
   drafts: readonly MemberDraft[],
-): Promise<void> {
+): Promise<string[]> {
+  const ids: string[] = [];
   for (const draft of drafts) {
-    const userId = await findOrMakeUser(manager, draft);
-    await manager.query(
-      `INSERT INTO team_members (team_id, user_id, role) VALUES ($1, $2, $3)
+    const user = await findOrMakeUser(transaction, config, standing, draft, team.organizationId);
+    await transaction.manager.query(
+      `INSERT INTO team_members (team_id, user_id, role, allowed_models) VALUES ($1, $2, $3, $4)
        ON CONFLICT (team_id, user_id) DO UPDATE SET role = excluded.role WHERE excluded.role = 'admin'`,
-      [teamId, userId, draft.role],
+      [team.id, user.id, draft.role, team.memberModels],
     );
+    await transaction.announce('team_member', `${team.id}:${user.id}`);
+    ids.push(user.id);
   }
+  return ids;
 }
 
 /** The members of the teams, with what is known of them. */
@@ -41,27 +64,54 @@ export async function membersOf(
   );
 }
 
-export interface Membership {
-  readonly teamId: string;
-  readonly userId: string;
-  readonly role: TeamMember['role'];
-  readonly email: string | null;
-  readonly alias: string | null;
+/** The user a request names. Throws 400 when it names nobody who is there. */
+export async function findUser(manager: EntityManager, named: PersonNamed): Promise<User | null> {
+  if (named.userId !== undefined) return manager.findOneBy(User, { id: named.userId });
+  return manager
+    .createQueryBuilder(User, 'user')
+    .where('lower(user.email) = lower(:email)', { email: named.email })
+    .getOne();
 }
 
-async function findOrMakeUser(manager: EntityManager, { userId, email }: MemberDraft): Promise<string> {
-  if (userId !== undefined) {
-    await manager.query('INSERT INTO users (id) VALUES ($1) ON CONFLICT DO NOTHING', [userId]);
-    return userId;
-  }
+/**
+ * The person, made if it is not there: as the operator's defaults say, and for those below a proxy administrator as an
+ * account of the organization they administer. People of another organization are not theirs to add.
+ */
+export async function findOrMakeUser(
+  transaction: Transaction,
+  config: Config,
+  standing: Standing,
+  named: PersonNamed,
+  organizationId: string | null,
+): Promise<User> {
+  const { manager } = transaction;
+  const id = named.userId ?? newId('user');
+  const columns = { ...newUserColumns(config, standing, organizationId), id, email: named.email ?? null };
+  const made = named.userId === undefined || !(await manager.existsBy(User, { id }));
   // Of two that name a new address at once, one inserts and the other finds it.
-  await manager.query('INSERT INTO users (id, email) VALUES ($1, $2) ON CONFLICT DO NOTHING', [
-    newId('user'),
-    email,
-  ]);
-  const found = await manager
-    .createQueryBuilder(User, 'user')
-    .where('lower(user.email) = lower(:email)', { email })
-    .getOneOrFail();
-  return found.id;
+  if (made)
+    await manager
+      .createQueryBuilder()
+      .insert()
+      .into(User)
+      .values(columns as never)
+      .orIgnore()
+      .execute();
+  const user = await findUser(manager, named);
+  if (user === null)
+    throw new GatewayError('request.bad_field', 'The user cannot be made: its e-mail address is taken.', {
+      param: 'user_email',
+    });
+  if (user.id === id && made) {
+    await transaction.record('created', 'user', id, { before: null, after: user });
+    return user;
+  }
+  const isElsewhere = user.organizationId !== null && user.organizationId !== organizationId;
+  if (
+    isElsewhere &&
+    standing.role !== 'proxy_admin' &&
+    !administersOrganization(standing, user.organizationId)
+  )
+    throw notYours('user', 'user_id');
+  return user;
 }

@@ -1,140 +1,231 @@
 import { Injectable } from '@nestjs/common';
-import { readAs, Team, VirtualKey } from '#libs/database';
-import { Clock, GatewayError, type NanoUsd, newId, type Principal } from '#libs/kernel';
-import { DataSource, type EntityManager } from 'typeorm';
-import { assertAdministers, seesEverything } from './authority.js';
-import { budgetColumns } from './key-settings.js';
+import { Config } from '#libs/config';
+import { Organization, Team } from '#libs/database';
+import { Clock, GatewayError, newId } from '#libs/kernel';
+import type { EntityManager } from 'typeorm';
+import { makerOf } from './authority.js';
+import { judgeNewTeam, judgeTeamChange } from './authority/people-judgement.js';
+import { notYours } from './authority/refusals.js';
+import { capacityInTeam, type Standing, standingOf } from './authority/standing.js';
+import { deleteKeysOf } from './key-cascade.js';
 import { addMembers, type MemberDraft, membersOf, type Membership } from './membership.js';
-import { type Author, Transactions } from './transactions.js';
+import { type TeamChange, teamColumns } from './team-settings.js';
+import { type Author, type Transaction, Transactions } from './transactions.js';
 import { violatedIndex } from './unique.js';
 
 export interface NewTeam {
   /** Absent: one is made. */
   readonly id?: string | undefined;
-  readonly alias: string | null;
-  readonly models: readonly string[];
-  readonly modelAliases: Readonly<Record<string, string>>;
-  readonly capNanoUsd: NanoUsd | null;
-  readonly budgetDuration: string | null;
-  readonly requestsPerMinute: number | null;
-  readonly tokensPerMinute: number | null;
-  readonly parallelRequests: number | null;
-  readonly blocked: boolean;
-  readonly tags: readonly string[];
-  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly settings: TeamChange;
   readonly members: readonly MemberDraft[];
 }
 
 export interface TeamView {
   readonly team: Team;
   readonly members: readonly Membership[];
-  /** Not expired, the newest first. */
-  readonly keys: readonly VirtualKey[];
 }
 
-/** Keys of one team shown without paging. */
-const MOST_KEYS = 10_000;
-
-/** People who share models, limits and a budget. */
+/** People who share models, limits and a budget. Who may change what is judged on rows that are locked. */
 @Injectable()
 export class Teams {
   constructor(
-    private readonly database: DataSource,
     private readonly transactions: Transactions,
     private readonly clock: Clock,
+    private readonly config: Config,
   ) {}
 
-  /** Makes a team and its members, all or none. A maker who is a known user becomes its administrator. Throws 400 when the id is taken. */
+  /** Makes a team and its members, all or none. Its maker becomes its administrator. Throws 400 when the id is taken. */
   async create(author: Author, draft: NewTeam): Promise<TeamView> {
-    assertAdministers(author.principal);
     const nowMs = this.clock.nowMs();
     const id = draft.id ?? newId('team', nowMs);
-    const maker = author.principal.user;
-    const members = maker ? [...draft.members, { userId: maker.id, role: 'admin' as const }] : draft.members;
+    const settings = this.#withDefaults(draft.settings);
     try {
       return await this.transactions.run(author, async (transaction) => {
         const { manager } = transaction;
-        await manager.insert(Team, this.#columnsOf(id, draft, nowMs) as never);
-        await addMembers(manager, id, members);
+        const standing = await standingOf(manager, author.principal);
+        const columns = { id, ...teamColumns(settings, undefined, nowMs) };
+        judgeNewTeam(standing, columns, await this.#organization(manager, standing, columns.organizationId));
+        assertSoft(columns);
+        const at = new Date(nowMs);
+        await manager.insert(Team, { ...columns, createdAt: at, updatedAt: at } as never);
         const team = await manager.findOneByOrFail(Team, { id });
-        const joined = await membersOf(manager, [id]);
-        await transaction.record('created', 'team', id, {
-          before: null,
-          after: { ...team, members: joined },
-        });
-        return { team, members: joined, keys: [] };
+        await addMembers(transaction, this.config, standing, team, this.#members(author, draft));
+        const members = await membersOf(manager, [id]);
+        await transaction.record('created', 'team', id, { before: null, after: { ...team, members } });
+        return { team, members };
       });
     } catch (thrown) {
       if (violatedIndex(thrown) !== 'teams_pkey') throw thrown;
-      throw new GatewayError(
-        'request.bad_field',
-        `Team id = ${id} already exists. Please use a different team id.`,
-        {
-          param: 'team_id',
-          cause: thrown,
-        },
-      );
+      const message = `Team id = ${id} already exists. Please use a different team id.`;
+      throw new GatewayError('request.bad_field', message, { param: 'team_id', cause: thrown });
     }
   }
 
-  /** A team, its members and its living keys. Throws 404 when it is not there, or not the caller's to see. */
-  async info(caller: Principal, teamId: string): Promise<TeamView> {
-    return readAs(this.database, caller, (manager) => this.#info(manager, caller, teamId));
-  }
-
-  async #info(manager: EntityManager, caller: Principal, teamId: string): Promise<TeamView> {
-    const team = await manager.findOneBy(Team, { id: teamId });
-    if (team === null) throw teamNotFound(teamId);
-    const members = await membersOf(manager, [teamId]);
-    const isMember = members.some(({ userId }) => userId === caller.user?.id);
-    if (!seesEverything(caller) && !isMember && caller.team?.id !== teamId) throw teamNotFound(teamId);
-    const keys = await manager
-      .createQueryBuilder(VirtualKey, 'key')
-      .where('key.teamId = :teamId', { teamId })
-      .andWhere('(key.expiresAt IS NULL OR key.expiresAt > :now)', { now: new Date(this.clock.nowMs()) })
-      .orderBy('key.createdAt', 'DESC')
-      .limit(MOST_KEYS)
-      .getMany();
-    return { team, members, keys };
-  }
-
-  /** Blocks or unblocks; a team that already is what was asked for is answered as it is. Throws 404 when there is none. */
-  async setBlocked(author: Author, teamId: string, blocked: boolean): Promise<TeamView> {
-    assertAdministers(author.principal);
+  /** Changes what `settings` names and nothing else. Throws 404 to administrators when there is no such team, 403 to everybody else. */
+  async update(
+    author: Author,
+    teamId: string,
+    settings: TeamChange | ((team: Team) => TeamChange),
+  ): Promise<TeamView> {
     return this.transactions.run(author, async (transaction) => {
       const { manager } = transaction;
-      const before = await manager.findOne(Team, {
-        where: { id: teamId },
-        lock: { mode: 'pessimistic_write' },
+      const standing = await standingOf(manager, author.principal);
+      const before = await lockTeam(manager, standing, teamId);
+      const change = typeof settings === 'function' ? settings(before) : settings;
+      const now = new Date(this.clock.nowMs());
+      const columns = teamColumns(change, before, now.getTime());
+      const wanted = Object.assign(new Team(), before, columns);
+      const organization = await this.#organization(manager, standing, wanted.organizationId);
+      judgeTeamChange(standing, before, wanted, organization, {
+        editableFields: this.config.keys.teamAdminEditableFields,
       });
-      if (before === null) throw teamNotFound(teamId);
-      const members = await membersOf(manager, [teamId]);
-      if (before.blocked === blocked) return { team: before, members, keys: [] };
-      await manager.update(Team, { id: teamId }, { blocked, updatedAt: new Date(this.clock.nowMs()) });
-      const team = await manager.findOneByOrFail(Team, { id: teamId });
-      await transaction.record(blocked ? 'blocked' : 'unblocked', 'team', teamId, { before, after: team });
-      return { team, members, keys: [] };
+      assertSoft(wanted);
+      const team = await write(manager, teamId, { ...columns, updatedAt: now });
+      await transaction.record('updated', 'team', teamId, { before, after: team });
+      return { team, members: await membersOf(manager, [teamId]) };
     });
   }
 
-  #columnsOf(id: string, draft: NewTeam, nowMs: number): Partial<Team> {
+  /** What members who do not administer the team may do: its administrators' to decide. */
+  async setMemberPermissions(
+    author: Author,
+    teamId: string,
+    permissions: readonly string[],
+  ): Promise<TeamView> {
+    return this.transactions.run(author, async (transaction) => {
+      const { manager } = transaction;
+      const standing = await standingOf(manager, author.principal);
+      const before = await lockTeam(manager, standing, teamId);
+      if (capacityInTeam(standing, before) === undefined) throw notYours('team', 'team_id');
+      const updatedAt = new Date(this.clock.nowMs());
+      const team = await write(manager, teamId, { memberPermissions: [...permissions], updatedAt });
+      await transaction.record('updated', 'team', teamId, { before, after: team });
+      return { team, members: await membersOf(manager, [teamId]) };
+    });
+  }
+
+  /** Adds permissions to these teams, or to all. Returns how many changed. For proxy administrators. */
+  async grantToMembers(
+    author: Author,
+    permissions: readonly string[],
+    teamIds: readonly string[] | 'all',
+  ): Promise<number> {
+    return this.transactions.run(author, async (transaction) => {
+      const changed: { id: string }[] = await transaction.manager.query(
+        `WITH changed AS (
+           UPDATE teams SET updated_at = $2, member_permissions = (
+             SELECT array_agg(DISTINCT p) FROM unnest(coalesce(member_permissions, '{}') || $1::text[]) p)
+            WHERE NOT coalesce(member_permissions, '{}') @> $1::text[] ${teamIds === 'all' ? '' : 'AND id = ANY($3)'}
+            RETURNING id)
+         SELECT id FROM changed ORDER BY id`,
+        [permissions, new Date(this.clock.nowMs()), ...(teamIds === 'all' ? [] : [teamIds])],
+      );
+      for (const { id } of changed)
+        await transaction.record('updated', 'team', id, { before: null, after: { granted: permissions } });
+      return changed.length;
+    });
+  }
+
+  /**
+   * Blocks or unblocks; a team that already is what was asked for is answered as it is. A team's own administrator blocks
+   * it, and needs somebody above to lift it: it may be somebody above who blocked it.
+   */
+  async setBlocked(author: Author, teamId: string, blocked: boolean): Promise<TeamView> {
+    return this.transactions.run(author, async (transaction) => {
+      const { manager } = transaction;
+      const standing = await standingOf(manager, author.principal);
+      const before = await lockTeam(manager, standing, teamId);
+      const capacity = capacityInTeam(standing, before);
+      if (capacity === undefined || (capacity === 'team_admin' && !blocked))
+        throw notYours('team', 'team_id');
+      const members = await membersOf(manager, [teamId]);
+      if (before.blocked === blocked) return { team: before, members };
+      const team = await write(manager, teamId, { blocked, updatedAt: new Date(this.clock.nowMs()) });
+      await transaction.record(blocked ? 'blocked' : 'unblocked', 'team', teamId, { before, after: team });
+      return { team, members };
+    });
+  }
+
+  /** Deletes the teams with their keys, projects and memberships, all or none of them; teams and keys are kept in the archives. */
+  async delete(author: Author, teamIds: readonly string[]): Promise<void> {
+    await this.transactions.run(author, async (transaction) => {
+      const standing = await standingOf(transaction.manager, author.principal);
+      for (const teamId of [...new Set(teamIds)].toSorted()) {
+        const team = await lockTeam(transaction.manager, standing, teamId);
+        if (capacityInTeam(standing, team) === undefined) throw notYours('team', 'team_ids');
+        await this.remove(transaction, team, makerOf(author.principal));
+      }
+    });
+  }
+
+  /** Deletes a locked team inside a change that somebody else began and judged. */
+  async remove(transaction: Transaction, team: Team, by: string): Promise<void> {
+    const { manager } = transaction;
+    await deleteKeysOf(transaction, { teamId: team.id }, by);
+    await manager.query(
+      `INSERT INTO archived_teams (id, organization_id, "row", deleted_by)
+       SELECT t.id, t.organization_id, to_jsonb(t) || jsonb_build_object('max_budget_nano', t.max_budget_nano::text,
+              'soft_budget_nano', t.soft_budget_nano::text, 'member_max_budget_nano', t.member_max_budget_nano::text), $2
+         FROM teams t WHERE t.id = $1`,
+      [team.id, by],
+    );
+    await manager.delete(Team, { id: team.id });
+    await transaction.record('deleted', 'team', team.id, { before: team, after: null });
+  }
+
+  #withDefaults(settings: TeamChange): TeamChange {
+    const { models, capNanoUsd, budgetDuration, tokensPerMinute, requestsPerMinute, memberPermissions } =
+      this.config.people.newTeam;
     return {
-      id,
-      alias: draft.alias,
-      models: [...draft.models],
-      modelAliases: { ...draft.modelAliases },
-      maxBudgetNano: draft.capNanoUsd,
-      ...budgetColumns(draft.budgetDuration, null, nowMs),
-      rpmLimit: draft.requestsPerMinute,
-      tpmLimit: draft.tokensPerMinute,
-      maxParallelRequests: draft.parallelRequests,
-      blocked: draft.blocked,
-      tags: [...draft.tags],
-      metadata: { ...draft.metadata },
-      createdAt: new Date(nowMs),
-      updatedAt: new Date(nowMs),
+      ...settings,
+      models: settings.models ?? models,
+      capNanoUsd: settings.capNanoUsd ?? capNanoUsd,
+      budgetDuration: settings.budgetDuration ?? budgetDuration,
+      tokensPerMinute: settings.tokensPerMinute ?? tokensPerMinute,
+      requestsPerMinute: settings.requestsPerMinute ?? requestsPerMinute,
+      memberPermissions: settings.memberPermissions ?? memberPermissions,
     };
   }
+
+  #members({ principal }: Author, { members }: NewTeam): readonly MemberDraft[] {
+    const isAdded = principal.role !== 'proxy_admin' || this.config.people.addsCreatingAdmin;
+    return principal.user && isAdded ? [...members, { userId: principal.user.id, role: 'admin' }] : members;
+  }
+
+  /** The organization, kept from being deleted until this commits. Missing: 400 to administrators, and nothing that others could tell from "not yours". */
+  async #organization(
+    manager: EntityManager,
+    standing: Standing,
+    id: string | null | undefined,
+  ): Promise<Organization | null> {
+    if (id === null || id === undefined) return null;
+    const found = await manager.findOne(Organization, { where: { id }, lock: { mode: 'pessimistic_read' } });
+    if (found === null && standing.role === 'proxy_admin')
+      throw new GatewayError('request.bad_field', `Organization '${id}' does not exist.`, {
+        param: 'organization_id',
+      });
+    return found;
+  }
+}
+
+/** The team, locked. Throws 404 to those who may know that it is not there, and "not yours" to everybody else. */
+export async function lockTeam(manager: EntityManager, standing: Standing, id: string): Promise<Team> {
+  const team = await manager.findOne(Team, { where: { id }, lock: { mode: 'pessimistic_write' } });
+  if (team !== null) return team;
+  throw standing.role === 'proxy_admin' ? teamNotFound(id) : notYours('team', 'team_id');
+}
+
+async function write(manager: EntityManager, id: string, columns: Partial<Team>): Promise<Team> {
+  await manager.update(Team, { id }, columns as never);
+  return manager.findOneByOrFail(Team, { id });
+}
+
+function assertSoft({ maxBudgetNano, softBudgetNano }: Partial<Team>): void {
+  if (typeof maxBudgetNano !== 'bigint' || typeof softBudgetNano !== 'bigint') return;
+  if (softBudgetNano < maxBudgetNano) return;
+  throw new GatewayError('request.bad_field', 'soft_budget must be strictly lower than max_budget.', {
+    param: 'soft_budget',
+  });
 }
 
 export function teamNotFound(teamId: string): GatewayError {

@@ -6,6 +6,13 @@ import { KeyDirectory } from './key-directory.js';
 import { KeyJudge } from './key-judge.js';
 import { KeyRotation } from './key-rotation.js';
 import { Keys } from './keys.js';
+import { Invitations } from './invitations.js';
+import { OrganizationCatalogue } from './organization-catalogue.js';
+import { Organizations } from './organizations.js';
+import { Projects } from './projects.js';
+import { TeamCatalogue } from './team-catalogue.js';
+import { TeamMembers } from './team-members.js';
+import { UserCatalogue } from './user-catalogue.js';
 import { Teams } from './teams.js';
 import { Transactions } from './transactions.js';
 import { Users } from './users.js';
@@ -20,10 +27,33 @@ import { Users } from './users.js';
     KeyJudge,
     KeyRotation,
     Keys,
+    Invitations,
+    OrganizationCatalogue,
+    Organizations,
+    Projects,
+    TeamCatalogue,
+    TeamMembers,
+    UserCatalogue,
     Teams,
     Transactions,
     Users,
   ],
-  exports: [CallerDirectory, KeyCatalogue, KeyDirectory, KeyRotation, Keys, Teams, Users, Transactions],
+  exports: [
+    CallerDirectory,
+    KeyCatalogue,
+    KeyDirectory,
+    KeyRotation,
+    Keys,
+    Invitations,
+    OrganizationCatalogue,
+    Organizations,
+    Projects,
+    TeamCatalogue,
+    TeamMembers,
+    UserCatalogue,
+    Teams,
+    Transactions,
+    Users,
+  ],
 })
 export class TenancyModule {}

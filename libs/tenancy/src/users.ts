@@ -1,36 +1,38 @@
 import { Injectable } from '@nestjs/common';
-import { Team, TeamMember, User, VirtualKey } from '#libs/database';
-import { Clock, GatewayError, type NanoUsd, newId, type Principal, type Role } from '#libs/kernel';
-import { DataSource, In } from 'typeorm';
-import { assertAdministers, seesEverything } from './authority.js';
-import { budgetColumns, type KeyChange } from './key-settings.js';
-import { type IssuedKey, Keys, type KeySecret, refuseDuplicateKey } from './keys.js';
-import { type Author, Transactions } from './transactions.js';
+import { Config } from '#libs/config';
+import { Organization, OrganizationMember, Team, TeamMember, User, VirtualKey } from '#libs/database';
+import { Clock, GatewayError, newId, type NanoUsd } from '#libs/kernel';
+import { type EntityManager, In } from 'typeorm';
+import { makerOf } from './authority.js';
+import { judgeNewKey } from './authority/key-judgement.js';
+import { loadKeyJudgement } from './authority/load-judgement.js';
+import { administersUser, judgeUserChange } from './authority/people-judgement.js';
+import { adminOnly, fieldForbidden, notYours } from './authority/refusals.js';
+import { administersOrganization, type Standing, standingOf } from './authority/standing.js';
+import { deleteKeysOf } from './key-cascade.js';
+import { refuseDuplicateKey } from './key-refusals.js';
+import { columnsOf, type KeyChange } from './key-settings.js';
+import { type IssuedKey, Keys, type KeySecret } from './keys.js';
+import { findUser, type PersonNamed } from './membership.js';
+import { withUserDefaults } from './new-user.js';
+import { hashPassword } from './passwords.js';
+import { type Author, type Transaction, Transactions } from './transactions.js';
 import { violatedIndex } from './unique.js';
-
-/** The roles a person can be given; the others come from memberships or are no persons. */
-export const USER_ROLES = [
-  'proxy_admin',
-  'proxy_admin_viewer',
-  'internal_user',
-  'internal_user_viewer',
-] as const satisfies Role[];
+import { type UserChange, userColumns } from './user-settings.js';
 
 export interface NewUser {
   /** Absent: one is made. */
   readonly id?: string | undefined;
-  readonly email: string | null;
-  readonly alias: string | null;
-  readonly role: (typeof USER_ROLES)[number];
-  readonly models: readonly string[];
-  readonly capNanoUsd: NanoUsd | null;
-  readonly budgetDuration: string | null;
-  readonly requestsPerMinute: number | null;
-  readonly tokensPerMinute: number | null;
-  readonly parallelRequests: number | null;
-  readonly metadata: Readonly<Record<string, unknown>>;
-  readonly ssoUserId: string | null;
-  readonly teams: readonly { readonly teamId: string; readonly role: 'admin' | 'user' }[];
+  readonly settings: UserChange;
+  /** Absent: the operator's defaults. */
+  readonly teams?:
+    | readonly {
+        readonly teamId: string;
+        readonly role: 'admin' | 'user';
+        readonly capNanoUsd: NanoUsd | null;
+      }[]
+    | undefined;
+  readonly organizationIds: readonly string[];
   /** A first key, made together with the user; absent: none. */
   readonly firstKey?: { readonly settings: KeyChange; readonly secret: KeySecret } | undefined;
 }
@@ -41,105 +43,215 @@ export interface MadeUser {
   readonly issued: IssuedKey | undefined;
 }
 
-/** A user with what belongs to it. */
-export interface UserView {
-  readonly userId: string;
-  /** Null when only keys know the name. */
-  readonly user: User | null;
-  readonly keys: readonly VirtualKey[];
-  readonly teams: readonly Team[];
-}
-
-/** More rows than this in one unpaged answer would hurt the process that builds it. */
-const MOST_ROWS = 10_000;
-
-/** People and services that keys belong to. */
+/** People and services that keys belong to. Who may change what is judged on rows that are locked. */
 @Injectable()
 export class Users {
   constructor(
-    private readonly database: DataSource,
     private readonly transactions: Transactions,
     private readonly keys: Keys,
     private readonly clock: Clock,
+    private readonly config: Config,
   ) {}
 
   /** Makes a user, its memberships and its first key, all or none of them. Throws 409 when the id or the e-mail address is taken. */
   async create(author: Author, draft: NewUser): Promise<MadeUser> {
-    assertAdministers(author.principal);
     const id = draft.id ?? newId('user', this.clock.nowMs());
+    const settings = withUserDefaults(this.config, draft.settings);
+    const teams = draft.teams ?? this.config.people.newUser.teams;
     try {
       return await this.transactions.run(author, async (transaction) => {
         const { manager } = transaction;
-        await manager.insert(User, this.#columnsOf(id, draft) as never);
-        for (const { teamId, role } of draft.teams)
-          await manager.insert(TeamMember, { teamId, userId: id, role });
-        const user = await manager.findOneByOrFail(User, { id });
-        await transaction.record('created', 'user', id, {
-          before: null,
-          after: { ...user, teams: draft.teams },
-        });
-        const { firstKey } = draft;
-        const issued = firstKey
-          ? await this.keys.issue(transaction, author, { ...firstKey.settings, userId: id }, firstKey.secret)
-          : undefined;
-        return { user, teamIds: draft.teams.map(({ teamId }) => teamId), issued };
+        const standing = await standingOf(manager, author.principal);
+        await this.#assertMayMake(
+          manager,
+          standing,
+          draft,
+          settings,
+          teams.map(({ teamId }) => teamId),
+        );
+        const user = await this.#insert(manager, id, draft, settings);
+        for (const organizationId of draft.organizationIds)
+          await manager.insert(OrganizationMember, { organizationId, userId: id });
+        for (const { teamId, role, capNanoUsd } of teams)
+          await manager.insert(TeamMember, { teamId, userId: id, role, maxBudgetNano: capNanoUsd });
+        await transaction.record('created', 'user', id, { before: null, after: { ...user, teams } });
+        const issued =
+          draft.firstKey && (await this.#firstKey(transaction, author, standing, user, draft.firstKey));
+        return { user, teamIds: teams.map(({ teamId }) => teamId), issued };
       });
     } catch (thrown) {
       refuseDuplicateKey(thrown, draft.firstKey?.settings.alias ?? null);
-      throw refusalOf(thrown, id, draft) ?? thrown;
+      throw refusalOf(thrown, id, settings) ?? thrown;
     }
   }
 
-  /** A user, its keys and its teams. Throws 404 when nobody of that name is there, or it is not the caller's to see. */
-  async info(caller: Principal, userId: string): Promise<UserView> {
-    if (!seesEverything(caller) && caller.user?.id !== userId) throw userNotFound(userId);
-    const user = await this.database.getRepository(User).findOneBy({ id: userId });
-    const keys = await this.database
-      .getRepository(VirtualKey)
-      .find({ where: { userId }, order: { createdAt: 'DESC' }, take: MOST_ROWS });
-    if (user === null && keys.length === 0) throw userNotFound(userId);
-    const memberships = await this.database.getRepository(TeamMember).findBy({ userId });
-    const teams = await this.database
-      .getRepository(Team)
-      .find({ where: { id: In(memberships.map(({ teamId }) => teamId)) }, order: { id: 'ASC' } });
-    return { userId, user, keys, teams };
+  /**
+   * Changes what `settings` names. A proxy administrator who names somebody who is not there makes that user; for everybody
+   * else that is the same as somebody else's account.
+   */
+  async update(author: Author, named: PersonNamed, settings: UserChange): Promise<User> {
+    // Before the transaction: it takes its time on purpose, and no lock should wait for it.
+    const passwordHash = settings.password === undefined ? undefined : await hashPassword(settings.password);
+    try {
+      return await this.transactions.run(author, async (transaction) => {
+        const { manager } = transaction;
+        const standing = await standingOf(manager, author.principal);
+        const found = await findUser(manager, named);
+        const before =
+          found &&
+          (await manager.findOne(User, { where: { id: found.id }, lock: { mode: 'pessimistic_write' } }));
+        if (before === null) return this.#insertNamed(transaction, standing, named, settings);
+        const now = new Date(this.clock.nowMs());
+        const columns = {
+          ...userColumns(settings, before, now.getTime()),
+          // Somebody else's word for it is good for one sign-in.
+          ...(passwordHash && { passwordHash, passwordResetRequired: standing.userId !== before.id }),
+          updatedAt: now,
+        };
+        judgeUserChange(standing, before, Object.assign(new User(), before, columns));
+        await manager.update(User, { id: before.id }, columns as never);
+        const user = await manager.findOneByOrFail(User, { id: before.id });
+        await transaction.record('updated', 'user', user.id, { before, after: user });
+        return user;
+      });
+    } catch (thrown) {
+      throw refusalOf(thrown, named.userId ?? '', settings) ?? thrown;
+    }
   }
 
-  /** What an administrator sees who names nobody: every key and every team. */
-  async overview(userId: string): Promise<UserView> {
-    const user = await this.database.getRepository(User).findOneBy({ id: userId });
-    const order = { createdAt: 'DESC' } as const;
-    const keys = await this.database.getRepository(VirtualKey).find({ order, take: MOST_ROWS });
-    const teams = await this.database.getRepository(Team).find({ order, take: MOST_ROWS });
-    return { userId, user, keys, teams };
+  /** Deletes the users with their keys, memberships and invitations, all or none; the keys are kept in the archive. Returns how many. */
+  async delete(author: Author, userIds: readonly string[]): Promise<number> {
+    return this.transactions.run(author, async (transaction) => {
+      const { manager } = transaction;
+      const standing = await standingOf(manager, author.principal);
+      const ids = [...new Set(userIds)].toSorted();
+      for (const id of ids) {
+        const user = await manager.findOne(User, { where: { id }, lock: { mode: 'pessimistic_write' } });
+        if (user === null && standing.role === 'proxy_admin') throw userNotFound(id);
+        if (user === null || !(await this.#isWhollyInside(manager, standing, user)))
+          throw notYours('user', 'user_ids');
+        await deleteKeysOf(transaction, { userId: id }, makerOf(author.principal));
+        await manager.delete(User, { id });
+        await transaction.record('deleted', 'user', id, { before: user, after: null });
+      }
+      return ids.length;
+    });
   }
 
-  #columnsOf(id: string, draft: NewUser): Partial<User> {
+  async #assertMayMake(
+    manager: EntityManager,
+    standing: Standing,
+    { organizationIds }: NewUser,
+    settings: UserChange,
+    teamIds: readonly string[],
+  ): Promise<void> {
+    if (standing.role !== 'proxy_admin') {
+      const isInside =
+        organizationIds.length > 0 && organizationIds.every((id) => administersOrganization(standing, id));
+      if (!isInside) throw adminOnly('users', standing.role);
+      if (settings.role?.startsWith('proxy_admin'))
+        throw fieldForbidden('user_role', 'of an administrator can only be given by a proxy administrator.');
+      for (const field of ['ssoUserId', 'budgetId'] as const)
+        if ((settings[field] ?? null) !== null)
+          throw fieldForbidden(
+            field === 'budgetId' ? 'budget_id' : 'sso_user_id',
+            'can only be set by a proxy administrator.',
+          );
+      const teams = await manager.findBy(Team, { id: In([...teamIds]) });
+      const ours = teams.filter(({ organizationId }) => administersOrganization(standing, organizationId));
+      if (ours.length < new Set(teamIds).size) throw notYours('team', 'teams');
+      return;
+    }
+    const found = await manager.countBy(Organization, { id: In([...organizationIds]) });
+    if (found < new Set(organizationIds).size)
+      throw new GatewayError('request.bad_field', 'An organization in `organizations` does not exist.', {
+        param: 'organizations',
+      });
+  }
+
+  async #insert(manager: EntityManager, id: string, draft: NewUser, settings: UserChange): Promise<User> {
     const nowMs = this.clock.nowMs();
-    return {
+    const [home, ...others] = draft.organizationIds;
+    await manager.insert(User, {
+      ...userColumns(settings, undefined, nowMs),
       id,
-      email: draft.email,
-      alias: draft.alias,
-      role: draft.role,
-      models: [...draft.models],
-      maxBudgetNano: draft.capNanoUsd,
-      ...budgetColumns(draft.budgetDuration, null, nowMs),
-      rpmLimit: draft.requestsPerMinute,
-      tpmLimit: draft.tokensPerMinute,
-      maxParallelRequests: draft.parallelRequests,
-      metadata: { ...draft.metadata },
-      ssoUserId: draft.ssoUserId,
+      // An account of several organizations is nobody's but the proxy administrators'.
+      organizationId: others.length === 0 ? (home ?? null) : null,
       createdAt: new Date(nowMs),
       updatedAt: new Date(nowMs),
-    };
+    } as never);
+    return manager.findOneByOrFail(User, { id });
+  }
+
+  /** Judged as if the new user made it with its maker's key: whoever makes an account may not give it more than either has. */
+  async #firstKey(
+    transaction: Transaction,
+    author: Author,
+    standing: Standing,
+    user: User,
+    { settings, secret }: NonNullable<NewUser['firstKey']>,
+  ): Promise<IssuedKey> {
+    const wanted = { ...settings, userId: user.id, organizationId: user.organizationId };
+    if (standing.role === 'proxy_admin') return this.keys.issue(transaction, author, wanted, secret);
+    const { manager } = transaction;
+    const nowMs = this.clock.nowMs();
+    const own = await standingOf(manager, {
+      ...author.principal,
+      role: 'internal_user',
+      user: { id: user.id },
+    });
+    const columns: Partial<VirtualKey> = columnsOf(wanted, undefined, nowMs);
+    const judgement = await loadKeyJudgement(manager, author.principal, columns, {
+      grants: { editableFields: [] },
+      nowMs,
+      standing: own,
+    });
+    const inherited = judgeNewKey(columns, judgement);
+    const issued = await this.keys.issue(transaction, author, wanted, secret);
+    if (Object.keys(inherited).length === 0) return issued;
+    await manager.update(VirtualKey, { id: issued.key.id }, inherited as never);
+    return { ...issued, key: await manager.findOneByOrFail(VirtualKey, { id: issued.key.id }) };
+  }
+
+  async #insertNamed(
+    transaction: Transaction,
+    standing: Standing,
+    named: PersonNamed,
+    settings: UserChange,
+  ): Promise<User> {
+    if (standing.role !== 'proxy_admin') throw notYours('user', 'user_id');
+    const id = named.userId ?? newId('user', this.clock.nowMs());
+    const whole = withUserDefaults(this.config, {
+      ...settings,
+      email: settings.email ?? named.email ?? null,
+    });
+    const user = await this.#insert(transaction.manager, id, { settings: whole, organizationIds: [] }, whole);
+    await transaction.record('created', 'user', id, { before: null, after: user });
+    return user;
+  }
+
+  /** An organization's administrator deletes only who belongs nowhere else. */
+  async #isWhollyInside(manager: EntityManager, standing: Standing, user: User): Promise<boolean> {
+    if (standing.role === 'proxy_admin') return true;
+    if (!administersUser(standing, user) || user.id === standing.userId) return false;
+    const elsewhere = await standingOf(manager, {
+      role: 'internal_user',
+      user: { id: user.id },
+    } as Parameters<typeof standingOf>[1]);
+    const places = [
+      ...elsewhere.organizations.keys(),
+      ...[...elsewhere.teams.values()].map(({ organizationId }) => organizationId),
+    ];
+    return places.every((id) => administersOrganization(standing, id));
   }
 }
 
-function refusalOf(thrown: unknown, id: string, draft: NewUser): GatewayError | undefined {
+function refusalOf(thrown: unknown, id: string, settings: UserChange): GatewayError | undefined {
   const index = violatedIndex(thrown);
   if (index === 'users_pkey') return taken('id', id, 'user_id', thrown);
-  if (index === 'users_email_key') return taken('email', draft.email ?? '', 'user_email', thrown);
-  if (index === 'users_sso_user_id_key') return taken('sso id', draft.ssoUserId ?? '', 'sso_user_id', thrown);
+  if (index === 'users_email_key') return taken('email', settings.email ?? '', 'user_email', thrown);
+  if (index === 'users_sso_user_id_key')
+    return taken('sso id', settings.ssoUserId ?? '', 'sso_user_id', thrown);
   if (isMissingTeam(thrown)) {
     return new GatewayError('request.bad_field', 'A team in `teams` does not exist.', {
       param: 'teams',
@@ -158,6 +270,7 @@ function isMissingTeam(thrown: unknown): boolean {
   return driver?.code === '23503' && driver.table === 'team_members';
 }
 
-function userNotFound(userId: string): GatewayError {
-  return new GatewayError('request.not_found', `User ${userId} not found`, { param: 'user_id' });
+export function userNotFound(userId: string): GatewayError {
+  const message = `User ${userId} not found`;
+  return new GatewayError('request.not_found', message, { param: 'user_id', detail: { error: message } });
 }

@@ -14,6 +14,8 @@ export interface BodyDefinition<S extends z.ZodObject = z.ZodObject> {
   readonly folded?: readonly string[];
   /** True: no body at all means `{}`. */
   readonly optional?: boolean;
+  /** True: a field nobody knows is refused with 422. */
+  readonly strict?: boolean;
 }
 
 export interface ParsedBody<S extends z.ZodObject> {
@@ -46,6 +48,7 @@ export function parseBody<S extends z.ZodObject>(
     else if (definition.notBuilt?.includes(name)) assertDefault(name, value);
     else assertHarmless(name, definition, ignored);
   }
+  if (definition.strict && ignored[0] !== undefined) throw extraForbidden(ignored[0].slice(0, 64));
   const parsed = definition.schema.safeParse(known, { reportInput: false });
   if (!parsed.success) throw firstProblem(parsed.error.issues, 'body');
   return { value: parsed.data, ignored };
@@ -115,6 +118,13 @@ function assertHarmless(name: string, definition: BodyDefinition, ignored: strin
     );
   }
   ignored.push(name);
+}
+
+function extraForbidden(name: string): GatewayError {
+  return new GatewayError('request.unprocessable', `'${name}' is not a field of this route.`, {
+    param: name,
+    detail: [{ type: 'extra_forbidden', loc: ['body', name], msg: 'Extra inputs are not permitted' }],
+  });
 }
 
 function notAnObject(sent: unknown): GatewayError {

@@ -1,99 +1,145 @@
-import { HttpCode } from '@nestjs/common';
-import type { NanoUsd, Principal, Scope } from '#libs/kernel';
-import { Caller, Handles } from '#libs/rbac';
-import { type Author, maySeeKey, SpendReader, Teams, type TeamView } from '#libs/tenancy';
-import { BudgetCalendar } from '../http/budget-calendar.js';
-import { AdminBody, AdminController, AdminQuery, By } from '../http/decorators.js';
-import { KeyAnswers } from '../keys/key-answers.js';
-import { teamRow } from './team-row.js';
+import { HttpCode, Param } from '@nestjs/common';
+import { GatewayError } from '#libs/kernel';
+import { Handles } from '#libs/rbac';
+import { type Author, Teams } from '#libs/tenancy';
+import { AdminBody, AdminController, By } from '../http/decorators.js';
+import { TeamAnswers } from './team-answers.js';
 import {
+  type BulkPermissionsBody,
+  bulkPermissionsBody,
   newTeamBody,
   type NewTeamBody,
+  patchTeamBody,
+  type PatchTeamBody,
+  permissionsBody,
+  type PermissionsBody,
   teamBody,
   type TeamBody,
-  teamQuery,
-  type TeamQuery,
+  teamModelsBody,
+  type TeamModelsBody,
+  teamsBody,
+  type TeamsBody,
   toNewTeam,
+  toTeamChange,
+  updateTeamBody,
+  type UpdateTeamBody,
 } from './teams.schemas.js';
 
-/** Teams on the wire. */
+/** Grants every model, as no list at all does. */
+const ALL_MODELS = 'all-proxy-models';
+
+/** Changes teams. Who may is decided in `Teams`; what they look like on the wire, in `TeamAnswers`. */
 @AdminController()
 export class TeamsController {
   constructor(
     private readonly teams: Teams,
-    private readonly spend: SpendReader,
-    private readonly keyAnswers: KeyAnswers,
-    private readonly calendar: BudgetCalendar,
+    private readonly answers: TeamAnswers,
   ) {}
 
   @Handles('POST /team/new')
   @HttpCode(200)
   async create(@By() author: Author, @AdminBody(newTeamBody) body: NewTeamBody): Promise<object> {
-    return this.#row(await this.teams.create(author, toNewTeam(body)), new Map());
+    return this.answers.one(await this.teams.create(author, toNewTeam(body)));
+  }
+
+  @Handles('POST /team/update')
+  @HttpCode(200)
+  async update(@By() author: Author, @AdminBody(updateTeamBody) body: UpdateTeamBody): Promise<object> {
+    const view = await this.teams.update(author, body.team_id, toTeamChange(body));
+    return { team_id: view.team.id, data: await this.answers.one(view) };
+  }
+
+  /** The same with metadata merged: what is null there goes, what is not named stays. */
+  @Handles('PATCH /team/{team_id}')
+  async patch(
+    @By() author: Author,
+    @Param('team_id') teamId: string,
+    @AdminBody(patchTeamBody) body: PatchTeamBody,
+  ): Promise<object> {
+    const change = toTeamChange(body);
+    const view = await this.teams.update(author, teamId, (team) => ({
+      ...change,
+      metadata: change.metadata && merged(team.metadata, change.metadata),
+    }));
+    return this.answers.one(view);
+  }
+
+  @Handles('POST /team/delete')
+  @HttpCode(200)
+  async delete(@By() author: Author, @AdminBody(teamsBody) body: TeamsBody): Promise<object> {
+    await this.teams.delete(author, body.team_ids);
+    return { deleted_teams: body.team_ids };
   }
 
   @Handles('POST /team/block')
   @HttpCode(200)
-  block(@By() author: Author, @AdminBody(teamBody) body: TeamBody): Promise<object> {
-    return this.#setBlocked(author, body.team_id, true);
+  async block(@By() author: Author, @AdminBody(teamBody) body: TeamBody): Promise<object> {
+    return this.answers.one(await this.teams.setBlocked(author, body.team_id, true));
   }
 
   @Handles('POST /team/unblock')
   @HttpCode(200)
-  unblock(@By() author: Author, @AdminBody(teamBody) body: TeamBody): Promise<object> {
-    return this.#setBlocked(author, body.team_id, false);
+  async unblock(@By() author: Author, @AdminBody(teamBody) body: TeamBody): Promise<object> {
+    return this.answers.one(await this.teams.setBlocked(author, body.team_id, false));
   }
 
-  @Handles('GET /team/info')
-  async info(@Caller() caller: Principal, @AdminQuery(teamQuery) query: TeamQuery): Promise<object> {
-    const view = await this.teams.info(caller, query.team_id);
-    const keys = query.key_limit === undefined ? view.keys : view.keys.slice(0, query.key_limit);
-    const spent = await this.spend.spendOf([
-      scopeOf(view),
-      ...keys.map(({ id }): Scope => ({ type: 'key', id })),
-    ]);
+  /** A team without a list has every model: the first name added must not take the others away. */
+  @Handles('POST /team/model/add')
+  @HttpCode(200)
+  async addModels(@By() author: Author, @AdminBody(teamModelsBody) body: TeamModelsBody): Promise<object> {
+    const view = await this.teams.update(author, body.team_id, ({ models }) => ({
+      models: [...new Set([...(models.length === 0 ? [ALL_MODELS] : models), ...body.models])],
+    }));
+    return this.answers.one(view);
+  }
+
+  /** Taking the last name away would open every model, as an empty list does; so that is refused. */
+  @Handles('POST /team/model/delete')
+  @HttpCode(200)
+  async deleteModels(@By() author: Author, @AdminBody(teamModelsBody) body: TeamModelsBody): Promise<object> {
+    const view = await this.teams.update(author, body.team_id, ({ models }) => {
+      const left = models.filter((model) => !body.models.includes(model));
+      if (left.length === 0 && models.length > 0) {
+        const message =
+          "These are the team's last models; a team without a list has all of them. Add 'no-default-models' first.";
+        throw new GatewayError('request.bad_field', message, { param: 'models' });
+      }
+      return { models: left };
+    });
+    return this.answers.one(view);
+  }
+
+  @Handles('POST /team/permissions_update')
+  @HttpCode(200)
+  async setPermissions(
+    @By() author: Author,
+    @AdminBody(permissionsBody) body: PermissionsBody,
+  ): Promise<object> {
+    return this.answers.one(
+      await this.teams.setMemberPermissions(author, body.team_id, body.team_member_permissions),
+    );
+  }
+
+  @Handles('POST /team/permissions_bulk_update')
+  @HttpCode(200)
+  async grantPermissions(
+    @By() author: Author,
+    @AdminBody(bulkPermissionsBody) body: BulkPermissionsBody,
+  ): Promise<object> {
+    const teamIds = body.apply_to_all_teams ? 'all' : (body.team_ids ?? []);
+    const updated = await this.teams.grantToMembers(author, body.permissions, teamIds);
     return {
-      team_id: view.team.id,
-      team_info: {
-        ...this.#row(view, spent),
-        team_member_budget_table: null,
-        members_with_roles: view.members.map(({ userId, email, alias, role }) => ({
-          role,
-          user_id: userId,
-          user_email: email,
-          user_alias: alias,
-        })),
-        access_group_models: [],
-        access_group_mcp_server_ids: [],
-        access_group_agent_ids: [],
-        organization_models: [],
-        caller_edit_access: { kind: caller.role === 'proxy_admin' ? 'unrestricted' : 'none' },
-      },
-      keys: keys.map((key) => {
-        const row = this.keyAnswers.row(key, spent.get(`key:${key.id}`) ?? 0n);
-        // A fellow member may know that a key exists, not the hash that names it.
-        return maySeeKey(caller, key) ? row : { ...row, token: null, metadata: {} };
-      }),
-      team_memberships: view.members.map(({ userId }) => ({
-        user_id: userId,
-        team_id: view.team.id,
-        budget_id: null,
-        litellm_budget_table: null,
-        budget_source: 'none',
-      })),
+      message: `${updated} teams updated.`,
+      teams_updated: updated,
+      permissions_appended: body.permissions,
     };
-  }
-
-  async #setBlocked(author: Author, teamId: string, blocked: boolean): Promise<object> {
-    const view = await this.teams.setBlocked(author, teamId, blocked);
-    return this.#row(view, await this.spend.spendOf([scopeOf(view)]));
-  }
-
-  #row({ team, members }: TeamView, spent: ReadonlyMap<string, NanoUsd>): Record<string, unknown> {
-    return teamRow(team, members, spent.get(`team:${team.id}`) ?? 0n, this.calendar.resetsAt(team));
   }
 }
 
-function scopeOf({ team }: TeamView): Scope {
-  return { type: 'team', id: team.id };
+/** A merge patch of one level (RFC 7396): nested documents are replaced whole. */
+function merged(
+  before: Readonly<Record<string, unknown>>,
+  change: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  return Object.fromEntries(Object.entries({ ...before, ...change }).filter(([, value]) => value !== null));
 }

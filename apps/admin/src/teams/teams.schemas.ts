@@ -1,10 +1,11 @@
-import type { NewTeam } from '#libs/tenancy';
+import { MEMBER_PERMISSIONS, type MemberDraft, type NewTeam, type TeamChange } from '#libs/tenancy';
 import { z } from 'zod';
 import {
   aliasMap,
   amount,
   flag,
   limit,
+  lifetime,
   metadata,
   name,
   names,
@@ -12,18 +13,15 @@ import {
   period,
   tokenLimit,
 } from '../http/fields.schemas.js';
+import { FOLDED_LIMITS, GOVERNED_FIELDS, toGovernedChange } from '../http/governed.schemas.js';
 import type { BodyDefinition } from '../http/request-body.js';
-import { KEY_FIELDS_NOT_BUILT } from '../keys/keys.schemas.js';
+import { paging, sortOrder } from '../http/paging.schemas.js';
 
 /** Each member is a row; a larger team is made in several calls. */
-const MOST_MEMBERS = 500;
+export const MOST_MEMBERS = 500;
 
-const member = z
-  .object({
-    role: z.enum(['admin', 'user']),
-    user_id: name.nullable().optional(),
-    user_email: name.nullable().optional(),
-  })
+export const member = z
+  .object({ role: z.enum(['admin', 'user']), user_id: optionalName, user_email: optionalName })
   .refine(
     (each) => Boolean(each.user_id) || Boolean(each.user_email),
     'each member needs a user_id or a user_email',
@@ -31,44 +29,114 @@ const member = z
 
 const userIds = z.array(name.min(1)).max(MOST_MEMBERS).nullable().optional();
 
+export const memberPermissions = z
+  .array(z.enum(MEMBER_PERMISSIONS, { error: `send some of: ${MEMBER_PERMISSIONS.join(', ')}` }))
+  .max(MEMBER_PERMISSIONS.length);
+
+const TEAM_FIELDS = {
+  ...GOVERNED_FIELDS,
+  team_alias: optionalName,
+  organization_id: optionalName,
+  models: names,
+  model_aliases: aliasMap,
+  blocked: flag,
+  tags: names,
+  metadata,
+  team_member_permissions: memberPermissions.nullable().optional(),
+  team_member_budget: amount,
+  team_member_budget_duration: period,
+  team_member_rpm_limit: limit,
+  team_member_tpm_limit: tokenLimit,
+  team_member_key_duration: lifetime,
+  default_team_member_models: names,
+} as const;
+const teamFields = z.object(TEAM_FIELDS);
+
+/** Fields of the contract's teams that are not there: only their default may be sent. */
+export const TEAM_FIELDS_NOT_BUILT = [
+  'access_group_ids',
+  'allow_team_guardrail_config',
+  'allowed_passthrough_routes',
+  'allowed_vector_store_indexes',
+  'default_estimated_output_tokens',
+  'default_estimated_output_tokens_per_model',
+  'denied_passthrough_routes',
+  'disable_global_guardrails',
+  'enforced_batch_output_expires_after',
+  'enforced_file_expires_after',
+  'guardrails',
+  'logging',
+  'mcp_rpm_limit',
+  'object_permission',
+  'policies',
+  'prompts',
+  'router_settings',
+  'rpm_limit_type',
+  'secret_manager_settings',
+  'spend',
+  'tpd_limit',
+  'tpm_limit_type',
+] as const;
+
 export const newTeamBody = {
   schema: z.object({
+    ...TEAM_FIELDS,
     team_id: optionalName.refine((id) => id !== 'litellm-dashboard', 'this id is reserved'),
-    team_alias: optionalName,
     members_with_roles: z.array(member).max(MOST_MEMBERS).nullable().optional(),
     admins: userIds,
     members: userIds,
-    models: names,
-    model_aliases: aliasMap,
-    max_budget: amount,
-    budget_duration: period,
-    rpm_limit: limit,
-    rpm: limit,
-    tpm_limit: tokenLimit,
-    tpm: tokenLimit,
-    max_parallel_requests: limit,
-    blocked: flag,
-    tags: names,
-    metadata,
   }),
-  notBuilt: [
-    ...KEY_FIELDS_NOT_BUILT,
-    'spend',
-    'team_member_permissions',
-    'team_member_budget',
-    'team_member_budget_duration',
-    'team_member_rpm_limit',
-    'team_member_tpm_limit',
-    'team_member_key_duration',
-    'default_team_member_models',
-    'allow_team_guardrail_config',
-  ],
+  notBuilt: TEAM_FIELDS_NOT_BUILT,
+  folded: FOLDED_LIMITS,
   optional: true,
 } satisfies BodyDefinition;
 export type NewTeamBody = z.output<typeof newTeamBody.schema>;
 
+export const updateTeamBody = {
+  schema: z.object({ ...TEAM_FIELDS, team_id: name.min(1) }),
+  notBuilt: TEAM_FIELDS_NOT_BUILT,
+  folded: FOLDED_LIMITS,
+} satisfies BodyDefinition;
+export type UpdateTeamBody = z.output<typeof updateTeamBody.schema>;
+
+export const patchTeamBody = {
+  schema: teamFields,
+  notBuilt: TEAM_FIELDS_NOT_BUILT,
+  folded: FOLDED_LIMITS,
+} satisfies BodyDefinition;
+export type PatchTeamBody = z.output<typeof patchTeamBody.schema>;
+
 export const teamBody = { schema: z.object({ team_id: name.min(1) }) } satisfies BodyDefinition;
 export type TeamBody = z.output<typeof teamBody.schema>;
+
+export const teamsBody = {
+  schema: z.object({ team_ids: z.array(name.min(1)).min(1).max(1_000) }),
+} satisfies BodyDefinition;
+export type TeamsBody = z.output<typeof teamsBody.schema>;
+
+export const teamModelsBody = {
+  schema: z.object({ team_id: name.min(1), models: z.array(name.min(1)).max(1_000) }),
+} satisfies BodyDefinition;
+export type TeamModelsBody = z.output<typeof teamModelsBody.schema>;
+
+export const permissionsBody = {
+  schema: z.object({ team_id: name.min(1), team_member_permissions: memberPermissions }),
+} satisfies BodyDefinition;
+export type PermissionsBody = z.output<typeof permissionsBody.schema>;
+
+export const bulkPermissionsBody = {
+  schema: z
+    .object({
+      permissions: memberPermissions.min(1),
+      team_ids: z.array(name.min(1)).max(1_000).nullable().optional(),
+      apply_to_all_teams: flag,
+    })
+    .refine(
+      (body) => Boolean(body.team_ids?.length) !== Boolean(body.apply_to_all_teams),
+      'send team_ids or apply_to_all_teams',
+    ),
+} satisfies BodyDefinition;
+export type BulkPermissionsBody = z.output<typeof bulkPermissionsBody.schema>;
 
 export const teamQuery = z.object({
   team_id: name.min(1),
@@ -76,30 +144,59 @@ export const teamQuery = z.object({
 });
 export type TeamQuery = z.output<typeof teamQuery>;
 
-export function toNewTeam(body: NewTeamBody): NewTeam {
+export const teamListQuery = z.object({ user_id: name.optional(), organization_id: name.optional() });
+export type TeamListQuery = z.output<typeof teamListQuery>;
+
+export const TEAM_SORTS = { team_id: 'id', team_alias: 'alias', created_at: 'created_at' } as const;
+export const teamPageQuery = z.object({
+  ...paging(10),
+  user_id: name.optional(),
+  organization_id: name.optional(),
+  team_id: name.optional(),
+  team_alias: name.optional(),
+  search: name.optional(),
+  search_team_id_match: z.enum(['exact', 'prefix']).default('exact'),
+  sort_by: z.enum(['team_id', 'team_alias', 'created_at']).default('created_at'),
+  sort_order: sortOrder('asc'),
+  status: z.enum(['deleted']).optional(),
+});
+export type TeamPageQuery = z.output<typeof teamPageQuery>;
+
+/** The settings a body names; what is absent there is absent here. `metadata.tags` is the older place of `tags`. */
+export function toTeamChange(body: Partial<z.output<typeof teamFields>>): TeamChange {
   const { tags: inMetadata, ...rest } = body.metadata ?? {};
-  const oldTags = Array.isArray(inMetadata) ? inMetadata.filter((tag) => typeof tag === 'string') : [];
+  const oldTags = Array.isArray(inMetadata) ? inMetadata.filter((tag) => typeof tag === 'string') : undefined;
+  return {
+    ...toGovernedChange(body),
+    alias: body.team_alias,
+    organizationId: body.organization_id,
+    models: body.models,
+    modelAliases: body.model_aliases,
+    blocked: body.blocked ?? undefined,
+    tags: body.tags ?? oldTags,
+    metadata: body.metadata === undefined ? undefined : rest,
+    memberPermissions: body.team_member_permissions,
+    memberCapNanoUsd: body.team_member_budget,
+    memberBudgetDuration: body.team_member_budget_duration,
+    memberRequestsPerMinute: body.team_member_rpm_limit,
+    memberTokensPerMinute: body.team_member_tpm_limit,
+    memberKeyDuration: body.team_member_key_duration,
+    memberModels: body.default_team_member_models,
+  };
+}
+
+export function toNewTeam(body: NewTeamBody): NewTeam {
   return {
     id: body.team_id ?? undefined,
-    alias: body.team_alias ?? null,
-    models: body.models ?? [],
-    modelAliases: body.model_aliases ?? {},
-    capNanoUsd: body.max_budget ?? null,
-    budgetDuration: body.budget_duration ?? null,
-    requestsPerMinute: (body.rpm_limit === undefined ? body.rpm : body.rpm_limit) ?? null,
-    tokensPerMinute: (body.tpm_limit === undefined ? body.tpm : body.tpm_limit) ?? null,
-    parallelRequests: body.max_parallel_requests ?? null,
-    blocked: body.blocked ?? false,
-    tags: body.tags ?? oldTags,
-    metadata: rest,
+    settings: toTeamChange(body),
     members: [
-      ...(body.members_with_roles ?? []).map(({ role, user_id, user_email }) => ({
-        role,
-        userId: user_id || undefined,
-        email: user_email || undefined,
-      })),
+      ...(body.members_with_roles ?? []).map(toMember),
       ...(body.admins ?? []).map((userId) => ({ role: 'admin' as const, userId })),
       ...(body.members ?? []).map((userId) => ({ role: 'user' as const, userId })),
     ],
   };
+}
+
+export function toMember({ role, user_id, user_email }: z.output<typeof member>): MemberDraft {
+  return { role, userId: user_id ?? undefined, email: user_email ?? undefined };
 }

@@ -1,38 +1,34 @@
 import { HttpCode } from '@nestjs/common';
 import { Config } from '#libs/config';
-import type { User, VirtualKey } from '#libs/database';
-import { type NanoUsd, type Principal, type Scope, usdNumber } from '#libs/kernel';
-import { Caller, Handles } from '#libs/rbac';
+import { GatewayError } from '#libs/kernel';
+import { Handles } from '#libs/rbac';
+import { type Author, makerOf, UserCatalogue, Users } from '#libs/tenancy';
+import { AdminBody, AdminController, By } from '../http/decorators.js';
+import { parseBody } from '../http/request-body.js';
+import { UserAnswers } from './user-answers.js';
 import {
-  type Author,
-  makerOf,
-  type MadeUser,
-  seesEverything,
-  SpendReader,
-  Users,
-  type UserView,
-} from '#libs/tenancy';
-import { BudgetCalendar } from '../http/budget-calendar.js';
-import { AdminBody, AdminController, AdminQuery, By } from '../http/decorators.js';
-import { toApiTime, toApiUsd } from '../http/wire.js';
-import { KeyAnswers } from '../keys/key-answers.js';
-import { teamRow } from '../teams/team-row.js';
-import {
+  bulkUpdateBody,
+  type BulkUpdateBody,
+  deleteUsersBody,
+  type DeleteUsersBody,
   newUserBody,
   type NewUserBody,
   toNewUser,
-  userInfoQuery,
-  type UserInfoQuery,
+  toUserChange,
+  updateUserBody,
+  type UpdateUserBody,
 } from './users.schemas.js';
 
-/** Users on the wire. */
+/** Changed one after the other in one call. */
+const MOST_AT_ONCE = 500;
+
+/** Changes users. Who may is decided in `Users`; what they look like on the wire, in `UserAnswers`. */
 @AdminController()
 export class UsersController {
   constructor(
     private readonly users: Users,
-    private readonly spend: SpendReader,
-    private readonly keyAnswers: KeyAnswers,
-    private readonly calendar: BudgetCalendar,
+    private readonly catalogue: UserCatalogue,
+    private readonly answers: UserAnswers,
     private readonly config: Config,
   ) {}
 
@@ -40,154 +36,87 @@ export class UsersController {
   @HttpCode(200)
   async create(@By() author: Author, @AdminBody(newUserBody) body: NewUserBody): Promise<object> {
     const made = await this.users.create(author, toNewUser(body, this.config.keys.generatedLength));
-    return this.#made(made, body, makerOf(author.principal));
+    return this.answers.made(made, body, makerOf(author.principal));
   }
 
-  /** One user; without a name the caller. An administrator who names nobody gets every key and every team. */
-  @Handles('GET /user/info')
-  async info(@Caller() caller: Principal, @AdminQuery(userInfoQuery) query: UserInfoQuery): Promise<object> {
-    if (query.user_id) return this.#view(await this.users.info(caller, query.user_id));
-    if (seesEverything(caller)) return this.#view(await this.users.overview(caller, makerOf(caller)));
-    return this.#view(await this.users.info(caller, makerOf(caller)));
+  @Handles('POST /user/update')
+  @HttpCode(200)
+  async update(@By() author: Author, @AdminBody(updateUserBody) body: UpdateUserBody): Promise<object> {
+    const { user_id: userId, ...rest } = body;
+    const user = await this.#change(author, userId ?? undefined, rest);
+    return { user_id: user.id, data: await this.answers.one(user) };
   }
 
-  /** The shape of a generated key, with the user's own values where both have them. */
-  #made({ user, teamIds, issued }: MadeUser, body: NewUserBody, maker: string): object {
-    const echo = { duration: body.duration, label: body.key_name, blocked: body.blocked };
-    const base = this.keyAnswers.issued(issued ?? { key: keyless(user, maker), raw: '' }, echo, 0n);
+  /** Each for itself: one who cannot be changed does not keep the others from it. */
+  @Handles('POST /user/bulk_update')
+  @HttpCode(200)
+  async updateMany(@By() author: Author, @AdminBody(bulkUpdateBody) body: BulkUpdateBody): Promise<object> {
+    const wanted = body.all_users
+      ? await this.#everybody(author, body.user_updates ?? {})
+      : (body.users ?? []);
+    const results: object[] = [];
+    let changed = 0;
+    for (const sent of wanted) {
+      try {
+        const { user_id: userId, ...rest } = parseBody(updateUserBody, sent).value;
+        const user = await this.#change(author, userId ?? undefined, rest);
+        changed += 1;
+        results.push({
+          user_id: user.id,
+          user_email: user.email,
+          success: true,
+          error: null,
+          updated_user: await this.answers.one(user),
+        });
+      } catch (thrown) {
+        if (!(thrown instanceof GatewayError) || thrown.status >= 500) throw thrown;
+        results.push({
+          user_id: sent['user_id'] ?? null,
+          user_email: sent['user_email'] ?? null,
+          success: false,
+          error: thrown.publicMessage,
+          updated_user: null,
+        });
+      }
+    }
     return {
-      ...base,
-      ...limitsOf(user),
-      models: user.models,
-      metadata: user.metadata,
-      key_name: issued ? base['key_name'] : null,
-      token_id: issued ? issued.key.tokenHash : null,
-      token: null,
-      user_id: user.id,
-      user_email: user.email,
-      user_role: user.role,
-      teams: teamIds,
-      user_alias: user.alias,
+      results,
+      total_requested: wanted.length,
+      successful_updates: changed,
+      failed_updates: wanted.length - changed,
     };
   }
 
-  async #view({ userId, user, keys, teams }: UserView): Promise<object> {
-    const scopes: Scope[] = [
-      { type: 'user', id: userId },
-      ...keys.map(({ id }): Scope => ({ type: 'key', id })),
-      ...teams.map(({ id }): Scope => ({ type: 'team', id })),
-    ];
-    const spent = await this.spend.spendOf(scopes);
-    const spentBy = (type: string, id: string): NanoUsd => spent.get(`${type}:${id}`) ?? 0n;
-    const aliasOf = new Map(teams.map((team) => [team.id, team.alias]));
-    return {
-      user_id: userId,
-      user_info:
-        user &&
-        this.#row(
-          user,
-          spentBy('user', user.id),
-          teams.map(({ id }) => id),
-        ),
-      keys: keys.map((key) => ({
-        ...this.keyAnswers.row(key, spentBy('key', key.id)),
-        // The word, not null: clients of the contract compare with it.
-        team_alias: (key.teamId === null ? null : aliasOf.get(key.teamId)) ?? 'None',
-      })),
-      teams: teams.map((team) => teamRow(team, [], spentBy('team', team.id), this.calendar.resetsAt(team))),
-    };
+  /** A bare number: the contract's answer. */
+  @Handles('POST /user/delete')
+  @HttpCode(200)
+  async delete(@By() author: Author, @AdminBody(deleteUsersBody) body: DeleteUsersBody): Promise<number> {
+    return this.users.delete(author, body.user_ids);
   }
 
-  #row(user: User, spent: NanoUsd, teamIds: readonly string[]): object {
-    return {
-      user_id: user.id,
-      user_alias: user.alias,
-      team_id: null,
-      sso_user_id: user.ssoUserId,
-      organization_id: null,
-      object_permission_id: null,
-      teams: teamIds,
-      user_role: user.role,
-      spend: usdNumber(spent),
-      user_email: user.email,
-      models: user.models,
-      metadata: user.metadata,
-      ...limitsOf(user),
-      budget_reset_at: toApiTime(this.calendar.resetsAt(user)),
-      allowed_cache_controls: [],
-      policies: [],
-      model_spend: {},
-      model_max_budget: {},
-      blocked: user.blocked,
-      created_at: toApiTime(user.createdAt),
-      updated_at: toApiTime(user.updatedAt),
-    };
+  /** Named by its id, the address is a new one; without an id, the address says who it is. */
+  #change(author: Author, userId: string | undefined, body: Omit<UpdateUserBody, 'user_id'>) {
+    const { user_email: email, ...rest } = body;
+    const named = userId === undefined ? { email: email ?? undefined } : { userId };
+    return this.users.update(author, named, toUserChange(userId === undefined ? rest : body));
   }
-}
 
-function limitsOf(user: User) {
-  return {
-    max_budget: toApiUsd(user.maxBudgetNano),
-    budget_duration: user.budgetDuration,
-    max_parallel_requests: user.maxParallelRequests,
-    tpm_limit: user.tpmLimit,
-    rpm_limit: user.rpmLimit,
-  };
-}
-
-/** Stands for the key that was not asked for, so that the answer keeps its shape. */
-function keyless(user: User, maker: string): VirtualKey {
-  return {
-    id: '',
-    tokenHash: '',
-    maskedName: '',
-    alias: null,
-    label: null,
-    userId: user.id,
-    teamId: null,
-    organizationId: null,
-    projectId: null,
-    customerId: null,
-    models: user.models,
-    aliases: {},
-    allowedRoutes: [],
-    maxBudgetNano: null,
-    softBudgetNano: null,
-    budgetDuration: null,
-    budgetAnchorAt: null,
-    budgetResetAt: null,
-    budgetWindows: [],
-    modelBudgets: {},
-    tempBudgetNano: null,
-    tempBudgetEndsAt: null,
-    budgetId: null,
-    rpmLimit: null,
-    tpmLimit: null,
-    inputTpmLimit: null,
-    outputTpmLimit: null,
-    maxParallelRequests: null,
-    modelRpmLimits: {},
-    modelTpmLimits: {},
-    tags: [],
-    metadata: {},
-    blocked: false,
-    expiresAt: null,
-    keyType: null,
-    rotationCount: 0,
-    lastRotationAt: null,
-    autoRotate: false,
-    rotationInterval: null,
-    rotationAt: null,
-    serviceAccountId: null,
-    rpmLimitType: null,
-    tpmLimitType: null,
-    throttleOnBudgetExceeded: false,
-    customerBudgetId: null,
-    createdBy: maker,
-    updatedBy: maker,
-    createdAt: user.createdAt,
-    updatedAt: user.updatedAt,
-    settingsUpdatedAt: null,
-    lastActiveAt: null,
-  };
+  async #everybody(
+    { principal }: Author,
+    change: Readonly<Record<string, unknown>>,
+  ): Promise<Record<string, unknown>[]> {
+    const found = await this.catalogue.page(
+      principal,
+      {},
+      { by: 'id', direction: 'ASC' },
+      { page: 1, size: MOST_AT_ONCE + 1 },
+    );
+    if (found.total > MOST_AT_ONCE)
+      throw new GatewayError(
+        'request.bad_field',
+        `There are more than ${MOST_AT_ONCE} users: name them in several calls.`,
+        { param: 'all_users' },
+      );
+    return found.items.map(({ user }) => ({ ...change, user_id: user.id }));
+  }
 }

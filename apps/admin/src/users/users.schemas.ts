@@ -1,6 +1,15 @@
-import { type NewUser, USER_ROLES } from '#libs/tenancy';
+import { type NewUser, USER_ROLES, type UserChange } from '#libs/tenancy';
 import { z } from 'zod';
-import { flag, name, optionalName } from '../http/fields.schemas.js';
+import { amount, flag, name, optionalName } from '../http/fields.schemas.js';
+import {
+  GOVERNED_FIELDS,
+  FOLDED_LIMITS,
+  INCREASE_FIELDS,
+  isWholeIncrease,
+  toGovernedChange,
+  WHOLE_INCREASE,
+} from '../http/governed.schemas.js';
+import { paging, sortOrder } from '../http/paging.schemas.js';
 import type { BodyDefinition } from '../http/request-body.js';
 import { KEY_FIELDS, KEY_FIELDS_NOT_BUILT, toKeyChange } from '../keys/keys.schemas.js';
 
@@ -16,35 +25,146 @@ const membership = z.union([
   z.strictObject({
     team_id: name.min(1),
     user_role: z.enum(['user', 'admin']).nullable().optional(),
-    max_budget_in_team: z.null().optional(),
+    max_budget_in_team: amount,
   }),
 ]);
 
+const USER_FIELDS = {
+  ...KEY_FIELDS,
+  ...GOVERNED_FIELDS,
+  user_email: email,
+  user_alias: optionalName,
+  user_role: z.enum(USER_ROLES).nullable().optional(),
+  sso_user_id: optionalName,
+} as const;
+
+/** What of a key's fields a user does not have either. */
+export const USER_FIELDS_NOT_BUILT = [
+  ...KEY_FIELDS_NOT_BUILT.filter(
+    (field) => !Object.hasOwn(USER_FIELDS, field) && !Object.hasOwn(INCREASE_FIELDS, field),
+  ),
+  'spend',
+] as const;
+
 export const newUserBody = {
   schema: z.object({
-    ...KEY_FIELDS,
-    user_email: email,
-    user_alias: optionalName,
-    user_role: z.enum(USER_ROLES).nullable().optional(),
-    sso_user_id: optionalName,
+    ...USER_FIELDS,
     auto_create_key: flag,
     teams: z.array(membership).max(200).nullable().optional(),
+    organizations: z.array(name.min(1)).max(100).nullable().optional(),
+    organization_id: optionalName,
   }),
-  notBuilt: [...KEY_FIELDS_NOT_BUILT, 'organizations', 'spend', 'key'],
+  notBuilt: [
+    ...USER_FIELDS_NOT_BUILT.filter((field) => field !== 'organization_id'),
+    'key',
+    ...Object.keys(INCREASE_FIELDS),
+  ],
+  folded: FOLDED_LIMITS,
   refused: new Map([['password', 'A password cannot be set here.']]),
   optional: true,
 } satisfies BodyDefinition;
 export type NewUserBody = z.output<typeof newUserBody.schema>;
 
+/** What an update can set: a key's own fields belong to keys. */
+const CHANGES = {
+  ...GOVERNED_FIELDS,
+  ...INCREASE_FIELDS,
+  user_id: optionalName,
+  user_email: email,
+  user_alias: optionalName,
+  user_role: z.enum(USER_ROLES).nullable().optional(),
+  sso_user_id: optionalName,
+  models: KEY_FIELDS.models,
+  metadata: KEY_FIELDS.metadata,
+  blocked: flag,
+  password: z.string().min(8, 'a password has at least 8 characters').max(256).nullable().optional(),
+} as const;
+const NOT_FOR_UPDATES = [
+  ...USER_FIELDS_NOT_BUILT,
+  ...Object.keys(KEY_FIELDS).filter((field) => !Object.hasOwn(CHANGES, field)),
+  'teams',
+  'organizations',
+];
+
+const change = z
+  .object(CHANGES)
+  .refine((body) => Boolean(body.user_id) || Boolean(body.user_email), {
+    message: 'user_id or user_email must be provided',
+    params: { shape: true },
+  })
+  .refine(isWholeIncrease, WHOLE_INCREASE);
+
+export const updateUserBody = {
+  schema: change,
+  notBuilt: NOT_FOR_UPDATES,
+  folded: FOLDED_LIMITS,
+} satisfies BodyDefinition;
+export type UpdateUserBody = z.output<typeof updateUserBody.schema>;
+
+/** As many as one call should change one after the other. */
+const MOST_USERS = 500;
+export const bulkUpdateBody = {
+  schema: z
+    .object({
+      users: z.array(z.record(z.string(), z.unknown())).max(MOST_USERS).nullable().optional(),
+      all_users: flag,
+      user_updates: z.record(z.string(), z.unknown()).nullable().optional(),
+    })
+    .refine(
+      (body) => Boolean(body.users?.length) !== Boolean(body.all_users),
+      'send users, or all_users with user_updates',
+    ),
+} satisfies BodyDefinition;
+export type BulkUpdateBody = z.output<typeof bulkUpdateBody.schema>;
+
+export const deleteUsersBody = {
+  schema: z.object({ user_ids: z.array(name.min(1)).min(1).max(1_000) }),
+} satisfies BodyDefinition;
+export type DeleteUsersBody = z.output<typeof deleteUsersBody.schema>;
+
 export const userInfoQuery = z.object({ user_id: name.optional() });
 export type UserInfoQuery = z.output<typeof userInfoQuery>;
+
+const commaList = name
+  .transform((text) =>
+    text
+      .split(',')
+      .map((part) => part.trim())
+      .filter((part) => part !== ''),
+  )
+  .optional();
+
+export const USER_SORTS = {
+  user_id: 'id',
+  user_email: 'email',
+  created_at: 'created_at',
+  spend: 'spend',
+  user_alias: 'alias',
+  user_role: 'role',
+} as const;
+
+export const userPageQuery = z.object({
+  ...paging(25),
+  role: name.optional(),
+  user_ids: commaList,
+  sso_user_ids: commaList,
+  user_id: name.optional(),
+  user_email: name.optional(),
+  search: name.optional(),
+  team: name.optional(),
+  organization_ids: commaList,
+  sort_by: z
+    .enum(['user_id', 'user_email', 'created_at', 'spend', 'user_alias', 'user_role'])
+    .default('created_at'),
+  sort_order: sortOrder('asc'),
+});
+export type UserPageQuery = z.output<typeof userPageQuery>;
 
 /**
  * The fields of a key configure the user here, and the first key takes what is a key's alone. The limits and the budget
  * stay with the user: they hold for every key of it, the first one included.
  */
 export function toNewUser(body: NewUserBody, randomBytes: number): NewUser {
-  const settings = toKeyChange(body);
   const {
     alias,
     label,
@@ -57,25 +177,31 @@ export function toNewUser(body: NewUserBody, randomBytes: number): NewUser {
     tags,
     blocked,
     lifetime,
-  } = settings;
+  } = toKeyChange(body);
+  const organizationIds = [
+    ...new Set([...(body.organizations ?? []), ...(body.organization_id ? [body.organization_id] : [])]),
+  ];
   return {
     id: body.user_id ?? undefined,
-    email: body.user_email ?? null,
-    alias: body.user_alias ?? null,
-    role: body.user_role ?? 'internal_user',
-    models: models ?? [],
-    capNanoUsd: settings.capNanoUsd ?? null,
-    budgetDuration: settings.budgetDuration ?? null,
-    requestsPerMinute: settings.requestsPerMinute ?? null,
-    tokensPerMinute: settings.tokensPerMinute ?? null,
-    parallelRequests: settings.parallelRequests ?? null,
-    metadata: settings.metadata ?? {},
-    ssoUserId: body.sso_user_id ?? null,
-    teams: (body.teams ?? []).map((team) =>
+    settings: {
+      ...toGovernedChange(body),
+      email: body.user_email ?? null,
+      alias: body.user_alias ?? null,
+      role: body.user_role ?? undefined,
+      models,
+      metadata: toKeyChange(body).metadata ?? {},
+      ssoUserId: body.sso_user_id ?? null,
+    },
+    teams: body.teams?.map((team) =>
       typeof team === 'string'
-        ? { teamId: team, role: 'user' }
-        : { teamId: team.team_id, role: team.user_role ?? 'user' },
+        ? { teamId: team, role: 'user', capNanoUsd: null }
+        : {
+            teamId: team.team_id,
+            role: team.user_role ?? 'user',
+            capNanoUsd: team.max_budget_in_team ?? null,
+          },
     ),
+    organizationIds,
     firstKey:
       body.auto_create_key === false
         ? undefined
@@ -96,4 +222,36 @@ export function toNewUser(body: NewUserBody, randomBytes: number): NewUser {
             secret: { randomBytes },
           },
   };
+}
+
+/** Null that takes something away; everywhere else nothing and empty mean "as it is". */
+const CLEARABLE: ReadonlySet<string> = new Set([
+  'max_budget',
+  'budget_duration',
+  'tpm_limit',
+  'rpm_limit',
+  'model_max_budget',
+]);
+
+/** The contract's write rule: what is null or empty is not written, but for five fields. */
+export function toUserChange(body: Omit<UpdateUserBody, 'user_id'>): UserChange {
+  const sent = Object.fromEntries(
+    Object.entries(body).filter(([field, value]) => CLEARABLE.has(field) || !isNothing(value)),
+  ) as typeof body;
+  return {
+    ...toGovernedChange(sent),
+    email: sent.user_email ?? undefined,
+    alias: sent.user_alias ?? undefined,
+    role: sent.user_role ?? undefined,
+    models: sent.models,
+    metadata: sent.metadata,
+    ssoUserId: sent.sso_user_id ?? undefined,
+    blocked: sent.blocked ?? undefined,
+    password: sent.password ?? undefined,
+  };
+}
+
+function isNothing(value: unknown): boolean {
+  if (value === null || value === undefined || value === '') return true;
+  return typeof value === 'object' && !(value instanceof Date) && Object.keys(value).length === 0;
 }

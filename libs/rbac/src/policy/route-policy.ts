@@ -25,6 +25,10 @@ export type OwnershipRule =
   | 'own_user'
   /** Teams the caller is a member of. */
   | 'own_teams'
+  /** People whose accounts the caller's organizations made. */
+  | 'own_people'
+  /** Organizations the caller is a member of; to change them, those it administers. */
+  | 'own_organizations'
   /** Spend of the caller, its key or its customer. */
   | 'own_spend'
   /** Models the caller could call. */

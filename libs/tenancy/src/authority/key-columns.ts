@@ -119,14 +119,12 @@ export function changedPowers(before: VirtualKey, after: VirtualKey): Bound {
   ) as Bound;
 }
 
-export function changed(before: VirtualKey, after: VirtualKey, columns: ReadonlySet<string>): boolean {
-  return [...columns].some(
-    (name) => !isSame(before[name as keyof VirtualKey], after[name as keyof VirtualKey]),
-  );
+export function changed<Row extends object>(before: Row, after: Row, columns: ReadonlySet<string>): boolean {
+  return [...columns].some((name) => !isSame(before[name as keyof Row], after[name as keyof Row]));
 }
 
 /** Nothing, none and empty are one for a row that is about to be made. */
-function isSame(one: unknown, other: unknown): boolean {
+export function isSame(one: unknown, other: unknown): boolean {
   return canonical(one) === canonical(other);
 }
 

@@ -33,28 +33,3 @@ export function visibleKeys(
     },
   };
 }
-
-/** Teams that somebody sees: those it is in, the one of its key, and those of organizations it administers. */
-export function visibleTeams(standing: Standing, keysTeamId?: string, alias = 'team'): Visible | undefined {
-  if (readsAll(standing)) return undefined;
-  return {
-    where: `(${alias}.id = ANY(:ownTeams) OR ${alias}.organizationId = ANY(:ownOrganizations))`,
-    parameters: {
-      ownTeams: [...standing.teams.keys(), ...(keysTeamId === undefined ? [] : [keysTeamId])],
-      ownOrganizations: administered(standing).organizationIds,
-    },
-  };
-}
-
-/** People that somebody sees in a list: itself, and the members of organizations it administers. */
-export function visibleUsers(standing: Standing, alias = 'user'): Visible | undefined {
-  if (readsAll(standing)) return undefined;
-  return {
-    where: `(${alias}.id = :ownUser OR ${alias}.organizationId = ANY(:ownOrganizations) OR ${alias}.id IN
-      (SELECT m.user_id FROM organization_members m WHERE m.organization_id = ANY(:ownOrganizations)))`,
-    parameters: {
-      ownUser: standing.userId ?? null,
-      ownOrganizations: administered(standing).organizationIds,
-    },
-  };
-}

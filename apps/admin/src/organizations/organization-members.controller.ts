@@ -1,0 +1,69 @@
+import { HttpCode } from '@nestjs/common';
+import { Handles } from '#libs/rbac';
+import { type Author, Organizations, type PersonNamed } from '#libs/tenancy';
+import { AdminBody, AdminController, By } from '../http/decorators.js';
+import { OrganizationAnswers } from './organization-answers.js';
+import {
+  orgMemberAddBody,
+  type OrgMemberAddBody,
+  orgMemberDeleteBody,
+  type OrgMemberDeleteBody,
+  orgMemberUpdateBody,
+  type OrgMemberUpdateBody,
+  toOrganizationMember,
+} from './organizations.schemas.js';
+
+/** Who is in which organization. */
+@AdminController()
+export class OrganizationMembersController {
+  constructor(
+    private readonly organizations: Organizations,
+    private readonly answers: OrganizationAnswers,
+  ) {}
+
+  @Handles('POST /organization/member_add')
+  @HttpCode(200)
+  async add(@By() author: Author, @AdminBody(orgMemberAddBody) body: OrgMemberAddBody): Promise<object> {
+    const governed = { capNanoUsd: body.max_budget_in_organization, budgetDuration: body.budget_duration };
+    const added = await this.organizations.addMembers(
+      author,
+      body.organization_id,
+      body.member.map(toOrganizationMember),
+      governed,
+    );
+    return {
+      organization_id: body.organization_id,
+      updated_users: added.map(({ user, isOwn }) => this.answers.addedUser(user, isOwn)),
+      updated_organization_memberships: added.map(({ member }) => this.answers.membership(member)),
+    };
+  }
+
+  @Handles('PATCH /organization/member_update')
+  async update(
+    @By() author: Author,
+    @AdminBody(orgMemberUpdateBody) body: OrgMemberUpdateBody,
+  ): Promise<object> {
+    const change = {
+      role: body.role ?? undefined,
+      capNanoUsd: body.max_budget_in_organization,
+      budgetDuration: body.budget_duration,
+    };
+    return this.answers.membership(
+      await this.organizations.updateMember(author, body.organization_id, named(body), change),
+    );
+  }
+
+  @Handles('DELETE /organization/member_delete')
+  async delete(
+    @By() author: Author,
+    @AdminBody(orgMemberDeleteBody) body: OrgMemberDeleteBody,
+  ): Promise<object> {
+    return this.answers.membership(
+      await this.organizations.removeMember(author, body.organization_id, named(body)),
+    );
+  }
+}
+
+function named(body: OrgMemberDeleteBody): PersonNamed {
+  return { userId: body.user_id ?? undefined, email: body.user_email ?? undefined };
+}

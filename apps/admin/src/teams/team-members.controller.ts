@@ -1,0 +1,177 @@
+import { HttpCode, Param } from '@nestjs/common';
+import { GatewayError } from '#libs/kernel';
+import { Handles } from '#libs/rbac';
+import { type Author, type MemberDraft, type PersonNamed, TeamMembers, UserCatalogue } from '#libs/tenancy';
+import { AdminBody, AdminController, By } from '../http/decorators.js';
+import { toApiTime, toApiUsd } from '../http/wire.js';
+import { TeamAnswers } from './team-answers.js';
+import {
+  type BulkMemberAddBody,
+  bulkMemberAddBody,
+  memberAddBody,
+  type MemberAddBody,
+  memberDeleteBody,
+  type MemberDeleteBody,
+  memberUpdateBody,
+  type MemberUpdateBody,
+  toMemberChange,
+} from './team-members.schemas.js';
+import { MOST_MEMBERS, toMember } from './teams.schemas.js';
+
+/** Changes who is in which team. Who may is decided in `TeamMembers`. */
+@AdminController()
+export class TeamMembersController {
+  constructor(
+    private readonly members: TeamMembers,
+    private readonly users: UserCatalogue,
+    private readonly answers: TeamAnswers,
+  ) {}
+
+  @Handles('POST /team/member_add')
+  @HttpCode(200)
+  async add(@By() author: Author, @AdminBody(memberAddBody) body: MemberAddBody): Promise<object> {
+    const joined = await this.members.add(
+      author,
+      body.team_id,
+      body.member.map(toMember),
+      toMemberChange(body),
+    );
+    const ids = new Set(joined.joined.map(({ userId }) => userId));
+    return {
+      ...(await this.answers.one(joined)),
+      updated_users: joined.members
+        .filter(({ userId }) => ids.has(userId))
+        .map(({ userId, email, alias }) => ({ user_id: userId, user_email: email, user_alias: alias })),
+      updated_team_memberships: joined.joined.map((member) =>
+        this.answers.membership(member, joined.team, 0n),
+      ),
+    };
+  }
+
+  /** Each for itself: one who cannot be added does not keep the others out. */
+  @Handles('POST /team/bulk_member_add')
+  @HttpCode(200)
+  async addMany(
+    @By() author: Author,
+    @AdminBody(bulkMemberAddBody) body: BulkMemberAddBody,
+  ): Promise<object> {
+    const drafts = body.all_users ? await this.#everybody(author) : (body.members ?? []).map(toMember);
+    const results: object[] = [];
+    let updated: object | null = null;
+    let added = 0;
+    for (const draft of drafts) {
+      try {
+        const joined = await this.members.add(author, body.team_id, [draft], toMemberChange(body));
+        const [member] = joined.joined;
+        updated = await this.answers.one(joined);
+        added += 1;
+        results.push(result(draft, null, member && this.answers.membership(member, joined.team, 0n)));
+      } catch (thrown) {
+        // A refusal of the person is a line of the answer; one of the whole call is the answer.
+        if (!(thrown instanceof GatewayError) || thrown.code !== 'request.already_member') throw thrown;
+        results.push(result(draft, thrown.publicMessage));
+      }
+    }
+    return {
+      team_id: body.team_id,
+      results,
+      total_requested: drafts.length,
+      successful_additions: added,
+      failed_additions: drafts.length - added,
+      updated_team: updated,
+    };
+  }
+
+  @Handles('POST /team/member_update')
+  @HttpCode(200)
+  async update(@By() author: Author, @AdminBody(memberUpdateBody) body: MemberUpdateBody): Promise<object> {
+    const { member } = await this.members.update(author, body.team_id, named(body), toMemberChange(body));
+    return {
+      team_id: member.teamId,
+      user_id: member.userId,
+      user_email: body.user_email ?? null,
+      role: member.role,
+      max_budget_in_team: toApiUsd(member.maxBudgetNano),
+      budget_duration: member.budgetDuration,
+      tpm_limit: member.tpmLimit,
+      rpm_limit: member.rpmLimit,
+      allowed_models: member.allowedModels,
+      temp_budget_increase: toApiUsd(member.tempBudgetNano),
+      temp_budget_expiry: toApiTime(member.tempBudgetEndsAt),
+    };
+  }
+
+  @Handles('POST /team/member_delete')
+  @HttpCode(200)
+  async delete(@By() author: Author, @AdminBody(memberDeleteBody) body: MemberDeleteBody): Promise<object> {
+    return this.answers.one(await this.members.remove(author, body.team_id, named(body)));
+  }
+
+  /** Back to what the team gives everybody. */
+  @Handles('POST /team/{team_id}/member/{user_id}/reset_budget')
+  @HttpCode(200)
+  async resetBudget(
+    @By() author: Author,
+    @Param('team_id') teamId: string,
+    @Param('user_id') userId: string,
+  ): Promise<object> {
+    const { team, before, member } = await this.members.update(
+      author,
+      teamId,
+      { userId },
+      {
+        capNanoUsd: null,
+        softCapNanoUsd: null,
+        budgetDuration: null,
+        budgetId: null,
+        budgetWindows: [],
+        requestsPerMinute: null,
+        tokensPerMinute: null,
+        increase: null,
+      },
+    );
+    const { budget_source: source } = this.answers.membership(member, team, 0n);
+    return {
+      team_id: teamId,
+      user_id: userId,
+      budget_id: null,
+      previous_budget_id: before.budgetId,
+      budget_source: source,
+    };
+  }
+
+  async #everybody({ principal }: Author): Promise<MemberDraft[]> {
+    if (principal.role !== 'proxy_admin')
+      throw new GatewayError('rbac.forbidden', 'Only a proxy administrator can add all users.', {
+        param: 'all_users',
+      });
+    const found = await this.users.page(
+      principal,
+      {},
+      { by: 'id', direction: 'ASC' },
+      { page: 1, size: MOST_MEMBERS + 1 },
+    );
+    if (found.total > MOST_MEMBERS)
+      throw new GatewayError(
+        'request.bad_field',
+        `There are more than ${MOST_MEMBERS} users: name them in several calls.`,
+        { param: 'all_users' },
+      );
+    return found.items.map(({ user }) => ({ userId: user.id, role: 'user' }));
+  }
+}
+
+function named(body: MemberDeleteBody): PersonNamed {
+  return { userId: body.user_id ?? undefined, email: body.user_email ?? undefined };
+}
+
+function result({ userId, email }: MemberDraft, error: string | null, membership?: object): object {
+  return {
+    user_id: userId ?? null,
+    user_email: email ?? null,
+    success: error === null,
+    error,
+    updated_user: null,
+    updated_team_membership: membership ?? null,
+  };
+}

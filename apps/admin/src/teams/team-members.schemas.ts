@@ -1,0 +1,87 @@
+import type { MemberChange } from '#libs/tenancy';
+import { z } from 'zod';
+import {
+  amount,
+  flag,
+  instant,
+  limit,
+  name,
+  names,
+  optionalName,
+  period,
+  tokenLimit,
+} from '../http/fields.schemas.js';
+import { isWholeIncrease, WHOLE_INCREASE } from '../http/governed.schemas.js';
+import type { BodyDefinition } from '../http/request-body.js';
+import { member, MOST_MEMBERS } from './teams.schemas.js';
+
+const GRANTED = { max_budget_in_team: amount, budget_duration: period, allowed_models: names } as const;
+
+/** One of them, or several. */
+const oneOrMany = z
+  .union([member, z.array(member).min(1).max(MOST_MEMBERS)])
+  .transform((sent) => (Array.isArray(sent) ? sent : [sent]));
+
+export const memberAddBody = {
+  schema: z.object({ ...GRANTED, team_id: name.min(1), member: oneOrMany }),
+} satisfies BodyDefinition;
+export type MemberAddBody = z.output<typeof memberAddBody.schema>;
+
+export const bulkMemberAddBody = {
+  schema: z
+    .object({
+      ...GRANTED,
+      team_id: name.min(1),
+      members: z.array(member).max(MOST_MEMBERS).nullable().optional(),
+      all_users: flag,
+    })
+    .refine((body) => Boolean(body.members?.length) !== Boolean(body.all_users), 'send members or all_users'),
+} satisfies BodyDefinition;
+export type BulkMemberAddBody = z.output<typeof bulkMemberAddBody.schema>;
+
+const named = { team_id: name.min(1), user_id: optionalName, user_email: optionalName } as const;
+const NAMED = {
+  message: 'user_id or user_email must be provided',
+  params: { shape: true },
+} as const;
+const isNamed = (body: {
+  user_id?: string | null | undefined;
+  user_email?: string | null | undefined;
+}): boolean => Boolean(body.user_id) || Boolean(body.user_email);
+
+export const memberUpdateBody = {
+  schema: z
+    .object({
+      ...GRANTED,
+      ...named,
+      role: z.enum(['admin', 'user']).nullable().optional(),
+      rpm_limit: limit,
+      tpm_limit: tokenLimit,
+      temp_budget_increase: amount,
+      temp_budget_expiry: instant,
+    })
+    .refine(isNamed, NAMED)
+    .refine(isWholeIncrease, WHOLE_INCREASE),
+} satisfies BodyDefinition;
+export type MemberUpdateBody = z.output<typeof memberUpdateBody.schema>;
+
+export const memberDeleteBody = { schema: z.object(named).refine(isNamed, NAMED) } satisfies BodyDefinition;
+export type MemberDeleteBody = z.output<typeof memberDeleteBody.schema>;
+
+export function toMemberChange(body: Partial<MemberUpdateBody>): MemberChange {
+  const { temp_budget_increase: increase, temp_budget_expiry: until } = body;
+  return {
+    role: body.role ?? undefined,
+    capNanoUsd: body.max_budget_in_team,
+    budgetDuration: body.budget_duration,
+    allowedModels: body.allowed_models,
+    requestsPerMinute: body.rpm_limit,
+    tokensPerMinute: body.tpm_limit,
+    increase:
+      increase === undefined
+        ? undefined
+        : increase === null || !until
+          ? null
+          : { nanoUsd: increase, endsAt: until },
+  };
+}

@@ -1,0 +1,132 @@
+import { Param } from '@nestjs/common';
+import { type Principal, type Scope, usdNumber } from '#libs/kernel';
+import { Caller, Handles } from '#libs/rbac';
+import { MEMBER_PERMISSIONS, SpendReader, TeamCatalogue, type TeamFilter } from '#libs/tenancy';
+import { AdminController, AdminQuery } from '../http/decorators.js';
+import { pagesOf } from '../http/wire.js';
+import { KeyAnswers } from '../keys/key-answers.js';
+import { TeamAnswers } from './team-answers.js';
+import {
+  TEAM_SORTS,
+  teamListQuery,
+  type TeamListQuery,
+  teamPageQuery,
+  type TeamPageQuery,
+  teamQuery,
+  type TeamQuery,
+} from './teams.schemas.js';
+
+/** What the contract calls teams of no organization. */
+const NO_ORGANIZATION = 'default_organization';
+
+/** Shows teams. A team that is not the caller's to see is answered like one that does not exist. */
+@AdminController()
+export class TeamReadsController {
+  constructor(
+    private readonly catalogue: TeamCatalogue,
+    private readonly answers: TeamAnswers,
+    private readonly keys: KeyAnswers,
+    private readonly spend: SpendReader,
+  ) {}
+
+  @Handles('GET /team/info')
+  async info(@Caller() caller: Principal, @AdminQuery(teamQuery) query: TeamQuery): Promise<object> {
+    return this.answers.info(caller, await this.catalogue.info(caller, query.team_id, query.key_limit));
+  }
+
+  @Handles('GET /team/list')
+  async list(
+    @Caller() caller: Principal,
+    @AdminQuery(teamListQuery) query: TeamListQuery,
+  ): Promise<object[]> {
+    const teams = await this.catalogue.list(caller, {
+      userId: query.user_id,
+      organizationId: organizationOf(query.organization_id),
+    });
+    const rows = await this.answers.listed(teams);
+    return rows.map((row, index) => ({
+      ...row,
+      team_memberships: (teams[index]?.members ?? []).map(({ userId, role }) => ({
+        team_id: row['team_id'],
+        user_id: userId,
+        role,
+      })),
+      keys: (teams[index]?.keys ?? []).map((key) => this.keys.row(key, 0n)),
+    }));
+  }
+
+  @Handles('GET /v2/team/list')
+  async page(@Caller() caller: Principal, @AdminQuery(teamPageQuery) query: TeamPageQuery): Promise<object> {
+    const filter: TeamFilter = {
+      userId: query.user_id,
+      organizationId: organizationOf(query.organization_id),
+      teamId: query.team_id,
+      alias: query.team_alias,
+      search: query.search,
+      idPrefix: query.search_team_id_match === 'prefix',
+    };
+    const paging = { page: query.page, size: query.page_size };
+    const order = {
+      by: TEAM_SORTS[query.sort_by],
+      direction: query.sort_order === 'asc' ? 'ASC' : 'DESC',
+    } as const;
+    const found =
+      query.status === 'deleted'
+        ? await this.catalogue.deleted(caller, filter, paging)
+        : await this.catalogue.page(caller, filter, order, paging);
+    return {
+      teams: await this.answers.listed(found.items),
+      total: found.total,
+      page: query.page,
+      page_size: query.page_size,
+      total_pages: pagesOf(found.total, query.page_size),
+    };
+  }
+
+  @Handles('GET /team/available')
+  async available(@Caller() caller: Principal): Promise<object[]> {
+    return (await this.catalogue.available(caller)).map(({ team }) => ({
+      team_id: team.id,
+      team_alias: team.alias,
+      models: team.models,
+    }));
+  }
+
+  @Handles('GET /team/permissions_list')
+  async permissions(@Caller() caller: Principal, @AdminQuery(teamQuery) query: TeamQuery): Promise<object> {
+    const { team } = await this.catalogue.info(caller, query.team_id, 0);
+    return {
+      team_id: team.id,
+      team_member_permissions: team.memberPermissions ?? [],
+      all_available_permissions: MEMBER_PERMISSIONS,
+    };
+  }
+
+  /** The search box: names only. */
+  @Handles('GET /team/filter/ui')
+  async search(
+    @Caller() caller: Principal,
+    @AdminQuery(teamPageQuery) query: TeamPageQuery,
+  ): Promise<object[]> {
+    const filter = { teamId: query.team_id, alias: query.team_alias, search: query.search };
+    const found = await this.catalogue.page(
+      caller,
+      filter,
+      { by: 'alias', direction: 'ASC' },
+      { page: query.page, size: query.page_size },
+    );
+    return found.items.map(({ team }) => ({ team_id: team.id, team_alias: team.alias }));
+  }
+
+  @Handles('GET /team/{team_id}/members/me')
+  async ownMembership(@Caller() caller: Principal, @Param('team_id') teamId: string): Promise<object> {
+    const { team, member } = await this.catalogue.ownMembership(caller, teamId);
+    const scope: Scope = { type: 'team_member', id: `${teamId}:${member.userId}` };
+    const spent = (await this.spend.spendOf([scope])).get(`team_member:${scope.id}`) ?? 0n;
+    return { ...this.answers.membership(member, team, spent), spend: usdNumber(spent) };
+  }
+}
+
+function organizationOf(sent: string | undefined): string | null | undefined {
+  return sent === NO_ORGANIZATION ? null : sent;
+}

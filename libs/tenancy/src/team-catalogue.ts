@@ -1,0 +1,257 @@
+import { Injectable } from '@nestjs/common';
+import { Config } from '#libs/config';
+import { ArchivedTeam, Organization, Team, TeamMember, VirtualKey } from '#libs/database';
+import { Clock, type Principal } from '#libs/kernel';
+import { DataSource, In } from 'typeorm';
+import { seesEverything } from './authority.js';
+import { capacityOverKey } from './authority/key-access.js';
+import { adminOnly, notYours } from './authority/refusals.js';
+import { capacityInTeam, readsAll, type Standing, standingOf } from './authority/standing.js';
+import type { Page, Paging } from './key-catalogue.js';
+import { membersOf, type Membership } from './membership.js';
+import { Conditions, containing, entityFromRow, pageOf } from './rows.js';
+import { teamNotFound } from './teams.js';
+
+/** Shown without paging; more would hurt the process that builds the answer. */
+const MOST_ROWS = 10_000;
+
+/** A team as somebody looks at it. */
+export interface TeamInfo {
+  readonly team: Team;
+  readonly organization: Organization | null;
+  readonly members: readonly Membership[];
+  readonly memberships: readonly TeamMember[];
+  /** Not expired, the newest first; `isOurs`: the caller may act on it, so it may know its hash. */
+  readonly keys: readonly { readonly key: VirtualKey; readonly isOurs: boolean }[];
+  readonly capacity: 'proxy_admin' | 'org_admin' | 'team_admin' | undefined;
+}
+
+export interface ListedTeam {
+  readonly team: Team;
+  readonly members: readonly Membership[];
+  readonly keyCount: number;
+  readonly deletedAt: Date | null;
+}
+
+export interface TeamFilter {
+  readonly userId?: string | undefined;
+  /** Null: teams of no organization. */
+  readonly organizationId?: string | null | undefined;
+  readonly teamId?: string | undefined;
+  readonly alias?: string | undefined;
+  /** Part of an alias, or the id itself (`idPrefix`: its beginning). */
+  readonly search?: string | undefined;
+  readonly idPrefix?: boolean | undefined;
+}
+
+export interface TeamOrder {
+  readonly by: 'id' | 'alias' | 'created_at';
+  readonly direction: 'ASC' | 'DESC';
+}
+
+const MEMBERS = `(SELECT coalesce(json_agg(json_build_object('teamId', m.team_id, 'userId', m.user_id, 'role', m.role, 'email', u.email, 'alias', u.alias)
+    ORDER BY m.created_at, m.user_id), '[]') FROM team_members m JOIN users u ON u.id = m.user_id WHERE m.team_id = page.id)`;
+const KEY_COUNT = '(SELECT count(*) FROM virtual_keys k WHERE k.team_id = page.id)';
+
+/** Looks teams up for people. A team that is not the caller's to see is answered as one that is not there. */
+@Injectable()
+export class TeamCatalogue {
+  constructor(
+    private readonly database: DataSource,
+    private readonly clock: Clock,
+    private readonly config: Config,
+  ) {}
+
+  async info(caller: Principal, teamId: string, mostKeys = MOST_ROWS): Promise<TeamInfo> {
+    const { manager } = this.database;
+    const standing = await standingOf(manager, caller);
+    const team = await manager.findOneBy(Team, { id: teamId });
+    const capacity = team === null ? undefined : capacityInTeam(standing, team);
+    const isSeen =
+      readsAll(standing) ||
+      capacity !== undefined ||
+      standing.teams.has(teamId) ||
+      caller.team?.id === teamId;
+    if (team === null || !isSeen)
+      throw readsAll(standing) ? teamNotFound(teamId) : notYours('team', 'team_id');
+    const [members, memberships, keys, organization] = await Promise.all([
+      membersOf(manager, [teamId]),
+      manager.findBy(TeamMember, { teamId }),
+      this.#livingKeys(teamId, mostKeys),
+      team.organizationId === null ? null : manager.findOneBy(Organization, { id: team.organizationId }),
+    ]);
+    return {
+      team,
+      organization,
+      members,
+      memberships,
+      keys: keys.map((key) => ({ key, isOurs: isOurs(standing, key, team) })),
+      capacity,
+    };
+  }
+
+  /** The teams of a person, or all of them, by alias. Others than those who see everything name themselves. */
+  async list(
+    caller: Principal,
+    filter: TeamFilter,
+  ): Promise<readonly (ListedTeam & { readonly keys: readonly VirtualKey[] })[]> {
+    if (!seesEverything(caller) && (filter.userId === undefined || filter.userId !== caller.user?.id))
+      throw adminOnly('teams of others', caller.role);
+    const found = await this.#page(caller, filter, 'alias ASC NULLS LAST, id ASC', MOST_ROWS, 0);
+    const ids = found.items.map(({ team }) => team.id);
+    const keys = await this.database
+      .getRepository(VirtualKey)
+      .find({ where: { teamId: In(ids) }, take: MOST_ROWS, order: { createdAt: 'DESC' } });
+    return found.items.map((each) => ({
+      ...each,
+      // Keys of a team are for those who manage it; a member has its own.
+      keys: keys.filter(
+        ({ teamId, userId }) =>
+          teamId === each.team.id && (seesEverything(caller) || userId === caller.user?.id),
+      ),
+    }));
+  }
+
+  async page(
+    caller: Principal,
+    filter: TeamFilter,
+    order: TeamOrder,
+    { page, size }: Paging,
+  ): Promise<Page<ListedTeam>> {
+    const by =
+      order.by === 'id' ? `id ${order.direction}` : `${order.by} ${order.direction}, id ${order.direction}`;
+    return this.#page(caller, filter, by, size, (page - 1) * size);
+  }
+
+  /** Deleted teams, the latest first: for those who see everything, and administrators of their organization. */
+  async deleted(caller: Principal, filter: TeamFilter, { page, size }: Paging): Promise<Page<ListedTeam>> {
+    const query = this.database
+      .getRepository(ArchivedTeam)
+      .createQueryBuilder('archived')
+      .orderBy('archived.archiveId', 'DESC')
+      .offset((page - 1) * size)
+      .limit(size);
+    if (filter.teamId !== undefined) query.andWhere('archived.id = :id', { id: filter.teamId });
+    if (filter.organizationId)
+      query.andWhere('archived.organizationId = :organization', { organization: filter.organizationId });
+    if (!seesEverything(caller))
+      query.andWhere(`archived.organizationId IN (${ADMINISTERED.replaceAll('?', ':user')})`, {
+        user: caller.user?.id ?? null,
+      });
+    const [rows, total] = await query.getManyAndCount();
+    return {
+      total,
+      items: rows.map(({ row, deletedAt }) => ({
+        team: entityFromRow(this.database, Team, row),
+        members: [],
+        keyCount: 0,
+        deletedAt,
+      })),
+    };
+  }
+
+  /** Teams that anybody may join and the caller has not. */
+  async available(caller: Principal): Promise<readonly ListedTeam[]> {
+    const { teamsToJoin } = this.config.people;
+    if (teamsToJoin.length === 0) return [];
+    const conditions = new Conditions().add('id = ANY(?)', teamsToJoin);
+    conditions.add(
+      'NOT EXISTS (SELECT FROM team_members own WHERE own.team_id = teams.id AND own.user_id = ?)',
+      caller.user?.id ?? null,
+    );
+    return (await this.#query(conditions, 'alias ASC, id ASC', MOST_ROWS, 0)).items;
+  }
+
+  /** The caller's own membership. */
+  async ownMembership(caller: Principal, teamId: string): Promise<{ team: Team; member: TeamMember }> {
+    const userId = caller.user?.id;
+    const { manager } = this.database;
+    const member = userId === undefined ? null : await manager.findOneBy(TeamMember, { teamId, userId });
+    const team = member && (await manager.findOneBy(Team, { id: teamId }));
+    if (member === null || team === null) throw notYours('team', 'team_id');
+    return { team, member };
+  }
+
+  async #page(
+    caller: Principal,
+    filter: TeamFilter,
+    order: string,
+    limit: number,
+    offset: number,
+  ): Promise<Page<ListedTeam>> {
+    const conditions = new Conditions();
+    if (filter.userId !== undefined)
+      conditions.add('id IN (SELECT own.team_id FROM team_members own WHERE own.user_id = ?)', filter.userId);
+    if (filter.organizationId !== undefined)
+      conditions.add(
+        filter.organizationId === null ? 'organization_id IS NULL' : 'organization_id = ?',
+        ...(filter.organizationId === null ? [] : [filter.organizationId]),
+      );
+    if (filter.teamId !== undefined) conditions.add('id = ?', filter.teamId);
+    if (filter.alias !== undefined) conditions.add('alias ILIKE ?', containing(filter.alias));
+    if (filter.search !== undefined)
+      conditions.add(
+        `alias ILIKE ? OR ${filter.idPrefix ? 'starts_with(id, ?)' : 'id = ?'}`,
+        containing(filter.search),
+        filter.search,
+      );
+    if (!seesEverything(caller)) {
+      const user = caller.role === 'customer' ? null : (caller.user?.id ?? null);
+      conditions.add(
+        `id IN (SELECT seen.team_id FROM team_members seen WHERE seen.user_id = ?) OR id = ? OR organization_id IN (${ADMINISTERED})`,
+        user,
+        caller.team?.id ?? null,
+        user,
+      );
+    }
+    return this.#query(conditions, order, limit, offset);
+  }
+
+  async #query(
+    conditions: Conditions,
+    order: string,
+    limit: number,
+    offset: number,
+  ): Promise<Page<ListedTeam>> {
+    const extras = { memberList: MEMBERS, keyCount: KEY_COUNT };
+    const { rows, total } = await pageOf(this.database, {
+      table: 'teams',
+      conditions,
+      order,
+      limit,
+      offset,
+      extras,
+    });
+    return {
+      total,
+      items: rows.map((row) => ({
+        team: entityFromRow(this.database, Team, row),
+        members: row['memberList'] as Membership[],
+        keyCount: Number(row['keyCount']),
+        deletedAt: null,
+      })),
+    };
+  }
+
+  #livingKeys(teamId: string, most: number): Promise<VirtualKey[]> {
+    return this.database
+      .getRepository(VirtualKey)
+      .createQueryBuilder('key')
+      .where('key.teamId = :teamId', { teamId })
+      .andWhere('(key.expiresAt IS NULL OR key.expiresAt > :now)', { now: new Date(this.clock.nowMs()) })
+      .orderBy('key.createdAt', 'DESC')
+      .limit(Math.min(most, MOST_ROWS))
+      .getMany();
+  }
+}
+
+/** Organizations that a person administers. */
+export const ADMINISTERED = `SELECT o.organization_id FROM organization_members o WHERE o.user_id = ? AND o.role = 'org_admin'`;
+
+function isOurs(standing: Standing, key: VirtualKey, team: Team): boolean {
+  return (
+    readsAll(standing) ||
+    standing.keyId === key.id ||
+    capacityOverKey(standing, 'update', { key, team }) !== undefined
+  );
+}

@@ -1,0 +1,174 @@
+import { Injectable } from '@nestjs/common';
+import { Config } from '#libs/config';
+import { Team, TeamMember } from '#libs/database';
+import { Clock, GatewayError } from '#libs/kernel';
+import type { EntityManager } from 'typeorm';
+import { makerOf } from './authority.js';
+import { assertFits } from './authority/people-judgement.js';
+import { notYours } from './authority/refusals.js';
+import { capacityInTeam, mayWrite, type Standing, standingOf } from './authority/standing.js';
+import { type GovernedChange, governedColumns } from './governed-settings.js';
+import { deleteKeysOf } from './key-cascade.js';
+import { addMembers, findUser, type MemberDraft, membersOf, type PersonNamed } from './membership.js';
+import { lockTeam, type TeamView } from './teams.js';
+import { type Author, type Transaction, Transactions } from './transactions.js';
+
+/** What a membership grants; an absent member is left as it is. */
+export type MemberChange = GovernedChange & {
+  readonly role?: 'admin' | 'user' | undefined;
+  readonly allowedModels?: readonly string[] | undefined;
+};
+
+export interface Joined extends TeamView {
+  readonly joined: readonly TeamMember[];
+}
+
+/** Who is in which team, and with how much. */
+@Injectable()
+export class TeamMembers {
+  constructor(
+    private readonly transactions: Transactions,
+    private readonly clock: Clock,
+    private readonly config: Config,
+  ) {}
+
+  /** Makes people members, those who do not exist too, all or none. Throws 400 when one is a member already. */
+  async add(
+    author: Author,
+    teamId: string,
+    drafts: readonly MemberDraft[],
+    change: MemberChange,
+  ): Promise<Joined> {
+    return this.transactions.run(author, async (transaction) => {
+      const { manager } = transaction;
+      const standing = await standingOf(manager, author.principal);
+      const team = await lockTeam(manager, standing, teamId);
+      if (
+        capacityInTeam(standing, team) === undefined &&
+        !this.#joinsByItself(standing, team, drafts, change)
+      )
+        throw notYours('team', 'team_id');
+      assertModels(team, change);
+      for (const draft of drafts) await refuseMember(manager, team, draft);
+      const ids = await addMembers(transaction, this.config, standing, team, drafts);
+      const joined: TeamMember[] = [];
+      for (const userId of new Set(ids)) {
+        const row = await this.#change(transaction, team, userId, { ...change, role: undefined });
+        await transaction.record('created', 'team_member', `${teamId}:${userId}`, {
+          before: null,
+          after: row,
+        });
+        joined.push(row);
+      }
+      return { team, members: await membersOf(manager, [teamId]), joined };
+    });
+  }
+
+  /** Changes a membership. Throws 400 when there is none. */
+  async update(
+    author: Author,
+    teamId: string,
+    named: PersonNamed,
+    change: MemberChange,
+  ): Promise<{ team: Team; before: TeamMember; member: TeamMember }> {
+    return this.transactions.run(author, async (transaction) => {
+      const { team, member: before } = await this.#locked(transaction, author, teamId, named);
+      assertModels(team, change);
+      const member = await this.#change(transaction, team, before.userId, change);
+      await transaction.record('updated', 'team_member', `${teamId}:${before.userId}`, {
+        before,
+        after: member,
+      });
+      return { team, before, member };
+    });
+  }
+
+  /** Takes somebody out of the team, and deletes its keys there. Throws 400 when it is not in the team. */
+  async remove(author: Author, teamId: string, named: PersonNamed): Promise<TeamView> {
+    return this.transactions.run(author, async (transaction) => {
+      const { manager } = transaction;
+      const { team, member } = await this.#locked(transaction, author, teamId, named);
+      const { userId } = member;
+      await deleteKeysOf(transaction, { teamId, userId }, makerOf(author.principal));
+      await manager.delete(TeamMember, { teamId, userId });
+      await transaction.record('deleted', 'team_member', `${teamId}:${userId}`, {
+        before: member,
+        after: null,
+      });
+      return { team, members: await membersOf(manager, [teamId]) };
+    });
+  }
+
+  /** A team that is open to everybody is joined as an ordinary member, by oneself, with what the team gives. */
+  #joinsByItself(
+    standing: Standing,
+    team: Team,
+    drafts: readonly MemberDraft[],
+    change: MemberChange,
+  ): boolean {
+    const [draft] = drafts;
+    if (!this.config.people.teamsToJoin.includes(team.id) || !mayWrite(standing)) return false;
+    const asksForMore = Object.values(change).some((value) => value !== undefined);
+    const isSelf = draft !== undefined && standing.userId !== undefined && draft.userId === standing.userId;
+    return drafts.length === 1 && isSelf && draft.role === 'user' && !asksForMore;
+  }
+
+  async #change(
+    { manager }: Transaction,
+    { id: teamId }: Team,
+    userId: string,
+    { role, allowedModels, ...governed }: MemberChange,
+  ): Promise<TeamMember> {
+    const current = await manager.findOneByOrFail(TeamMember, { teamId, userId });
+    const now = new Date(this.clock.nowMs());
+    await manager.update(TeamMember, { teamId, userId }, {
+      ...governedColumns(governed, current, now.getTime()),
+      ...(role === undefined ? {} : { role }),
+      ...(allowedModels === undefined ? {} : { allowedModels: [...allowedModels] }),
+      updatedAt: now,
+    } as never);
+    return manager.findOneByOrFail(TeamMember, { teamId, userId });
+  }
+
+  async #locked(
+    { manager }: Transaction,
+    author: Author,
+    teamId: string,
+    named: PersonNamed,
+  ): Promise<{ team: Team; member: TeamMember }> {
+    const standing = await standingOf(manager, author.principal);
+    const team = await lockTeam(manager, standing, teamId);
+    if (capacityInTeam(standing, team) === undefined) throw notYours('team', 'team_id');
+    const user = await findUser(manager, named);
+    const member =
+      user === null
+        ? null
+        : await manager.findOne(TeamMember, {
+            where: { teamId, userId: user.id },
+            lock: { mode: 'pessimistic_write' },
+          });
+    if (member === null) throw notInTeam();
+    return { team, member };
+  }
+}
+
+function assertModels(team: Team, { allowedModels }: MemberChange): void {
+  if (allowedModels !== undefined) assertFits({ models: allowedModels }, team, 'team');
+}
+
+async function refuseMember(manager: EntityManager, team: Team, draft: MemberDraft): Promise<void> {
+  const user = await findUser(manager, draft);
+  if (user === null || !(await manager.existsBy(TeamMember, { teamId: team.id, userId: user.id }))) return;
+  throw new GatewayError(
+    'request.already_member',
+    `User ${draft.userId ?? draft.email ?? ''} is already in the team.`,
+    {
+      param: 'member',
+    },
+  );
+}
+
+function notInTeam(): GatewayError {
+  const message = 'User not found in team.';
+  return new GatewayError('request.bad_field', message, { param: 'user_id', detail: { error: message } });
+}

@@ -1,0 +1,53 @@
+import type { Team } from '#libs/database';
+import type { NanoUsd } from '#libs/kernel';
+import { type GovernedChange, governedColumns } from './governed-settings.js';
+
+/** What an administrator decides about a team. In a change, an absent member is left as it is. */
+export interface TeamSettings {
+  readonly alias: string | null;
+  readonly organizationId: string | null;
+  readonly models: readonly string[];
+  readonly modelAliases: Readonly<Record<string, string>>;
+  readonly blocked: boolean;
+  readonly tags: readonly string[];
+  readonly metadata: Readonly<Record<string, unknown>>;
+  /** Null: the product's default. */
+  readonly memberPermissions: readonly string[] | null;
+  /** What each member may spend and ask for, where its membership says nothing. */
+  readonly memberCapNanoUsd: NanoUsd | null;
+  readonly memberBudgetDuration: string | null;
+  readonly memberRequestsPerMinute: number | null;
+  readonly memberTokensPerMinute: number | null;
+  readonly memberKeyDuration: string | null;
+  readonly memberModels: readonly string[];
+}
+export type TeamChange = GovernedChange & {
+  readonly [Name in keyof TeamSettings]?: TeamSettings[Name] | undefined;
+};
+
+const COLUMN_OF = {
+  alias: 'alias',
+  organizationId: 'organizationId',
+  models: 'models',
+  modelAliases: 'modelAliases',
+  blocked: 'blocked',
+  tags: 'tags',
+  metadata: 'metadata',
+  memberPermissions: 'memberPermissions',
+  memberCapNanoUsd: 'memberMaxBudgetNano',
+  memberBudgetDuration: 'memberBudgetDuration',
+  memberRequestsPerMinute: 'memberRpmLimit',
+  memberTokensPerMinute: 'memberTpmLimit',
+  memberKeyDuration: 'memberKeyDuration',
+  memberModels: 'memberModels',
+} as const satisfies Record<keyof TeamSettings, keyof Team>;
+
+/** Columns that a change writes. */
+export function teamColumns(change: TeamChange, current: Team | undefined, nowMs: number): Partial<Team> {
+  const columns: Partial<Record<keyof Team, unknown>> = governedColumns(change, current, nowMs);
+  for (const [setting, column] of Object.entries(COLUMN_OF)) {
+    const value = change[setting as keyof TeamSettings];
+    if (value !== undefined) columns[column] = value;
+  }
+  return columns as Partial<Team>;
+}

@@ -1,0 +1,146 @@
+import { Injectable } from '@nestjs/common';
+import { Team, TeamMember, User, VirtualKey } from '#libs/database';
+import type { Principal } from '#libs/kernel';
+import { DataSource, In } from 'typeorm';
+import { seesEverything } from './authority.js';
+import { administersUser } from './authority/people-judgement.js';
+import { notYours } from './authority/refusals.js';
+import { readsAll, standingOf } from './authority/standing.js';
+import type { Page, Paging } from './key-catalogue.js';
+import { Conditions, containing, entityFromRow, pageOf } from './rows.js';
+import { userNotFound } from './users.js';
+
+/** A user with what belongs to it. */
+export interface UserView {
+  readonly userId: string;
+  /** Null when only keys know the name. */
+  readonly user: User | null;
+  readonly keys: readonly VirtualKey[];
+  readonly teams: readonly Team[];
+}
+
+export interface ListedUser {
+  readonly user: User;
+  readonly teamIds: readonly string[];
+  readonly keyCount: number;
+}
+
+export interface UserFilter {
+  readonly role?: string | undefined;
+  readonly userIds?: readonly string[] | undefined;
+  readonly ssoUserIds?: readonly string[] | undefined;
+  readonly email?: string | undefined;
+  readonly search?: string | undefined;
+  readonly teamId?: string | undefined;
+  readonly organizationIds?: readonly string[] | undefined;
+}
+
+/** Columns a list can be ordered by; `spend` is what the account has spent in all. */
+export type UserOrder = {
+  readonly by: 'id' | 'email' | 'created_at' | 'spend' | 'alias' | 'role';
+  readonly direction: 'ASC' | 'DESC';
+};
+
+/** More rows than this in one unpaged answer would hurt the process that builds it. */
+const MOST_ROWS = 10_000;
+const SPENT = `coalesce((SELECT b.settled_nano FROM balances b WHERE b.scope_type = 'user' AND b.budget = 'total' AND b.period_id = 'total' AND b.scope_id = id), 0)`;
+
+/** Looks people up. Somebody who is not the caller's to see is answered as somebody who is not there. */
+@Injectable()
+export class UserCatalogue {
+  constructor(private readonly database: DataSource) {}
+
+  /** A user, its keys and its teams. */
+  async info(caller: Principal, userId: string): Promise<UserView> {
+    const { manager } = this.database;
+    const standing = await standingOf(manager, caller);
+    const user = await manager.findOneBy(User, { id: userId });
+    const isSeen =
+      readsAll(standing) || caller.user?.id === userId || (user !== null && administersUser(standing, user));
+    if (!isSeen) throw notYours('user', 'user_id');
+    const [keys, memberships] = await Promise.all([
+      manager.find(VirtualKey, { where: { userId }, order: { createdAt: 'DESC' }, take: MOST_ROWS }),
+      manager.findBy(TeamMember, { userId }),
+    ]);
+    if (user === null && keys.length === 0) throw userNotFound(userId);
+    const ids = memberships.map(({ teamId }) => teamId);
+    const teams =
+      ids.length === 0 ? [] : await manager.find(Team, { where: { id: In(ids) }, order: { id: 'ASC' } });
+    return { userId, user, keys, teams };
+  }
+
+  /** What an administrator sees who names nobody: every key and every team. */
+  async overview(userId: string): Promise<UserView> {
+    const user = await this.database.getRepository(User).findOneBy({ id: userId });
+    const order = { createdAt: 'DESC' } as const;
+    const keys = await this.database.getRepository(VirtualKey).find({ order, take: MOST_ROWS });
+    const teams = await this.database.getRepository(Team).find({ order, take: MOST_ROWS });
+    return { userId, user, keys, teams };
+  }
+
+  /** A page of the people the caller administers. Throws 403 for those who administer nobody. */
+  async page(
+    caller: Principal,
+    filter: UserFilter,
+    order: UserOrder,
+    { page, size }: Paging,
+  ): Promise<Page<ListedUser>> {
+    const conditions = new Conditions();
+    if (!seesEverything(caller)) await this.#assertAdministersSome(caller, conditions);
+    narrow(conditions, filter);
+    const by = order.by === 'spend' ? SPENT : order.by;
+    const { rows, total } = await pageOf(this.database, {
+      table: 'users',
+      conditions,
+      order: order.by === 'id' ? `id ${order.direction}` : `${by} ${order.direction}, id ${order.direction}`,
+      limit: size,
+      offset: (page - 1) * size,
+      extras: {
+        teamIds:
+          "(SELECT coalesce(array_agg(m.team_id ORDER BY m.team_id), '{}') FROM team_members m WHERE m.user_id = page.id)",
+        keyCount: '(SELECT count(*) FROM virtual_keys k WHERE k.user_id = page.id)',
+      },
+    });
+    return {
+      total,
+      items: rows.map((row) => ({
+        user: entityFromRow(this.database, User, row),
+        teamIds: row['teamIds'] as string[],
+        keyCount: Number(row['keyCount']),
+      })),
+    };
+  }
+
+  async #assertAdministersSome(caller: Principal, conditions: Conditions): Promise<void> {
+    const standing = await standingOf(this.database.manager, caller);
+    const administered = [...standing.organizations]
+      .filter(([, role]) => role === 'org_admin')
+      .map(([id]) => id);
+    if (administered.length === 0) throw notYours('list of users');
+    conditions.add(
+      `organization_id = ANY(?) OR id IN (SELECT o.user_id FROM organization_members o WHERE o.organization_id = ANY(?))`,
+      administered,
+      administered,
+    );
+  }
+}
+
+function narrow(conditions: Conditions, filter: UserFilter): void {
+  if (filter.role !== undefined) conditions.add('role = ?', filter.role);
+  const [only, ...more] = filter.userIds ?? [];
+  if (only !== undefined && more.length === 0) conditions.add('id ILIKE ?', containing(only));
+  if (more.length > 0) conditions.add('id = ANY(?)', filter.userIds);
+  if (filter.ssoUserIds !== undefined) conditions.add('sso_user_id = ANY(?)', filter.ssoUserIds);
+  if (filter.email !== undefined) conditions.add('email ILIKE ?', containing(filter.email));
+  if (filter.search !== undefined) {
+    const part = containing(filter.search);
+    conditions.add('email ILIKE ? OR alias ILIKE ? OR id = ?', part, part, filter.search);
+  }
+  if (filter.teamId !== undefined)
+    conditions.add('id IN (SELECT m.user_id FROM team_members m WHERE m.team_id = ?)', filter.teamId);
+  if (filter.organizationIds !== undefined)
+    conditions.add(
+      'id IN (SELECT o.user_id FROM organization_members o WHERE o.organization_id = ANY(?))',
+      filter.organizationIds,
+    );
+}

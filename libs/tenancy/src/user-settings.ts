@@ -1,0 +1,37 @@
+import type { User } from '#libs/database';
+import type { Role } from '#libs/kernel';
+import { type GovernedChange, governedColumns } from './governed-settings.js';
+
+/** The roles a person can be given; the others come from memberships or are no persons. */
+export const USER_ROLES = [
+  'proxy_admin',
+  'proxy_admin_viewer',
+  'internal_user',
+  'internal_user_viewer',
+] as const satisfies Role[];
+export type UserRole = (typeof USER_ROLES)[number];
+
+/** What is decided about a person. In a change, an absent member is left as it is. */
+export interface UserSettings {
+  readonly email: string | null;
+  readonly alias: string | null;
+  readonly role: UserRole;
+  readonly models: readonly string[];
+  readonly blocked: boolean;
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly ssoUserId: string | null;
+  /** In clear; only its hash is kept. */
+  readonly password: string;
+}
+export type UserChange = GovernedChange & {
+  readonly [Name in keyof UserSettings]?: UserSettings[Name] | undefined;
+};
+
+const PLAIN = ['email', 'alias', 'role', 'models', 'blocked', 'metadata', 'ssoUserId'] as const;
+
+/** Columns that a change writes; the password's hash is the caller's to add. */
+export function userColumns(change: UserChange, current: User | undefined, nowMs: number): Partial<User> {
+  const columns: Partial<Record<keyof User, unknown>> = governedColumns(change, current, nowMs);
+  for (const name of PLAIN) if (change[name] !== undefined) columns[name] = change[name];
+  return columns as Partial<User>;
+}
