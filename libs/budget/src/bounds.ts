@@ -75,7 +75,7 @@ export function boundOf(
     options.noCacheWrites === true,
     Number.isFinite(facts.inputTokenBound),
   );
-  const outputRate = Math.max(tier.output, tier.reasoning, tier.outputAudio);
+  const outputRate = Math.max(tier.output, tier.reasoning, tier.outputAudio, tier.outputImage);
   const at = (output: number): NanoUsd =>
     costAtMost(inputTokens, inputRate, output * choices, outputRate, rates.unit) +
     perRequest(tier, rates.unit);
@@ -126,7 +126,7 @@ function minimalAnswer(facts: CallFacts): number {
 /** An opaque part may be audio; text cannot. */
 function dearestInput(tier: CompiledTier, noCacheWrites: boolean, textOnly: boolean): number {
   const text = noCacheWrites ? tier.input : Math.max(tier.input, tier.cacheWrite, tier.cacheWriteHour);
-  return textOnly ? text : Math.max(text, tier.inputAudio);
+  return textOnly ? text : Math.max(text, tier.inputAudio, tier.inputImage);
 }
 
 function perRequest(tier: CompiledTier, unit: number): NanoUsd {

@@ -1,4 +1,4 @@
-import type { Usage } from '#libs/kernel';
+import type { NanoUsd, Usage } from '#libs/kernel';
 import { NO_USAGE } from '#libs/kernel';
 import { type Cost, costOf, NO_COST } from './price-book/cost.js';
 import type { CompiledRates } from './price-book/rates.js';
@@ -23,6 +23,13 @@ export interface ChargedCost extends Cost {
   readonly usage: Usage;
   /** For the ledger entry: empty, or why the charge is not simply what the provider said. */
   readonly flag: string;
+  /** Where the operator discounts or adds: what the list says, and what was taken off and put on. */
+  readonly adjusted?: {
+    readonly listNanoUsd: NanoUsd;
+    readonly discountNanoUsd: NanoUsd;
+    readonly marginNanoUsd: NanoUsd;
+    readonly marginShare: number;
+  };
 }
 
 /** Rough length of a token in English and code; an estimate, never a bound. */

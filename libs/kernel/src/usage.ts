@@ -12,6 +12,10 @@ export interface Usage {
   readonly reasoningTokens: number;
   readonly inputAudioTokens: number;
   readonly outputAudioTokens: number;
+  /** Subset of inputTokens that are pictures, where the provider tells them apart. Only prices know them; ledger rows do not. */
+  readonly inputImageTokens?: number;
+  /** Subset of outputTokens that are pictures. */
+  readonly outputImageTokens?: number;
   /** How sure we are: as reported by the provider, or counted by us because it said nothing. */
   readonly source: 'provider' | 'estimated';
 }

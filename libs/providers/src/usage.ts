@@ -34,8 +34,20 @@ export function openAiUsage(raw: unknown): Usage | undefined {
     reasoningTokens,
     inputAudioTokens: Math.min(count(member(inputDetails, 'audio_tokens')), inputTokens),
     outputAudioTokens: Math.min(count(member(outputDetails, 'audio_tokens')), outputTokens),
+    ...imagesOf(inputDetails, 'inputImageTokens', inputTokens),
+    ...imagesOf(outputDetails, 'outputImageTokens', outputTokens),
     source: 'provider',
   };
+}
+
+/** Nearly no answer has pictures: the member is left away then. */
+function imagesOf(
+  details: unknown,
+  name: 'inputImageTokens' | 'outputImageTokens',
+  most: number,
+): { inputImageTokens?: number; outputImageTokens?: number } {
+  const tokens = Math.min(count(member(details, 'image_tokens')), most);
+  return tokens === 0 ? {} : { [name]: tokens };
 }
 
 /** Anthropic's usage; `input_tokens` there leaves cached ones out. `before` is what an earlier frame reported: counts are cumulative, so the larger holds. */
@@ -67,4 +79,70 @@ export function anthropicUsage(raw: unknown, before?: Usage): Usage | undefined 
     outputAudioTokens: 0,
     source: 'provider',
   };
+}
+
+/** Gemini's `usageMetadata`: thoughts are counted beside the answer, tools' results beside the prompt; modalities in lists. */
+export function geminiUsage(raw: unknown): Usage | undefined {
+  const prompt = count(member(raw, 'promptTokenCount'));
+  const reasoningTokens = count(member(raw, 'thoughtsTokenCount'));
+  const inputTokens = prompt + count(member(raw, 'toolUsePromptTokenCount'));
+  const answer = count(member(raw, 'candidatesTokenCount')) + reasoningTokens;
+  const outputTokens = Math.max(answer, count(member(raw, 'totalTokenCount')) - inputTokens);
+  if (inputTokens === 0 && outputTokens === 0) return undefined;
+  const ofInput = (modality: string): number =>
+    modalityOf(member(raw, 'promptTokensDetails'), modality, inputTokens);
+  const ofOutput = (modality: string): number =>
+    modalityOf(member(raw, 'candidatesTokensDetails'), modality, outputTokens);
+  const images = { input: ofInput('IMAGE'), output: ofOutput('IMAGE') };
+  return {
+    inputTokens,
+    outputTokens,
+    cacheReadTokens: Math.min(count(member(raw, 'cachedContentTokenCount')), inputTokens),
+    cacheWriteTokens: 0,
+    cacheWriteHourTokens: 0,
+    reasoningTokens,
+    inputAudioTokens: ofInput('AUDIO'),
+    outputAudioTokens: ofOutput('AUDIO'),
+    ...(images.input === 0 ? {} : { inputImageTokens: images.input }),
+    ...(images.output === 0 ? {} : { outputImageTokens: images.output }),
+    source: 'provider',
+  };
+}
+
+function modalityOf(details: unknown, modality: string, most: number): number {
+  if (!Array.isArray(details)) return 0;
+  let tokens = 0;
+  for (const detail of details)
+    if (member(detail, 'modality') === modality) tokens += count(member(detail, 'tokenCount'));
+  return Math.min(tokens, most);
+}
+
+/** Bedrock's Converse: `inputTokens` there leaves cached ones out, as Anthropic's does. */
+export function bedrockUsage(raw: unknown): Usage | undefined {
+  const plain = count(member(raw, 'inputTokens'));
+  const outputTokens = count(member(raw, 'outputTokens'));
+  const cacheReadTokens = count(member(raw, 'cacheReadInputTokens'));
+  const written = count(member(raw, 'cacheWriteInputTokens'));
+  const cacheWriteHourTokens = Math.min(hourLongWrites(member(raw, 'cacheDetails')), written);
+  const inputTokens = plain + cacheReadTokens + written;
+  if (inputTokens === 0 && outputTokens === 0) return undefined;
+  return {
+    inputTokens,
+    outputTokens,
+    cacheReadTokens,
+    cacheWriteTokens: written - cacheWriteHourTokens,
+    cacheWriteHourTokens,
+    reasoningTokens: 0,
+    inputAudioTokens: 0,
+    outputAudioTokens: 0,
+    source: 'provider',
+  };
+}
+
+function hourLongWrites(details: unknown): number {
+  if (!Array.isArray(details)) return 0;
+  let tokens = 0;
+  for (const detail of details)
+    if (member(detail, 'ttl') === '1h') tokens += count(member(detail, 'inputTokens'));
+  return tokens;
 }

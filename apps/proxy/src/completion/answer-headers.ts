@@ -50,7 +50,11 @@ export class AnswerHeaders {
     this.#addKey(call, headers);
     if (charged) {
       headers.push('x-litellm-response-cost', formatUsd(charged.totalNanoUsd));
-      headers.push('x-litellm-response-cost-original', formatUsd(charged.totalNanoUsd));
+      headers.push(
+        'x-litellm-response-cost-original',
+        formatUsd(charged.adjusted?.listNanoUsd ?? charged.totalNanoUsd),
+      );
+      if (charged.adjusted) pushAdjustments(charged.adjusted, headers);
       headers.push('x-litellm-response-cost-input', formatUsd(charged.inputNanoUsd));
       headers.push('x-litellm-response-cost-output', formatUsd(charged.outputNanoUsd));
       headers.push('x-litellm-response-duration-ms', call.elapsedMs.toFixed(3));
@@ -91,6 +95,17 @@ export class AnswerHeaders {
     }
     return headers;
   }
+}
+
+function pushAdjustments(
+  { discountNanoUsd, marginNanoUsd, marginShare }: NonNullable<ChargedCost['adjusted']>,
+  headers: string[],
+): void {
+  if (discountNanoUsd > 0n)
+    headers.push('x-litellm-response-cost-discount-amount', formatUsd(discountNanoUsd));
+  if (marginNanoUsd === 0n) return;
+  headers.push('x-litellm-response-cost-margin-amount', formatUsd(marginNanoUsd));
+  headers.push('x-litellm-response-cost-margin-percent', String(marginShare * 100));
 }
 
 const UNPRINTABLE = /[^\x20-\x7e]/;

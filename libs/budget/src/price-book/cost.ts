@@ -25,19 +25,28 @@ export function costOf(rates: CompiledRates, usage: Usage): Cost {
   left -= cacheWriteHour;
   const inputAudio = Math.min(left, count(usage.inputAudioTokens));
   left -= inputAudio;
+  const inputImage = Math.min(left, count(usage.inputImageTokens ?? 0));
+  left -= inputImage;
   let text = count(usage.outputTokens);
   const reasoning = Math.min(text, count(usage.reasoningTokens));
   text -= reasoning;
   const outputAudio = Math.min(text, count(usage.outputAudioTokens));
   text -= outputAudio;
+  const outputImage = Math.min(text, count(usage.outputImageTokens ?? 0));
+  text -= outputImage;
   const input =
     left * tier.input +
     cacheRead * tier.cacheRead +
     cacheWrite * tier.cacheWrite +
     cacheWriteHour * tier.cacheWriteHour +
     inputAudio * tier.inputAudio +
+    inputImage * tier.inputImage +
     tier.request;
-  const output = text * tier.output + reasoning * tier.reasoning + outputAudio * tier.outputAudio;
+  const output =
+    text * tier.output +
+    reasoning * tier.reasoning +
+    outputAudio * tier.outputAudio +
+    outputImage * tier.outputImage;
   // Doubles are exact below 2^53, and every term is smaller than the sum: no term was rounded if the sum was not.
   if (input + output <= Number.MAX_SAFE_INTEGER) return rounded(input, output, rates.unit);
   const big = (tokens: number, rate: number): bigint => BigInt(tokens) * BigInt(rate);
@@ -47,8 +56,12 @@ export function costOf(rates: CompiledRates, usage: Usage): Cost {
       big(cacheWrite, tier.cacheWrite) +
       big(cacheWriteHour, tier.cacheWriteHour) +
       big(inputAudio, tier.inputAudio) +
+      big(inputImage, tier.inputImage) +
       BigInt(tier.request),
-    big(text, tier.output) + big(reasoning, tier.reasoning) + big(outputAudio, tier.outputAudio),
+    big(text, tier.output) +
+      big(reasoning, tier.reasoning) +
+      big(outputAudio, tier.outputAudio) +
+      big(outputImage, tier.outputImage),
     BigInt(rates.unit),
   );
 }

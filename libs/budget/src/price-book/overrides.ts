@@ -11,6 +11,8 @@ const FIELDS: Readonly<Record<string, RateName>> = {
   output_cost_per_reasoning_token: 'reasoning',
   input_cost_per_audio_token: 'inputAudio',
   output_cost_per_audio_token: 'outputAudio',
+  input_cost_per_image_token: 'inputImage',
+  output_cost_per_image_token: 'outputImage',
   input_cost_per_request: 'request',
 };
 

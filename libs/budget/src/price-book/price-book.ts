@@ -1,7 +1,20 @@
+import { Inject, Injectable, Optional } from '@nestjs/common';
+import { Config, type ConfigTree } from '#libs/config';
 import type { Deployment } from '#libs/routing';
+import { decimalOf } from './decimal.js';
 import { findOverrideTiers } from './overrides.js';
 import { findPublishedModel, type PublishedModel, publishedVersion } from './published.js';
-import { type CompiledRates, compileRates, type RateTable, type RateTier } from './rates.js';
+import {
+  adjustedTiers,
+  type Adjustment,
+  type CompiledRates,
+  compileRates,
+  type RateTable,
+  type RateTier,
+  ZERO,
+} from './rates.js';
+
+type Margin = ConfigTree['pricing']['margins'][string];
 
 /** What is known about the money of one deployment. */
 export interface DeploymentPrice {
@@ -11,16 +24,28 @@ export interface DeploymentPrice {
   readonly contextWindow: number | undefined;
   /** The rates at an instant; undefined: nobody knows the price. */
   ratesAt(nowMs: number): CompiledRates | undefined;
+  /** The rates before the operator's discount, and after it without his margin; absent where he has neither. */
+  readonly before?: {
+    listAt(nowMs: number): CompiledRates | undefined;
+    discountedAt(nowMs: number): CompiledRates | undefined;
+    readonly marginShare: number;
+  };
 }
 
 /**
  * Prices of deployments: their own first, then their `baseModel`, then the published list. Compiled on first use and kept
  * as long as the deployment object lives; a changed configuration makes new deployments, hence new prices.
  */
+@Injectable()
 export class PriceBook {
   readonly #compiled = new WeakMap<Deployment, DeploymentPrice>();
   readonly #published = new Map<string, PublishedModel | undefined>();
   readonly version = publishedVersion();
+  readonly #pricing: ConfigTree['pricing'];
+
+  constructor(@Optional() @Inject(Config) config?: Config) {
+    this.#pricing = config?.pricing ?? { discounts: {}, margins: {} };
+  }
 
   /** Costs one map look-up once compiled. `upstreamModel`: the real name, for wildcard deployments. Throws RangeError when the configured price is none. */
   priceOf(deployment: Deployment, upstreamModel: string = deployment.upstreamModel): DeploymentPrice {
@@ -33,18 +58,45 @@ export class PriceBook {
   #compile(deployment: Deployment, upstreamModel: string): DeploymentPrice {
     const published = this.#find(deployment, upstreamModel);
     const own = findOverrideTiers(deployment.prices);
-    const variants = (published?.prices ?? []).map(({ applies, tiers }) => ({
+    const listed = (published?.prices ?? []).map(({ applies, tiers }) => ({
       applies,
-      rates: compileRates(own ? overlaid(tiers, own) : tiers),
+      tiers: own ? overlaid(tiers, own) : tiers,
     }));
-    if (variants.length === 0 && own)
-      variants.push({ applies: () => true, rates: compileRates(startingAtZero(own)) });
-    const only = variants.length === 1 ? variants[0]?.rates : undefined;
-    return {
-      version: own ? `${this.version}+config` : this.version,
+    if (listed.length === 0 && own) listed.push({ applies: () => true, tiers: startingAtZero(own) });
+    const adjustment = this.#adjustmentOf(deployment.provider);
+    const versions = [this.version, ...(own ? ['config'] : []), ...(adjustment ? ['adjusted'] : [])];
+    const price = {
+      version: versions.join('+'),
       contextWindow: deployment.maxInputTokens ?? published?.contextWindow,
-      ratesAt: (nowMs) =>
-        only ?? variants.findLast(({ applies }) => applies(nowMs))?.rates ?? variants[0]?.rates,
+    };
+    if (adjustment === undefined) return { ...price, ratesAt: ratesOf(listed) };
+    const after = (by: Adjustment) =>
+      ratesOf(listed.map(({ applies, tiers }) => ({ applies, tiers: adjustedTiers(tiers, by) })));
+    return {
+      ...price,
+      ratesAt: after(adjustment),
+      before: {
+        listAt: ratesOf(listed),
+        discountedAt: after({ ...adjustment, margin: ZERO, perRequestNanoUsd: 0n }),
+        marginShare: this.#marginOf(deployment.provider)?.share ?? 0,
+      },
+    };
+  }
+
+  #marginOf(provider: string): Margin | undefined {
+    const { margins } = this.#pricing;
+    return Object.hasOwn(margins, provider) ? margins[provider] : margins['global'];
+  }
+
+  #adjustmentOf(provider: string): Adjustment | undefined {
+    const { discounts } = this.#pricing;
+    const discount = Object.hasOwn(discounts, provider) ? discounts[provider] : undefined;
+    const margin = this.#marginOf(provider);
+    if (discount === undefined && margin === undefined) return undefined;
+    return {
+      discount: decimalOf(discount ?? 0),
+      margin: decimalOf(margin?.share ?? 0),
+      perRequestNanoUsd: margin?.perRequestNanoUsd ?? 0n,
     };
   }
 
@@ -76,15 +128,28 @@ function overlaid(published: readonly RateTier[], own: readonly RateTier[]): Rat
   const base = own.find(({ above }) => above === 0)?.rates ?? {};
   const dropped = new Set<string>();
   if (base.input)
-    for (const name of ['input', 'cacheRead', 'cacheWrite', 'cacheWriteHour', 'inputAudio'])
+    for (const name of ['input', 'cacheRead', 'cacheWrite', 'cacheWriteHour', 'inputAudio', 'inputImage'])
       dropped.add(name);
-  if (base.output) for (const name of ['output', 'reasoning', 'outputAudio']) dropped.add(name);
+  if (base.output)
+    for (const name of ['output', 'reasoning', 'outputAudio', 'outputImage']) dropped.add(name);
   const merged = new Map<number, RateTable>();
   for (const { above, rates } of published) {
     merged.set(above, Object.fromEntries(Object.entries(rates).filter(([name]) => !dropped.has(name))));
   }
   for (const { above, rates } of own) merged.set(above, { ...merged.get(above), ...rates });
   return [...merged].map(([above, rates]) => ({ above, rates }));
+}
+
+interface Listed {
+  readonly applies: (nowMs: number) => boolean;
+  readonly tiers: readonly RateTier[];
+}
+
+/** Compiled once; nearly every price has one variant for all times. */
+function ratesOf(listed: readonly Listed[]): (nowMs: number) => CompiledRates | undefined {
+  const variants = listed.map(({ applies, tiers }) => ({ applies, rates: compileRates(tiers) }));
+  const only = variants.length === 1 ? variants[0]?.rates : undefined;
+  return (nowMs) => only ?? variants.findLast(({ applies }) => applies(nowMs))?.rates ?? variants[0]?.rates;
 }
 
 function startingAtZero(tiers: RateTier[]): RateTier[] {

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { NO_USAGE, type Usage } from '#libs/kernel';
 import type { Deployment } from '#libs/routing';
+import type { Config, ConfigTree } from '#libs/config';
 import { costOf } from './cost.js';
+import type { CompiledRates } from './rates.js';
 import { PriceBook } from './price-book.js';
 
 const book = new PriceBook();
@@ -230,5 +232,53 @@ describe('a price', () => {
   it('has a version that tells the list and whether the operator set it', () => {
     expect(book.priceOf(deployment({})).version).toMatch(/^genai-prices@\d+\.\d+\.\d+\+[0-9a-f]{12}$/);
     expect(book.priceOf(deployment(own({ input_cost_per_token: '1' }))).version).toMatch(/\+config$/);
+  });
+});
+
+describe('what an operator takes off and puts on', () => {
+  const adjusted = (
+    pricing: Partial<ConfigTree['pricing']>,
+    used: Usage,
+    prices = { input_cost_per_token: '0.000003', output_cost_per_token: '0.000015' },
+  ) => {
+    const priced = new PriceBook({
+      pricing: { discounts: {}, margins: {}, ...pricing },
+    } as unknown as Config).priceOf(deployment(own(prices)));
+    const of = (rates: CompiledRates | undefined) => (rates ? costOf(rates, used).totalNanoUsd : undefined);
+    return {
+      paid: of(priced.ratesAt(NOW)),
+      list: of(priced.before?.listAt(NOW)),
+      discounted: of(priced.before?.discountedAt(NOW)),
+    };
+  };
+
+  it('is exact: the discount first, the margin on what is left, dollars per request last', () => {
+    // 1000 x 3000 + 100 x 15000 = 4,500,000 nano-dollars; 5 % off, 10 % and a tenth of a cent on.
+    const margins = { global: { share: 0.1, perRequestNanoUsd: 1_000_000n } };
+    expect(adjusted({ discounts: { hosted_vllm: 0.05 }, margins }, usage(1_000, 100))).toEqual({
+      paid: 5_702_500n,
+      list: 4_500_000n,
+      discounted: 4_275_000n,
+    });
+  });
+
+  it('takes the provider’s own margin before everybody’s', () => {
+    const margins = {
+      global: { share: 1, perRequestNanoUsd: 0n },
+      hosted_vllm: { share: 0.07, perRequestNanoUsd: 0n },
+    };
+    expect(adjusted({ margins }, usage(1, 1)).paid).toBe(19_260n);
+  });
+
+  it('changes nothing of other providers, and keeps no second price for them', () => {
+    expect(adjusted({ discounts: { openai: 0.5 } }, usage(1, 1))).toEqual({
+      paid: 18_000n,
+      list: undefined,
+      discounted: undefined,
+    });
+  });
+
+  it('can make a model free', () => {
+    expect(adjusted({ discounts: { hosted_vllm: 1 } }, usage(1_000, 100)).paid).toBe(0n);
   });
 });

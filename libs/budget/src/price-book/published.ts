@@ -32,6 +32,8 @@ const KEYS: Readonly<Record<string, readonly [RateName, number]>> = {
   output_reasoning_mtok: ['reasoning', 6],
   input_audio_mtok: ['inputAudio', 6],
   output_audio_mtok: ['outputAudio', 6],
+  input_image_mtok: ['inputImage', 6],
+  output_image_mtok: ['outputImage', 6],
   requests_kcount: ['request', 3],
 };
 

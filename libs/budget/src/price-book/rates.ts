@@ -10,6 +10,8 @@ export interface RateTable {
   reasoning?: Decimal;
   inputAudio?: Decimal;
   outputAudio?: Decimal;
+  inputImage?: Decimal;
+  outputImage?: Decimal;
   request?: Decimal;
 }
 export type RateName = keyof RateTable;
@@ -31,6 +33,8 @@ export interface CompiledTier {
   readonly reasoning: number;
   readonly inputAudio: number;
   readonly outputAudio: number;
+  readonly inputImage: number;
+  readonly outputImage: number;
   readonly request: number;
 }
 
@@ -43,7 +47,7 @@ export interface CompiledRates {
   readonly free: boolean;
 }
 
-const ZERO: Decimal = { digits: 0n, scale: 0 };
+export const ZERO: Decimal = { digits: 0n, scale: 0 };
 
 /**
  * Makes tiers ready for arithmetic. A missing kind costs what the kind it is part of costs (cached and audio input as
@@ -79,8 +83,65 @@ function completeRates(given: RateTable): Required<RateTable> {
     reasoning: given.reasoning ?? output,
     inputAudio: given.inputAudio ?? input,
     outputAudio: given.outputAudio ?? output,
+    inputImage: given.inputImage ?? input,
+    outputImage: given.outputImage ?? output,
     request: given.request ?? ZERO,
   };
+}
+
+/** What an operator takes off a provider's prices and then puts on them. */
+export interface Adjustment {
+  /** From 0 to 1. */
+  readonly discount: Decimal;
+  readonly margin: Decimal;
+  readonly perRequestNanoUsd: bigint;
+}
+
+/**
+ * The same tiers with the discount taken off each price and the margin put on what is left: exact as long as the product
+ * has nine decimals of a nano-dollar, which prices and percentages people write have; else rounded half up there.
+ */
+export function adjustedTiers(
+  tiers: readonly RateTier[],
+  { discount, margin, perRequestNanoUsd }: Adjustment,
+): RateTier[] {
+  const left = minus(ONE, discount);
+  const factor = times(left, plus(ONE, margin));
+  return tiers.map(({ above, rates }) => {
+    const adjusted: RateTable = {};
+    for (const [name, rate] of Object.entries(rates) as [RateName, Decimal][])
+      adjusted[name] = rounded(times(rate, factor), FINEST);
+    // Per request, so once: in the lowest tier, which the others build on.
+    if (above === 0 && perRequestNanoUsd > 0n)
+      adjusted.request = plus(adjusted.request ?? ZERO, { digits: perRequestNanoUsd, scale: 0 });
+    else if (adjusted.request !== undefined && perRequestNanoUsd > 0n)
+      adjusted.request = plus(adjusted.request, { digits: perRequestNanoUsd, scale: 0 });
+    return { above, rates: adjusted };
+  });
+}
+
+const ONE: Decimal = { digits: 1n, scale: 0 };
+/** Decimals of a nano-dollar that compiled rates can have. */
+const FINEST = 9;
+
+function times(a: Decimal, b: Decimal): Decimal {
+  return { digits: a.digits * b.digits, scale: a.scale + b.scale };
+}
+
+function plus(a: Decimal, b: Decimal): Decimal {
+  const scale = Math.max(a.scale, b.scale);
+  return { digits: atScale(a, scale) + atScale(b, scale), scale };
+}
+
+function minus(a: Decimal, b: Decimal): Decimal {
+  const scale = Math.max(a.scale, b.scale);
+  return { digits: atScale(a, scale) - atScale(b, scale), scale };
+}
+
+function rounded(value: Decimal, most: number): Decimal {
+  if (significantScale(value) <= most) return value;
+  const unit = 10n ** BigInt(value.scale - most);
+  return { digits: (value.digits * 2n + unit) / (unit * 2n), scale: most };
 }
 
 /** Decimals that are not trailing zeros. */
@@ -112,6 +173,8 @@ function compileTier(above: number, rates: Required<RateTable>, scale: number): 
     reasoning: whole(rates.reasoning),
     inputAudio: whole(rates.inputAudio),
     outputAudio: whole(rates.outputAudio),
+    inputImage: whole(rates.inputImage),
+    outputImage: whole(rates.outputImage),
     request: whole(rates.request),
   };
 }
