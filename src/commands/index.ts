@@ -10,6 +10,7 @@ Usage: tollgate [start] [options]       run the gateway (default)
        tollgate secrets rotate [--check]  seal stored secrets anew; --check only looks
        tollgate audit verify            find out whether the audit trail is as it was written (--export FILE, --database URL)
        tollgate audit export            the audit trail as JSON lines (--out FILE)
+       tollgate privacy export|erase    everything kept of one person, or its end (--user ID or --customer ID)
        tollgate config check FILE       list everything in a proxy_config.yaml that is wrong or not there yet
 
 Options (environment variable):
@@ -37,6 +38,8 @@ export interface CommandOptions {
   readonly export?: string;
   readonly out?: string;
   readonly 'public-key'?: string;
+  readonly user?: string;
+  readonly customer?: string;
   readonly check?: boolean;
 }
 
@@ -58,6 +61,8 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
         export: { type: 'string' },
         out: { type: 'string' },
         'public-key': { type: 'string' },
+        user: { type: 'string' },
+        customer: { type: 'string' },
         check: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
         version: { type: 'boolean', short: 'v' },
@@ -101,6 +106,12 @@ async function dispatch(command: string, rest: readonly string[], options: Comma
         return usage('audit takes one action: verify or export');
       const audit = await import('./audit.js');
       return action === 'verify' ? audit.verify(options) : audit.exportTrail(options);
+    }
+    case 'privacy': {
+      const [action] = rest;
+      if (rest.length !== 1 || (action !== 'export' && action !== 'erase'))
+        return usage('privacy takes one action: export or erase');
+      return (await import('./privacy.js')).privacy(action, options);
     }
     case 'config': {
       const [action, file] = rest;

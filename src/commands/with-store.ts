@@ -12,7 +12,7 @@ import { openStore } from '../store.js';
 export async function withStore<T>(
   config: Config,
   database: string | undefined,
-  work: (dataSource: DataSource) => Promise<T>,
+  work: (dataSource: DataSource, url: Secret) => Promise<T>,
 ): Promise<T> {
   const logger = createLogger(config.logging, new MemorySink());
   const store = await findStore(config, database);
@@ -24,7 +24,7 @@ export async function withStore<T>(
     throw error;
   });
   try {
-    return await work(dataSource);
+    return await work(dataSource, store.url);
   } finally {
     await dataSource.destroy();
     await store.close();

@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { RbacModule } from '#libs/rbac';
 import { TenancyModule } from '#libs/tenancy';
 import { DocsController } from './docs/docs.controller.js';
+import { PrivacyRoutesModule } from './privacy/privacy-routes.module.js';
 import { AuditRoutesModule } from './audit/audit-routes.module.js';
 import { HealthController } from './health/health.controller.js';
 import { MetaController } from './health/meta.controller.js';
@@ -25,6 +26,7 @@ export class ProbesModule {}
     KeyRoutesModule,
     PeopleRoutesModule,
     AuditRoutesModule,
+    PrivacyRoutesModule,
     RuntimeRoutesModule,
     SpendRoutesModule,
   ],

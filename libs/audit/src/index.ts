@@ -1,4 +1,6 @@
+export { auditCopy } from './audit-copy.js';
 export { AccessJournal } from './access-journal.js';
+export { clearAuditValues, type Cleared } from './audit-erasure.js';
 export { type AuditFilter, AuditSearch, type FoundEvent } from './audit-search.js';
 export { AuditModule } from './audit.module.js';
 export { AuditSealer } from './audit-sealer.js';

@@ -34,6 +34,7 @@ class LedgerLifecycle implements OnApplicationBootstrap, BeforeApplicationShutdo
     private readonly counters: Counters,
     private readonly epochs: EpochStore,
     private readonly logger: Logger,
+    private readonly changes: Changes,
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
@@ -42,6 +43,10 @@ class LedgerLifecycle implements OnApplicationBootstrap, BeforeApplicationShutdo
     if (counters instanceof RedisCounters)
       await counters.start({ epochs, tail: new LedgerTail(ledger), writer: ledger.writer });
     await ledger.start();
+    this.changes.subscribe({
+      onChange: ({ noun }) => noun === 'erasure' && this.#turnOver(),
+      onGap: () => this.#turnOver(),
+    });
   }
 
   /** The database is still open here, and calls may still be ending: most is stored now, the rest at the end. */

@@ -3,8 +3,10 @@ import type { ScopeType } from '#libs/kernel';
 /**
  * What can change under a cache. `key_hash` names a credential by its hash, for caches that never knew the key's id; `spend`
  * names a scope (`key:…`) whose spend somebody set. The key `*` is every key.
+ * `erasure`: somebody was erased, and what a process keeps in files of its own must not remember.
  */
-export type ChangeNoun = ScopeType | 'key_hash' | 'budget' | 'spend' | 'config' | 'credential' | 'access_group';
+export type ChangeNoun =
+  ScopeType | 'key_hash' | 'budget' | 'spend' | 'config' | 'credential' | 'access_group' | 'erasure';
 
 export interface Change {
   readonly seq: bigint;

@@ -209,6 +209,12 @@ export class SpendLedger {
     };
   }
 
+  /** Nothing that is in PostgreSQL stays in this process's spool: somebody is being erased. */
+  async turnOver(): Promise<void> {
+    await this.flush();
+    this.#opened().turnOver();
+  }
+
   /** Stores what is left and closes. What PostgreSQL does not take stays in the files, for the next process. */
   async close(): Promise<void> {
     if (this.#closed) return;

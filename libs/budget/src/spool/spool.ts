@@ -79,6 +79,11 @@ export class Spool {
     if (segment.needed === 0 && segment !== this.#current) this.#drop(segment);
   }
 
+  /** Begins a new file, so that what was drained is gone from the disk. */
+  turnOver(): void {
+    if (!this.#closed && this.#current.size > 0) this.#rotate();
+  }
+
   /** Writes what waits, closes and, when nothing is needed any more, removes the directory. */
   close(): void {
     this.#write();

@@ -13,4 +13,6 @@ export const TRUST_ROUTES = {
   'GET /audit/export': readTrail,
   'GET /audit/verify': readTrail,
   'GET /audit/{id}': readTrail,
+  'POST /privacy/export': { ...readTrail, access: ['proxy_admin'] },
+  'POST /privacy/erase': { ...readTrail, access: ['proxy_admin'] },
 } as const satisfies RouteRows;

@@ -1,0 +1,39 @@
+/** Shorter names are words: they are found where they are a whole value, not inside a text. */
+const SHORTEST_IN_TEXT = 6;
+
+/** Patterns for everything that names one person, in the grammar that PostgreSQL and JavaScript share; case is ignored. */
+export interface PersonPattern {
+  /** For columns of text, and elements of lists. */
+  readonly text: string;
+  /** For the text of a JSON document. */
+  readonly json: string;
+}
+
+const BEFORE = String.raw`(?<![A-Za-z0-9_@.+-])`;
+const BEFORE_IN_JSON = String.raw`(?:(?<![A-Za-z0-9_@.+-])|(?<=\\[nrtbf]))`;
+/** `ann.` ends a sentence; `ann.b` is somebody else. */
+const AFTER = String.raw`(?![A-Za-z0-9_@-])(?!\.[A-Za-z0-9])`;
+
+export function patternOf(terms: readonly string[]): PersonPattern {
+  const distinct = [...new Set(terms.filter((term) => term !== ''))];
+  const long = distinct.filter((term) => term.length >= SHORTEST_IN_TEXT);
+  const short = distinct.filter((term) => term.length < SHORTEST_IN_TEXT);
+  const inJson = (list: readonly string[]): string[] => list.map((term) => JSON.stringify(term).slice(1, -1));
+  const text = [
+    ...(long.length > 0 ? [`${BEFORE}(?:${anyOf(long)})${AFTER}`] : []),
+    ...(short.length > 0 ? [`^(?:${anyOf(short)})$`] : []),
+  ];
+  const json = [
+    ...(long.length > 0 ? [`${BEFORE_IN_JSON}(?:${anyOf(inJson(long))})${AFTER}`] : []),
+    ...(short.length > 0 ? [`(?<=")(?:${anyOf(inJson(short))})(?=")`] : []),
+  ];
+  return { text: text.join('|'), json: json.join('|') };
+}
+
+/** The longest first, so that an address is not left with half of it gone. */
+function anyOf(terms: readonly string[]): string {
+  return terms
+    .toSorted((a, b) => b.length - a.length)
+    .map((term) => term.replaceAll(/[^A-Za-z0-9\u0080-\uffff]/g, String.raw`\$&`))
+    .join('|');
+}
