@@ -7,6 +7,7 @@ import { AuditRoutesModule } from './audit/audit-routes.module.js';
 import { HealthController } from './health/health.controller.js';
 import { MetaController } from './health/meta.controller.js';
 import { AdminCalls } from './http/admin-calls.js';
+import { MoneyRoutesModule } from './budgets/money-routes.module.js';
 import { KeyRoutesModule } from './keys/key-routes.module.js';
 import { MetricsController } from './metrics/metrics.controller.js';
 import { RuntimeRoutesModule } from './models/runtime-routes.module.js';
@@ -24,6 +25,7 @@ export class ProbesModule {}
     RbacModule,
     ProbesModule,
     KeyRoutesModule,
+    MoneyRoutesModule,
     PeopleRoutesModule,
     AuditRoutesModule,
     PrivacyRoutesModule,

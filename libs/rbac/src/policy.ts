@@ -5,6 +5,7 @@ import { SETTING_ROUTES } from './policy/settings.js';
 import { COMPLETION_ROUTES } from './policy/completions.js';
 import { KEY_ROUTES } from './policy/keys.js';
 import { MODEL_ROUTES } from './policy/models.js';
+import { MONEY_ROUTES } from './policy/money.js';
 import { ORGANIZATION_ROUTES } from './policy/organizations.js';
 import { PROJECT_ROUTES } from './policy/projects.js';
 import type { RoutePolicy, RouteRows } from './policy/route-policy.js';
@@ -31,6 +32,7 @@ export const POLICY = {
   ...TEAM_ROUTES,
   ...ORGANIZATION_ROUTES,
   ...PROJECT_ROUTES,
+  ...MONEY_ROUTES,
   ...SPEND_ROUTES,
   ...SYSTEM_ROUTES,
   ...TRUST_ROUTES,

@@ -36,6 +36,9 @@ export {
   type Paging,
   statusOf,
 } from './key-catalogue.js';
+export { type CustomerChange, Customers, type CustomerView } from './customers.js';
+export { budgetNotFound, SharedBudgets } from './shared-budgets.js';
+export { type SeenTag, type TagChange, Tags, type TagView } from './tags.js';
 export { CallerDirectory, type RequestRows } from './caller-directory.js';
 export {
   type CallerIds,

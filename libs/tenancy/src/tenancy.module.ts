@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { AuditModule } from '#libs/audit';
 import { CallerDirectory } from './caller-directory.js';
+import { Customers } from './customers.js';
 import { KeyCatalogue } from './key-catalogue.js';
 import { KeyDirectory } from './key-directory.js';
 import { KeyJudge } from './key-judge.js';
@@ -10,6 +11,8 @@ import { Invitations } from './invitations.js';
 import { OrganizationCatalogue } from './organization-catalogue.js';
 import { Organizations } from './organizations.js';
 import { Projects } from './projects.js';
+import { SharedBudgets } from './shared-budgets.js';
+import { Tags } from './tags.js';
 import { TeamCatalogue } from './team-catalogue.js';
 import { TeamMembers } from './team-members.js';
 import { UserCatalogue } from './user-catalogue.js';
@@ -22,6 +25,9 @@ import { Users } from './users.js';
   imports: [AuditModule],
   providers: [
     CallerDirectory,
+    Customers,
+    SharedBudgets,
+    Tags,
     KeyCatalogue,
     KeyDirectory,
     KeyJudge,
@@ -40,6 +46,9 @@ import { Users } from './users.js';
   ],
   exports: [
     CallerDirectory,
+    Customers,
+    SharedBudgets,
+    Tags,
     KeyCatalogue,
     KeyDirectory,
     KeyRotation,
