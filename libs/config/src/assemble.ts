@@ -10,6 +10,7 @@ import { readBudgets, readPricing, readPriorities } from './money.js';
 import type { Findings } from './problems.js';
 import { readRoles } from './roles.js';
 import type { Sections } from './sections.js';
+import { readSignIn } from './sign-in.js';
 import { readStores } from './stores.js';
 
 /** Command-line flags: they win over everything else. */
@@ -63,6 +64,9 @@ export function assemble(parts: Ingredients, findings: Findings): Omit<ConfigTre
           ? MAX_REQUEST_BYTES
           : Math.floor(general.max_request_size_mb * 1024 * 1024),
       bodyTimeoutMs: BODY_TIMEOUT_MS,
+      ...(general.max_response_size_mb === undefined
+        ? {}
+        : { maxResponseBytes: Math.floor(general.max_response_size_mb * 1024 * 1024) }),
       drainMs:
         (environment.wholeNumber('TOLLGATE_DRAIN_SECONDS', 0, 3_600, findings) ?? DRAIN_SECONDS) * 1_000,
       ...readCors(sections, environment, findings),
@@ -80,6 +84,7 @@ export function assemble(parts: Ingredients, findings: Findings): Omit<ConfigTre
       adminOnlyRoutes: general.admin_only_routes ?? [],
       ...(general.allowed_routes === undefined ? {} : { allowedRoutes: general.allowed_routes }),
     },
+    signIn: readSignIn(sections, environment, configFile, findings),
     stores: readStores(
       {
         databaseUrl: general.database_url,

@@ -1,5 +1,6 @@
 import type { ConfigSource } from './config-source.js';
 import type { RoleSettings } from './roles.js';
+import type { SignInSettings } from './sign-in.js';
 import type { NanoUsd, ScopeType, Secret } from '#libs/kernel';
 
 /** One entry of `model_list`, resolved (secrets looked up, credential merged) but not yet interpreted by routing. */
@@ -112,6 +113,8 @@ export interface ConfigTree {
     readonly rootPath: string;
     readonly maxRequestBytes: number;
     readonly bodyTimeoutMs: number;
+    /** Larger answers of providers are not passed on; absent: as much as one process may hold. */
+    readonly maxResponseBytes?: number;
     /** How long running answers may take to end after a signal. */
     readonly drainMs: number;
     /** Origins a browser may call from; `*` for all. None by default: cross-origin calls are off. */
@@ -141,6 +144,8 @@ export interface ConfigTree {
     readonly adminOnlyRoutes: readonly string[];
     readonly allowedRoutes?: readonly string[];
   };
+  /** Ways in beside the master key and virtual keys. */
+  readonly signIn: SignInSettings;
   readonly stores: {
     /** Absent: embedded PostgreSQL in the data directory. */
     readonly databaseUrl?: Secret;

@@ -50,6 +50,7 @@ export const ERROR_CODES = {
   'upstream.content_policy': { status: 400, type: 'invalid_request_error' },
   'upstream.unreachable': { status: 503, type: 'internal_server_error' },
   'upstream.timeout': { status: 408, type: 'invalid_request_error' },
+  'upstream.too_large': { status: 400, type: 'bad_request_error' },
   'upstream.broken_stream': { status: 502, type: 'internal_server_error' },
   'server.draining': { status: 503, type: 'internal_server_error' },
   'server.overloaded': { status: 503, type: 'internal_server_error' },

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { GatewayError, type Usage } from '#libs/kernel';
-import { JsonRelay, readAnswer, withShownModel } from './json-relay.js';
+import { JsonRelay, MAX_ANSWER_BYTES, readAnswer, withShownModel } from './json-relay.js';
 import { exceptionName, mapEmbeddedError, mapUpstreamError, parseRetryAfter } from './upstream-error.js';
 import { OutputGuard } from './output-guard.js';
 import { ShownModel } from './shown-model.js';
@@ -24,6 +24,7 @@ export class Exchange implements Dispatcher.DispatchHandler, UpstreamHandle {
   #status = 0;
   #stream: SseRelay | undefined;
   #answer: JsonRelay | undefined;
+  #streamedBytes = 0;
   #errorChunks: Buffer[] | undefined;
   #errorBytes = 0;
   #retryAfter: string | undefined;
@@ -92,7 +93,7 @@ export class Exchange implements Dispatcher.DispatchHandler, UpstreamHandle {
         Math.min(Math.max(this.request.timeoutMs, MAX_STREAM_MS), MAX_TIMER_MS),
       );
     } else {
-      this.#answer = new JsonRelay();
+      this.#answer = new JsonRelay(Math.min(this.request.maxAnswerBytes ?? Infinity, MAX_ANSWER_BYTES));
     }
     this.sink.onHead(status, flat);
   }
@@ -101,8 +102,7 @@ export class Exchange implements Dispatcher.DispatchHandler, UpstreamHandle {
     if (this.#isOver) return;
     if (this.#stream) this.#relay(this.#stream, controller, chunk);
     else if (this.#answer) {
-      if (!this.#answer.push(chunk))
-        this.#fail(this.#badAnswer('sent a larger answer than this gateway holds'), 0, true);
+      if (!this.#answer.push(chunk)) this.#fail(tooLarge(), 0, true);
     } else if (this.#errorChunks) {
       this.#errorChunks.push(chunk);
       this.#errorBytes += chunk.length;
@@ -163,6 +163,11 @@ export class Exchange implements Dispatcher.DispatchHandler, UpstreamHandle {
   }
 
   #relay(stream: SseRelay, controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#streamedBytes += chunk.length;
+    if (this.#streamedBytes > (this.request.maxAnswerBytes ?? Infinity)) {
+      this.#fail(tooLarge(), 0, true);
+      return;
+    }
     const visible = stream.push(chunk);
     if (visible.length > 0) {
       this.#started = true;
@@ -288,4 +293,11 @@ export class Exchange implements Dispatcher.DispatchHandler, UpstreamHandle {
     this.#timer = undefined;
     if (abortReason) this.#controller?.abort(abortReason);
   }
+}
+
+function tooLarge(): GatewayError {
+  return new GatewayError(
+    'upstream.too_large',
+    'The answer is larger than this gateway passes on. Ask for less, or in parts.',
+  );
 }

@@ -5,7 +5,7 @@ import { ShownModel } from './shown-model.js';
 import { anthropicUsage, openAiUsage } from './usage.js';
 
 /** A whole answer in memory: embeddings of a large batch, an image as base64. More is refused rather than risk the process. */
-const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+export const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 /** Up to here a parser is faster than looking for members; beyond (embeddings, images) it costs ten times as much. */
 const PARSED_WHOLE_BYTES = 8 * 1024;
 
@@ -25,10 +25,12 @@ export class JsonRelay {
   readonly #chunks: Buffer[] = [];
   #bytes = 0;
 
+  constructor(private readonly maxBytes: number = MAX_ANSWER_BYTES) {}
+
   /** False when the answer is too large to go on. */
   push(chunk: Buffer): boolean {
     this.#bytes += chunk.length;
-    if (this.#bytes > MAX_ANSWER_BYTES) return false;
+    if (this.#bytes > this.maxBytes) return false;
     this.#chunks.push(chunk);
     return true;
   }

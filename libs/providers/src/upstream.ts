@@ -35,6 +35,8 @@ export interface UpstreamRequest {
   readonly timeoutMs: number;
   /** Longest silence between two reads. */
   readonly idleTimeoutMs: number;
+  /** The operator's limit on the size of an answer, streamed or whole. */
+  readonly maxAnswerBytes?: number | undefined;
 }
 
 /** How much answer was held for. */

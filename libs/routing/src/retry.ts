@@ -29,7 +29,8 @@ export interface RetrySituation {
 export function shouldRetry(failure: RetryFailure, situation: RetrySituation): boolean {
   const { status } = failure;
   if (failure.started || situation.retries >= situation.maxRetries || situation.healthy === 0) return false;
-  if (failureKind(failure.code) !== 'generic') return false;
+  // The same question has the same long answer, and each one costs.
+  if (failureKind(failure.code) !== 'generic' || failure.code === 'upstream.too_large') return false;
   if (status === 401 || status === 403) return situation.groupSize > 1;
   return status === 0 || status === 408 || status === 409 || status === 429 || status >= 500;
 }

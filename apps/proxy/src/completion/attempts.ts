@@ -126,6 +126,7 @@ export class Attempts {
       forwardedHeaders: headersToForward(deployment, call.request.rawHeaders, this.#forwarding),
       timeoutMs: facts.stream ? (streamTimeoutMs ?? timeoutMs) : timeoutMs,
       idleTimeoutMs: Math.min(streamTimeoutMs ?? IDLE_TIMEOUT_MS, timeoutMs),
+      maxAnswerBytes: this.config.server.maxResponseBytes,
       ...(ticket.outputCap === undefined ? {} : { maxOutputTokens: ticket.outputCap }),
       ...(facts.stream && ticket.isBounded
         ? {

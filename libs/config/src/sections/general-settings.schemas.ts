@@ -5,6 +5,7 @@ import { customRoles, rolePermissions } from '../roles.js';
 import { count, flag, listOf, positiveCount, secondsAsMs, text, textList } from './fields.js';
 import { alertingSettings } from './alerting.schemas.js';
 import { guards, moot, notBuilt, type UnbuiltSettings } from './section.js';
+import { signInSettings } from './sign-in.schemas.js';
 
 const ipRanges = listOf(
   text.refine(isIpRange, { error: 'expected an IP address or a range such as 10.0.0.0/8' }),
@@ -39,6 +40,11 @@ export const redisSettings = z.object({
   ssl: flag.optional(),
 });
 export type RedisSettings = z.output<typeof redisSettings>;
+
+const megabytes = z.preprocess(
+  (value) => (typeof value === 'string' && value.trim() !== '' ? Number(value) : value),
+  z.number().positive().max(1024),
+);
 
 const headerName = text.refine((name) => /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/.test(name), {
   error: 'expected the name of an HTTP header',
@@ -86,10 +92,8 @@ export const generalSettings = z.object({
   user_header_name: headerName,
   user_api_key_cache_ttl: secondsAsMs,
   user_api_key_cache_max_size: positiveCount,
-  max_request_size_mb: z.preprocess(
-    (value) => (typeof value === 'string' && value.trim() !== '' ? Number(value) : value),
-    z.number().positive().max(1024),
-  ),
+  max_request_size_mb: megabytes,
+  max_response_size_mb: megabytes,
   global_max_parallel_requests: count,
   token_rate_limit_type: z.enum(['total', 'input', 'output']),
   apply_user_budget_to_team_keys: flag,
@@ -110,6 +114,7 @@ export const generalSettings = z.object({
   log_level: logLevel,
   json_logs: flag,
   set_verbose: flag,
+  ...signInSettings,
 });
 
 /** What only restricts. A misspelt one of these is refused rather than ignored. */
@@ -134,11 +139,7 @@ const SPOOL =
 
 export const UNBUILT_GENERAL_SETTINGS: UnbuiltSettings = new Map([
   ...guards({
-    'Custom authentication': ['custom_auth'],
     'Custom single sign-on': ['custom_sso', 'custom_ui_sso_sign_in_handler'],
-    'JWT sign-in': ['enable_jwt_auth'],
-    'OAuth2 sign-in': ['enable_oauth2_auth'],
-    'Sign-in by proxy headers': ['enable_oauth2_proxy_auth'],
     Guardrails: ['guardrails', 'guardrail_settings'],
     'A custom check of new keys, users or teams': [
       'custom_key_generate',
@@ -147,35 +148,11 @@ export const UNBUILT_GENERAL_SETTINGS: UnbuiltSettings = new Map([
       'custom_team_metadata_validate',
     ],
     'Requiring parameters in requests': ['enforced_params', 'service_account_settings'],
-    'A limit on the size of answers and files': [
-      'max_response_size_mb',
-      'max_file_size_mb',
-      'max_batch_file_size_mb',
-      'allowed_file_extensions',
-    ],
-    'Checking access again on fallbacks': ['enforce_fallback_model_access'],
+    'A limit on the size of files': ['max_file_size_mb', 'max_batch_file_size_mb', 'allowed_file_extensions'],
     'A list of hosts that provider URLs may name': ['provider_url_destination_allowed_hosts'],
   }),
   ...notBuilt({
-    'Custom authentication': ['custom_auth_run_common_checks', 'allow_user_auth'],
-    'JWT sign-in': [
-      'litellm_jwtauth',
-      'enforce_rbac',
-      'jwt_public_key_url',
-      'jwt_audience',
-      'jwt_issuer',
-      'jwt_admin_scope',
-      'user_allowed_email_domain',
-    ],
-    'OAuth2 sign-in': [
-      'oauth_token_info_endpoint',
-      'oauth_client_id',
-      'oauth_client_secret',
-      'oauth_user_id_field_name',
-      'oauth_user_role_field_name',
-      'oauth_user_team_id_field_name',
-    ],
-    'Sign-in by proxy headers': ['oauth2_config_mappings'],
+    'The route /user/auth': ['allow_user_auth'],
     'Public routes of your own': ['public_routes'],
     'Pass-through endpoints': ['pass_through_endpoints'],
     'The admin console': [
@@ -244,6 +221,7 @@ export const UNBUILT_GENERAL_SETTINGS: UnbuiltSettings = new Map([
   ...moot({
     maximum_spend_logs_retention_interval:
       'Whole days are dropped soon after they are over; nothing is deleted in runs.',
+    enforce_fallback_model_access: 'A fallback is always checked as if the caller had named it.',
     store_model_in_db: 'Models, credentials and settings can always be changed at run time.',
     supported_db_objects: 'Models, credentials and settings can always be changed at run time.',
     proxy_config_reload_interval_seconds: 'Every process hears of a change at once; nothing is polled for.',
