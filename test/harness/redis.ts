@@ -10,22 +10,44 @@ export interface RedisServer {
   /** False for a server that REDIS_URL names: then outages cannot be played, and nothing of others may be deleted. */
   readonly isPrivate: boolean;
   stop(): Promise<void>;
+  /** kill -9, of a private one: what it remembered is gone. */
+  kill(): Promise<void>;
+  /** Starts a private one again on the same port, empty. */
+  restart(): Promise<void>;
 }
 
 /** A Redis for one test file: the one that REDIS_URL names, else a private one without persistence on a free port. */
 export async function startRedis(): Promise<RedisServer> {
   const given = process.env.REDIS_URL;
-  if (given) return { url: given, isPrivate: false, stop: () => Promise.resolve() };
+  if (given) {
+    const refuse = (): Promise<void> => Promise.reject(new Error('REDIS_URL names the Redis of others'));
+    return { url: given, isPrivate: false, stop: () => Promise.resolve(), kill: refuse, restart: refuse };
+  }
+  return startPrivateRedis();
+}
+
+/** One that may be emptied, killed and brought back, whatever REDIS_URL says. */
+export async function startPrivateRedis(): Promise<RedisServer> {
   const program = findOrInstall('redis');
   const folder = mkdtempSync(join(tmpdir(), 'tollgate-redis-'));
   const port = await freePort();
   const network = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder];
   const store = ['--save', '', '--appendonly', 'no', '--maxmemory-policy', 'noeviction'];
-  const server = new OwnedProcess(program, [...network, ...store, '--daemonize', 'no']);
-  await waitForPort(port, 10_000, () => (server.hasExited ? `redis ended:\n${server.output}` : undefined));
+  const start = async (): Promise<OwnedProcess> => {
+    const started = new OwnedProcess(program, [...network, ...store, '--daemonize', 'no']);
+    await waitForPort(port, 10_000, () =>
+      started.hasExited ? `redis ended:\n${started.output}` : undefined,
+    );
+    return started;
+  };
+  let server = await start();
   return {
     url: `redis://127.0.0.1:${port}`,
     isPrivate: true,
+    kill: () => server.kill(),
+    async restart() {
+      server = await start();
+    },
     async stop() {
       await server.stop();
       rmSync(folder, { recursive: true, force: true });

@@ -1,4 +1,4 @@
-import type { Counters } from '#libs/counters';
+import { type Counters, RedisCounters } from '#libs/counters';
 import type { NanoUsd, Scope } from '#libs/kernel';
 import { counterKey } from './counter-key.js';
 import type { Charge } from './ledger.js';
@@ -50,15 +50,14 @@ export class Opener {
   }
 
   async #load(wanted: ReadonlyMap<string, Wanted>): Promise<void> {
-    const openings: PeriodOpening[] = [];
-    const lifetimes: PreparedBudget['budget']['scope'][] = [];
-    for (const { prepared, opening } of wanted.values()) {
-      if (opening) openings.push(opening);
-      else lifetimes.push(prepared.budget.scope);
+    // Others spend as well: what they have not stored is asked of them.
+    if (this.counters instanceof RedisCounters) {
+      const endings = new Map([...wanted].map(([key, { opening }]) => [key, opening?.endsAtMs]));
+      return this.counters.openTogether(endings, (keys) => this.#read(wanted, keys));
     }
     const opened: (void | Promise<void>)[] = [];
     await this.ledger.readSettled(
-      () => this.balances.settledOf(lifetimes, openings),
+      () => this.#read(wanted, wanted),
       (stored, undrained) => {
         const settled = new Map<string, NanoUsd>();
         for (const { charges, costNanoUsd } of undrained) {
@@ -73,6 +72,20 @@ export class Opener {
       countsByTime(wanted),
     );
     await Promise.all(opened);
+  }
+
+  #read(
+    wanted: ReadonlyMap<string, Wanted>,
+    keys: { has(key: string): boolean },
+  ): Promise<ReadonlyMap<string, NanoUsd>> {
+    const openings: PeriodOpening[] = [];
+    const lifetimes: Scope[] = [];
+    for (const [key, { prepared, opening }] of wanted) {
+      if (!keys.has(key)) continue;
+      if (opening) openings.push(opening);
+      else lifetimes.push(prepared.budget.scope);
+    }
+    return this.balances.settledOf(lifetimes, openings);
   }
 }
 

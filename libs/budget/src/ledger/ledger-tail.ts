@@ -2,11 +2,14 @@ import type { SpendTail } from '#libs/counters';
 import type { NanoUsd } from '#libs/kernel';
 import { counterKey } from '../counter-key.js';
 import type { Charge } from '../ledger.js';
+import { LIFETIME } from '../periods.js';
 import type { EntryFacts } from '../spool/codec.js';
 import type { SpendLedger } from './spend-ledger.js';
 
 /** Somebody always has a reason: nobody joins a pause that is older than this, so that storing comes round. */
 const LONGEST_MS = 1_000;
+/** Storing takes a fraction of this, or PostgreSQL is away and opening fails anyway. */
+const FLUSH_MS = 500;
 
 interface Pause {
   /** Asked by each user at its own moment: what ends meanwhile has joined. */
@@ -26,6 +29,7 @@ export class LedgerTail implements SpendTail {
     keys: ReadonlySet<string>,
     work: (tail: ReadonlyMap<string, NanoUsd>) => Promise<T>,
   ): Promise<T> {
+    await this.#storeWhatIsOld(keys);
     const pause = this.#join();
     try {
       const undrained = await pause.undrained;
@@ -37,6 +41,15 @@ export class LedgerTail implements SpendTail {
         pause.end();
       }
     }
+  }
+
+  /** Calls from before a budget was made do not name its period: they count by their time, once they are stored. */
+  async #storeWhatIsOld(keys: ReadonlySet<string>): Promise<void> {
+    if (this.#pause || [...keys].every((key) => key.endsWith(`:${LIFETIME}`))) return;
+    const late = Promise.withResolvers<void>();
+    const timer = setTimeout(late.resolve, FLUSH_MS);
+    await Promise.race([this.ledger.flush().catch(late.resolve), late.promise]);
+    clearTimeout(timer);
   }
 
   #join(): Pause {
@@ -60,10 +73,7 @@ export class LedgerTail implements SpendTail {
 }
 
 /** What entries add to counters, by key. */
-export function sumsOf(
-  undrained: Iterable<EntryFacts>,
-  keys: { has(key: string): boolean },
-): Map<string, NanoUsd> {
+function sumsOf(undrained: Iterable<EntryFacts>, keys: { has(key: string): boolean }): Map<string, NanoUsd> {
   const sums = new Map<string, NanoUsd>();
   for (const { charges, costNanoUsd } of undrained) {
     for (const key of keysOf(charges)) if (keys.has(key)) sums.set(key, (sums.get(key) ?? 0n) + costNanoUsd);

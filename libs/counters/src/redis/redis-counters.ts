@@ -50,6 +50,8 @@ export class RedisCounters extends Counters {
   readonly #recent = new RecentVerdicts();
   /** What is known of open counters; behind what others spend by as long as nobody asks here. */
   readonly #open = new Map<string, { settledNanoUsd: NanoUsd; heldNanoUsd: NanoUsd }>();
+  /** Questions that somebody waits for. */
+  readonly #asked = new Set<() => void>();
   #openings: Openings | undefined;
   #share: OutageShare | undefined;
   #writer = '';
@@ -315,6 +317,7 @@ export class RedisCounters extends Counters {
   }
 
   #left(state: 'away' | 'rebuilding'): void {
+    for (const failed of [...this.#asked]) failed();
     const { policy } = this.options;
     const { windows, slots } = this.#holdings;
     if (state === 'away') {
@@ -395,11 +398,21 @@ export class RedisCounters extends Counters {
     this.#session.outbox.push({ text: JSON.stringify(op) });
   }
 
+  /** Rejects when the counters get out of reach; what was asked may still be done when they are back. */
   #ask = (op: readonly unknown[]): Promise<unknown> => {
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-    if (this.#session.state === 'closed') reject(unavailable('the counters are closed'));
-    const failed = (): void => reject(unavailable('the counters began a new epoch'));
-    this.#session.outbox.push({ text: JSON.stringify(op), done: resolve, failed });
+    const { state } = this.#session;
+    if (state === 'closed' || state === 'away') reject(unavailable(`the counters are ${state}`));
+    const failed = (): void => {
+      this.#asked.delete(failed);
+      reject(unavailable('the counters got out of reach'));
+    };
+    const done = (result: unknown): void => {
+      this.#asked.delete(failed);
+      resolve(result);
+    };
+    this.#asked.add(failed);
+    this.#session.outbox.push({ text: JSON.stringify(op), done, failed });
     return promise;
   };
 }
