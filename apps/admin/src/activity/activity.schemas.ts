@@ -47,6 +47,8 @@ const activity = {
   page: z.coerce.number().int().min(1).max(1_000_000).default(1),
   /** Minutes that the reader's clock is behind UTC, as browsers say it. Days are UTC's; the range grows to cover the reader's. */
   timezone: z.coerce.number().int().min(-900).max(900).optional(),
+  /** Ours: keys in the breakdowns, those that spent most. */
+  api_key_limit: z.coerce.number().int().min(1).max(1_000).default(25),
   /** Accepted: today is always there. */
   include_current_utc_day: z.string().max(8).optional(),
 };
@@ -70,7 +72,7 @@ export const tagActivityQuery = z
 
 export type ActivityQuery = Pick<
   z.output<typeof userActivityQuery>,
-  'start_date' | 'end_date' | 'model' | 'api_key' | 'page' | 'page_size' | 'timezone'
+  'start_date' | 'end_date' | 'model' | 'api_key' | 'page' | 'page_size' | 'timezone' | 'api_key_limit'
 >;
 
 /** The days of the range, `YYYY-MM-DD`, both included. */

@@ -11,8 +11,7 @@ import { hashOfNamed } from '#libs/tenancy';
 import { toActivity } from './activity-answers.js';
 import { type ActivityQuery, daysOf } from './activity.schemas.js';
 
-/** Names in one breakdown: more than anybody reads, few enough that no answer grows with the number of keys. */
-const MOST_KEYS = 100;
+/** Names in one breakdown: more than anybody reads, few enough that no answer grows with their number. */
 const MOST_ENTITIES = 100;
 
 export interface ActivityAsked {
@@ -62,7 +61,13 @@ export class DailyActivityReport {
         ? [[], []]
         : await Promise.all([
             this.entities.days(asked.noun, inDays, MOST_ENTITIES, everybody),
-            this.keys.days(inDays, fine, column === 'tag' ? 'user_id' : column, MOST_KEYS, everybody),
+            this.keys.days(
+              inDays,
+              fine,
+              column === 'tag' ? 'user_id' : column,
+              query.api_key_limit,
+              everybody,
+            ),
           ]);
     const labels = new Map(entities.map(({ entity, label }) => [entity ?? '', labelled(asked.noun, label)]));
     const inPage = new Set(shown);
@@ -79,7 +84,7 @@ export class DailyActivityReport {
         page: whole ? 1 : query.page,
         total_pages: pages,
         has_more: !whole && query.page < pages,
-        api_key_limit: MOST_KEYS,
+        api_key_limit: query.api_key_limit,
       },
     };
   }

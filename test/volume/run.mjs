@@ -1,0 +1,138 @@
+// `npm run volume`: a database of the asked-for size, and how long each list and report takes over it.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { createDataSource, runMigrations, startEmbeddedPostgres } from '#libs/database';
+import pg from 'pg';
+import { freePort, start, waitForHttp } from '../bench/processes.mjs';
+import { routesAt } from './routes.mjs';
+import { seed } from './seed.mjs';
+
+const HELP = `npm run volume -- [options]
+  --keys N       virtual keys (default 100000)
+  --rows N       calls in the log (default 2000000)
+  --rounds N     requests to each route (default 20)
+  --limit-ms N   what the slowest of twenty may take (default 300)
+  --out FILE     where the JSON goes (default: test/volume/results/<time>.json)
+`;
+const { values } = parseArgs({
+  options: {
+    keys: { type: 'string', default: '100000' },
+    rows: { type: 'string', default: '2000000' },
+    rounds: { type: 'string', default: '20' },
+    'limit-ms': { type: 'string', default: '300' },
+    out: { type: 'string' },
+    help: { type: 'boolean', default: false },
+  },
+});
+if (values.help) {
+  process.stdout.write(HELP);
+  process.exit(0);
+}
+const size = { keys: Number(values.keys), rows: Number(values.rows) };
+const rounds = Number(values.rounds);
+const limitMs = Number(values['limit-ms']);
+if (![size.keys, size.rows, rounds, limitMs].every((number) => Number.isInteger(number) && number > 0)) {
+  process.stderr.write(HELP);
+  process.exit(2);
+}
+
+const MASTER_KEY = 'sk-volume-test-master-key-of-some-length';
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const say = (text) => process.stdout.write(`${text}\n`);
+const quiet = {
+  trace() {},
+  debug() {},
+  info() {},
+  warn() {},
+  error: (...words) => say(`error: ${JSON.stringify(words)}`),
+  fatal: (...words) => say(`fatal: ${JSON.stringify(words)}`),
+  child: () => quiet,
+};
+
+const folder = mkdtempSync(join(tmpdir(), 'tollgate-volume-'));
+const postgres = await startEmbeddedPostgres({ dataDir: folder, logger: quiet, throwAway: true });
+let product;
+try {
+  const source = await createDataSource({ url: postgres.url, poolSize: 1, statementTimeoutMs: 0 }, quiet);
+  await runMigrations(source);
+  await source.destroy();
+  say(`seeding ${size.keys} keys and ${size.rows} calls ...`);
+  const client = new pg.Client(postgres.url.reveal());
+  await client.connect();
+  await seed(client, size, say);
+  await client.end();
+
+  const port = await freePort();
+  product = start('gateway', process.execPath, [join(root, 'dist', 'src', 'main.js')], {
+    cwd: folder,
+    env: {
+      PATH: process.env.PATH,
+      PORT: String(port),
+      DATABASE_URL: postgres.url.reveal(),
+      LITELLM_MASTER_KEY: MASTER_KEY,
+      LITELLM_SALT_KEY: 'a-salt-key-for-the-volume-test-only',
+      TOLLGATE_DATA_DIR: join(folder, 'data'),
+    },
+  });
+  const base = `http://127.0.0.1:${port}`;
+  await waitForHttp(`${base}/health/readiness`, product);
+  const results = await measure(base);
+  print(results);
+  writeJson(results);
+  process.exitCode = results.some(({ missed }) => missed) ? 1 : 0;
+} finally {
+  await product?.stop();
+  await postgres.stop();
+  rmSync(folder, { recursive: true, force: true });
+}
+
+async function measure(base) {
+  const results = new Map();
+  // The first round warms what stays warm in a running product: its connections and the database's cache.
+  for (let round = 0; round <= rounds; round += 1) {
+    for (const [name, path, body] of routesAt(round)) {
+      const began = performance.now();
+      const response = await fetch(encodeURI(base + path), {
+        method: body === undefined ? 'GET' : 'POST',
+        headers: { authorization: `Bearer ${MASTER_KEY}`, 'content-type': 'application/json' },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      });
+      const bytes = (await response.arrayBuffer()).byteLength;
+      const result = results.get(name) ?? { name, path: path.split('?')[0], times: [], bytes: 0, status: 0 };
+      result.status = Math.max(result.status, response.status);
+      result.bytes = Math.max(result.bytes, bytes);
+      if (round > 0) result.times.push(performance.now() - began);
+      results.set(name, result);
+    }
+  }
+  return [...results.values()].map(({ times, ...result }) => {
+    const sorted = times.toSorted((a, b) => a - b);
+    const at = (share) => Math.round((sorted[Math.ceil(sorted.length * share) - 1] ?? 0) * 10) / 10;
+    const p95 = at(0.95);
+    return { ...result, p50: at(0.5), p95, missed: result.status !== 200 || p95 > limitMs };
+  });
+}
+
+function print(results) {
+  say(
+    `\n${'route'.padEnd(28)}${'status'.padStart(7)}${'p50 ms'.padStart(10)}${'p95 ms'.padStart(10)}${'kB'.padStart(9)}`,
+  );
+  for (const { name, status, p50, p95, bytes, missed } of results) {
+    say(
+      `${name.padEnd(28)}${String(status).padStart(7)}${String(p50).padStart(10)}${String(p95).padStart(10)}${String(Math.ceil(bytes / 1024)).padStart(9)}${missed ? '  missed' : ''}`,
+    );
+  }
+}
+
+function writeJson(results) {
+  const folderOfResults = fileURLToPath(new URL('results', import.meta.url));
+  mkdirSync(folderOfResults, { recursive: true });
+  const at = new Date().toISOString();
+  const file = values.out ?? join(folderOfResults, `${at.slice(0, 19).replaceAll(':', '-')}.json`);
+  const machine = { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version };
+  writeFileSync(file, `${JSON.stringify({ at, ...size, rounds, limitMs, machine, results }, null, 2)}\n`);
+  say(`\n${file}`);
+}
