@@ -29,6 +29,16 @@ export const rawKeyOf = (caller: CallerName, tenant: Tenant): string =>
 export const hashOf = (raw: string): string => hash('sha256', raw);
 export const idOf = (noun: string, tenant: string): string => `${tenant}-${noun}`;
 
+/** Everybody is bounded, so that whatever becomes wider shows. The model is the one the product under test has. */
+const bounds = (dollars: number): Readonly<Record<string, unknown>> => ({
+  max_budget_nano: String(dollars * 1_000_000_000),
+  budget_duration: '30d',
+  rpm_limit: dollars * 1_000,
+  tpm_limit: dollars * 100_000,
+  max_parallel_requests: dollars * 10,
+  models: ['m'],
+});
+
 const DAY = new Date().toISOString().slice(0, 10);
 
 /** Required columns that a test does not care about, by type. */
@@ -73,7 +83,13 @@ async function seedTenant(database: DataSource, tenant: Tenant): Promise<void> {
   await insertRow(database, 'organizations', { id: organization_id, alias: id('organization-alias') });
   const people = { chief: 'internal_user', lead: 'internal_user', member: 'internal_user', mate: 'internal_user', reader: 'internal_user_viewer', neighbour: 'internal_user' }; // prettier-ignore
   for (const [who, role] of Object.entries(people))
-    await insertRow(database, 'users', { id: id(who), email: `${who}@${tenant}.example`, role, ...mark });
+    await insertRow(database, 'users', {
+      id: id(who),
+      email: `${who}@${tenant}.example`,
+      role,
+      ...bounds(50),
+      ...mark,
+    });
   await insertRow(database, 'organization_members', {
     organization_id,
     user_id: id('chief'),
@@ -90,6 +106,7 @@ async function seedTenant(database: DataSource, tenant: Tenant): Promise<void> {
       id: id(team),
       alias: id(`${team}-alias`),
       organization_id,
+      ...bounds(100),
       ...mark,
     });
   const join = (team: string, who: string, role: string): Promise<void> =>
@@ -106,11 +123,7 @@ async function seedTenant(database: DataSource, tenant: Tenant): Promise<void> {
   const inTeam = { team_id: id('team'), organization_id };
   await seedKey(database, 'chief', tenant, { user_id: id('chief') });
   await seedKey(database, 'lead', tenant, { user_id: id('lead'), ...inTeam });
-  await seedKey(database, 'member', tenant, {
-    user_id: id('member'),
-    ...inTeam,
-    max_budget_nano: '5000000000',
-  });
+  await seedKey(database, 'member', tenant, { user_id: id('member'), ...inTeam });
   await seedKey(database, 'solo', tenant, { user_id: id('member') });
   await seedKey(database, 'reader', tenant, { user_id: id('reader'), ...inTeam });
   await seedKey(database, 'neighbour', tenant, {
@@ -136,6 +149,7 @@ async function seedKey(
     masked_name: `sk-...${raw.slice(-4)}`,
     alias: `${isOfProxy(caller) ? 'proxy' : tenant}-${caller}-key`,
     metadata: JSON.stringify({ mark: `${tenant}-secret` }),
+    ...(isOfProxy(caller) ? {} : bounds(5)),
     ...facts,
   });
 }

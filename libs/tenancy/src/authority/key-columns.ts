@@ -90,9 +90,9 @@ export function refuseReserved(before: Partial<VirtualKey>, after: Partial<Virtu
     )
       continue;
     if (isSame(before[column as keyof VirtualKey], value)) continue;
-    // A service account is named when it is made, and never again; a pinned customer only narrows, and stays.
+    // A service account is named when it is made, and never again. A customer is not: a key that is pinned to one reads what
+    // it spent with everybody.
     if (isNew && column === 'serviceAccountId') continue;
-    if (column === 'customerId' && (before.customerId ?? null) === null) continue;
     throw fieldForbidden(wireName(column), 'can only be set by a proxy administrator.');
   }
   for (const member of GOVERNING_METADATA) {
