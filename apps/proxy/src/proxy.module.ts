@@ -12,6 +12,7 @@ import { Attempts } from './completion/attempts.js';
 import { Completions } from './completion/completions.js';
 import { Entrance } from './completion/entrance.js';
 import { PromptLog } from './completion/prompt-log.js';
+import { Traces } from './completion/traces.js';
 import { HotLane } from './http/hot-lane.js';
 import { GrantedModels } from './models/granted-models.js';
 import { ModelsController } from './models/models.controller.js';
@@ -28,7 +29,17 @@ import { ModelsController } from './models/models.controller.js';
     BudgetModule,
   ],
   controllers: [ModelsController],
-  providers: [GrantedModels, Entrance, Admissions, AnswerHeaders, Attempts, Completions, HotLane, PromptLog],
+  providers: [
+    GrantedModels,
+    Entrance,
+    Admissions,
+    AnswerHeaders,
+    Attempts,
+    Completions,
+    HotLane,
+    PromptLog,
+    Traces,
+  ],
   exports: [HotLane],
 })
 export class ProxyModule {}

@@ -181,8 +181,11 @@ export class Erasure {
          AND (regexp_replace(c.relname, '_[0-9]{8}$', '') = ANY ($1::text[]) OR c.relname IN ('changes', 'audit_events', 'proxy_instances'))`,
       [tables],
     );
-    for (const { name } of names) await this.dataSource.query(`VACUUM ${isOwn ? '(FULL)' : ''} ${name}`);
+    // The planner's statistics hold frequent values.
+    for (const { name } of names)
+      await this.dataSource.query(`VACUUM (${isOwn ? 'FULL, ' : ''}ANALYZE) ${name}`);
     if (!isOwn) return;
+    await this.dataSource.query('VACUUM FULL pg_statistic');
     // Twice, because the write-ahead log is kept back to the checkpoint before the last.
     for (let round = 0; round < 2; round += 1) {
       await this.dataSource.query('SELECT pg_switch_wal()');

@@ -2,8 +2,6 @@ import { Injectable } from '@nestjs/common';
 import { type BeginRecord, Budgets, countTokensNow, SpendLedger, vocabularySlack } from '#libs/budget';
 import type { CallFacts } from '#libs/kernel';
 import { Config } from '#libs/config';
-import { Network } from '#libs/rbac';
-import { Pseudonyms } from '#libs/telemetry';
 import { type ForwardingPolicy, headersToForward, Upstream, type UpstreamRequest } from '#libs/providers';
 import { AnswerHeaders } from './answer-headers.js';
 import { Attempt, type AttemptOutcome } from './attempt.js';
@@ -12,8 +10,8 @@ import type { Call } from './call.js';
 import type { ClientAnswer } from './client-answer.js';
 import type { Asked } from './entrance.js';
 import type { Candidate } from './plan.js';
-import { PromptLog } from './prompt-log.js';
 import type { Ticket } from './ticket.js';
+import { Traces } from './traces.js';
 import { Admissions } from './admissions.js';
 
 /** Longest silence between two reads of a stream, when the operator set no stream timeout. */
@@ -29,11 +27,9 @@ export class Attempts {
     private readonly upstream: Upstream,
     private readonly ledger: SpendLedger,
     private readonly budgets: Budgets,
-    private readonly network: Network,
     private readonly headers: AnswerHeaders,
     private readonly admissions: Admissions,
-    private readonly pseudonyms: Pseudonyms,
-    private readonly prompts: PromptLog,
+    private readonly traces: Traces,
   ) {
     const { keyHeaderName } = config.auth;
     this.#forwarding = { ...config.calls, ...(keyHeaderName === undefined ? {} : { keyHeaderName }) };
@@ -77,11 +73,8 @@ export class Attempts {
       tags: facts.tags,
       clientCallId: headers.clientCallId,
       sessionId: headers.sessionId,
-      requesterIp: this.pseudonyms.of(
-        'ip',
-        this.network.clientAddress(call.request.socket.remoteAddress, call.header('x-forwarded-for')) ?? null,
-      ),
-      userAgent: this.pseudonyms.of('agent', headers.userAgent),
+      requesterIp: this.traces.addressOf(call),
+      userAgent: this.traces.agentOf(asked),
     };
     return Attempt.run({
       call,
@@ -90,7 +83,7 @@ export class Attempts {
       upstream: this.upstream,
       books,
       begin,
-      recording: this.prompts.record(call, asked, begin),
+      recording: this.traces.record(call, asked, begin),
       request: this.#request(call, asked, ticket, candidate),
       headersOf: (upstream, paid) => this.headers.of(call, ticket, candidate, upstream, paid),
       amend: (usage) => this.admissions.amend(ticket, books.boundAfter(usage, outputTokensOf(ticket, facts))),

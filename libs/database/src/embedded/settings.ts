@@ -29,6 +29,8 @@ const COMMON: Readonly<Record<string, string>> = {
   // Rarer checkpoints write each hot page (balances) less often; recovery after a crash still takes seconds.
   max_wal_size: '512MB',
   checkpoint_timeout: '15min',
+  // A log file that is used again keeps what it held until it is written over: whoever was erased would be in it for weeks.
+  wal_recycle: 'off',
   jit: 'off',
   max_parallel_workers_per_gather: '0',
   io_method: 'sync',
