@@ -129,15 +129,14 @@ export class Budgets implements OnApplicationShutdown {
     for (const prepared of budgets) out.push(claimOf(prepared, bound, nowMs));
   }
 
-  /** Which budgets of the deployment and its provider have nothing left for the call, by what is settled here; undefined when all have. */
+  /** Which budgets of the deployment and its provider are used up, by what is settled here; undefined when none is. */
   exhausted(deployment: Deployment, bound: Bound, nowMs: number): RefusedClaim[] | undefined {
     const { budgets } = this.#upstreams.of(deployment, nowMs, this.#wasOpen);
     if (budgets.length === 0 || costsNothing(bound)) return undefined;
     let refused: RefusedClaim[] | undefined;
     for (const prepared of budgets) {
       const settled = this.counters.balance(prepared.key)?.settledNanoUsd ?? 0n;
-      const left = prepared.capAt(nowMs) - settled;
-      if (left > 0n && left >= bound.minNanoUsd) continue;
+      if (settled < prepared.capAt(nowMs)) continue;
       const endsAtMs = prepared.period?.endsAtMs;
       (refused ??= []).push({
         claim: claimOf(prepared, bound, nowMs),

@@ -37,10 +37,10 @@ export class Admissions {
   admit(call: Call, asked: Asked, plan: Plan): Ticket | Promise<Ticket> {
     const { principal } = asked;
     if (this.budgets.isOpen(principal, plan.atMs, plan.deployments))
-      return this.#admitFrom(call, asked, plan, 0, undefined);
+      return this.#admitFrom(call, asked, plan, 0, NOTHING_PASSED);
     return this.budgets
       .open(principal, plan.atMs, plan.deployments)
-      .then(() => this.#admitFrom(call, asked, plan, 0, undefined));
+      .then(() => this.#admitFrom(call, asked, plan, 0, NOTHING_PASSED));
   }
 
   /** A retry on another deployment takes that deployment's own limits and budgets too; false when they are used up. */
@@ -81,26 +81,29 @@ export class Admissions {
       this.budgets.paidElsewhere(admitted.deployment, elsewhere, ticket.plan.atMs);
   }
 
-  /** Tries the candidates in turn, passing by those whose own budgets are known to be used up. `passed`: what stood in the way so far. */
+  /** Tries the candidates in turn, passing by those whose own budgets are used up. `passed`: what stood in the way so far. */
   #admitFrom(
     call: Call,
     asked: Asked,
     plan: Plan,
     from: number,
-    passed: readonly RefusedClaim[] | undefined,
+    passed: Passed,
     throttled = false,
   ): Ticket | Promise<Ticket> {
     let at = from;
     for (let candidate = plan.candidates[at]; candidate; candidate = plan.candidates[at]) {
       const exhausted = this.budgets.exhausted(candidate.deployment, plan.bound, plan.atMs);
       if (exhausted === undefined) break;
-      passed = passed === undefined ? exhausted : [...passed, ...exhausted];
+      passed = { ...passed, reasons: [...passed.reasons, ...exhausted] };
       at += 1;
     }
-    if (at >= plan.candidates.length) throw this.#explainUpstreams(passed ?? []);
+    if (at >= plan.candidates.length) {
+      if (passed.countableAt === undefined) throw this.#explainUpstreams(passed.reasons);
+      return this.#admitCounted(call, asked, plan, passed.countableAt, throttled);
+    }
     const id = call.nextAdmissionId();
     const claims = this.#claims(asked, asked.facts, plan, at, throttled);
-    const verdict = this.#ask({ id, claims, waitMs: 0 }, asked.principal, plan);
+    const verdict = this.counters.admit({ id, claims, waitMs: 0 });
     if (verdict instanceof Promise)
       return verdict.then((one) => this.#judge(call, id, asked, plan, at, one, passed, throttled));
     return this.#judge(call, id, asked, plan, at, verdict, passed, throttled);
@@ -113,64 +116,62 @@ export class Admissions {
     plan: Plan,
     at: number,
     verdict: Verdict,
-    passed: readonly RefusedClaim[] | undefined,
+    { reasons, countableAt }: Passed,
     throttled: boolean,
   ): Ticket | Promise<Ticket> {
     if (verdict.admitted && !verdict.clamped) return this.#ticket(id, asked, asked.facts, plan, at, verdict);
     if (!verdict.admitted) {
       if (isUpstreamOnly(verdict)) {
-        const reasons = passed === undefined ? verdict.refused : [...passed, ...verdict.refused];
-        if (at + 1 < plan.candidates.length)
-          return this.#admitFrom(call, asked, plan, at + 1, reasons, throttled);
-        // Money that calls in flight hold comes back: that is worth waiting for, where nothing else is left.
-        if (!isBusy(verdict)) throw this.#explainUpstreams(reasons);
-      } else if (!throttled && isKeysMoney(verdict) && this.limits.canThrottle(asked.principal)) {
-        return this.#admitFrom(call, asked, plan, at, passed, true);
-      } else if (!mayPassWhenCounted(verdict)) throw this.#explain(verdict, asked.principal);
+        const passed = {
+          reasons: [...reasons, ...verdict.refused],
+          // Money that calls in flight hold comes back, and counted tokens may fit: worth a second look where nobody else serves.
+          countableAt: countableAt ?? (hasMoneyLeft(verdict) ? at : undefined),
+        };
+        return this.#admitFrom(call, asked, plan, at + 1, passed, throttled);
+      }
+      if (!throttled && isKeysMoney(verdict) && this.limits.canThrottle(asked.principal))
+        return this.#admitFrom(call, asked, plan, at, { reasons, countableAt }, true);
+      if (!mayPassWhenCounted(verdict)) throw this.#explain(verdict, asked.principal);
     } else void this.counters.settle(verdict.id, NOTHING_USED);
     return this.#admitCounted(call, asked, plan, at, throttled);
   }
 
-  /** Shared counters may have been closed meanwhile, by a loss or by records that were found: they are opened again, once. */
-  #ask(request: AdmissionRequest, principal: Principal, plan: Plan): Verdict | Promise<Verdict> {
-    const verdict = this.counters.admit(request);
-    if (!(verdict instanceof Promise)) return verdict;
-    return verdict.catch(async (error: unknown) => {
-      if (!(error instanceof CountersClosed)) throw error;
-      await this.budgets.open(principal, plan.atMs, plan.deployments);
-      return this.counters.admit(request);
-    });
-  }
-
-  /** The slow way: count the tokens, then wait in line if money is only held by others. */
-  async #admitCounted(call: Call, asked: Asked, plan: Plan, at: number, throttled: boolean): Promise<Ticket> {
-    const { deployment, upstreamModel } = plan.candidates[at] ?? {};
-    const inputTokenBound = deployment
-      ? await tightenInputBound(
-          asked.body.bytes,
-          asked.facts.inputTokenBound,
-          deployment.provider,
-          upstreamModel ?? '',
-        )
-      : asked.facts.inputTokenBound;
-    const facts = { ...asked.facts, inputTokenBound };
+  /** The slow way: count the tokens, then wait in line if money is only held by others; one candidate after the other. */
+  async #admitCounted(
+    call: Call,
+    asked: Asked,
+    plan: Plan,
+    first: number,
+    throttled: boolean,
+  ): Promise<Ticket> {
+    const facts = await this.#counted(asked, plan.candidates[first]);
     const counted = makePlan(asked, facts, plan.resolution, plan.deployments, this.budgets, plan.atMs);
     const gone = new AbortController();
     call.whenGone(() => gone.abort());
-    const id = call.nextAdmissionId();
-    const request = {
-      id,
-      claims: this.#claims(asked, facts, counted, at, throttled),
-      waitMs: this.config.budgets.maxWaitMs,
-      signal: gone.signal,
-    };
-    const verdict = await this.#ask(request, asked.principal, counted);
-    call.whenGone(undefined);
-    if (!verdict.admitted)
-      throw isUpstreamOnly(verdict)
-        ? this.#explainUpstreams(verdict.refused)
-        : this.#explain(verdict, asked.principal);
-    return this.#ticket(id, asked, facts, counted, at, verdict);
+    const reasons: RefusedClaim[] = [];
+    let waitMs = this.config.budgets.maxWaitMs;
+    for (let tried = 0; tried < counted.candidates.length; tried += 1) {
+      const at = (first + tried) % counted.candidates.length;
+      const id = call.nextAdmissionId();
+      const claims = this.#claims(asked, facts, counted, at, throttled);
+      const verdict = await this.counters.admit({ id, claims, waitMs, signal: gone.signal });
+      if (verdict.admitted) {
+        call.whenGone(undefined);
+        return this.#ticket(id, asked, facts, counted, at, verdict);
+      }
+      if (!isUpstreamOnly(verdict)) throw this.#explain(verdict, asked.principal);
+      reasons.push(...verdict.refused);
+      waitMs = Math.max(0, waitMs - verdict.waitedMs);
+    }
+    throw this.#explainUpstreams(reasons);
+  }
+
+  async #counted({ body, facts }: Asked, candidate: Candidate | undefined): Promise<CallFacts> {
+    if (candidate === undefined) return facts;
+    const { deployment, upstreamModel } = candidate;
+    const { inputTokenBound } = facts;
+    const tight = await tightenInputBound(body.bytes, inputTokenBound, deployment.provider, upstreamModel);
+    return { ...facts, inputTokenBound: tight };
   }
 
   #claims(asked: Asked, facts: CallFacts, plan: Plan, at: number, throttled: boolean): Claim[] {
@@ -210,9 +211,9 @@ export class Admissions {
     const refusal: Refusal = { admitted: false, refused: reasons, waitedMs: 0 };
     const byLimits = reasons.some(({ claim }) => claim.kind !== 'money');
     if (byLimits) return this.limits.explain(refusal);
-    if (reasons.every(({ reason }) => reason === 'busy'))
-      return this.budgets.explain(refusal) ?? this.budgets.explainUpstreams(reasons);
-    return this.budgets.explainUpstreams(reasons);
+    const busy = reasons.filter(({ reason }) => reason === 'busy');
+    const explained = busy.length > 0 ? this.budgets.explain({ ...refusal, refused: busy }) : undefined;
+    return explained ?? this.budgets.explainUpstreams(reasons);
   }
 
   /** The budget's reason first (the contract's order), then the limit's. */
@@ -220,6 +221,14 @@ export class Admissions {
     return this.budgets.explain(refusal, principal) ?? this.limits.explain(refusal);
   }
 }
+
+/** What candidates that were passed by refused, and the first of them that a closer look may find able. */
+interface Passed {
+  readonly reasons: readonly RefusedClaim[];
+  readonly countableAt: number | undefined;
+}
+
+const NOTHING_PASSED: Passed = Object.freeze({ reasons: [], countableAt: undefined });
 
 const NOTHING_USED: Settlement = Object.freeze({
   requests: 0,
@@ -240,8 +249,10 @@ function isUpstreamOnly({ refused }: Refusal): boolean {
   return refused.length > 0;
 }
 
-function isBusy({ refused }: Refusal): boolean {
-  for (const { reason } of refused) if (reason !== 'busy') return false;
+/** Part of a budget is there still: held by others, or too little for the call as it was guessed. */
+function hasMoneyLeft({ refused }: Refusal): boolean {
+  for (const { claim, current } of refused)
+    if (claim.kind !== 'money' || current >= claim.capNanoUsd) return false;
   return true;
 }
 
