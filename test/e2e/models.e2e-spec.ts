@@ -266,6 +266,36 @@ describe('settings', () => {
   });
 });
 
+describe('the health of models', () => {
+  it('is asked of the provider, and what it costs is in the books', async () => {
+    const { model_id: id } = await tested.admin('/model/new', added('sick', { model: 'openai/sick' }));
+    tested.provider.behaveFor('sick', { status: 500 });
+    const spent = await tested.admin('/health?model=m');
+    expect(spent).toMatchObject({ healthy_count: 1, unhealthy_count: 0 });
+    const entries: { tags: string[]; cost: string }[] = await tested.database.dataSource.query(
+      `SELECT tags, cost_nano AS cost FROM ledger_entries WHERE 'health-check' = ANY (tags)`,
+    );
+    await tested.admin('/spend/logs?request_id=none');
+    expect(entries.every(({ cost }) => Number(cost) > 0)).toBe(true);
+    const sick = await tested.ask('GET', '/health?model=sick');
+    expect([sick.status, sick.body.unhealthy_count]).toEqual([503, 1]);
+    expect((await tested.ask('GET', '/health?model=nobody')).status).toBe(404);
+    await tested.admin('/model/delete', { id });
+    expect((await tested.ask('GET', '/health', undefined, await tested.makeKey())).status).toBe(401);
+  });
+
+  it('can be tried before a model is added', async () => {
+    const { litellm_params: params } = added('x') as { litellm_params: object };
+    const works = await tested.admin('/health/test_connection', { litellm_params: params });
+    expect(works.status).toBe('success');
+    const fails = await tested.admin('/health/test_connection', {
+      litellm_params: { ...params, api_base: 'http://127.0.0.1:9' },
+    });
+    expect(fails).toMatchObject({ status: 'error', result: { error: expect.any(String) } });
+    expect(JSON.stringify(fails)).not.toContain(CANARY);
+  });
+});
+
 describe('a provider’s key given to this product', () => {
   it('is in no dump of the database, no answer and no log line', async () => {
     await tested.admin('/model/new', { ...added('kept'), model_info: { id: 'kept' } });

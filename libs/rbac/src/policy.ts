@@ -3,6 +3,7 @@ import { CREDENTIAL_ROUTES } from './policy/credentials.js';
 import { MODEL_MANAGEMENT_ROUTES } from './policy/model-management.js';
 import { SETTING_ROUTES } from './policy/settings.js';
 import { COMPLETION_ROUTES } from './policy/completions.js';
+import { HEALTH_ROUTES } from './policy/health.js';
 import { KEY_ROUTES } from './policy/keys.js';
 import { MODEL_ROUTES } from './policy/models.js';
 import { MONEY_ROUTES } from './policy/money.js';
@@ -27,6 +28,7 @@ export const POLICY = {
   ...CREDENTIAL_ROUTES,
   ...ACCESS_GROUP_ROUTES,
   ...SETTING_ROUTES,
+  ...HEALTH_ROUTES,
   ...KEY_ROUTES,
   ...USER_ROUTES,
   ...TEAM_ROUTES,

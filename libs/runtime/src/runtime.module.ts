@@ -23,6 +23,15 @@ import { Settings } from './settings.js';
     RuntimeStore,
     Settings,
   ],
-  exports: [AccessGroupIndex, AccessGroups, Credentials, LiveCatalogue, ModelGroups, Models, Settings],
+  exports: [
+    AccessGroupIndex,
+    AccessGroups,
+    Credentials,
+    LiveCatalogue,
+    ModelGroups,
+    Models,
+    RuntimeStore,
+    Settings,
+  ],
 })
 export class RuntimeModule {}

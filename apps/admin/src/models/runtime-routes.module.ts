@@ -1,10 +1,13 @@
 import { Module } from '@nestjs/common';
+import { ProvidersModule } from '#libs/providers';
 import { RbacModule } from '#libs/rbac';
 import { RoutingModule } from '#libs/routing';
 import { RuntimeModule } from '#libs/runtime';
 import { AccessGroupsController } from '../access-groups/access-groups.controller.js';
 import { ModelGroupsController } from '../access-groups/model-groups.controller.js';
 import { CredentialsController } from '../credentials/credentials.controller.js';
+import { DeploymentProbe } from '../health/deployment-probe.js';
+import { ModelHealthController } from '../health/model-health.controller.js';
 import { AdminCalls } from '../http/admin-calls.js';
 import { AllowedIpsController } from '../settings/allowed-ips.controller.js';
 import { CallbacksController } from '../settings/callbacks.controller.js';
@@ -15,7 +18,7 @@ import { ModelsController } from './models.controller.js';
 
 /** What changes while it runs: models, credentials, access groups, settings. */
 @Module({
-  imports: [RbacModule, RoutingModule, RuntimeModule],
+  imports: [ProvidersModule, RbacModule, RoutingModule, RuntimeModule],
   controllers: [
     ModelsController,
     ModelReadsController,
@@ -25,7 +28,8 @@ import { ModelsController } from './models.controller.js';
     SettingsController,
     AllowedIpsController,
     CallbacksController,
+    ModelHealthController,
   ],
-  providers: [AdminCalls, ModelAnswers],
+  providers: [AdminCalls, ModelAnswers, DeploymentProbe],
 })
 export class RuntimeRoutesModule {}
