@@ -107,5 +107,4 @@ it('an administrator who changes things is not kept waiting: half of the writes 
   const median = took.toSorted((a, b) => a - b)[30] ?? 0;
   // Shared machines are slow at times; the figure on a quiet one is in docs/performance.md.
   expect(median).toBeLessThan(100);
-  console.info(`admin write p50 ${median.toFixed(1)} ms`);
 });
