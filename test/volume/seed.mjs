@@ -43,7 +43,12 @@ export async function seed(client, size, say) {
     DAYS + 2,
   ]);
   await timed('calls', () => copyInto(client, 'ledger_entries', COLUMNS, calls(size, owners, today)));
-  await timed('days', () => client.query(addToDailyActivity('ledger_entries')));
+  await timed('days', async () => {
+    for (let ago = DAYS; ago >= 0; ago -= 1) {
+      const day = isoDay(today - ago * DAY_MS);
+      await client.query(addToDailyActivity(`(SELECT * FROM ledger_entries WHERE day = '${day}') AS of_day`));
+    }
+  });
   await timed('balances', () => client.query(BALANCES));
   await timed('statistics', () => client.query('ANALYZE'));
 }

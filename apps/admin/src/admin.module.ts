@@ -11,6 +11,7 @@ import { MoneyRoutesModule } from './budgets/money-routes.module.js';
 import { KeyRoutesModule } from './keys/key-routes.module.js';
 import { MetricsController } from './metrics/metrics.controller.js';
 import { RuntimeRoutesModule } from './models/runtime-routes.module.js';
+import { PricingRoutesModule } from './spend/pricing-routes.module.js';
 import { SpendRoutesModule } from './spend/spend-routes.module.js';
 import { PeopleRoutesModule } from './people/people-routes.module.js';
 
@@ -31,6 +32,7 @@ export class ProbesModule {}
     PrivacyRoutesModule,
     RuntimeRoutesModule,
     SpendRoutesModule,
+    PricingRoutesModule,
   ],
   providers: [AdminCalls],
 })

@@ -37,7 +37,7 @@ export {
 } from './reports/entity-activity.js';
 export { KeyActivity, type KeyDay, type KeyFacts } from './reports/key-activity.js';
 export type { LogFilter } from './reports/log-filter.js';
-export { Ranking, type RankedKey, type RankedUser } from './reports/ranking.js';
+export { type BudgetAt, Ranking, type RankedKey, type RankedUser } from './reports/ranking.js';
 export {
   LOG_ORDERS,
   type LogOrder,

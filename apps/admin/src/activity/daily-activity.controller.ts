@@ -1,5 +1,5 @@
 import type { Principal } from '#libs/kernel';
-import { Caller, Handles } from '#libs/rbac';
+import { Answers, Caller, Handles } from '#libs/rbac';
 import type { z } from 'zod';
 import { AdminController, AdminQuery } from '../http/decorators.js';
 import { ActivityScopes } from './activity-scopes.js';
@@ -11,6 +11,7 @@ import {
   userActivityQuery,
 } from './activity.schemas.js';
 import { DailyActivityReport } from './daily-activity.js';
+import { activityShape } from '../spend/spend-shapes.js';
 
 /** What users, teams, organizations, customers and tags did, day by day; `aggregated` is the whole range in one answer. */
 @AdminController()
@@ -21,11 +22,13 @@ export class DailyActivityController {
   ) {}
 
   @Handles('GET /user/daily/activity')
+  @Answers('Shows the activity of users day by day, page by page', activityShape)
   async user(@Caller() caller: Principal, @AdminQuery(userActivityQuery) query: UserQuery): Promise<object> {
     return this.report.read(this.scopes.user(caller, query.user_id || undefined), query, false);
   }
 
   @Handles('GET /user/daily/activity/aggregated')
+  @Answers('Shows the activity of users day by day, in one piece', activityShape)
   async wholeUser(
     @Caller() caller: Principal,
     @AdminQuery(userActivityQuery) query: UserQuery,
@@ -34,6 +37,7 @@ export class DailyActivityController {
   }
 
   @Handles('GET /team/daily/activity')
+  @Answers('Shows the activity of teams day by day, page by page', activityShape)
   async team(@Caller() caller: Principal, @AdminQuery(teamActivityQuery) query: TeamQuery): Promise<object> {
     return this.report.read(
       await this.scopes.team(caller, query.team_ids, query.exclude_team_ids),
@@ -43,6 +47,7 @@ export class DailyActivityController {
   }
 
   @Handles('GET /team/daily/activity/aggregated')
+  @Answers('Shows the activity of teams day by day, in one piece', activityShape)
   async wholeTeam(
     @Caller() caller: Principal,
     @AdminQuery(teamActivityQuery) query: TeamQuery,
@@ -55,6 +60,7 @@ export class DailyActivityController {
   }
 
   @Handles('GET /organization/daily/activity')
+  @Answers('Shows the activity of organizations day by day, page by page', activityShape)
   async organization(
     @Caller() caller: Principal,
     @AdminQuery(organizationActivityQuery) query: OrganizationQuery,
@@ -63,6 +69,7 @@ export class DailyActivityController {
   }
 
   @Handles('GET /organization/daily/activity/aggregated')
+  @Answers('Shows the activity of organizations day by day, in one piece', activityShape)
   async wholeOrganization(
     @Caller() caller: Principal,
     @AdminQuery(organizationActivityQuery) query: OrganizationQuery,
@@ -71,21 +78,25 @@ export class DailyActivityController {
   }
 
   @Handles('GET /customer/daily/activity')
+  @Answers('Shows the activity of customers day by day, page by page', activityShape)
   async customer(@AdminQuery(customerActivityQuery) query: CustomerQuery): Promise<object> {
     return this.report.read(this.scopes.customer(query.end_user_ids), query, false);
   }
 
   @Handles('GET /customer/daily/activity/aggregated')
+  @Answers('Shows the activity of customers day by day, in one piece', activityShape)
   async wholeCustomer(@AdminQuery(customerActivityQuery) query: CustomerQuery): Promise<object> {
     return this.report.read(this.scopes.customer(query.end_user_ids), query, true);
   }
 
   @Handles('GET /tag/daily/activity')
+  @Answers('Shows the activity of tags day by day, page by page', activityShape)
   async tag(@Caller() caller: Principal, @AdminQuery(tagActivityQuery) query: TagQuery): Promise<object> {
     return this.report.read(await this.scopes.tag(caller, query.tags), query, false);
   }
 
   @Handles('GET /tag/daily/activity/aggregated')
+  @Answers('Shows the activity of tags day by day, in one piece', activityShape)
   async wholeTag(
     @Caller() caller: Principal,
     @AdminQuery(tagActivityQuery) query: TagQuery,

@@ -1,11 +1,12 @@
 import { DailySums, Views } from '#libs/budget';
 import type { Principal } from '#libs/kernel';
-import { Caller, Handles } from '#libs/rbac';
+import { Answers, Caller, Handles } from '#libs/rbac';
 import { AdminController, AdminQuery } from '../http/decorators.js';
 import { toChart } from './activity-answers.js';
 import { type ChartQuery, chartQuery, daysOf } from './activity.schemas.js';
 
 const MOST_MODELS = 10;
+import { anyObject, rowsShape } from '../spend/spend-shapes.js';
 
 /** Charts of how much was called; whoever is no administrator sees the part that is its own. */
 @AdminController()
@@ -16,12 +17,14 @@ export class GlobalActivityController {
   ) {}
 
   @Handles('GET /global/activity')
+  @Answers('Charts calls and tokens day by day', anyObject)
   async all(@Caller() caller: Principal, @AdminQuery(chartQuery) query: ChartQuery): Promise<object> {
     return toChart(await this.sums.sum({ ...(await this.#filter(caller, query)), by: ['day'] }));
   }
 
   /** The ten models that were called most. */
   @Handles('GET /global/activity/model')
+  @Answers('Charts calls and tokens of the models called most', rowsShape)
   async byModel(
     @Caller() caller: Principal,
     @AdminQuery(chartQuery) query: ChartQuery,
@@ -36,6 +39,7 @@ export class GlobalActivityController {
 
   /** Answers are not cached, so nothing was ever answered from a cache. */
   @Handles('GET /global/activity/cache_hits')
+  @Answers('Charts answers from a cache, of which there are none', anyObject)
   async cacheHits(@Caller() caller: Principal, @AdminQuery(chartQuery) query: ChartQuery): Promise<object> {
     const chart = toChart(await this.sums.sum({ ...(await this.#filter(caller, query)), by: ['day'] }));
     return {
@@ -51,11 +55,13 @@ export class GlobalActivityController {
 
   /** Calls that failed, day by day. */
   @Handles('GET /global/activity/exceptions')
+  @Answers('Charts failed calls day by day', anyObject)
   async failures(@Caller() caller: Principal, @AdminQuery(chartQuery) query: ChartQuery): Promise<object> {
     return toFailures(await this.sums.sum({ ...(await this.#filter(caller, query)), by: ['day'] }));
   }
 
   @Handles('GET /global/activity/exceptions/deployment')
+  @Answers('Charts failed calls by model', rowsShape)
   async failuresByModel(
     @Caller() caller: Principal,
     @AdminQuery(chartQuery) query: ChartQuery,

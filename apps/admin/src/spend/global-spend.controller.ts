@@ -1,5 +1,5 @@
 import { HttpCode } from '@nestjs/common';
-import { Handles } from '#libs/rbac';
+import { Answers, Handles } from '#libs/rbac';
 import { z } from 'zod';
 import { dayOf, nameList } from '../activity/activity.schemas.js';
 import { AdminBody, AdminController, AdminQuery } from '../http/decorators.js';
@@ -22,6 +22,7 @@ const endUsersBody = z.object({
   startTime: optionalInstant(false),
   endTime: optionalInstant(true),
 });
+import { anyObject, rowsShape } from './spend-shapes.js';
 
 /** Overviews of the whole proxy. */
 @AdminController()
@@ -29,32 +30,41 @@ export class GlobalSpendController {
   constructor(private readonly spend: GlobalSpend) {}
 
   @Handles('GET /global/spend')
+  @Answers(
+    'Shows what the whole proxy has spent, and its budget',
+    z.object({ spend: z.number(), max_budget: z.number() }),
+  )
   total(): Promise<object> {
     return this.spend.total();
   }
 
   /** What was spent on each of the last thirty days, by everybody or with one key. */
   @Handles('GET /global/spend/logs')
+  @Answers('Shows what was spent on each of the last thirty days', rowsShape)
   byDay(@AdminQuery(keyQuery) { api_key }: z.output<typeof keyQuery>): Promise<readonly object[]> {
     return this.spend.byDay(api_key || undefined);
   }
 
   @Handles('GET /global/spend/keys')
+  @Answers('Lists the keys that spent most in thirty days', rowsShape)
   keys(@AdminQuery(topQuery(5)) query: { limit: number }): Promise<readonly object[]> {
     return this.spend.keys(query.limit);
   }
 
   @Handles('GET /global/spend/models')
+  @Answers('Lists the models that cost most in thirty days', rowsShape)
   models(@AdminQuery(topQuery(10)) query: { limit: number }): Promise<readonly object[]> {
     return this.spend.models(query.limit);
   }
 
   @Handles('GET /global/spend/teams')
+  @Answers('Shows the spend of teams, day by day and in all', anyObject)
   teams(): Promise<object> {
     return this.spend.teams();
   }
 
   @Handles('POST /global/spend/end_users')
+  @Answers('Lists the customers that cost most', rowsShape)
   @HttpCode(200)
   customers(
     @AdminBody({ schema: endUsersBody, optional: true }) body: z.output<typeof endUsersBody>,
@@ -66,27 +76,32 @@ export class GlobalSpendController {
   }
 
   @Handles('GET /global/spend/provider')
+  @Answers('Lists providers with what they cost', rowsShape)
   providers(@AdminQuery(rangeQuery) query: z.output<typeof rangeQuery>): Promise<readonly object[]> {
     return this.spend.providers(toRange(query));
   }
 
   @Handles('GET /global/spend/tags')
+  @Answers('Lists tags with what they cost', anyObject)
   tags(@AdminQuery(tagsQuery) query: z.output<typeof tagsQuery>): Promise<object> {
     return this.spend.tags(toRange(query), query.tags);
   }
 
   @Handles('GET /global/spend/all_tag_names')
+  @Answers('Lists the names of all tags that calls carried', anyObject)
   tagNames(): Promise<object> {
     return this.spend.tagNames();
   }
 
   @Handles('GET /global/all_end_users')
+  @Answers('Lists the names of customers that calls carried lately', anyObject)
   customerNames(): Promise<object> {
     return this.spend.customerNames();
   }
 
   /** There are no views to refresh: sums are kept with every call. */
   @Handles('GET /global/spend/refresh')
+  @Answers('Says that sums are always fresh', anyObject)
   refresh(): object {
     return { message: 'Sums are kept with every call; there is nothing to refresh.', status: 'success' };
   }

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DailySums, EntityActivity, EVERYTHING, KeyActivity, periodAt, Ranking } from '#libs/budget';
 import { Config } from '#libs/config';
-import { Clock, usdNumber } from '#libs/kernel';
+import { Clock, PROXY_SCOPE, usdNumber } from '#libs/kernel';
 import { hashOfNamed } from '#libs/tenancy';
 import { dayOf } from '../activity/activity.schemas.js';
 
@@ -34,7 +34,9 @@ export class GlobalSpend {
       proxyCapNanoUsd === undefined || duration === undefined
         ? undefined
         : periodAt({ duration, timezone, resetTime, anchorMs: 0 }, this.clock.nowMs());
-    const spent = await (period === undefined ? this.ranking.proxy() : this.ranking.proxy('main', period.id));
+    const [spent = 0n] = await this.ranking.spentAt([
+      { scope: PROXY_SCOPE, ...(period && { budget: 'main', periodId: period.id }) },
+    ]);
     return {
       spend: usdNumber(spent),
       max_budget: proxyCapNanoUsd === undefined ? 0 : usdNumber(proxyCapNanoUsd),

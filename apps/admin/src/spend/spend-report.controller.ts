@@ -1,6 +1,6 @@
 import { EVERYTHING, ownView, type View, Views } from '#libs/budget';
 import { GatewayError, type Principal } from '#libs/kernel';
-import { Caller, Handles } from '#libs/rbac';
+import { Answers, Caller, Handles } from '#libs/rbac';
 import { hashOfNamed, notYours } from '#libs/tenancy';
 import { z } from 'zod';
 import { dayOf } from '../activity/activity.schemas.js';
@@ -29,6 +29,7 @@ const keyQuery = z.object({ ...range, api_key: id });
 const userQuery = z.object({ ...range, internal_user_id: id });
 const teamQuery = z.object({ ...range, team_id: id });
 const organizationQuery = z.object({ ...range, organization_id: id });
+import { rowsShape } from './spend-shapes.js';
 
 /** Reports: of everything for administrators, of their own for everybody else. */
 @AdminController()
@@ -39,6 +40,7 @@ export class SpendReportController {
   ) {}
 
   @Handles('GET /global/spend/report')
+  @Answers('Reports spend day by day, by team or customer, or key by key', rowsShape)
   async all(@AdminQuery(globalQuery) query: z.output<typeof globalQuery>): Promise<readonly object[]> {
     const days = toRange(query);
     const { api_key, internal_user_id, team_id, customer_id } = query;
@@ -53,6 +55,7 @@ export class SpendReportController {
   }
 
   @Handles('GET /key/spend/report')
+  @Answers('Reports the spend of a key', rowsShape)
   async key(
     @Caller() caller: Principal,
     @AdminQuery(keyQuery) query: z.output<typeof keyQuery>,
@@ -67,6 +70,7 @@ export class SpendReportController {
   }
 
   @Handles('GET /user/spend/report')
+  @Answers('Reports the spend of a user, key by key', rowsShape)
   async user(
     @Caller() caller: Principal,
     @AdminQuery(userQuery) query: z.output<typeof userQuery>,
@@ -81,6 +85,7 @@ export class SpendReportController {
   }
 
   @Handles('GET /team/spend/report')
+  @Answers('Reports the spend of a team, key by key', rowsShape)
   async team(
     @Caller() caller: Principal,
     @AdminQuery(teamQuery) query: z.output<typeof teamQuery>,
@@ -91,6 +96,7 @@ export class SpendReportController {
   }
 
   @Handles('GET /organization/spend/report')
+  @Answers('Reports the spend of an organization, key by key', rowsShape)
   async organization(
     @Caller() caller: Principal,
     @AdminQuery(organizationQuery) query: z.output<typeof organizationQuery>,

@@ -10,6 +10,7 @@ import { LogRows } from '../privacy/log-rows.js';
 import { DailySummary } from './daily-summary.js';
 import { GlobalSpendController } from './global-spend.controller.js';
 import { GlobalSpend } from './global-spend.js';
+import { ProviderBudgetsController } from './provider-budgets.controller.js';
 import { SpendReportController } from './spend-report.controller.js';
 import { SpendReport } from './spend-report.js';
 import { SpendRowsController } from './spend-rows.controller.js';
@@ -22,6 +23,7 @@ import { SpendController } from './spend.controller.js';
     SpendController,
     SpendRowsController,
     SpendReportController,
+    ProviderBudgetsController,
     GlobalSpendController,
     GlobalActivityController,
     DailyActivityController,

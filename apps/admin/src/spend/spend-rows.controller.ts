@@ -1,6 +1,6 @@
 import { DailySums, ownView, Ranking, Views } from '#libs/budget';
 import { type Principal, usdNumber } from '#libs/kernel';
-import { Caller, Handles } from '#libs/rbac';
+import { Answers, Caller, Handles } from '#libs/rbac';
 import { notYours } from '#libs/tenancy';
 import { z } from 'zod';
 import { AdminController, AdminQuery } from '../http/decorators.js';
@@ -13,6 +13,7 @@ const tagsQuery = z.object({
   start_date: z.string().max(40).optional(),
   end_date: z.string().max(40).optional(),
 });
+import { rowsShape } from './spend-shapes.js';
 
 /** Rows in one answer: the largest. */
 const MOST = 1_000;
@@ -27,6 +28,7 @@ export class SpendRowsController {
   ) {}
 
   @Handles('GET /spend/keys')
+  @Answers('Lists the keys that spent most', rowsShape)
   async keys(@Caller() caller: Principal): Promise<readonly object[]> {
     const keys = await this.ranking.keys(ownView(caller), MOST);
     return keys.map((key) => ({
@@ -44,6 +46,7 @@ export class SpendRowsController {
   }
 
   @Handles('GET /spend/users')
+  @Answers('Lists the users that spent most, or one of them', rowsShape)
   async users(
     @Caller() caller: Principal,
     @AdminQuery(usersQuery) query: z.output<typeof usersQuery>,
@@ -65,6 +68,7 @@ export class SpendRowsController {
   }
 
   @Handles('GET /spend/tags')
+  @Answers('Lists tags with their calls and spend', rowsShape)
   async tags(
     @Caller() caller: Principal,
     @AdminQuery(tagsQuery) _query: z.output<typeof tagsQuery>,

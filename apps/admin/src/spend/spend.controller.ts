@@ -1,7 +1,7 @@
 import { Param, Res } from '@nestjs/common';
 import { ownView, SpendLog, Views } from '#libs/budget';
 import type { Principal } from '#libs/kernel';
-import { Caller, Handles } from '#libs/rbac';
+import { Answers, Caller, Handles } from '#libs/rbac';
 import type { Response } from 'express';
 import { AdminController, AdminQuery } from '../http/decorators.js';
 import { parseQuery } from '../http/request-body.js';
@@ -21,6 +21,7 @@ import {
   toLogPaging,
   toSpendFilter,
 } from './spend.schemas.js';
+import { anyObject, logPageShape, rowsShape } from './spend-shapes.js';
 
 /** The ledger on the wire, call by call. */
 @AdminController()
@@ -34,6 +35,7 @@ export class SpendController {
 
   /** With both dates and without `summarize=false`: sums by day; else the calls themselves, the newest first. */
   @Handles('GET /spend/logs')
+  @Answers('Lists calls, the newest first, or what they cost day by day', rowsShape)
   async logs(
     @Caller() caller: Principal,
     @AdminQuery(spendQuery) query: SpendQuery,
@@ -50,18 +52,21 @@ export class SpendController {
   }
 
   @Handles('GET /spend/logs/v2')
+  @Answers('Lists calls page by page, filtered and sorted', logPageShape)
   async page(@Caller() caller: Principal, @AdminQuery(logsQuery) query: LogsQuery): Promise<object> {
     return this.#page(caller, query, true);
   }
 
   /** The same for the console: one request may be asked for without a range. */
   @Handles('GET /spend/logs/ui')
+  @Answers('Lists calls page by page, for the console', logPageShape)
   async consolePage(@Caller() caller: Principal, @AdminQuery(logsQuery) query: LogsQuery): Promise<object> {
     return this.#page(caller, query, !query.request_id);
   }
 
   /** The calls of one session, the oldest first. */
   @Handles('GET /spend/logs/session/ui')
+  @Answers('Lists the calls of one session, the oldest first', logPageShape)
   async session(@Caller() caller: Principal, @AdminQuery(sessionQuery) query: SessionQuery): Promise<object> {
     const view = await this.views.of(caller, '/spend/logs', '/spend/logs/v2');
     const paging = { page: query.page, size: query.page_size, by: 'startTime', direction: 'ASC' } as const;
@@ -77,6 +82,7 @@ export class SpendController {
 
   /** What one call asked and was answered, where the operator keeps that; empty members otherwise. */
   @Handles('GET /spend/logs/ui/{request_id}')
+  @Answers('Shows what one call asked and was answered, where that is kept', anyObject)
   async prompt(@Caller() caller: Principal, @Param('request_id') requestId: string): Promise<object> {
     const view = await this.views.of(caller, '/spend/logs', '/spend/logs/v2');
     const kept = await this.log.prompt(view, requestId);

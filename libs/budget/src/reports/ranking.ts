@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { type NanoUsd, PROXY_SCOPE } from '#libs/kernel';
+import type { NanoUsd, Scope } from '#libs/kernel';
 import { SpendLedger } from '../ledger/spend-ledger.js';
 import { LIFETIME } from '../periods.js';
 import type { KeyFacts } from './key-activity.js';
@@ -23,6 +23,13 @@ export interface RankedUser {
   readonly models: readonly string[];
   readonly maxBudgetNano: string | null;
   readonly spentNanoUsd: NanoUsd;
+}
+
+/** A budget in one of its periods; without them, the scope's whole life. */
+export interface BudgetAt {
+  readonly scope: Scope;
+  readonly budget?: string;
+  readonly periodId?: string;
 }
 
 /** Who spent most in its life. The index knows the order in steps of a tenth; only the last step is sorted. */
@@ -67,15 +74,23 @@ export class Ranking {
     return rows.map(({ spent, ...row }) => ({ ...row, spentNanoUsd: BigInt(spent) }));
   }
 
-  /** What the whole proxy has spent: in the period of a budget, or in its life. */
-  async proxy(budget: string = LIFETIME, periodId: string = LIFETIME): Promise<NanoUsd> {
+  /** What scopes have spent in the named periods, in the order asked. */
+  async spentAt(budgets: readonly BudgetAt[]): Promise<NanoUsd[]> {
+    if (budgets.length === 0) return [];
     await this.ledger.flush();
-    const [row] = await this.reading.query<{ spent: string }>(
+    const rows = await this.reading.query<{ n: string; spent: string }>(
       EVERYTHING,
-      `SELECT settled_nano AS spent FROM balances WHERE scope_type = $1 AND scope_id = $2 AND budget = $3 AND period_id = $4`,
-      [PROXY_SCOPE.type, PROXY_SCOPE.id, budget, periodId],
+      `SELECT t.n, b.settled_nano AS spent FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) WITH ORDINALITY AS t (type, id, budget, period, n)
+       JOIN balances b ON b.scope_type = t.type AND b.scope_id = t.id AND b.budget = t.budget AND b.period_id = t.period`,
+      [
+        budgets.map(({ scope }) => scope.type),
+        budgets.map(({ scope }) => scope.id),
+        budgets.map(({ budget = LIFETIME }) => budget),
+        budgets.map(({ periodId = LIFETIME }) => periodId),
+      ],
     );
-    return BigInt(row?.spent ?? 0);
+    const spent = new Map(rows.map((row) => [Number(row.n), BigInt(row.spent)]));
+    return budgets.map((_, index) => spent.get(index + 1) ?? 0n);
   }
 }
 

@@ -6,6 +6,7 @@ export class Spend1700000000008 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(ACTIVITY);
     await runner.query(addToDailyActivity('ledger_entries'));
+    await runner.query(ACTIVITY_INDEXES);
     await runner.query(RANKS);
     await runner.query(LEDGER);
     await runner.query(ALERTS);
@@ -45,6 +46,10 @@ CREATE TABLE daily_activity (
   response_ms bigint NOT NULL,
   PRIMARY KEY (day, row_id)
 ) WITH (fillfactor = 70);
+`;
+
+/** Made when the table is full: each row would be written into each of them. */
+const ACTIVITY_INDEXES = `
 CREATE INDEX daily_activity_facet_idx ON daily_activity (facet, day) WHERE facet <> 'key';
 CREATE INDEX daily_activity_key_idx ON daily_activity (key_id, day) WHERE facet = 'key';
 CREATE INDEX daily_activity_user_idx ON daily_activity (user_id, day) WHERE facet IN ('key', 'tags') AND user_id IS NOT NULL;

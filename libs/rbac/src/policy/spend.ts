@@ -41,6 +41,7 @@ export const SPEND_ROUTES = {
   'GET /spend/keys': ownActivity,
   'GET /spend/users': ownActivity,
   'GET /spend/tags': ownActivity,
+  'POST /spend/calculate': ownActivity,
   'GET /key/spend/report': ownActivity,
   'GET /user/spend/report': ownActivity,
   'GET /team/spend/report': ownActivity,
@@ -72,4 +73,5 @@ export const SPEND_ROUTES = {
   'GET /global/all_end_users': allSpend,
   'GET /global/spend/refresh': allSpend,
   'GET /global/spend/report': allSpend,
+  'GET /provider/budgets': allSpend,
 } as const satisfies RouteRows;
