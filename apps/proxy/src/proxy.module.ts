@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { AuditModule } from '#libs/audit';
 import { AuthModule } from '#libs/auth';
 import { BudgetModule } from '#libs/budget';
 import { ProvidersModule } from '#libs/providers';
@@ -20,6 +21,7 @@ import { ModelsController } from './models/models.controller.js';
 /** The data plane: completions through the hot lane, model lists through Nest. */
 @Module({
   imports: [
+    AuditModule,
     AuthModule,
     RbacModule,
     RoutingModule,

@@ -9,6 +9,8 @@ export interface ModelEntry {
   /** `litellm_params` with `os.environ/` resolved. String values under secret-like names are `Secret`. */
   readonly params: Readonly<Record<string, unknown>>;
   readonly info: Readonly<Record<string, unknown>>;
+  /** The named credential that its secrets came from. */
+  readonly credentialName?: string;
   /** `model_list.3`, for messages. */
   readonly path: string;
   /** `model_info.team_id`: only this team's keys may call it, under `modelName`. */

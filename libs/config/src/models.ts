@@ -78,7 +78,9 @@ export function readModel(
     ...present({ rpm, tpm }),
     ...present(withCredential(params, path, credentials, findings)),
   };
-  return finish(name, merged, isPlainObject(info) ? present(info) : {}, path, findings);
+  const entry = finish(name, merged, isPlainObject(info) ? present(info) : {}, path, findings);
+  const credential = params['litellm_credential_name'];
+  return entry && typeof credential === 'string' ? { ...entry, credentialName: credential } : entry;
 }
 
 function finish(

@@ -219,6 +219,7 @@ function compileEntry(
   const optional: Partial<Record<keyof Deployment, unknown>> = {
     teamId,
     apiKey: wire === 'mock' ? undefined : apiKey,
+    credentialName: entry.credentialName,
     apiVersion:
       params.text('api_version') ?? (provider === 'azure' ? environment('AZURE_API_VERSION') : undefined),
     organization:

@@ -22,6 +22,8 @@ export interface Deployment {
   /** Origin and base path, without trailing slash; no query. */
   readonly apiBase: string;
   readonly apiKey?: Secret;
+  /** What the key is kept as, when it is a stored one: its use is recorded. */
+  readonly credentialName?: string;
   readonly apiVersion?: string;
   readonly organization?: string;
   readonly extraHeaders: Readonly<Record<string, string>>;

@@ -146,7 +146,9 @@ export class LiveCatalogue implements OnApplicationBootstrap, OnApplicationShutd
         row.trusted ? this.config.environment : undefined,
       );
       for (const { path, message } of problems) this.#tellOnce(`model ${row.id}: ${path}`, message);
-      return entry && problems.length === 0 ? [{ ...entry, path: `proxy_models.${row.id}` }] : [];
+      return entry && problems.length === 0
+        ? [{ credentialName: `model ${row.id}`, ...entry, path: `proxy_models.${row.id}` }]
+        : [];
     });
     const entries = grouped([...this.config.models, ...stored], rows);
     const compiled = compileDeployments(entries, this.config.environment);

@@ -48,6 +48,7 @@ export class Attempts {
     const { atMs } = ticket.plan;
     const charges = this.budgets.charges(principal, atMs, deployment);
     call.attempts += 1;
+    this.traces.using(deployment);
     const books = new Books(this.budgets, ticket.plan, candidate, asked.body.bytes.length);
     const begin: BeginRecord = {
       id: `${call.id}.${call.attempts}`,

@@ -1,6 +1,8 @@
 import { Injectable } from '@nestjs/common';
+import { AccessJournal } from '#libs/audit';
 import type { BeginRecord } from '#libs/budget';
 import { Network } from '#libs/rbac';
+import type { Deployment } from '#libs/routing';
 import { Pseudonyms } from '#libs/telemetry';
 import type { Call } from './call.js';
 import type { Asked } from './entrance.js';
@@ -13,7 +15,13 @@ export class Traces {
     private readonly network: Network,
     private readonly pseudonyms: Pseudonyms,
     private readonly prompts: PromptLog,
+    private readonly journal: AccessJournal,
   ) {}
+
+  /** A stored credential is about to be used; the first time each day is recorded. */
+  using({ credentialName }: Deployment): void {
+    if (credentialName !== undefined) this.journal.credentialUsed(credentialName);
+  }
 
   addressOf(call: Call): string | null {
     const { remoteAddress } = call.request.socket;
