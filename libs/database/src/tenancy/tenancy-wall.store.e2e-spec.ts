@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { type Principal } from '#libs/kernel';
-import type { DataSource } from 'typeorm';
+import { type Principal, Secret } from '#libs/kernel';
+import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../../../../test/harness/postgres.js';
+import { createTestDatabase, silentLogger, type TestDatabase } from '../../../../test/harness/postgres.js';
+import { createDataSource } from '../data-source.js';
 import { OPEN_TABLES, TENANCY_POLICIES } from '../migrations/tenancy-policies.js';
+import { runMigrations } from '../run-migrations.js';
 import { readAs, withTransaction } from '../with-transaction.js';
 import { assertWallHides, beyondTenancy, isWallStanding, raiseTenancyWall } from './tenancy-wall.js';
 
@@ -253,5 +255,59 @@ describe('the wall', () => {
   it('can be raised again and again', async () => {
     expect(await raiseTenancyWall(database)).toBe(true);
     expect(await seenBy(NOBODY, 'teams')).toEqual([]);
+  });
+});
+
+/** A database that belongs to an ordinary login, as managed PostgreSQL gives it. */
+describe('a login that is no superuser', () => {
+  const login = `plain_${randomUUID().slice(0, 8)}`;
+  let owned: DataSource;
+  beforeAll(async () => {
+    await database.query(`CREATE ROLE ${login} LOGIN PASSWORD 'plain' NOSUPERUSER NOCREATEROLE`);
+    await database.query(`CREATE DATABASE ${login} OWNER ${login}`);
+    const url = new URL(test.url.reveal());
+    Object.assign(url, { username: login, password: 'plain', pathname: `/${login}` });
+    owned = await createDataSource({ url: new Secret(url.href), poolSize: 3 }, silentLogger);
+    await runMigrations(owned);
+    await owned.query(`INSERT INTO users (id) VALUES ('ann'), ('bob')`);
+    await owned.query(
+      `INSERT INTO virtual_keys (id, token_hash, masked_name, user_id) VALUES ('k1', 'h1', 'x', 'ann'), ('k2', 'h2', 'x', 'bob')`,
+    );
+  });
+  afterAll(async () => {
+    await owned?.destroy();
+    await database.query(`DROP DATABASE IF EXISTS ${login} WITH (FORCE)`);
+    await database.query(`DROP ROLE IF EXISTS ${login}`);
+  });
+  const keysOf = async (dataSource: DataSource): Promise<unknown[]> =>
+    withTransaction(dataSource, principal({ user: { id: 'ann' } }), (manager) =>
+      manager.query('SELECT id FROM virtual_keys'),
+    );
+
+  it('works on without the wall when it may not make the role', async () => {
+    expect(await isWallStanding(owned)).toBe(false);
+    expect(await keysOf(owned)).toHaveLength(2);
+  });
+
+  it('has the wall from the next start on when an administrator of the server gave it the role', async () => {
+    await database.query(`GRANT tollgate_tenant TO ${login}`);
+    await runMigrations(owned);
+    expect(await isWallStanding(owned)).toBe(true);
+    await expect(assertWallHides(owned)).resolves.toBeUndefined();
+    // A process that started before goes on as it was; the next one has it.
+    const { options } = owned;
+    const next = await new DataSource(options).initialize();
+    expect(await keysOf(next)).toEqual([{ id: 'k1' }]);
+    await next.destroy();
+  });
+
+  /** Forced row-level security binds a table's owner too: the look-up of keys and the drain must not notice. */
+  it('does the proxy’s own work behind it as before', async () => {
+    expect(await owned.query('SELECT id FROM virtual_keys ORDER BY id')).toHaveLength(2);
+    await withTransaction(owned, { system: 'drain' }, (manager) =>
+      manager.query(`INSERT INTO balances (scope_type, scope_id, budget, period_id, settled_nano) VALUES ('user', 'bob', 'total', 'total', 5)
+        ON CONFLICT (scope_type, scope_id, budget, period_id) DO UPDATE SET settled_nano = balances.settled_nano + 5`),
+    );
+    expect(await owned.query('SELECT settled_nano FROM balances')).toEqual([{ settled_nano: '5' }]);
   });
 });
