@@ -216,6 +216,11 @@ export class RedisCounters extends Counters {
     return this.#session.epoch;
   }
 
+  /** How many processes count, when this one was last told. */
+  get members(): number {
+    return this.#session.members;
+  }
+
   #admitFree({ id }: AdmissionRequest): Admission {
     const admission: Admission = {
       admitted: true,

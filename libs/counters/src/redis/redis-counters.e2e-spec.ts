@@ -1,0 +1,264 @@
+import { Redis } from 'ioredis';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { PROXY_SCOPE as scope, SystemClock } from '#libs/kernel';
+import { type RedisServer, startPrivateRedis } from '../../../../test/harness/redis.js';
+import { TcpRelay } from '../../../../test/harness/tcp-relay.js';
+import type { Claim, GaugeClaim, MoneyClaim, Settlement, WindowClaim } from '../counters.js';
+import type { RedisCounters, RedisCountersOptions } from './redis-counters.js';
+import { MemoryEpochs, NO_TAIL, startReplica } from './replicas.harness.js';
+
+const clock = new SystemClock();
+const used = (costNanoUsd: bigint): Settlement => ({
+  requests: 1,
+  inputTokens: 0,
+  outputTokens: 0,
+  totalTokens: 0,
+  costNanoUsd,
+});
+const money = (cap: bigint, full: bigint, key = 'usd'): MoneyClaim => ({
+  kind: 'money',
+  key,
+  scope,
+  budget: 'main',
+  capNanoUsd: cap,
+  minNanoUsd: full,
+  fullNanoUsd: full,
+});
+const slot = (limit: number): GaugeClaim => ({ kind: 'gauge', key: 'slots', scope, limit });
+const perMinute = (limit: number): WindowClaim => ({
+  kind: 'window',
+  key: 'rpm',
+  scope,
+  measure: 'requests',
+  limit,
+  windowMs: 60_000,
+  amount: 1,
+});
+
+let server: RedisServer;
+let admin: Redis;
+let epochs: MemoryEpochs;
+const closing: (() => Promise<unknown> | unknown)[] = [];
+let made = 0;
+
+beforeAll(async () => {
+  server = await startPrivateRedis();
+  admin = new Redis(server.url);
+});
+afterAll(async () => {
+  admin.disconnect();
+  await server.stop();
+});
+beforeEach(async () => {
+  await admin.flushall();
+  epochs = new MemoryEpochs();
+});
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close();
+});
+
+async function replica(options: Partial<RedisCountersOptions> = {}, tail = NO_TAIL): Promise<RedisCounters> {
+  const counters = await startReplica(server.url, clock, epochs, { leaseMs: 1_200, ...options }, tail);
+  closing.push(() => counters.close());
+  return counters;
+}
+
+/** A replica whose wire can be cut. */
+async function wired(
+  options: Partial<RedisCountersOptions> = {},
+): Promise<{ counters: RedisCounters; relay: TcpRelay }> {
+  const relay = await TcpRelay.to('127.0.0.1', Number(new URL(server.url).port));
+  const url = `redis://127.0.0.1:${relay.port}`;
+  const counters = await startReplica(url, clock, epochs, { leaseMs: 1_200, timeoutMs: 150, ...options });
+  closing.push(
+    () => counters.close(),
+    () => relay.close(),
+  );
+  return { counters, relay };
+}
+
+async function ask(counters: RedisCounters, claims: readonly Claim[], waitMs = 0) {
+  return counters.admit({ id: `call ${(made += 1)}`, claims, waitMs });
+}
+
+async function open(counters: RedisCounters, key = 'usd', settled = 0n): Promise<void> {
+  await counters.openTogether(new Map([[key, undefined]]), (keys) =>
+    Promise.resolve(new Map([...keys].map((one) => [one, settled]))),
+  );
+}
+
+describe('a process that was not heard of', () => {
+  it('loses its slots with its lease; its money stays counted, and is its own again when it returns', async () => {
+    const { counters: lost, relay } = await wired();
+    const other = await replica();
+    await open(other);
+    await open(lost);
+    const held = await ask(lost, [slot(1), money(100n, 60n)]);
+    expect(held).toMatchObject({ admitted: true });
+    relay.cut();
+    await expect.poll(() => ask(other, [slot(1)]), { timeout: 4_000 }).toMatchObject({ admitted: true });
+    expect(await ask(other, [money(100n, 60n)])).toMatchObject({ refused: [{ reason: 'busy' }] });
+    relay.restore();
+    await expect.poll(() => lost.state, { timeout: 4_000 }).toBe('live');
+    if (held.admitted) lost.settle(held.id, used(50n));
+    await lost.refresh(['usd']);
+    expect(lost.balance('usd')).toEqual({ settledNanoUsd: 50n, heldNanoUsd: 0n });
+  });
+
+  it('that died is buried with its records: what it held and never sent is free', async () => {
+    const { counters: dead, relay } = await wired();
+    const other = await replica();
+    await open(dead);
+    await ask(dead, [slot(1), money(100n, 60n)]);
+    relay.cut();
+    other.bury(dead.incarnation);
+    await other.refresh([]);
+    await open(other, 'usd', 7n);
+    expect(await ask(other, [slot(1), money(100n, 93n)])).toMatchObject({ admitted: true, clamped: false });
+  });
+});
+
+describe('a lost memory', () => {
+  it('is rebuilt from what is stored, what is held and what was lately admitted', async () => {
+    const [one, two] = [await replica(), await replica()];
+    await open(one, 'usd', 10n);
+    await open(two, 'usd', 10n);
+    const [held] = await Promise.all([
+      ask(one, [money(100n, 40n), perMinute(5), slot(2)]),
+      ask(two, [money(100n, 40n), perMinute(5), slot(2)]),
+    ]);
+    const { epoch } = one;
+    await admin.flushall();
+    await ask(two, [perMinute(5)]).catch(() => undefined);
+    await expect.poll(() => one.epoch !== epoch && two.state, { timeout: 4_000 }).toBe('live');
+    expect(await ask(two, [slot(2)])).toMatchObject({ admitted: false });
+    await open(two, 'usd', 10n);
+    expect(await ask(two, [money(100n, 11n)])).toMatchObject({ refused: [{ reason: 'busy', current: 10n }] });
+    if (held.admitted) one.settle(held.id, used(1n));
+    await one.refresh();
+    await two.refresh(['usd']);
+    expect(two.balance('usd')).toEqual({ settledNanoUsd: 11n, heldNanoUsd: 40n });
+    const more = await Promise.all(Array.from({ length: 9 }, () => ask(one, [perMinute(5)])));
+    // Two before, and one whose verdict came from either epoch.
+    expect(more.filter(({ admitted }) => admitted).length).toBeLessThanOrEqual(3);
+  });
+
+  it('of the script alone is told again', async () => {
+    const counters = await replica();
+    await admin.script('FLUSH');
+    expect(await ask(counters, [perMinute(5)])).toMatchObject({ admitted: true });
+  });
+
+  it('is ruled out where Redis may evict', async () => {
+    await admin.config('SET', 'maxmemory-policy', 'allkeys-lru');
+    try {
+      await expect(replica()).rejects.toThrow('Set it to noeviction');
+    } finally {
+      await admin.config('SET', 'maxmemory-policy', 'noeviction');
+    }
+  });
+});
+
+describe('a counter that is opened while others spend', () => {
+  it('has what is stored, and what each process has not stored yet', async () => {
+    const tailOf = (nano: bigint) => ({
+      hold: <T>(keys: ReadonlySet<string>, work: (tail: ReadonlyMap<string, bigint>) => Promise<T>) =>
+        work(new Map([...keys].map((key) => [key, nano]))),
+    });
+    const one = await replica({}, tailOf(3n));
+    const two = await replica({}, tailOf(40n));
+    await Promise.all([open(one, 'usd', 500n), open(two, 'usd', 500n), open(two, 'other', 1_000n)]);
+    await one.refresh(['usd', 'other']);
+    expect(one.balance('usd')).toMatchObject({ settledNanoUsd: 543n });
+    expect(one.balance('other')).toMatchObject({ settledNanoUsd: 1_043n });
+  });
+
+  it('is asked for by who finds it closed, and never taken for empty', async () => {
+    const counters = await replica();
+    await expect(ask(counters, [money(100n, 1n)])).rejects.toMatchObject({ code: 'counters.unavailable' });
+  });
+});
+
+describe('without Redis', () => {
+  it('answers within its time when Redis goes silent', async () => {
+    const { counters, relay } = await wired();
+    await ask(counters, [perMinute(5)]);
+    relay.silence();
+    const began = performance.now();
+    await ask(counters, [slot(9)]).catch(() => undefined);
+    expect(performance.now() - began).toBeLessThan(400);
+    const again = performance.now();
+    await ask(counters, [slot(9)]);
+    expect(performance.now() - again).toBeLessThan(50);
+  });
+
+  it('spends only what was kept aside, and all of it is known when Redis is back', async () => {
+    const { counters, relay } = await wired({ keepsAside: true });
+    const other = await replica();
+    await open(counters);
+    await open(other);
+    const first = await ask(counters, [money(1_000n, 10n)]);
+    if (first.admitted) counters.settle(first.id, used(10n));
+    const aside = (): Promise<bigint> =>
+      other.refresh(['usd']).then(() => other.balance('usd')?.heldNanoUsd ?? 0n);
+    await expect.poll(aside, { timeout: 4_000 }).toBe(80n);
+    relay.cut();
+    await expect.poll(() => counters.state).toBe('away');
+    const alone = await Promise.allSettled(
+      Array.from({ length: 12 }, async () => ask(counters, [money(1_000n, 10n)])),
+    );
+    const admitted = alone.flatMap((one) =>
+      one.status === 'fulfilled' && one.value.admitted ? [one.value] : [],
+    );
+    expect(admitted).toHaveLength(8);
+    for (const { id } of admitted.slice(1)) counters.settle(id, used(9n));
+    relay.restore();
+    await expect.poll(() => counters.state, { timeout: 4_000 }).toBe('live');
+    await other.refresh(['usd']);
+    expect(other.balance('usd')).toMatchObject({ settledNanoUsd: 10n + 63n });
+    const [last] = admitted;
+    if (last) counters.settle(last.id, used(9n));
+    await counters.refresh(['usd']);
+    expect(counters.balance('usd')).toMatchObject({ settledNanoUsd: 10n + 72n });
+  });
+
+  it('keeps nothing aside from somebody who needs it', async () => {
+    const keeper = await replica({ keepsAside: true });
+    const other = await replica();
+    await open(keeper);
+    await open(other);
+    const first = await ask(keeper, [money(1_000n, 10n)]);
+    if (first.admitted) keeper.settle(first.id, used(10n));
+    await expect
+      .poll(() => other.refresh(['usd']).then(() => other.balance('usd')?.heldNanoUsd), { timeout: 4_000 })
+      .toBe(80n);
+    const began = performance.now();
+    expect(await ask(other, [money(1_000n, 990n)], 5_000)).toMatchObject({ admitted: true, clamped: false });
+    expect(performance.now() - began).toBeLessThan(1_000);
+  });
+
+  it('shares out what is left of a limit, and refuses where nobody knows', async () => {
+    const { counters, relay } = await wired();
+    const other = await replica();
+    await expect.poll(() => counters.members, { timeout: 4_000 }).toBe(2);
+    for (let i = 0; i < 4; i += 1) await ask(other, [perMinute(14)]);
+    await ask(counters, [perMinute(14)]);
+    relay.cut();
+    await expect.poll(() => counters.state).toBe('away');
+    const alone = await Promise.all(Array.from({ length: 9 }, async () => ask(counters, [perMinute(14)])));
+    // Nine of fourteen were left, and two count.
+    expect(alone.filter(({ admitted }) => admitted)).toHaveLength(4);
+    await expect(async () => ask(counters, [{ ...perMinute(9), key: 'unheard' }])).rejects.toThrow();
+    relay.restore();
+    await expect.poll(() => counters.state, { timeout: 4_000 }).toBe('live');
+    expect(await ask(other, [perMinute(14)])).toMatchObject({ standings: [{ remaining: 4 }] });
+  });
+
+  it('refuses for scopes that are strict', async () => {
+    const policy = { isLimitStrict: () => true, isBudgetStrict: () => true };
+    const { counters, relay } = await wired({ policy });
+    relay.cut();
+    await expect.poll(() => counters.state).toBe('away');
+    await expect(async () => ask(counters, [slot(9)])).rejects.toMatchObject({ status: 503 });
+  });
+});
