@@ -243,6 +243,39 @@ describe('the log', () => {
   });
 });
 
+describe('an answer', () => {
+  it('takes three queries at most, whatever is asked', async () => {
+    const log = 'start_date=2026-11-01&end_date=2026-11-30';
+    const paths = [
+      ...['user', 'team', 'organization', 'customer', 'tag'].flatMap((noun) => [
+        `/${noun}/daily/activity?${RANGE}`,
+        `/${noun}/daily/activity/aggregated?${RANGE}&model=large`,
+      ]),
+      `/team/daily/activity?${RANGE}&team_ids=red`,
+      ...['', '/model', '/cache_hits', '/exceptions', '/exceptions/deployment'].map(
+        (part) => `/global/activity${part}?${RANGE}`,
+      ),
+      ...['', '/logs', '/keys', '/models', '/teams', '/tags', '/all_tag_names'].map(
+        (part) => `/global/spend${part}`,
+      ),
+      `/global/spend/provider?${RANGE}`,
+      `/global/spend/report?${RANGE}`,
+      `/global/spend/report?${RANGE}&team_id=red`,
+      '/global/all_end_users',
+      '/spend/keys',
+      '/spend/users',
+      '/spend/tags',
+      '/spend/logs',
+      `/spend/logs?${RANGE}`,
+      `/spend/logs/v2?${log}`,
+      '/spend/logs/session/ui?session_id=session-of-ann',
+      '/provider/budgets',
+    ];
+    for (const path of paths)
+      expect(await reports.statementsOf(() => get(path)), path).toBeLessThanOrEqual(3);
+  });
+});
+
 describe('overviews', () => {
   it('say who, what and when', async () => {
     expect(await get('/global/spend')).toEqual({ spend: 0.28, max_budget: 0 });

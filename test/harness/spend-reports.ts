@@ -7,6 +7,7 @@ import { GatewayErrorFilter, FastExpressAdapter } from '#libs/http';
 import { Clock, ManualClock, type Principal, PROXY_SCOPE, type Scope } from '#libs/kernel';
 import { Logger, Pseudonyms } from '#libs/telemetry';
 import express from 'express';
+import pg from 'pg';
 import { DataSource } from 'typeorm';
 import { SpendRoutesModule } from '../../apps/admin/src/spend/spend-routes.module.js';
 import { beginRecord, endRecord } from '../../libs/budget/src/ledger/fixtures.js';
@@ -132,7 +133,7 @@ export async function startSpendReports() {
   const config = {
     auth: { adminOnlyRoutes: [] },
     server: { disableAdminEndpoints: false, disableLlmEndpoints: false },
-    budgets: { timezone: 'UTC', resetTime: '00:00' },
+    budgets: { timezone: 'UTC', resetTime: '00:00', providers: {} },
     network: { trustedProxyRanges: [] },
     metrics: { requireAuth: true },
   };
@@ -170,7 +171,20 @@ export async function startSpendReports() {
   app.use(express.json({ type: () => true, limit: '1mb' }));
   await app.listen(0, '127.0.0.1');
   const base = await app.getUrl();
+  /** Statements that this process sent to the database, whoever sent them. */
+  const counted = { statements: 0 };
+  const { query } = pg.Client.prototype;
+  pg.Client.prototype.query = function (this: pg.Client, ...words: unknown[]) {
+    counted.statements += 1;
+    return Reflect.apply(query, this, words) as never;
+  } as typeof query;
   return {
+    /** How many statements an answer took. */
+    async statementsOf(work: () => Promise<unknown>): Promise<number> {
+      counted.statements = 0;
+      await work();
+      return counted.statements;
+    },
     async as(who: Principal, path: string, body?: unknown): Promise<{ status: number; body: Json }> {
       state.caller = who;
       const sent = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) };
@@ -178,6 +192,7 @@ export async function startSpendReports() {
       return { status: response.status, body: (await response.json()) as Json };
     },
     async stop(): Promise<void> {
+      pg.Client.prototype.query = query;
       await app.close();
       await database.drop();
     },
