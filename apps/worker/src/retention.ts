@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { AuditTrail, pruneAudit } from '#libs/audit';
 import { Config } from '#libs/config';
 import { dropDaysBefore, withTransaction } from '#libs/database';
 import { Clock } from '#libs/kernel';
@@ -8,7 +9,7 @@ import { DataSource } from 'typeorm';
 const WORKER = { system: 'retention' };
 const DAY_MS = 86_400_000;
 
-/** Lets the request log and the prompts go when their time is over. Totals per scope and period are kept elsewhere and stay; so does the audit trail. */
+/** Lets the request log and the prompts go when their time is over. Totals per scope and period are kept elsewhere and stay; the audit trail goes by a time of its own. */
 @Injectable()
 export class Retention {
   constructor(
@@ -16,13 +17,27 @@ export class Retention {
     private readonly dataSource: DataSource,
     private readonly clock: Clock,
     private readonly logger: Logger,
+    private readonly trail: AuditTrail,
   ) {}
 
   /** Returns how many days were dropped. */
   async dropWhatIsOver(): Promise<number> {
     const { retentionDays, promptRetentionDays } = this.config.privacy;
     const prompts = await this.#drop('logged_prompts', promptRetentionDays);
-    return prompts + (await this.#drop('ledger_entries', retentionDays));
+    const calls = await this.#drop('ledger_entries', retentionDays);
+    await this.#pruneAudit();
+    return prompts + calls;
+  }
+
+  async #pruneAudit(): Promise<void> {
+    const { auditRetentionDays: days } = this.config.privacy;
+    if (days === undefined) return;
+    const before = new Date(this.clock.nowMs() - days * DAY_MS);
+    const rows = await withTransaction(this.dataSource, WORKER, (manager) =>
+      pruneAudit(manager, this.trail, before),
+    );
+    if (rows > 0)
+      this.logger.info({ rows, before }, 'Audit rows past their retention were let go; the chain says so.');
   }
 
   /** A day is over when its last moment is as old as what is kept. */

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Global, type INestApplicationContext, Module } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
-import { InstallationKey } from '#libs/audit';
-import { BudgetModule, BudgetPeriods } from '#libs/budget';
+import { AuditTrail, InstallationKey } from '#libs/audit';
+import { AlertBook, BudgetModule, BudgetPeriods } from '#libs/budget';
 import { Config } from '#libs/config';
 import { Counters, LocalCounters } from '#libs/counters';
 import { Changes } from '#libs/database';
@@ -142,7 +142,8 @@ describe('the SQLite mirror', () => {
 
 describe('closing budget periods', () => {
   const clock = new ManualClock(Date.parse('2026-11-21T12:00:00Z'));
-  const closer = (): BudgetPeriods => new BudgetPeriods(db, config, silentLogger);
+  const closer = (alerts = new AlertBook(db, config)): BudgetPeriods =>
+    new BudgetPeriods(db, config, silentLogger, alerts);
 
   it('happens once for each period and each owner, with three workers at it', async () => {
     await db.query(`INSERT INTO budget_periods (scope_type, scope_id, budget, period_id, starts_at, ends_at)
@@ -169,6 +170,64 @@ describe('closing budget periods', () => {
     const resets = await db.query('SELECT DISTINCT budget_reset_at AS at FROM virtual_keys');
     expect(resets).toEqual([{ at: new Date('2026-12-01T00:00:00Z') }]);
     expect(await closer().closeDue(clock.nowMs())).toEqual({ periods: 0, owners: 0 });
+  });
+
+  it('tells once of each budget that was used up and is open again, also when a worker dies over it', async () => {
+    const telling = {
+      ...config,
+      alerts: { channels: [{ name: 'webhook' }], types: ['budget_alerts'] },
+    } as unknown as Config;
+    await db.query('TRUNCATE alerts CASCADE');
+    await db.query(`INSERT INTO budget_periods (scope_type, scope_id, budget, period_id, starts_at, ends_at, cap_nano)
+      SELECT 'tag', 't' || n, 'main', '1d@20261120T000000Z', '2026-11-20Z', '2026-11-21Z', 10 FROM generate_series(1, 600) n`);
+    await db.query(
+      `INSERT INTO balances (scope_type, scope_id, budget, period_id, settled_nano) SELECT 'tag', 't' || n, 'main', '1d@20261120T000000Z', 5 + n % 2 * 5 FROM generate_series(1, 600) n`,
+    );
+    const dying = new AlertBook(db, telling);
+    dying.raiseIn = () => Promise.reject(new Error('killed'));
+    const done = await Promise.allSettled(
+      [dying, new AlertBook(db, telling), new AlertBook(db, telling)].map((book) =>
+        closer(book).closeDue(clock.nowMs()),
+      ),
+    );
+    expect(done.filter(({ status }) => status === 'rejected')).toHaveLength(1);
+    await closer(new AlertBook(db, telling)).closeDue(clock.nowMs());
+    const [told] = await db.query(
+      `SELECT count(*)::int AS n, count(DISTINCT scope_id)::int AS scopes FROM alerts WHERE event = 'budget_reset'`,
+    );
+    expect(told).toEqual({ n: 300, scopes: 300 });
+    const [open] = await db.query(
+      `SELECT count(*)::int AS n FROM budget_periods WHERE scope_type = 'tag' AND closed_at IS NULL`,
+    );
+    expect(open.n).toBe(0);
+  });
+
+  it('moves the shown reset time of every kind of row that can have a budget', async () => {
+    await db.query(`INSERT INTO organizations (id, budget_duration) VALUES ('o', '1mo')`);
+    await db.query(`INSERT INTO teams (id) VALUES ('t')`);
+    await db.query(`INSERT INTO users (id) VALUES ('u')`);
+    await db.query(`INSERT INTO team_members (team_id, user_id, budget_duration) VALUES ('t', 'u', '1d')`);
+    await db.query(
+      `INSERT INTO organization_members (organization_id, user_id, budget_duration) VALUES ('o', 'u', '1y')`,
+    );
+    await db.query(`INSERT INTO projects (id, team_id, budget_duration) VALUES ('p', 't', '7d')`);
+    await db.query(`INSERT INTO customers (id, budget_duration) VALUES ('c', '2mo')`);
+    await db.query(`INSERT INTO tags (name, budget_duration) VALUES ('x', '48h')`);
+    const done = await Promise.all([closer(), closer(), closer()].map((one) => one.closeDue(clock.nowMs())));
+    expect(done.reduce((sum, { owners }) => sum + owners, 0)).toBe(6);
+    const shown = await Promise.all(
+      ['organizations', 'team_members', 'organization_members', 'projects', 'customers'].map(async (table) =>
+        (await db.query(`SELECT budget_reset_at AS at FROM ${table}`))[0].at.toISOString(),
+      ),
+    );
+    expect(shown).toEqual([
+      '2026-12-01T00:00:00.000Z',
+      '2026-11-22T00:00:00.000Z',
+      '2027-01-01T00:00:00.000Z',
+      '2026-11-23T00:00:00.000Z',
+      '2027-01-01T00:00:00.000Z',
+    ]);
+    await db.query('TRUNCATE organizations, customers, tags CASCADE');
   });
 
   it('follows calls that ended after their period', async () => {
@@ -198,7 +257,13 @@ describe('retention', () => {
     await db.query(
       `INSERT INTO balances (scope_type, scope_id, budget, period_id, settled_nano) VALUES ('user', 'ann', 'total', 'total', 7)`,
     );
-    const retention = new Retention(config, db, clock, silentLogger);
+    const retention = new Retention(
+      config,
+      db,
+      clock,
+      silentLogger,
+      new AuditTrail(new InstallationKey(new Secret('worker test'))),
+    );
     expect(await retention.dropWhatIsOver()).toBe(4);
     expect(await days('ledger_entries')).toEqual(['20260531', '20260601']);
     expect(await days('logged_prompts')).toEqual(['20260623', '20260624']);

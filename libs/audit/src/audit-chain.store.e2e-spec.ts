@@ -10,6 +10,7 @@ import { AuditSealer } from './audit-sealer.js';
 import { AuditTrail, NOBODY } from './audit-trail.js';
 import { exportAudit } from './export-audit.js';
 import { InstallationKey } from './installation-key.js';
+import { pruneAudit } from './prune-audit.js';
 import { verifyDatabase, verifyExport } from './verify-audit.js';
 import type { AuditReport } from './verify-chain.js';
 
@@ -259,4 +260,51 @@ it('rows of a release before there was a chain begin it', async () => {
   const report = await verify();
   expect(said(report)).toBe('');
   expect(report.chains[0]).toMatchObject({ rows: 2n });
+});
+
+describe('a beginning whose time is over', () => {
+  const prune = (): Promise<number> =>
+    withTransaction(test.dataSource, { system: 'test' }, (manager) =>
+      pruneAudit(manager, trail, new Date(Date.now() + 2 * 86_400_000)),
+    );
+
+  it('goes up to a checkpoint, and what is left still verifies, to its end', async () => {
+    await tenSealed();
+    expect(await prune()).toBe(7);
+    await sealer().seal();
+    const report = await verify();
+    expect(said(report)).toBe('');
+    expect(report.chains[0]).toMatchObject({ rows: 11n, provenUpTo: 11n });
+    expect(await prune()).toBe(3);
+    await sealer().seal();
+    expect(said(await verify())).toBe('');
+  });
+
+  it('is missed when somebody else took it, or more of it', async () => {
+    await tenSealed();
+    await prune();
+    await sealer().seal();
+    await tamper('DELETE FROM audit_events WHERE seq = 8');
+    expect(said(await verify())).toContain('Row 1 to 8 of changes is missing');
+  });
+
+  it('is missed when a row that says so was made up', async () => {
+    await tenSealed();
+    await tamper('DELETE FROM audit_events WHERE seq <= 7');
+    const [end]: { hash: string }[] = await test.dataSource.query(
+      'SELECT hash FROM audit_checkpoints WHERE seq = 7',
+    );
+    const forger = new AuditTrail(new InstallationKey(new Secret('somebody else')));
+    const pruned = { chain: 'changes' as const, upTo: '7', hash: end?.hash ?? '' };
+    await forger.record(test.dataSource, {
+      actor: NOBODY,
+      action: 'pruned',
+      noun: 'audit',
+      nounId: 'changes',
+      pruned,
+    });
+    await tamper(`UPDATE audit_events SET mac = NULL WHERE seq IS NULL`);
+    await sealer().seal();
+    expect((await verify()).isSound).toBe(false);
+  });
 });

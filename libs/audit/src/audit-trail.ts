@@ -18,7 +18,8 @@ export type AuditAction =
   | 'erased'
   | 'signed_in'
   | 'refused'
-  | 'suppressed';
+  | 'suppressed'
+  | 'pruned';
 
 /** What is written of one thing that happened; `before` and `after` are whole rows, whose secrets are masked here. */
 export interface AuditEntry {
@@ -32,6 +33,7 @@ export interface AuditEntry {
   /** A name of its own makes a thing be recorded once, however often and by whomever it is told. */
   readonly id?: string;
   readonly cleared?: Happening['cleared'];
+  readonly pruned?: Happening['pruned'];
 }
 
 export const NOBODY: Actor = { userId: null, keyId: null, ip: null, requestId: null };
@@ -98,6 +100,7 @@ export class AuditTrail {
       before: before ? auditCopy(before) : null,
       after: after ? auditCopy(after) : null,
       ...(entry.cleared && { cleared: entry.cleared }),
+      ...(entry.pruned && { pruned: entry.pruned }),
     });
     return {
       id,

@@ -7,6 +7,7 @@ export { AuditSealer } from './audit-sealer.js';
 export { type AuditAction, type AuditEntry, AuditTrail, NOBODY } from './audit-trail.js';
 export { exportAudit } from './export-audit.js';
 export { InstallationKey } from './installation-key.js';
+export { pruneAudit } from './prune-audit.js';
 export type { Actor, Chain } from './record.js';
 export { verifyDatabase, verifyExport } from './verify-audit.js';
 export type { AuditReport, ChainReport, Finding } from './verify-chain.js';

@@ -23,6 +23,14 @@ export interface Happening {
   readonly after: Readonly<Record<string, unknown>> | null;
   /** Event -> names of the values that an erasure took away: what makes their absence right. */
   readonly cleared?: Readonly<Record<string, readonly string[]>>;
+  readonly pruned?: Pruned;
+}
+
+/** The beginning of a chain that was let go when its time was over, and the hash of its last row: what makes its absence right. */
+export interface Pruned {
+  readonly chain: Chain;
+  readonly upTo: string;
+  readonly hash: string;
 }
 
 /** Salt and JSON text behind a commitment, by its name in the record. */
@@ -49,6 +57,7 @@ export interface StoredRecord {
   readonly before: Readonly<Record<string, unknown>> | null;
   readonly after: Readonly<Record<string, unknown>> | null;
   readonly cleared?: Readonly<Record<string, readonly string[]>>;
+  readonly pruned?: Pruned;
 }
 
 /**
@@ -75,7 +84,7 @@ export function toRecord(happening: Happening): { readonly record: string; reado
         isPlain(value) ? value : commit(`${prefix}.${name}`, value),
       ]),
     );
-  const { actor, cleared } = happening;
+  const { actor, cleared, pruned } = happening;
   const stored: StoredRecord = {
     v: 1,
     id: happening.id,
@@ -91,6 +100,7 @@ export function toRecord(happening: Happening): { readonly record: string; reado
     before: commitAll('before', happening.before),
     after: commitAll('after', happening.after),
     ...(cleared && { cleared }),
+    ...(pruned && { pruned }),
   };
   return { record: JSON.stringify(stored), items };
 }

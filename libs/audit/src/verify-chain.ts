@@ -1,6 +1,6 @@
 import { CHAIN_START, chainHash, CHAINS, type Checkpoint, FOREIGN, type TrustedKeys } from './chain.js';
 import {
-  type Chain, commitmentOf, commitmentsIn, type Items, macOf, parseRecord, readable, sameText, type StoredRecord, valueOf,
+  type Chain, commitmentOf, commitmentsIn, type Items, macOf, parseRecord, type Pruned, readable, sameText, type StoredRecord, valueOf,
 } from './record.js'; // prettier-ignore
 
 /** A sealed or unsealed row, from wherever it was read. */
@@ -45,6 +45,8 @@ export interface AuditReport {
 }
 
 interface Progress {
+  /** Rows before the first that is there. */
+  gone: bigint;
   last: bigint;
   hash: string;
   unsealed: number;
@@ -60,12 +62,13 @@ const MOST_FINDINGS = 200;
  */
 export class ChainVerifier {
   readonly #progress = new Map<Chain, Progress>(
-    CHAINS.map((chain) => [chain, { last: 0n, hash: CHAIN_START, unsealed: 0, hashes: new Map() }]),
+    CHAINS.map((chain) => [chain, { gone: 0n, last: 0n, hash: CHAIN_START, unsealed: 0, hashes: new Map() }]),
   );
   readonly #findings: Finding[] = [];
   /** `event name` of values that are not there. */
   readonly #missing = new Map<string, Finding>();
   readonly #cleared = new Set<string>();
+  readonly #pruned: Pruned[] = [];
 
   constructor(
     private readonly checkpoints: readonly Checkpoint[],
@@ -89,6 +92,7 @@ export class ChainVerifier {
 
   #link(row: AuditRow, seq: bigint, progress: Progress): void {
     if (seq <= progress.last) return this.#find(row, 'stands twice (added)');
+    if (progress.last === 0n && seq > 1n) this.#beginLate(row.chain, seq - 1n, progress);
     const isNext = seq === progress.last + 1n;
     if (!isNext) {
       const gone = progress.last + 1n === seq - 1n ? `${seq - 1n}` : `${progress.last + 1n} to ${seq - 1n}`;
@@ -100,6 +104,17 @@ export class ChainVerifier {
     progress.last = seq;
     progress.hash = row.hash ?? '';
     if (progress.hashes.has(seq)) progress.hashes.set(seq, progress.hash);
+  }
+
+  /** The beginning is not there. Whether that is right, a later row says; what it ended with, the last checkpoint in it. */
+  #beginLate(chain: Chain, upTo: bigint, progress: Progress): void {
+    const end = this.checkpoints.find(
+      (one) => one.chain === chain && one.seq === upTo && this.keys.judge(one) === 'good',
+    );
+    progress.gone = upTo;
+    progress.last = upTo;
+    progress.hash = end?.hash ?? '';
+    progress.hashes.set(upTo, progress.hash);
   }
 
   #checkMac(row: AuditRow, record: string): void {
@@ -136,6 +151,7 @@ export class ChainVerifier {
     if (row.shown) this.#checkShown(row, row.shown, stored, items);
     if (row.event !== undefined && JSON.stringify(row.event) !== JSON.stringify(readable(record, items)))
       this.#find(row, 'shows something else than was recorded (edited)');
+    if (stored.pruned) this.#pruned.push(stored.pruned);
     for (const [event, names] of Object.entries(stored.cleared ?? {}))
       for (const name of names) this.#cleared.add(`${event} ${name}`);
   }
@@ -165,6 +181,7 @@ export class ChainVerifier {
       if (this.#cleared.has(name)) erasedValues += 1;
       else this.#note(finding);
     }
+    for (const [chain, progress] of this.#progress) this.#judgeBeginning(chain, progress);
     const chains = [...this.#progress].map(([chain, progress]) => ({
       chain,
       rows: progress.last,
@@ -180,6 +197,16 @@ export class ChainVerifier {
     };
   }
 
+  #judgeBeginning(chain: Chain, { gone, hashes }: Progress): void {
+    if (gone === 0n) return;
+    const isRight = this.#pruned.some(
+      (pruned) => pruned.chain === chain && pruned.upTo === `${gone}` && pruned.hash === hashes.get(gone),
+    );
+    if (isRight) return;
+    const rows = gone === 1n ? '1' : `1 to ${gone}`;
+    this.#note({ chain, seq: gone, message: `Row ${rows} of ${chain} is missing (removed).` });
+  }
+
   #judgeCheckpoints(chain: Chain, progress: Progress): bigint {
     let proven = 0n;
     let furthest = 0n;
@@ -193,7 +220,8 @@ export class ChainVerifier {
           seq,
           message: `The checkpoint at row ${seq} of ${chain} has a wrong signature.`,
         });
-      if (verdict !== 'good') continue;
+      // What was let go in good order is not there to be compared with.
+      if (verdict !== 'good' || seq < progress.gone) continue;
       if (seq > progress.last) furthest = seq > furthest ? seq : furthest;
       else if (progress.hashes.get(seq) === hash) proven = seq > proven ? seq : proven;
       else
