@@ -1,5 +1,12 @@
 import type { Config } from '#libs/config';
-import { type CredentialKind, type ModelRules, type Principal, PROXY_SCOPE, type Scope } from '#libs/kernel';
+import {
+  type CredentialKind,
+  type ModelRules,
+  type NanoUsd,
+  type Principal,
+  PROXY_SCOPE,
+  type Scope,
+} from '#libs/kernel';
 import { type CallerRecord, type GovernedRow, pinnedTagsOf } from '#libs/tenancy';
 import { effectiveRole } from './effective-role.js';
 import {
@@ -23,6 +30,12 @@ export interface CredentialClaims {
   readonly displayName: string;
   /** Built-in, or one of the operator's own. Default: the user's own role. */
   readonly role?: string;
+  /** Narrows the caller to these models, whatever else grants them. */
+  readonly models?: readonly string[];
+  /** Caps what the caller's user may spend in its life, beside whatever else caps it. */
+  readonly capNanoUsd?: NanoUsd;
+  /** Narrows the caller to these routes. */
+  readonly routes?: readonly string[];
   readonly expiresAtMs?: number;
   readonly metadata?: Readonly<Record<string, unknown>>;
 }
@@ -66,12 +79,14 @@ export function compilePrincipal(
     ...(ids.organizationId === null ? {} : { organizationId: ids.organizationId }),
     ...(ids.projectId === null ? {} : { projectId: ids.projectId }),
     ...(ids.customerId === null ? {} : { customerId: ids.customerId }),
-    modelGrants: withRole(modelGrantsOf(record), roleModels),
+    ...(claims?.routes === undefined ? {} : { credentialRoutes: claims.routes }),
+    modelGrants: withRole(withRole(modelGrantsOf(record), roleModels), claims?.models),
     // The key's own word counts before its team's.
     modelAliases: { ...team?.modelAliases, ...key?.aliases },
     limits: [...scopes.flatMap(limitsOf), ...proxyLimits(config)],
     budgets: [
       ...scopes.filter(paysIn(record, config)).flatMap(budgetsOf),
+      ...creditOf(record, claims),
       ...tags.flatMap((tag) => tagBudgetsOf(tag, config)),
       ...proxyBudgets(config),
     ],
@@ -172,6 +187,18 @@ function withoutModelsOf(team: ModelRules, key: ModelRules): ModelRules {
   return { owner: team.owner, limits, budgets };
 }
 
+/** What a credential says about money can only add a cap, on its user or else its team. */
+function creditOf({ ids }: CallerRecord, claims: CredentialClaims | undefined): Principal['budgets'] {
+  const scope: Scope | undefined =
+    ids.userId !== null
+      ? { type: 'user', id: ids.userId }
+      : ids.teamId !== null
+        ? { type: 'team', id: ids.teamId }
+        : undefined;
+  if (claims?.capNanoUsd === undefined || scope === undefined) return [];
+  return [{ scope, name: 'credential', capNanoUsd: claims.capNanoUsd, anchorMs: 0 }];
+}
+
 function throttleOf({ key }: CallerRecord, config: Config): Pick<Principal, 'throttleTo'> {
   const share = config.budgets.throttleShare;
   return share !== undefined && key?.throttleOnBudgetExceeded === true ? { throttleTo: share } : {};
@@ -220,6 +247,7 @@ function modelGrantsOf(record: CallerRecord): Principal['modelGrants'] {
   if (team !== null && !team.models.includes('all-team-models')) add('team', ids.teamId, team.models);
   if (member !== null) add('team_member', `${ids.teamId ?? ''}:${ids.userId ?? ''}`, member.allowedModels);
   if (!inTeam && user !== null) add('user', ids.userId, user.models);
+  if (record.organization !== null) add('organization', ids.organizationId, record.organization.models);
   if (project !== null) add('project', ids.projectId, project.models);
   if (record.customer !== null) add('customer', ids.customerId, record.customer.models);
   return grants;

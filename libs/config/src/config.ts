@@ -65,7 +65,7 @@ export interface Config extends ConfigTree {}
 /** The parts that a running process can take up. */
 export type LiveParts = Pick<
   ConfigTree,
-  'network' | 'router' | 'calls' | 'auth' | 'models' | 'credentials' | 'environment'
+  'network' | 'router' | 'calls' | 'auth' | 'people' | 'models' | 'credentials' | 'environment'
 >;
 
 /** An entry of `credential_list`. */
@@ -225,8 +225,6 @@ export interface ConfigTree {
     readonly customerBudgetId?: string;
     /** `budget_exceeded_throttle_percentage`: to what share of its limits a key over its budget is slowed down, where the key says so. */
     readonly throttleShare?: number;
-    /** `budget_rollover`: what was spent beyond a cap counts in the next period too. */
-    readonly rollover: boolean;
     /** `provider_budget_config`. */
     readonly providers: Readonly<Record<string, NamedBudget>>;
     /** `tag_budget_config`. */

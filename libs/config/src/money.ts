@@ -33,7 +33,6 @@ export function readBudgets(
     ...(litellm.budget_exceeded_throttle_percentage === undefined
       ? {}
       : { throttleShare: litellm.budget_exceeded_throttle_percentage }),
-    rollover: litellm.budget_rollover ?? false,
     providers: named(router.provider_budget_config),
     tags: named(litellm.tag_budget_config),
   };

@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { Config } from '#libs/config';
 import { withTransaction } from '#libs/database';
 import type { Scope } from '#libs/kernel';
-import { DataSource } from 'typeorm';
+import { DataSource, type EntityManager } from 'typeorm';
 
 const ALERTS = { system: 'alerts' };
 /** Names of alerts that are in the book already: without them each call of an exhausted key would ask the database. */
@@ -41,35 +41,37 @@ export class AlertBook {
 
   /** Returns how many were new. Safe to race: of all who raise an alert, one stores it and its deliveries. */
   async raise(alerts: readonly NewAlert[]): Promise<number> {
+    if (alerts.length === 0) return 0;
+    const stored = await withTransaction(this.dataSource, ALERTS, (manager) => this.raiseIn(manager, alerts));
+    if (this.#known.size > MOST_REMEMBERED) this.#known.clear();
+    for (const alert of alerts) this.#known.add(idOf(alert));
+    return stored;
+  }
+
+  /** The same as a part of the transaction that what is told belongs to: both are committed, or neither. */
+  async raiseIn(manager: EntityManager, alerts: readonly NewAlert[]): Promise<number> {
     const rows = alerts
       .map((alert) => ({ id: idOf(alert), alert }))
       .toSorted((a, b) => (a.id < b.id ? -1 : 1));
-    if (rows.length === 0) return 0;
-    const channels = this.config.alerts.channels.map(({ name }) => name);
-    const stored = await withTransaction(this.dataSource, ALERTS, async (manager) => {
-      const fresh: { id: string }[] = await manager.query(
-        `WITH fresh AS (
-           INSERT INTO alerts (id, event, scope_type, scope_id, payload)
-           SELECT t.id, t.event, t.type, t.scope, t.payload::jsonb
-           FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[]) AS t (id, event, type, scope, payload)
-           ON CONFLICT DO NOTHING RETURNING id
-         ), sent AS (
-           INSERT INTO alert_deliveries (alert_id, channel) SELECT id, channel FROM fresh, unnest($6::text[]) AS channel
-         ) SELECT id FROM fresh`,
-        [
-          rows.map(({ id }) => id),
-          rows.map(({ alert }) => alert.event),
-          rows.map(({ alert }) => alert.scope.type),
-          rows.map(({ alert }) => alert.scope.id),
-          rows.map(({ id, alert }) => JSON.stringify({ ...alert.payload, alert_id: id })),
-          channels,
-        ],
-      );
-      return fresh.length;
-    });
-    if (this.#known.size > MOST_REMEMBERED) this.#known.clear();
-    for (const { id } of rows) this.#known.add(id);
-    return stored;
+    const fresh: unknown[] = await manager.query(
+      `WITH fresh AS (
+         INSERT INTO alerts (id, event, scope_type, scope_id, payload)
+         SELECT t.id, t.event, t.type, t.scope, t.payload::jsonb
+         FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[]) AS t (id, event, type, scope, payload)
+         ON CONFLICT DO NOTHING RETURNING id
+       ), sent AS (
+         INSERT INTO alert_deliveries (alert_id, channel) SELECT id, channel FROM fresh, unnest($6::text[]) AS channel
+       ) SELECT id FROM fresh`,
+      [
+        rows.map(({ id }) => id),
+        rows.map(({ alert }) => alert.event),
+        rows.map(({ alert }) => alert.scope.type),
+        rows.map(({ alert }) => alert.scope.id),
+        rows.map(({ id, alert }) => JSON.stringify({ ...alert.payload, alert_id: id })),
+        this.config.alerts.channels.map(({ name }) => name),
+      ],
+    );
+    return fresh.length;
   }
 }
 

@@ -6,6 +6,7 @@ import { Models1700000000005 } from './1700000000005-models.js';
 import { TenancyWall1700000000006 } from './1700000000006-tenancy-wall.js';
 import { Trust1700000000007 } from './1700000000007-trust.js';
 import { SharedCounters1700000000009 } from './1700000000009-shared-counters.js';
+import { GovernedResets1700000000010 } from './1700000000010-governed-resets.js';
 import { Spend1700000000008 } from './1700000000008-spend.js';
 
 /** In the order they run. Append only. */
@@ -19,4 +20,5 @@ export const MIGRATIONS = [
   Trust1700000000007,
   Spend1700000000008,
   SharedCounters1700000000009,
+  GovernedResets1700000000010,
 ];
