@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Checkpoint, TrustedKeys } from './chain.js';
 import type { Chain } from './record.js';
@@ -12,6 +12,8 @@ const MOST_BYTES = 8 * 1024 * 1024;
 /** Checkpoints and public keys outside the database: whoever can change the rows there cannot change these. */
 export class CheckpointFile {
   readonly #folder: string;
+  /** Read once: only this process's worker appends to its data directory. */
+  #latest: Map<Chain, Checkpoint> | undefined;
 
   constructor(dataDir: string) {
     this.#folder = join(dataDir, FOLDER);
@@ -23,6 +25,7 @@ export class CheckpointFile {
     if (!this.#read(PUBLIC_KEYS).includes(publicKey.trim()))
       appendFileSync(this.#path(PUBLIC_KEYS), publicKey, { mode: 0o644 });
     appendFileSync(this.#path(CHECKPOINTS), `${checkpointLine(checkpoint)}\n`, { mode: 0o640 });
+    this.#known().set(checkpoint.chain, checkpoint);
     this.#thin();
   }
 
@@ -35,11 +38,19 @@ export class CheckpointFile {
       });
   }
 
-  /** The furthest one of a chain. */
+  /** The furthest one of a chain when this was first asked, or what was appended since. */
   latest(chain: Chain): Checkpoint | undefined {
-    return this.checkpoints()
-      .filter((checkpoint) => checkpoint.chain === chain)
-      .reduce<Checkpoint | undefined>((best, one) => (best && best.seq >= one.seq ? best : one), undefined);
+    return this.#known().get(chain);
+  }
+
+  #known(): Map<Chain, Checkpoint> {
+    if (this.#latest) return this.#latest;
+    this.#latest = new Map();
+    for (const one of this.checkpoints()) {
+      const best = this.#latest.get(one.chain);
+      if (!best || best.seq < one.seq) this.#latest.set(one.chain, one);
+    }
+    return this.#latest;
   }
 
   trustedKeys(): TrustedKeys {
@@ -47,9 +58,8 @@ export class CheckpointFile {
   }
 
   #thin(): void {
-    const text = this.#read(CHECKPOINTS);
-    if (text.length <= MOST_BYTES) return;
-    const lines = text.trimEnd().split('\n');
+    if (statSync(this.#path(CHECKPOINTS)).size <= MOST_BYTES) return;
+    const lines = this.#read(CHECKPOINTS).trimEnd().split('\n');
     const kept = lines.filter((_, index) => index % 2 === 1 || index >= lines.length - 100);
     writeFileSync(this.#path(CHECKPOINTS), `${kept.join('\n')}\n`);
   }
