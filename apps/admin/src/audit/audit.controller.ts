@@ -3,10 +3,12 @@ import { Param, Res } from '@nestjs/common';
 import { AuditSearch, exportAudit, InstallationKey, verifyDatabase } from '#libs/audit';
 import { Config } from '#libs/config';
 import { GatewayError } from '#libs/kernel';
-import { Handles } from '#libs/rbac';
+import { Answers, Handles } from '#libs/rbac';
+import { z } from 'zod';
 import type { Response } from 'express';
 import { DataSource } from 'typeorm';
 import { AdminController, AdminQuery } from '../http/decorators.js';
+import { pageOfRows } from '../people/people-answers.schemas.js';
 import { toAuditPage, toAuditRow, toReportAnswer } from './audit-answers.js';
 import { auditQuery, type AuditQuery, toAuditFilter } from './audit.schemas.js';
 
@@ -21,6 +23,10 @@ export class AuditController {
   ) {}
 
   @Handles('GET /audit')
+  @Answers(
+    'Lists what was changed, by whom and when',
+    pageOfRows('audit_logs', z.looseObject({ id: z.string() })),
+  )
   async list(@AdminQuery(auditQuery) query: AuditQuery): Promise<object> {
     const { events, total } = await this.search.find(toAuditFilter(query));
     return toAuditPage(events, total, query);
@@ -28,6 +34,9 @@ export class AuditController {
 
   /** JSON lines, as they come out of the store; what `tollgate audit verify --export` reads. */
   @Handles('GET /audit/export')
+  @Answers('Exports the audit trail with its proofs, as JSON lines', null, {
+    mediaType: 'application/x-ndjson',
+  })
   async export(@Res() response: Response): Promise<void> {
     response.setHeader('content-type', 'application/x-ndjson');
     for await (const line of exportAudit(this.dataSource, this.key, this.config.server.dataDir)) {
@@ -39,12 +48,14 @@ export class AuditController {
 
   /** Judges the whole trail; takes some 50 microseconds a row. */
   @Handles('GET /audit/verify')
+  @Answers('Checks that no row of the audit trail was edited, removed or added', z.looseObject({}))
   async verify(): Promise<object> {
     const { dataDir } = this.config.server;
     return toReportAnswer(await verifyDatabase(this.dataSource, { dataDir, key: this.key }));
   }
 
   @Handles('GET /audit/{id}')
+  @Answers('Shows one row of the audit trail', z.looseObject({ id: z.string() }))
   async one(@Param('id') id: string): Promise<object> {
     const event = await this.search.byId(id);
     if (event) return toAuditRow(event);

@@ -1,10 +1,11 @@
 import { HttpCode } from '@nestjs/common';
 import type { Invitation } from '#libs/database';
 import type { Principal } from '#libs/kernel';
-import { Caller, Handles } from '#libs/rbac';
+import { Answers, Caller, Handles } from '#libs/rbac';
 import { type Author, Invitations } from '#libs/tenancy';
 import { z } from 'zod';
 import { AdminBody, AdminController, AdminQuery, By } from '../http/decorators.js';
+import { INVITATION } from '../people/people-answers.schemas.js';
 import { name } from '../http/fields.schemas.js';
 import type { BodyDefinition } from '../http/request-body.js';
 import { toApiTime } from '../http/wire.js';
@@ -22,6 +23,7 @@ export class InvitationsController {
   constructor(private readonly invitations: Invitations) {}
 
   @Handles('POST /invitation/new')
+  @Answers('Invites somebody to choose a password', INVITATION)
   @HttpCode(200)
   async create(
     @By() author: Author,
@@ -31,11 +33,13 @@ export class InvitationsController {
   }
 
   @Handles('GET /invitation/info')
+  @Answers('Shows an invitation', INVITATION)
   async info(@Caller() caller: Principal, @AdminQuery(query) asked: z.output<typeof query>): Promise<object> {
     return row(await this.invitations.get(caller, asked.invitation_id));
   }
 
   @Handles('POST /invitation/update')
+  @Answers('Marks an invitation as accepted', INVITATION)
   @HttpCode(200)
   async update(
     @By() author: Author,
@@ -45,6 +49,7 @@ export class InvitationsController {
   }
 
   @Handles('POST /invitation/delete')
+  @Answers('Withdraws an invitation', INVITATION)
   @HttpCode(200)
   async delete(
     @By() author: Author,

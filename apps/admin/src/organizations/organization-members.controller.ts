@@ -1,7 +1,9 @@
 import { HttpCode } from '@nestjs/common';
-import { Handles } from '#libs/rbac';
+import { Answers, Handles } from '#libs/rbac';
 import { type Author, Organizations, type PersonNamed } from '#libs/tenancy';
+import { z } from 'zod';
 import { AdminBody, AdminController, By } from '../http/decorators.js';
+import { ORGANIZATION_MEMBERSHIP } from '../people/people-answers.schemas.js';
 import { OrganizationAnswers } from './organization-answers.js';
 import {
   orgMemberAddBody,
@@ -22,6 +24,7 @@ export class OrganizationMembersController {
   ) {}
 
   @Handles('POST /organization/member_add')
+  @Answers('Makes people members of an organization', z.looseObject({ organization_id: z.string() }))
   @HttpCode(200)
   async add(@By() author: Author, @AdminBody(orgMemberAddBody) body: OrgMemberAddBody): Promise<object> {
     const governed = { capNanoUsd: body.max_budget_in_organization, budgetDuration: body.budget_duration };
@@ -39,6 +42,7 @@ export class OrganizationMembersController {
   }
 
   @Handles('PATCH /organization/member_update')
+  @Answers('Changes a member of an organization', ORGANIZATION_MEMBERSHIP)
   async update(
     @By() author: Author,
     @AdminBody(orgMemberUpdateBody) body: OrgMemberUpdateBody,
@@ -54,6 +58,7 @@ export class OrganizationMembersController {
   }
 
   @Handles('DELETE /organization/member_delete')
+  @Answers('Ends a membership in an organization', ORGANIZATION_MEMBERSHIP)
   async delete(
     @By() author: Author,
     @AdminBody(orgMemberDeleteBody) body: OrgMemberDeleteBody,

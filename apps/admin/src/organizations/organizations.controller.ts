@@ -1,8 +1,10 @@
 import { HttpCode, Param } from '@nestjs/common';
 import type { Principal } from '#libs/kernel';
-import { Caller, Handles } from '#libs/rbac';
+import { Answers, Caller, Handles } from '#libs/rbac';
 import { type Author, OrganizationCatalogue, Organizations } from '#libs/tenancy';
+import { z } from 'zod';
 import { AdminBody, AdminController, AdminQuery, By } from '../http/decorators.js';
+import { ORGANIZATION_ROW, ORGANIZATION_VIEW } from '../people/people-answers.schemas.js';
 import { OrganizationAnswers } from './organization-answers.js';
 import {
   deleteOrganizationsBody,
@@ -32,6 +34,7 @@ export class OrganizationsController {
   ) {}
 
   @Handles('POST /organization/new')
+  @Answers('Makes an organization', ORGANIZATION_ROW)
   @HttpCode(200)
   async create(
     @By() author: Author,
@@ -43,6 +46,7 @@ export class OrganizationsController {
   }
 
   @Handles('PATCH /organization/update')
+  @Answers('Changes an organization', ORGANIZATION_ROW)
   async update(
     @By() author: Author,
     @AdminBody(updateOrganizationBody) body: UpdateOrganizationBody,
@@ -54,6 +58,7 @@ export class OrganizationsController {
 
   /** The same by path; a member nobody knows is refused, not ignored. */
   @Handles('PATCH /v2/organization/{organization_id}')
+  @Answers('Changes an organization', ORGANIZATION_ROW)
   async patch(
     @By() author: Author,
     @Param('organization_id') id: string,
@@ -63,6 +68,7 @@ export class OrganizationsController {
   }
 
   @Handles('DELETE /organization/delete')
+  @Answers('Deletes organizations', z.array(ORGANIZATION_ROW))
   async delete(
     @By() author: Author,
     @AdminBody(deleteOrganizationsBody) body: DeleteOrganizationsBody,
@@ -72,6 +78,7 @@ export class OrganizationsController {
   }
 
   @Handles('GET /organization/list')
+  @Answers('Lists organizations', z.array(ORGANIZATION_VIEW))
   async list(
     @Caller() caller: Principal,
     @AdminQuery(organizationListQuery) query: OrganizationListQuery,
@@ -82,6 +89,7 @@ export class OrganizationsController {
   }
 
   @Handles('GET /organization/info')
+  @Answers('Shows an organization, its members and its teams', ORGANIZATION_VIEW)
   async info(
     @Caller() caller: Principal,
     @AdminQuery(organizationQuery) query: OrganizationQuery,
@@ -92,6 +100,7 @@ export class OrganizationsController {
 
   /** The older form: several at once; those that are not the caller's to see are left out. */
   @Handles('POST /organization/info')
+  @Answers('Shows several organizations', z.array(ORGANIZATION_VIEW))
   @HttpCode(200)
   async infos(
     @Caller() caller: Principal,

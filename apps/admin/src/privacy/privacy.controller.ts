@@ -2,8 +2,9 @@ import { HttpCode } from '@nestjs/common';
 import { type Actor, AuditTrail } from '#libs/audit';
 import { withTransaction } from '#libs/database';
 import { GatewayError } from '#libs/kernel';
-import { Handles } from '#libs/rbac';
+import { Answers, Handles } from '#libs/rbac';
 import type { Author } from '#libs/tenancy';
+import { z } from 'zod';
 import { DataSource } from 'typeorm';
 import { AdminBody, AdminController, By } from '../http/decorators.js';
 import { Disclosure } from './disclosure.js';
@@ -22,6 +23,7 @@ export class PrivacyController {
   ) {}
 
   @Handles('POST /privacy/export')
+  @Answers('Collects everything that is known of a person or customer', z.looseObject({}))
   @HttpCode(200)
   async export(@By() author: Author, @AdminBody(subjectBody) body: SubjectBody): Promise<object> {
     const { kind, id } = subjectOf(body);
@@ -34,6 +36,7 @@ export class PrivacyController {
 
   /** Takes as long as it takes to read every table; the answer is the certificate. */
   @Handles('POST /privacy/erase')
+  @Answers('Erases a person or customer, with a certificate', z.looseObject({}))
   @HttpCode(200)
   async erase(@By() author: Author, @AdminBody(subjectBody) body: SubjectBody): Promise<object> {
     const { kind, id } = subjectOf(body);

@@ -1,9 +1,11 @@
 import { HttpCode } from '@nestjs/common';
 import type { Project } from '#libs/database';
 import { type NanoUsd, type Principal, type Scope, usdNumber } from '#libs/kernel';
-import { Caller, Handles } from '#libs/rbac';
+import { Answers, Caller, Handles } from '#libs/rbac';
 import { type Author, Projects, SpendReader } from '#libs/tenancy';
+import { z } from 'zod';
 import { AdminBody, AdminController, AdminQuery, By } from '../http/decorators.js';
+import { PROJECT_ROW } from '../people/people-answers.schemas.js';
 import { foldedOf, GovernedAnswers } from '../http/governed-answers.js';
 import { orNull, toApiTime } from '../http/wire.js';
 import {
@@ -28,6 +30,7 @@ export class ProjectsController {
   ) {}
 
   @Handles('POST /project/new')
+  @Answers('Makes a project of a team', PROJECT_ROW)
   @HttpCode(200)
   async create(@By() author: Author, @AdminBody(newProjectBody) body: NewProjectBody): Promise<object> {
     const project = await this.projects.create(
@@ -40,12 +43,14 @@ export class ProjectsController {
   }
 
   @Handles('POST /project/update')
+  @Answers('Changes a project', PROJECT_ROW)
   @HttpCode(200)
   async update(@By() author: Author, @AdminBody(updateProjectBody) body: UpdateProjectBody): Promise<object> {
     return this.#one(await this.projects.update(author, body.project_id, toProjectChange(body)));
   }
 
   @Handles('DELETE /project/delete')
+  @Answers('Deletes projects', z.array(PROJECT_ROW))
   async delete(
     @By() author: Author,
     @AdminBody(deleteProjectsBody) body: DeleteProjectsBody,
@@ -54,11 +59,13 @@ export class ProjectsController {
   }
 
   @Handles('GET /project/info')
+  @Answers('Shows a project', PROJECT_ROW)
   async info(@Caller() caller: Principal, @AdminQuery(projectQuery) query: ProjectQuery): Promise<object> {
     return this.#one(await this.projects.get(caller, query.project_id));
   }
 
   @Handles('GET /project/list')
+  @Answers('Lists projects', z.array(PROJECT_ROW))
   async list(@Caller() caller: Principal): Promise<object[]> {
     return this.#rows(await this.projects.list(caller));
   }

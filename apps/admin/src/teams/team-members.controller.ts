@@ -1,8 +1,10 @@
 import { HttpCode, Param } from '@nestjs/common';
 import { GatewayError } from '#libs/kernel';
-import { Handles } from '#libs/rbac';
+import { Answers, Handles } from '#libs/rbac';
 import { type Author, type MemberDraft, type PersonNamed, TeamMembers, UserCatalogue } from '#libs/tenancy';
+import { z } from 'zod';
 import { AdminBody, AdminController, By } from '../http/decorators.js';
+import { TEAM_ROW } from '../people/people-answers.schemas.js';
 import { toApiTime, toApiUsd } from '../http/wire.js';
 import { TeamAnswers } from './team-answers.js';
 import {
@@ -28,6 +30,7 @@ export class TeamMembersController {
   ) {}
 
   @Handles('POST /team/member_add')
+  @Answers('Makes people members of a team', TEAM_ROW)
   @HttpCode(200)
   async add(@By() author: Author, @AdminBody(memberAddBody) body: MemberAddBody): Promise<object> {
     const joined = await this.members.add(
@@ -50,6 +53,10 @@ export class TeamMembersController {
 
   /** Each for itself: one who cannot be added does not keep the others out. */
   @Handles('POST /team/bulk_member_add')
+  @Answers(
+    'Makes many people members of a team, each on its own',
+    z.looseObject({ results: z.array(z.looseObject({})) }),
+  )
   @HttpCode(200)
   async addMany(
     @By() author: Author,
@@ -83,6 +90,7 @@ export class TeamMembersController {
   }
 
   @Handles('POST /team/member_update')
+  @Answers('Changes a member of a team', z.looseObject({ team_id: z.string(), user_id: z.string() }))
   @HttpCode(200)
   async update(@By() author: Author, @AdminBody(memberUpdateBody) body: MemberUpdateBody): Promise<object> {
     const { member } = await this.members.update(author, body.team_id, named(body), toMemberChange(body));
@@ -102,6 +110,7 @@ export class TeamMembersController {
   }
 
   @Handles('POST /team/member_delete')
+  @Answers('Ends a membership in a team', TEAM_ROW)
   @HttpCode(200)
   async delete(@By() author: Author, @AdminBody(memberDeleteBody) body: MemberDeleteBody): Promise<object> {
     return this.answers.one(await this.members.remove(author, body.team_id, named(body)));
@@ -109,6 +118,7 @@ export class TeamMembersController {
 
   /** Back to what the team gives everybody. */
   @Handles('POST /team/{team_id}/member/{user_id}/reset_budget')
+  @Answers("Takes a member's own budget away", z.looseObject({}))
   @HttpCode(200)
   async resetBudget(
     @By() author: Author,

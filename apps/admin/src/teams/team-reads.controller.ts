@@ -1,8 +1,16 @@
 import { Param } from '@nestjs/common';
 import { type Principal, type Scope, usdNumber } from '#libs/kernel';
-import { Caller, Handles } from '#libs/rbac';
+import { Answers, Caller, Handles } from '#libs/rbac';
 import { MEMBER_PERMISSIONS, SpendReader, TeamCatalogue, type TeamFilter } from '#libs/tenancy';
+import { z } from 'zod';
 import { AdminController, AdminQuery } from '../http/decorators.js';
+import {
+  NAMED_TEAM,
+  TEAM_INFO,
+  TEAM_MEMBERSHIP,
+  TEAM_ROW,
+  pageOfRows,
+} from '../people/people-answers.schemas.js';
 import { pagesOf } from '../http/wire.js';
 import { KeyAnswers } from '../keys/key-answers.js';
 import { TeamAnswers } from './team-answers.js';
@@ -30,11 +38,13 @@ export class TeamReadsController {
   ) {}
 
   @Handles('GET /team/info')
+  @Answers('Shows a team, its members and its keys', TEAM_INFO)
   async info(@Caller() caller: Principal, @AdminQuery(teamQuery) query: TeamQuery): Promise<object> {
     return this.answers.info(caller, await this.catalogue.info(caller, query.team_id, query.key_limit));
   }
 
   @Handles('GET /team/list')
+  @Answers('Lists teams with their keys', z.array(TEAM_ROW))
   async list(
     @Caller() caller: Principal,
     @AdminQuery(teamListQuery) query: TeamListQuery,
@@ -56,6 +66,7 @@ export class TeamReadsController {
   }
 
   @Handles('GET /v2/team/list')
+  @Answers('Lists teams, by the page', pageOfRows('teams', TEAM_ROW))
   async page(@Caller() caller: Principal, @AdminQuery(teamPageQuery) query: TeamPageQuery): Promise<object> {
     const filter: TeamFilter = {
       userId: query.user_id,
@@ -84,6 +95,7 @@ export class TeamReadsController {
   }
 
   @Handles('GET /team/available')
+  @Answers('Lists teams that anybody may join', z.array(NAMED_TEAM))
   async available(@Caller() caller: Principal): Promise<object[]> {
     return (await this.catalogue.available(caller)).map(({ team }) => ({
       team_id: team.id,
@@ -93,6 +105,10 @@ export class TeamReadsController {
   }
 
   @Handles('GET /team/permissions_list')
+  @Answers(
+    'Lists what members of a team may do',
+    z.looseObject({ team_id: z.string(), team_member_permissions: z.array(z.string()) }),
+  )
   async permissions(@Caller() caller: Principal, @AdminQuery(teamQuery) query: TeamQuery): Promise<object> {
     const { team } = await this.catalogue.info(caller, query.team_id, 0);
     return {
@@ -104,6 +120,7 @@ export class TeamReadsController {
 
   /** The search box: names only. */
   @Handles('GET /team/filter/ui')
+  @Answers('Finds teams by part of a name', z.array(NAMED_TEAM))
   async search(
     @Caller() caller: Principal,
     @AdminQuery(teamPageQuery) query: TeamPageQuery,
@@ -119,6 +136,7 @@ export class TeamReadsController {
   }
 
   @Handles('GET /team/{team_id}/members/me')
+  @Answers("Shows the caller's own membership", TEAM_MEMBERSHIP)
   async ownMembership(@Caller() caller: Principal, @Param('team_id') teamId: string): Promise<object> {
     const { team, member } = await this.catalogue.ownMembership(caller, teamId);
     const scope: Scope = { type: 'team_member', id: `${teamId}:${member.userId}` };

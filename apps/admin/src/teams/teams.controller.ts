@@ -1,8 +1,10 @@
 import { HttpCode, Param } from '@nestjs/common';
 import { GatewayError } from '#libs/kernel';
-import { Handles } from '#libs/rbac';
+import { Answers, Handles } from '#libs/rbac';
 import { type Author, Teams } from '#libs/tenancy';
+import { z } from 'zod';
 import { AdminBody, AdminController, By } from '../http/decorators.js';
+import { TEAM_ROW } from '../people/people-answers.schemas.js';
 import { TeamAnswers } from './team-answers.js';
 import {
   type BulkPermissionsBody,
@@ -37,12 +39,14 @@ export class TeamsController {
   ) {}
 
   @Handles('POST /team/new')
+  @Answers('Makes a team, with its members', TEAM_ROW)
   @HttpCode(200)
   async create(@By() author: Author, @AdminBody(newTeamBody) body: NewTeamBody): Promise<object> {
     return this.answers.one(await this.teams.create(author, toNewTeam(body)));
   }
 
   @Handles('POST /team/update')
+  @Answers('Changes a team', z.looseObject({ team_id: z.string(), data: TEAM_ROW }))
   @HttpCode(200)
   async update(@By() author: Author, @AdminBody(updateTeamBody) body: UpdateTeamBody): Promise<object> {
     const view = await this.teams.update(author, body.team_id, toTeamChange(body));
@@ -51,6 +55,7 @@ export class TeamsController {
 
   /** The same with metadata merged: what is null there goes, what is not named stays. */
   @Handles('PATCH /team/{team_id}')
+  @Answers('Changes a team; metadata is merged', TEAM_ROW)
   async patch(
     @By() author: Author,
     @Param('team_id') teamId: string,
@@ -65,6 +70,7 @@ export class TeamsController {
   }
 
   @Handles('POST /team/delete')
+  @Answers('Deletes teams and their keys', z.looseObject({ deleted_teams: z.array(z.string()) }))
   @HttpCode(200)
   async delete(@By() author: Author, @AdminBody(teamsBody) body: TeamsBody): Promise<object> {
     await this.teams.delete(author, body.team_ids);
@@ -72,12 +78,14 @@ export class TeamsController {
   }
 
   @Handles('POST /team/block')
+  @Answers('Blocks a team: its keys are refused', TEAM_ROW)
   @HttpCode(200)
   async block(@By() author: Author, @AdminBody(teamBody) body: TeamBody): Promise<object> {
     return this.answers.one(await this.teams.setBlocked(author, body.team_id, true));
   }
 
   @Handles('POST /team/unblock')
+  @Answers('Lifts the block of a team', TEAM_ROW)
   @HttpCode(200)
   async unblock(@By() author: Author, @AdminBody(teamBody) body: TeamBody): Promise<object> {
     return this.answers.one(await this.teams.setBlocked(author, body.team_id, false));
@@ -85,6 +93,7 @@ export class TeamsController {
 
   /** A team without a list has every model: the first name added must not take the others away. */
   @Handles('POST /team/model/add')
+  @Answers('Grants a team more models', TEAM_ROW)
   @HttpCode(200)
   async addModels(@By() author: Author, @AdminBody(teamModelsBody) body: TeamModelsBody): Promise<object> {
     const view = await this.teams.update(author, body.team_id, ({ models }) => ({
@@ -95,6 +104,7 @@ export class TeamsController {
 
   /** Taking the last name away would open every model, as an empty list does; so that is refused. */
   @Handles('POST /team/model/delete')
+  @Answers('Takes models from a team', TEAM_ROW)
   @HttpCode(200)
   async deleteModels(@By() author: Author, @AdminBody(teamModelsBody) body: TeamModelsBody): Promise<object> {
     const view = await this.teams.update(author, body.team_id, ({ models }) => {
@@ -110,6 +120,7 @@ export class TeamsController {
   }
 
   @Handles('POST /team/permissions_update')
+  @Answers('Says what members of a team may do', TEAM_ROW)
   @HttpCode(200)
   async setPermissions(
     @By() author: Author,
@@ -121,6 +132,7 @@ export class TeamsController {
   }
 
   @Handles('POST /team/permissions_bulk_update')
+  @Answers('Lets members of many teams do more', z.looseObject({}))
   @HttpCode(200)
   async grantPermissions(
     @By() author: Author,

@@ -1,7 +1,9 @@
 import { GatewayError, type Principal, usdNumber } from '#libs/kernel';
-import { Caller, Handles } from '#libs/rbac';
+import { Answers, Caller, Handles } from '#libs/rbac';
 import { makerOf, seesEverything, UserCatalogue, type UserView } from '#libs/tenancy';
+import { z } from 'zod';
 import { AdminController, AdminQuery } from '../http/decorators.js';
+import { USER_ROW, USER_VIEW, pageOfRows } from '../people/people-answers.schemas.js';
 import { pagesOf } from '../http/wire.js';
 import { UserAnswers } from './user-answers.js';
 import {
@@ -38,14 +40,17 @@ export class UserReadsController {
 
   /** One user; without a name the caller. An administrator who names nobody gets every key and every team. */
   @Handles('GET /user/info')
+  @Answers('Shows a user, its keys and its teams', USER_VIEW)
   async info(@Caller() caller: Principal, @AdminQuery(userInfoQuery) query: UserInfoQuery): Promise<object> {
     if (query.user_id) return this.answers.view(await this.catalogue.info(caller, query.user_id));
-    if (seesEverything(caller)) return this.answers.view(await this.catalogue.overview(makerOf(caller)));
+    if (seesEverything(caller))
+      return this.answers.view(await this.catalogue.overview(caller, makerOf(caller)));
     return this.answers.view(await this.catalogue.info(caller, makerOf(caller)));
   }
 
   /** The flat form: nobody of that name and nobody of the caller's are one 404. */
   @Handles('GET /v2/user/info')
+  @Answers('Shows a user', USER_ROW)
   async profile(
     @Caller() caller: Principal,
     @AdminQuery(userInfoQuery) query: UserInfoQuery,
@@ -61,12 +66,14 @@ export class UserReadsController {
   }
 
   @Handles('GET /user/list')
+  @Answers('Lists users, by the page', pageOfRows('users', USER_ROW))
   async list(@Caller() caller: Principal, @AdminQuery(userPageQuery) query: UserPageQuery): Promise<object> {
     return this.#page(caller, query);
   }
 
   /** The older name of the same. */
   @Handles('GET /user/get_users')
+  @Answers('Lists users, by the page', pageOfRows('users', USER_ROW))
   async olderList(
     @Caller() caller: Principal,
     @AdminQuery(userPageQuery) query: UserPageQuery,
@@ -76,6 +83,7 @@ export class UserReadsController {
 
   /** The search box: names only. */
   @Handles('GET /user/filter/ui')
+  @Answers('Finds users by part of a name', z.array(z.looseObject({ user_id: z.string() })))
   async search(
     @Caller() caller: Principal,
     @AdminQuery(userPageQuery) query: UserPageQuery,
@@ -91,12 +99,17 @@ export class UserReadsController {
   }
 
   @Handles('GET /user/available_roles')
+  @Answers(
+    'Lists the roles a user can be given',
+    z.record(z.string(), z.looseObject({ description: z.string() })),
+  )
   roles(): object {
     return ASSIGNABLE_ROLES;
   }
 
   /** Seats are not counted: null is unlimited. */
   @Handles('GET /user/available_users')
+  @Answers('Says how many users there may be', z.looseObject({}))
   seats(): object {
     const unlimited = { total_users: null, total_users_used: null, total_users_remaining: null };
     return {

@@ -1,9 +1,11 @@
 import { HttpCode } from '@nestjs/common';
 import { Config } from '#libs/config';
 import { GatewayError } from '#libs/kernel';
-import { Handles } from '#libs/rbac';
+import { Answers, Handles } from '#libs/rbac';
 import { type Author, makerOf, UserCatalogue, Users } from '#libs/tenancy';
+import { z } from 'zod';
 import { AdminBody, AdminController, By } from '../http/decorators.js';
+import { NEW_USER } from '../people/people-answers.schemas.js';
 import { parseBody } from '../http/request-body.js';
 import { UserAnswers } from './user-answers.js';
 import {
@@ -33,6 +35,7 @@ export class UsersController {
   ) {}
 
   @Handles('POST /user/new')
+  @Answers('Makes a user and a first key', NEW_USER)
   @HttpCode(200)
   async create(@By() author: Author, @AdminBody(newUserBody) body: NewUserBody): Promise<object> {
     const made = await this.users.create(author, toNewUser(body, this.config.keys.generatedLength));
@@ -40,6 +43,7 @@ export class UsersController {
   }
 
   @Handles('POST /user/update')
+  @Answers('Changes a user', z.looseObject({ user_id: z.string() }))
   @HttpCode(200)
   async update(@By() author: Author, @AdminBody(updateUserBody) body: UpdateUserBody): Promise<object> {
     const { user_id: userId, ...rest } = body;
@@ -49,6 +53,7 @@ export class UsersController {
 
   /** Each for itself: one who cannot be changed does not keep the others from it. */
   @Handles('POST /user/bulk_update')
+  @Answers('Changes many users, each on its own', z.looseObject({ results: z.array(z.looseObject({})) }))
   @HttpCode(200)
   async updateMany(@By() author: Author, @AdminBody(bulkUpdateBody) body: BulkUpdateBody): Promise<object> {
     const wanted = body.all_users
@@ -89,6 +94,7 @@ export class UsersController {
 
   /** A bare number: the contract's answer. */
   @Handles('POST /user/delete')
+  @Answers('Deletes users; answers how many', z.int())
   @HttpCode(200)
   async delete(@By() author: Author, @AdminBody(deleteUsersBody) body: DeleteUsersBody): Promise<number> {
     return this.users.delete(author, body.user_ids);

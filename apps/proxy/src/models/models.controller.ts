@@ -1,7 +1,8 @@
 import { Controller, Headers, Param, Query } from '@nestjs/common';
 import { GatewayError, type Principal } from '#libs/kernel';
-import { Caller, Handles, matchesGlob, visibleModels } from '#libs/rbac';
+import { Answers, Caller, Handles, matchesGlob, visibleModels } from '#libs/rbac';
 import { AccessGroupIndex, type CatalogueRow, LiveCatalogue } from '#libs/runtime';
+import { z } from 'zod';
 
 /** One entry of `/v1/models`, as OpenAI's clients read it. */
 interface ModelEntry {
@@ -11,6 +12,13 @@ interface ModelEntry {
   readonly owned_by: string;
   readonly metadata?: object;
 }
+
+const MODEL = z.looseObject({
+  id: z.string(),
+  object: z.literal('model'),
+  created: z.int(),
+  owned_by: z.string(),
+});
 
 /** The same moment for every model: the contract's constant, which clients sort by and nobody reads. */
 const CREATED = 1_677_610_602;
@@ -33,6 +41,10 @@ export class ModelsController {
   ) {}
 
   @Handles('GET /v1/models', 'GET /models')
+  @Answers(
+    'Lists the models the caller may call',
+    z.looseObject({ object: z.literal('list'), data: z.array(MODEL) }),
+  )
   list(
     @Caller() principal: Principal,
     @Query() query: ListQuery,
@@ -53,6 +65,7 @@ export class ModelsController {
 
   /** A model the caller may not use and one that does not exist are answered alike. */
   @Handles('GET /v1/models/{id}', 'GET /models/{id}')
+  @Answers('Shows a model the caller may call', MODEL)
   get(@Caller() principal: Principal, @Param('id') id: string): ModelEntry {
     const entries = this.live.entriesFor(principal.team?.id);
     const names = visibleModels(principal, entries, { assigned: this.accessGroups });
