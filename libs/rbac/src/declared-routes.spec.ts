@@ -149,6 +149,12 @@ describe('the start', () => {
     expect(() => assertEveryRouteDeclared(app)).toThrow(named);
   });
 
+  it('refuses a WebSocket that nobody declared', async () => {
+    await (await start([Declared])).init();
+    (app.getHttpServer() as { on(event: string, listener: () => void): void }).on('upgrade', () => undefined);
+    expect(() => assertEveryRouteDeclared(app, { mounts: ['/*all'] })).toThrow(/listener of upgrade/);
+  });
+
   it.each([
     ['a raw route', (express: Express) => express.get('/raw', () => undefined), /GET \/raw/],
     ['a raw catch-all', (express: Express) => express.all('/v1/models', () => undefined), /ALL \/v1\/models/],

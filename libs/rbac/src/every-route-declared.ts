@@ -18,14 +18,18 @@ interface RouterLayer {
 
 /**
  * Throws, naming each, while the started application answers a path or holds a handler that the policy table does not
- * know: controllers, raw `app.get(...)` routes, mounted routers and static files alike. Call it after `app.init()`.
+ * know: controllers, raw `app.get(...)` routes, mounted routers, static files and listeners past the router alike. Call it after `app.init()`.
  * `mounts` are the paths of middleware that is meant to be mounted below the root; `prefix` is the global prefix, if any.
  */
 export function assertEveryRouteDeclared(
   app: INestApplication,
   { mounts = [], prefix = '' }: { mounts?: readonly string[]; prefix?: string } = {},
 ): void {
-  const undeclared = [...undeclaredHandlers(app), ...undeclaredPaths(stackOf(app), mounts, prefix)];
+  const undeclared = [
+    ...undeclaredHandlers(app),
+    ...undeclaredPaths(stackOf(app), mounts, prefix),
+    ...undeclaredListeners(app),
+  ];
   if (undeclared.length > 0) {
     throw new Error(
       `Routes without a declared access: ${undeclared.join(', ')}. Add them to the policy table and bind them with @Handles.`,
@@ -65,6 +69,16 @@ function undeclaredPaths(stack: readonly RouterLayer[], mounts: readonly string[
     }
   }
   return found;
+}
+
+/** A WebSocket is a route too, and no guard of ours is asked on its way. */
+function undeclaredListeners(app: INestApplication): string[] {
+  const server = app.getHttpServer() as { listenerCount?: (event: string) => number };
+  if (typeof server.listenerCount !== 'function')
+    throw new Error('The HTTP server cannot be asked for its listeners.');
+  return ['upgrade', 'connect']
+    .filter((event) => (server.listenerCount?.(event) ?? 0) > 0)
+    .map((event) => `(listener of ${event})`);
 }
 
 function undeclaredHandlers(app: INestApplication): string[] {
