@@ -1,16 +1,18 @@
 import { Injectable } from '@nestjs/common';
 
+import { SoftBudgets } from '#libs/budget';
 import { AlertCourier } from './alerts/alert-courier.js';
 import { Retention } from './retention.js';
 import { ScheduledRotations } from './scheduled-rotations.js';
 import { SqliteMirror } from './sqlite-mirror.js';
 
-/** What leaves the database, on its way to somebody else. */
+/** What people are to be told of, and what leaves the database on its way to them. */
 @Injectable()
 export class OutgoingChores {
   constructor(
     readonly mirror: SqliteMirror,
     readonly courier: AlertCourier,
+    readonly soft: SoftBudgets,
   ) {}
 }
 

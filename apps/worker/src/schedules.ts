@@ -15,6 +15,8 @@ export const SCHEDULES = {
   'changes.clean-up': 5 * MINUTE,
   /** Spend records of processes that died on this data directory. */
   'ledger.adopt-orphans': 30 * SECOND,
+  /** Soft budgets that stand alone. */
+  'alerts.tell-soft-budgets': MINUTE,
   /** Alerts on their way to people. */
   'alerts.deliver': 2 * SECOND,
   /** New secrets for keys that rotate by themselves, and the end of graces. */

@@ -8,7 +8,7 @@ import { AuditTrail, InstallationKey } from '#libs/audit';
 import { AlertBook, BudgetModule, BudgetPeriods } from '#libs/budget';
 import { Config } from '#libs/config';
 import { Counters, LocalCounters } from '#libs/counters';
-import { Changes } from '#libs/database';
+import { Changes, EncryptionKeySource, SecretColumns } from '#libs/database';
 import { Clock, ManualClock, Secret, SystemClock } from '#libs/kernel';
 import { Logger, Pseudonyms } from '#libs/telemetry';
 import { DataSource } from 'typeorm';
@@ -50,9 +50,23 @@ async function startWorker(): Promise<INestApplicationContext> {
       { provide: InstallationKey, useValue: new InstallationKey(new Secret('worker test')) },
       { provide: Changes, useValue: new Changes({ directUrl: database.url }, silentLogger) },
       { provide: Pseudonyms, useValue: new Pseudonyms(undefined) },
+      {
+        provide: SecretColumns,
+        useValue: new SecretColumns(new EncryptionKeySource({ salt: new Secret('worker test') })),
+      },
       { provide: Counters, inject: [Clock], useFactory: (clock: Clock) => new LocalCounters(clock) },
     ],
-    exports: [Config, Logger, Clock, DataSource, Counters, InstallationKey, Pseudonyms, Changes],
+    exports: [
+      Config,
+      Logger,
+      Clock,
+      DataSource,
+      Counters,
+      InstallationKey,
+      Pseudonyms,
+      Changes,
+      SecretColumns,
+    ],
   })
   class World {}
   const app = await Test.createTestingModule({ imports: [World, BudgetModule, WorkerModule] }).compile();

@@ -13,6 +13,7 @@ import { SpendReader, SpendSetter } from '#libs/tenancy';
 import { AlertBook } from './alerts/alert-book.js';
 import { BudgetWatch } from './alerts/budget-watch.js';
 import { RefusalWatch } from './alerts/refusal-watch.js';
+import { SoftBudgets } from './alerts/soft-budgets.js';
 import { ScopeFacts } from './alerts/scope-facts.js';
 import { BudgetPeriods } from './budget-periods.js';
 import { Budgets } from './budgets.js';
@@ -89,6 +90,7 @@ class LedgerLifecycle implements OnApplicationBootstrap, BeforeApplicationShutdo
     ScopeFacts,
     BudgetWatch,
     RefusalWatch,
+    SoftBudgets,
     SpendFollower,
     { provide: EpochStore, useClass: PostgresEpochs },
     { provide: SpendReader, useClass: PostgresSpendReader },
@@ -97,6 +99,7 @@ class LedgerLifecycle implements OnApplicationBootstrap, BeforeApplicationShutdo
   ],
   exports: [
     AlertBook,
+    SoftBudgets,
     RefusalWatch,
     PriceBook,
     SpendLedger,

@@ -1,5 +1,6 @@
 export { AlertBook, type NewAlert } from './alerts/alert-book.js';
 export { BudgetWatch } from './alerts/budget-watch.js';
+export { SoftBudgets } from './alerts/soft-budgets.js';
 export { RefusalWatch } from './alerts/refusal-watch.js';
 export {
   type Bound,

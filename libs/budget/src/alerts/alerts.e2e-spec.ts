@@ -4,16 +4,20 @@ import { GatewayError, ManualClock, type NanoUsd, Secret } from '#libs/kernel';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTestDatabase, silentLogger, type TestDatabase } from '../../../../test/harness/postgres.js';
 import type { Budgets } from '../budgets.js';
-import { keyPrincipal } from '../ledger/fixtures.js';
+import { beginRecord, endRecord, keyPrincipal } from '../ledger/fixtures.js';
+import { LedgerStore } from '../ledger/ledger-store.js';
+import { entryOf } from '../spool/codec.js';
 import { PreparedPrincipal } from '../prepared.js';
 import { AlertBook } from './alert-book.js';
 import { BudgetWatch } from './budget-watch.js';
 import { RefusalWatch } from './refusal-watch.js';
+import { SoftBudgets } from './soft-budgets.js';
 import { ScopeFacts } from './scope-facts.js';
 
 const NOW = Date.UTC(2026, 10, 29);
 const DOLLAR = 1_000_000_000n;
 const config = {
+  budgets: { timezone: 'UTC', resetTime: '00:00' },
   alerts: {
     channels: [
       { kind: 'webhook', name: 'webhook', url: new Secret('http://x') },
@@ -137,6 +141,40 @@ describe('alerts of budgets', () => {
       projected_spend: 20,
       projected_exceeded_date: '2026-11-16',
     });
+  });
+});
+
+describe('alerts of soft budgets that stand alone', () => {
+  it('are told once, from what was spent in a life or since the period began', async () => {
+    const { dataSource } = database;
+    await dataSource.query(
+      `INSERT INTO users (id, soft_budget_nano, budget_duration) VALUES ('bob', 5, '1mo'), ('eve', 5, NULL), ('dan', 5, NULL)`,
+    );
+    await dataSource.query(
+      `INSERT INTO balances (scope_type, scope_id, budget, period_id, settled_nano) VALUES ('user', 'eve', 'total', 'total', 5), ('user', 'dan', 'total', 'total', 4), ('user', 'bob', 'total', 'total', 99)`,
+    );
+    const store = new LedgerStore(dataSource, silentLogger);
+    const spends = (day: number, cost: bigint): Promise<unknown> => {
+      const begin = beginRecord({
+        userId: 'bob',
+        keyId: null,
+        charges: [],
+        startedAtMs: Date.UTC(2026, 9, day),
+      });
+      return store.insert([entryOf(begin, endRecord(begin.id, cost))]);
+    };
+    const clock = new ManualClock(Date.UTC(2026, 10, 1));
+    const book = (): AlertBook => new AlertBook(dataSource, config);
+    const watch = (): SoftBudgets =>
+      new SoftBudgets(dataSource, book(), new ScopeFacts(dataSource), config, clock);
+    await spends(31, 50n);
+    expect(await watch().tell()).toBe(1);
+    await spends(32, 5n);
+    expect(await Promise.all([watch().tell(), watch().tell()])).toContain(1);
+    expect(await watch().tell()).toBe(0);
+    expect((await stored()).map(({ payload }) => payload['user_id'])).toEqual(
+      expect.arrayContaining(['eve', 'bob']),
+    );
   });
 });
 

@@ -15,7 +15,7 @@ export class Spend1700000000008 implements MigrationInterface {
   async down(runner: QueryRunner): Promise<void> {
     await runner.query(
       `DROP TABLE alert_deliveries, alerts, daily_activity; ALTER TABLE balances DROP COLUMN magnitude;
-       DROP INDEX ledger_entries_session_idx, ledger_entries_customer_idx, ledger_entries_organization_idx`,
+       DROP INDEX virtual_keys_soft_budget_idx, ledger_entries_session_idx, ledger_entries_customer_idx, ledger_entries_organization_idx`,
     );
   }
 }
@@ -75,6 +75,7 @@ CREATE INDEX ledger_entries_organization_idx ON ledger_entries (organization_id,
 `;
 
 const ALERTS = `
+CREATE INDEX virtual_keys_soft_budget_idx ON virtual_keys (id) WHERE soft_budget_nano IS NOT NULL AND max_budget_nano IS NULL;
 CREATE TABLE alerts (
   id text PRIMARY KEY,
   event text NOT NULL,
