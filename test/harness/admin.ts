@@ -3,17 +3,17 @@ import { type CanActivate, type ExecutionContext, Global, Module } from '@nestjs
 import { APP_FILTER, APP_GUARD, NestFactory } from '@nestjs/core';
 import { AdminModule, ProbesModule } from '#apps/admin';
 import { InstallationKey } from '#libs/audit';
-import { SpendLedger } from '#libs/budget';
+import { Budgets, PriceBook, SpendLedger } from '#libs/budget';
 import { Config } from '#libs/config';
-import { Changes, DatabaseHealth } from '#libs/database';
+import { Changes, DatabaseHealth, EncryptionKeySource, SecretColumns } from '#libs/database';
 import { Draining, FastExpressAdapter, GatewayErrorFilter } from '#libs/http';
-import { Clock, type Principal, Secret, SystemClock } from '#libs/kernel';
-import { SpendReader } from '#libs/tenancy';
+import { Build, Clock, type Principal, Secret, SystemClock } from '#libs/kernel';
+import { SpendReader, SpendSetter } from '#libs/tenancy';
 import { Logger, Metrics, Pseudonyms } from '#libs/telemetry';
 import express from 'express';
 import { DataSource } from 'typeorm';
 import { createTestDatabase, silentLogger, type TestDatabase } from './postgres.js';
-import { admin, NO_PEOPLE_DEFAULTS, StatedSpend, TEST_INSTALLATION } from './tenancy.js';
+import { admin, NO_PEOPLE_DEFAULTS, StatedSpend, StatedSpendSetter, TEST_INSTALLATION } from './tenancy.js';
 
 /** Tests look into answers freely: a member that is not there fails the expectation. */
 // oxlint-disable-next-line typescript/no-explicit-any
@@ -42,6 +42,10 @@ export async function startAdmin(database?: TestDatabase) {
       minimumCustomLength: 16,
       allowCustom: true,
       teamAdminEditableFields: [] as string[],
+      defaults: {},
+      upperBounds: {},
+      generation: {},
+      rotates: true,
     },
     auth: { masterKey: new Secret('sk-the-master-key-of-this-test'), adminOnlyRoutes: [] },
     server: { disableAdminEndpoints: false, disableLlmEndpoints: false },
@@ -49,6 +53,10 @@ export async function startAdmin(database?: TestDatabase) {
     budgets: { timezone: 'UTC', resetTime: '00:00' },
     network: { trustedProxyRanges: [] },
     people: NO_PEOPLE_DEFAULTS,
+    models: [],
+    credentials: [],
+    router: { modelGroupAlias: {}, fallbacks: {}, defaultFallbacks: [], contextWindowFallbacks: {} },
+    environment: () => undefined,
   };
   const stands = [
     { provide: Config, useValue: config },
@@ -61,7 +69,15 @@ export async function startAdmin(database?: TestDatabase) {
     { provide: Pseudonyms, useValue: new Pseudonyms(undefined) },
     { provide: Logger, useValue: silentLogger },
     { provide: Metrics, useValue: new Metrics({ processMetrics: false }) },
+    { provide: PriceBook, useValue: {} },
+    { provide: Budgets, useValue: {} },
+    { provide: Build, useValue: { version: '0.0.0-test' } },
     { provide: SpendReader, useValue: spend },
+    {
+      provide: SecretColumns,
+      useValue: new SecretColumns(new EncryptionKeySource({ salt: new Secret('the salt of the tests') })),
+    },
+    { provide: SpendSetter, useValue: new StatedSpendSetter(spend) },
     { provide: SpendLedger, useValue: { flush: async () => undefined } },
   ];
   class Stands {}
@@ -97,7 +113,7 @@ export async function startAdmin(database?: TestDatabase) {
     async reset(): Promise<void> {
       Object.assign(state, { caller: admin.principal, isDraining: false });
       await test.dataSource.query(
-        'TRUNCATE virtual_keys, archived_keys, users, teams, team_members, organizations, organization_members, projects, invitations, archived_teams, audit_events',
+        'TRUNCATE virtual_keys, archived_keys, key_graces, customers, budgets, tags, users, teams, team_members, organizations, organization_members, projects, invitations, archived_teams, audit_events',
       );
     },
     async stop(): Promise<void> {

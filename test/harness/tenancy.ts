@@ -35,7 +35,7 @@ export class StatedSpend extends SpendReader {
 }
 
 /** Where a test's stated spend is set back. */
-class StatedSpendSetter extends SpendSetter {
+export class StatedSpendSetter extends SpendSetter {
   constructor(private readonly spend: StatedSpend) {
     super();
   }

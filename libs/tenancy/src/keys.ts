@@ -53,7 +53,7 @@ export class Keys {
   ): Promise<IssuedKey> {
     return orRefuseDuplicates(settings, () =>
       this.transactions.run(author, async (transaction) => {
-        const draft = this.#draft(author, settings);
+        const draft = this.#draft(author, ownedBy(author, settings));
         const row = await this.judge.newKey(transaction.manager, author.principal, draft);
         const issued = await this.#insert(transaction, row, secret);
         if (spentNanoUsd > 0n) await this.#setSpend(transaction, author, issued.key, spentNanoUsd);
@@ -220,10 +220,10 @@ export class Keys {
 
   async #blockSome(author: Author, manager: EntityManager): Promise<number> {
     const rows: unknown[] = await manager.query(
-      `WITH some AS (SELECT id FROM virtual_keys WHERE NOT blocked ORDER BY id LIMIT ${BLOCKED_AT_ONCE} FOR UPDATE),
+      `WITH next AS (SELECT id FROM virtual_keys WHERE NOT blocked ORDER BY id LIMIT ${BLOCKED_AT_ONCE} FOR UPDATE),
        done AS (
          UPDATE virtual_keys k SET blocked = true, updated_by = $1, updated_at = $2, settings_updated_at = $2
-         FROM some WHERE k.id = some.id RETURNING 1 AS one
+         FROM next WHERE k.id = next.id RETURNING 1 AS one
        ) SELECT one FROM done`,
       [makerOf(author.principal), new Date(this.clock.nowMs())],
     );
@@ -279,6 +279,13 @@ export class Keys {
     const hashes = await hashesOf(transaction.manager, after);
     await transaction.record(action, 'key', after.id, { before, after, hashes });
   }
+}
+
+/** Who makes a key without saying whose it is makes it for itself; administrators make keys of nobody. */
+function ownedBy({ principal }: Author, settings: KeyChange): KeyChange {
+  const isOpen = (settings.userId ?? null) === null && (settings.serviceAccountId ?? null) === null;
+  if (!isOpen || principal.role === 'proxy_admin' || principal.user === undefined) return settings;
+  return { ...settings, userId: principal.user.id };
 }
 
 /** Stands for every key in a change. */

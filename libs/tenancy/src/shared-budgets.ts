@@ -64,13 +64,13 @@ export class SharedBudgets {
     }
   }
 
-  /** Changes what `settings` names, for everything that points to it; null when there is no such budget. */
-  async update(author: Author, id: string, settings: GovernedChange): Promise<Budget | null> {
+  /** Changes what `settings` names, for everything that points to it. Throws 404 when there is no such budget. */
+  async update(author: Author, id: string, settings: GovernedChange): Promise<Budget> {
     assertAdministers(author.principal);
     return this.transactions.run(author, async (transaction) => {
       const { manager } = transaction;
       const before = await manager.findOne(Budget, { where: { id }, lock: { mode: 'pessimistic_write' } });
-      if (before === null) return null;
+      if (before === null) throw budgetNotFound(id);
       const nowMs = this.clock.nowMs();
       await manager.update(Budget, { id }, {
         ...governedColumns(settings, before, nowMs),

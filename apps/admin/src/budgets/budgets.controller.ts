@@ -55,17 +55,12 @@ export class BudgetsController {
     );
   }
 
-  /** Null when there is no such budget, as clients of the contract expect. */
   @Handles('POST /budget/update')
-  @Answers('Changes what is sent of a budget, for everything that points to it', BUDGET.nullable())
+  @Answers('Changes what is sent of a budget, for everything that points to it', BUDGET)
   @HttpCode(200)
-  async update(
-    @By() author: Author,
-    @AdminBody(updateBudgetBody) body: UpdateBudgetBody,
-  ): Promise<object | null> {
+  async update(@By() author: Author, @AdminBody(updateBudgetBody) body: UpdateBudgetBody): Promise<object> {
     const { budget_id: id, ...settings } = body;
-    const budget = await this.budgets.update(author, id ?? '', toGovernedChange(settings));
-    return budget && this.governed.budget(budget);
+    return this.governed.budget(await this.budgets.update(author, id ?? '', toGovernedChange(settings)));
   }
 
   @Handles('POST /budget/info')

@@ -84,10 +84,12 @@ describe('POST /key/generate', () => {
     [{ duration: '0d' }, 400, 'duration'],
     [{ duration: 5 }, 400, 'duration'],
     [{ max_budgt: 5 }, 400, 'max_budgt'],
-    [{ soft_budget: 5 }, 400, 'soft_budget'],
+    [{ tpd_limit: 5 }, 400, 'tpd_limit'],
+    [{ permissions: { get_spend_routes: true } }, 400, 'permissions'],
     [{ organization_id: 'o' }, 400, 'organization_id'],
     [{ allowed_ips: ['10.0.0.1'] }, 400, 'allowed_ips'],
-    [{ metadata: { model_rpm_limit: { a: 1 } } }, 400, 'metadata'],
+    [{ metadata: { guardrails: ['g'] } }, 400, 'metadata'],
+    [{ metadata: { model_rpm_limit: { a: -1 } } }, 400, 'model_rpm_limit'],
     [{ metadata: { a: 'x\u0000y' } }, 400, 'metadata'],
     [{ metadata: { a: '\ud800' } }, 400, 'metadata'],
     [{ metadata: { a: 'x'.repeat(70_000) } }, 400, 'metadata'],
@@ -134,10 +136,13 @@ describe('POST /key/generate', () => {
     expect((await post('/key/generate', { key_name: 'n' })).status).toBe(200);
   });
 
-  it("is an administrator's to ask", async () => {
+  it('makes a key of whoever asks, and of nobody else', async () => {
     running.state.caller = principal({ user: { id: 'ann' } });
-    const { status, body } = await post('/key/generate', {});
-    expect(status).toBe(401);
-    expect(body['error'].message).toContain('Only proxy admin can be used to generate');
+    expect((await post('/key/generate', {})).body).toMatchObject({ user_id: 'ann', created_by: 'ann' });
+    const { status, body } = await post('/key/generate', { user_id: 'bob' });
+    expect(status).toBe(403);
+    expect(body['error'].message).toContain('User can only create keys for themselves');
+    running.state.caller = principal({ role: 'internal_user_viewer', user: { id: 'ann' } });
+    expect((await post('/key/generate', {})).status).toBeGreaterThanOrEqual(401);
   });
 });
