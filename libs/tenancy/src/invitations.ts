@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Invitation, User } from '#libs/database';
+import { Invitation, readAs, User } from '#libs/database';
 import { Clock, GatewayError, newId, type Principal } from '#libs/kernel';
 import { DataSource, type EntityManager } from 'typeorm';
 import { makerOf } from './authority.js';
@@ -46,9 +46,10 @@ export class Invitations {
     });
   }
 
-  async get(caller: Principal, id: string): Promise<Invitation> {
-    const { manager } = this.database;
-    return this.#found(manager, await standingOf(manager, caller), id);
+  get(caller: Principal, id: string): Promise<Invitation> {
+    return readAs(this.database, caller, async (manager) =>
+      this.#found(manager, await standingOf(manager, caller), id),
+    );
   }
 
   /** Marks it as used, or as open again for what is left of its time. */

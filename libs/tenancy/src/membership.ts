@@ -39,14 +39,14 @@ export async function addMembers(
 ): Promise<string[]> {
   const ids: string[] = [];
   for (const draft of drafts) {
-    const user = await findOrMakeUser(transaction, config, standing, draft, team.organizationId);
+    const id = await findOrMakeUser(transaction, config, standing, draft, team.organizationId);
     await transaction.manager.query(
       `INSERT INTO team_members (team_id, user_id, role, allowed_models) VALUES ($1, $2, $3, $4)
        ON CONFLICT (team_id, user_id) DO UPDATE SET role = excluded.role WHERE excluded.role = 'admin'`,
-      [team.id, user.id, draft.role, team.memberModels],
+      [team.id, id, draft.role, team.memberModels],
     );
-    await transaction.announce('team_member', `${team.id}:${user.id}`);
-    ids.push(user.id);
+    await transaction.announce('team_member', `${team.id}:${id}`);
+    ids.push(id);
   }
   return ids;
 }
@@ -74,8 +74,8 @@ export async function findUser(manager: EntityManager, named: PersonNamed): Prom
 }
 
 /**
- * The person, made if it is not there: as the operator's defaults say, and for those below a proxy administrator as an
- * account of the organization they administer. People of another organization are not theirs to add.
+ * The person's id; the person is made if it is not there: as the operator's defaults say, and for those below a proxy
+ * administrator as an account of the organization they manage. People of another organization are not theirs to add.
  */
 export async function findOrMakeUser(
   transaction: Transaction,
@@ -83,35 +83,59 @@ export async function findOrMakeUser(
   standing: Standing,
   named: PersonNamed,
   organizationId: string | null,
-): Promise<User> {
+): Promise<string> {
   const { manager } = transaction;
+  const found = await personNamed(manager, named);
+  if (found !== undefined) return assertOurs(standing, found, organizationId);
   const id = named.userId ?? newId('user');
-  const columns = { ...newUserColumns(config, standing, organizationId), id, email: named.email ?? null };
-  const made = named.userId === undefined || !(await manager.existsBy(User, { id }));
-  // Of two that name a new address at once, one inserts and the other finds it.
-  if (made)
-    await manager
-      .createQueryBuilder()
-      .insert()
-      .into(User)
-      .values(columns as never)
-      .orIgnore()
-      .execute();
-  const user = await findUser(manager, named);
-  if (user === null)
-    throw new GatewayError('request.bad_field', 'The user cannot be made: its e-mail address is taken.', {
-      param: 'user_email',
-    });
-  if (user.id === id && made) {
-    await transaction.record('created', 'user', id, { before: null, after: user });
-    return user;
+  const user = { ...newUserColumns(config, standing, organizationId), id, email: named.email ?? null };
+  // Of two that name a new address at once, one inserts and the other finds it. Nothing is read back: the account is not
+  // visible to its maker until it is a member.
+  await manager
+    .createQueryBuilder()
+    .insert()
+    .into(User)
+    .values(user as never)
+    .orIgnore()
+    .updateEntity(false)
+    .execute();
+  const made = await personNamed(
+    manager,
+    named.userId === undefined ? { email: named.email } : { userId: id },
+  );
+  if (made === undefined) {
+    const message = 'The user cannot be made: its e-mail address is taken.';
+    throw new GatewayError('request.bad_field', message, { param: 'user_email' });
   }
-  const isElsewhere = user.organizationId !== null && user.organizationId !== organizationId;
-  if (
-    isElsewhere &&
-    standing.role !== 'proxy_admin' &&
-    !administersOrganization(standing, user.organizationId)
-  )
+  if (made.id !== id) return assertOurs(standing, made, organizationId);
+  await transaction.record('created', 'user', id, { before: null, after: user });
+  return id;
+}
+
+interface Person {
+  readonly id: string;
+  readonly organizationId: string | null;
+}
+
+/** Also who is hidden from the author: see the function's comment in the schema. */
+async function personNamed(
+  manager: EntityManager,
+  { userId, email }: PersonNamed,
+): Promise<Person | undefined> {
+  const rows: Person[] = await manager.query('SELECT * FROM person_named($1, $2)', [
+    userId ?? null,
+    email ?? null,
+  ]);
+  return rows[0];
+}
+
+function assertOurs(
+  standing: Standing,
+  { id, organizationId: home }: Person,
+  organizationId: string | null,
+): string {
+  const isElsewhere = home !== null && home !== organizationId && id !== standing.userId;
+  if (isElsewhere && standing.role !== 'proxy_admin' && !administersOrganization(standing, home))
     throw notYours('user', 'user_id');
-  return user;
+  return id;
 }

@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import { Organization, Team } from '#libs/database';
+import { Organization, readAs, Team } from '#libs/database';
 import type { Principal } from '#libs/kernel';
-import { DataSource, In } from 'typeorm';
+import { DataSource, type EntityManager, In } from 'typeorm';
+import { seesEverything } from './authority.js';
 import { notYours } from './authority/refusals.js';
 import {
   administersOrganization,
@@ -42,8 +43,7 @@ export class OrganizationCatalogue {
   async get(caller: Principal, id: string): Promise<OrganizationView> {
     const [view] = await this.#views(caller, [id]);
     if (view !== undefined) return view;
-    const standing = await standingOf(this.database.manager, caller);
-    throw readsAll(standing) ? organizationNotFound(id) : notYours('organization', 'organization_id');
+    throw seesEverything(caller) ? organizationNotFound(id) : notYours('organization', 'organization_id');
   }
 
   /** Those of the named ones that the caller may see. */
@@ -58,12 +58,20 @@ export class OrganizationCatalogue {
     return this.#views(caller, filter.id === undefined ? undefined : [filter.id], filter.alias);
   }
 
-  async #views(
+  #views(
     caller: Principal,
     ids: readonly string[] | undefined,
     alias?: string,
   ): Promise<readonly OrganizationView[]> {
-    const { manager } = this.database;
+    return readAs(this.database, caller, (manager) => this.#read(manager, caller, ids, alias));
+  }
+
+  async #read(
+    manager: EntityManager,
+    caller: Principal,
+    ids: readonly string[] | undefined,
+    alias: string | undefined,
+  ): Promise<readonly OrganizationView[]> {
     const standing = await standingOf(manager, caller);
     const query = manager
       .createQueryBuilder(Organization, 'organization')
@@ -82,10 +90,12 @@ export class OrganizationCatalogue {
     const organizations = await query.getMany();
     if (organizations.length === 0) return [];
     const found = organizations.map(({ id }) => id);
-    const [members, teams] = await Promise.all([
-      this.#members(found),
-      manager.find(Team, { where: { organizationId: In(found) }, order: { id: 'ASC' }, take: MOST_ROWS }),
-    ]);
+    const members = await this.#members(manager, found);
+    const teams = await manager.find(Team, {
+      where: { organizationId: In(found) },
+      order: { id: 'ASC' },
+      take: MOST_ROWS,
+    });
     return organizations.map((organization) => {
       const isManaged = readsAll(standing) || administersOrganization(standing, organization.id);
       return {
@@ -102,15 +112,14 @@ export class OrganizationCatalogue {
     });
   }
 
-  async #members(ids: readonly string[]): Promise<OrganizationMembership[]> {
-    const rows: (Omit<OrganizationMembership, 'capNanoUsd'> & { cap: string | null })[] =
-      await this.database.query(
-        `SELECT m.organization_id AS "organizationId", m.user_id AS "userId", m.role, u.email, u.alias, m.max_budget_nano AS cap,
+  async #members(manager: EntityManager, ids: readonly string[]): Promise<OrganizationMembership[]> {
+    const rows: (Omit<OrganizationMembership, 'capNanoUsd'> & { cap: string | null })[] = await manager.query(
+      `SELECT m.organization_id AS "organizationId", m.user_id AS "userId", m.role, u.email, u.alias, m.max_budget_nano AS cap,
               m.budget_id AS "budgetId", m.created_at AS "createdAt", m.updated_at AS "updatedAt"
          FROM organization_members m JOIN users u ON u.id = m.user_id
         WHERE m.organization_id = ANY($1) ORDER BY m.created_at, m.user_id LIMIT ${MOST_ROWS}`,
-        [ids],
-      );
+      [ids],
+    );
     return rows.map(({ cap, ...row }) => ({ ...row, capNanoUsd: cap === null ? null : BigInt(cap) }));
   }
 }

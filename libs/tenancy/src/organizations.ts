@@ -133,8 +133,8 @@ export class Organizations {
       const now = new Date(this.clock.nowMs());
       const added: { user: User; member: OrganizationMember; isOwn: boolean }[] = [];
       for (const draft of drafts) {
-        const user = await findOrMakeUser(transaction, this.config, standing, draft, id);
-        const key = { organizationId: id, userId: user.id };
+        const userId = await findOrMakeUser(transaction, this.config, standing, draft, id);
+        const key = { organizationId: id, userId };
         if (await manager.existsBy(OrganizationMember, key)) throw alreadyMember(draft);
         await manager.insert(OrganizationMember, {
           ...key,
@@ -142,7 +142,8 @@ export class Organizations {
           ...governedColumns(governed, undefined, now.getTime()),
         } as never);
         const member = await manager.findOneByOrFail(OrganizationMember, key);
-        await transaction.record('created', 'organization_member', `${id}:${user.id}`, {
+        const user = await manager.findOneByOrFail(User, { id: userId });
+        await transaction.record('created', 'organization_member', `${id}:${userId}`, {
           before: null,
           after: member,
         });

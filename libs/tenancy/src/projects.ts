@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Project, Team, VirtualKey } from '#libs/database';
+import { Project, readAs, Team, VirtualKey } from '#libs/database';
 import { Clock, GatewayError, newId, type Principal } from '#libs/kernel';
 import { DataSource, type EntityManager, In } from 'typeorm';
 import { makerOf } from './authority.js';
@@ -119,38 +119,38 @@ export class Projects {
   }
 
   /** A project of a team the caller is in or administers. */
-  async get(caller: Principal, id: string): Promise<Project> {
-    const standing = await standingOf(this.database.manager, caller);
-    const project = await this.database.getRepository(Project).findOneBy({ id });
-    const team = project && (await this.database.getRepository(Team).findOneBy({ id: project.teamId }));
-    const isSeen =
-      readsAll(standing) ||
-      (team &&
-        (standing.teams.has(team.id) ||
-          capacityInTeam(standing, team) !== undefined ||
-          caller.team?.id === team.id));
-    if (project !== null && isSeen) return project;
-    throw readsAll(standing) ? projectNotFound(id) : notYours('project', 'project_id');
+  get(caller: Principal, id: string): Promise<Project> {
+    return readAs(this.database, caller, async (manager) => {
+      const standing = await standingOf(manager, caller);
+      const project = await manager.findOneBy(Project, { id });
+      const team = project && (await manager.findOneBy(Team, { id: project.teamId }));
+      const isIn = team !== null && (standing.teams.has(team.id) || caller.team?.id === team.id);
+      const isSeen =
+        readsAll(standing) || isIn || (team !== null && capacityInTeam(standing, team) !== undefined);
+      if (project !== null && isSeen) return project;
+      throw readsAll(standing) ? projectNotFound(id) : notYours('project', 'project_id');
+    });
   }
 
   /** The projects of the caller's teams; all of them for those who see everything. */
-  async list(caller: Principal): Promise<readonly Project[]> {
-    const standing = await standingOf(this.database.manager, caller);
-    const query = this.database
-      .getRepository(Project)
-      .createQueryBuilder('project')
-      .orderBy('project.createdAt', 'DESC')
-      .limit(MOST_ROWS);
-    if (!readsAll(standing)) {
-      query.where(
-        `(project.teamId = ANY(:teams) OR project.teamId IN (SELECT t.id FROM teams t WHERE t.organization_id = ANY(:organizations)))`,
-        {
-          teams: [...standing.teams.keys(), ...(caller.team ? [caller.team.id] : [])],
-          organizations: administered(standing).organizationIds,
-        },
-      );
-    }
-    return query.getMany();
+  list(caller: Principal): Promise<readonly Project[]> {
+    return readAs(this.database, caller, async (manager) => {
+      const standing = await standingOf(manager, caller);
+      const query = manager
+        .createQueryBuilder(Project, 'project')
+        .orderBy('project.createdAt', 'DESC')
+        .limit(MOST_ROWS);
+      if (!readsAll(standing)) {
+        query.where(
+          `(project.teamId = ANY(:teams) OR project.teamId IN (SELECT t.id FROM teams t WHERE t.organization_id = ANY(:organizations)))`,
+          {
+            teams: [...standing.teams.keys(), ...(caller.team ? [caller.team.id] : [])],
+            organizations: administered(standing).organizationIds,
+          },
+        );
+      }
+      return query.getMany();
+    });
   }
 
   async #locked(manager: EntityManager, standing: Standing, id: string): Promise<Project> {

@@ -1,4 +1,4 @@
-import type { DataSource, EntityTarget, ObjectLiteral } from 'typeorm';
+import type { DataSource, EntityManager, EntityTarget, ObjectLiteral } from 'typeorm';
 
 /** A row as the driver or as JSON gives it, as the entity it is; columns that the row does not have are null. */
 export function entityFromRow<Row extends ObjectLiteral>(
@@ -50,7 +50,7 @@ export function containing(text: string): string {
 
 /** One page of a table and how many rows match in all, in one query. `extras`: more columns, each an expression over `page`. */
 export async function pageOf(
-  database: DataSource,
+  manager: EntityManager,
   {
     table,
     conditions,
@@ -69,7 +69,7 @@ export async function pageOf(
 ): Promise<{ rows: Record<string, unknown>[]; total: number }> {
   const more = Object.entries(extras).map(([name, expression]) => `, ${expression} AS "${name}"`);
   const where = conditions.toString();
-  const found: Record<string, unknown>[] = await database.query(
+  const found: Record<string, unknown>[] = await manager.query(
     `WITH page AS (SELECT * FROM ${table} WHERE ${where} ORDER BY ${order} LIMIT ${limit} OFFSET ${offset})
      SELECT counted.total AS "listTotal", page.*${more.join('')}
        FROM (SELECT count(*) AS total FROM ${table} WHERE ${where}) counted LEFT JOIN page ON true

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { Config } from '#libs/config';
-import { ArchivedTeam, Organization, Team, TeamMember, VirtualKey } from '#libs/database';
+import { ArchivedTeam, Organization, readAs, Team, TeamMember, VirtualKey } from '#libs/database';
 import { Clock, type Principal } from '#libs/kernel';
-import { DataSource, In } from 'typeorm';
+import { DataSource, type EntityManager, In } from 'typeorm';
 import { seesEverything } from './authority.js';
 import { capacityOverKey } from './authority/key-access.js';
 import { adminOnly, notYours } from './authority/refusals.js';
@@ -62,32 +62,30 @@ export class TeamCatalogue {
     private readonly config: Config,
   ) {}
 
-  async info(caller: Principal, teamId: string, mostKeys = MOST_ROWS): Promise<TeamInfo> {
-    const { manager } = this.database;
-    const standing = await standingOf(manager, caller);
-    const team = await manager.findOneBy(Team, { id: teamId });
-    const capacity = team === null ? undefined : capacityInTeam(standing, team);
-    const isSeen =
-      readsAll(standing) ||
-      capacity !== undefined ||
-      standing.teams.has(teamId) ||
-      caller.team?.id === teamId;
-    if (team === null || !isSeen)
-      throw readsAll(standing) ? teamNotFound(teamId) : notYours('team', 'team_id');
-    const [members, memberships, keys, organization] = await Promise.all([
-      membersOf(manager, [teamId]),
-      manager.findBy(TeamMember, { teamId }),
-      this.#livingKeys(teamId, mostKeys),
-      team.organizationId === null ? null : manager.findOneBy(Organization, { id: team.organizationId }),
-    ]);
-    return {
-      team,
-      organization,
-      members,
-      memberships,
-      keys: keys.map((key) => ({ key, isOurs: isOurs(standing, key, team) })),
-      capacity,
-    };
+  info(caller: Principal, teamId: string, mostKeys = MOST_ROWS): Promise<TeamInfo> {
+    return readAs(this.database, caller, async (manager) => {
+      const standing = await standingOf(manager, caller);
+      const team = await manager.findOneBy(Team, { id: teamId });
+      const capacity = team === null ? undefined : capacityInTeam(standing, team);
+      const isSeen =
+        readsAll(standing) ||
+        capacity !== undefined ||
+        standing.teams.has(teamId) ||
+        caller.team?.id === teamId;
+      if (team === null || !isSeen)
+        throw readsAll(standing) ? teamNotFound(teamId) : notYours('team', 'team_id');
+      const { organizationId } = team;
+      const keys = await this.#livingKeys(manager, teamId, mostKeys);
+      return {
+        team,
+        organization:
+          organizationId === null ? null : await manager.findOneBy(Organization, { id: organizationId }),
+        members: await membersOf(manager, [teamId]),
+        memberships: await manager.findBy(TeamMember, { teamId }),
+        keys: keys.map((key) => ({ key, isOurs: isOurs(standing, key, team) })),
+        capacity,
+      };
+    });
   }
 
   /** The teams of a person, or all of them, by alias. Others than those who see everything name themselves. */
@@ -97,19 +95,23 @@ export class TeamCatalogue {
   ): Promise<readonly (ListedTeam & { readonly keys: readonly VirtualKey[] })[]> {
     if (!seesEverything(caller) && (filter.userId === undefined || filter.userId !== caller.user?.id))
       throw adminOnly('teams of others', caller.role);
-    const found = await this.#page(caller, filter, 'alias ASC NULLS LAST, id ASC', MOST_ROWS, 0);
-    const ids = found.items.map(({ team }) => team.id);
-    const keys = await this.database
-      .getRepository(VirtualKey)
-      .find({ where: { teamId: In(ids) }, take: MOST_ROWS, order: { createdAt: 'DESC' } });
-    return found.items.map((each) => ({
-      ...each,
-      // Keys of a team are for those who manage it; a member has its own.
-      keys: keys.filter(
-        ({ teamId, userId }) =>
-          teamId === each.team.id && (seesEverything(caller) || userId === caller.user?.id),
-      ),
-    }));
+    return readAs(this.database, caller, async (manager) => {
+      const found = await this.#page(manager, caller, filter, 'alias ASC NULLS LAST, id ASC', MOST_ROWS, 0);
+      const ids = found.items.map(({ team }) => team.id);
+      const keys = await manager.find(VirtualKey, {
+        where: { teamId: In(ids) },
+        take: MOST_ROWS,
+        order: { createdAt: 'DESC' },
+      });
+      return found.items.map((each) => ({
+        ...each,
+        // Keys of a team are for those who manage it; a member has its own.
+        keys: keys.filter(
+          ({ teamId, userId }) =>
+            teamId === each.team.id && (seesEverything(caller) || userId === caller.user?.id),
+        ),
+      }));
+    });
   }
 
   async page(
@@ -120,25 +122,28 @@ export class TeamCatalogue {
   ): Promise<Page<ListedTeam>> {
     const by =
       order.by === 'id' ? `id ${order.direction}` : `${order.by} ${order.direction}, id ${order.direction}`;
-    return this.#page(caller, filter, by, size, (page - 1) * size);
+    return readAs(this.database, caller, (manager) =>
+      this.#page(manager, caller, filter, by, size, (page - 1) * size),
+    );
   }
 
   /** Deleted teams, the latest first: for those who see everything, and administrators of their organization. */
   async deleted(caller: Principal, filter: TeamFilter, { page, size }: Paging): Promise<Page<ListedTeam>> {
-    const query = this.database
-      .getRepository(ArchivedTeam)
-      .createQueryBuilder('archived')
-      .orderBy('archived.archiveId', 'DESC')
-      .offset((page - 1) * size)
-      .limit(size);
-    if (filter.teamId !== undefined) query.andWhere('archived.id = :id', { id: filter.teamId });
-    if (filter.organizationId)
-      query.andWhere('archived.organizationId = :organization', { organization: filter.organizationId });
-    if (!seesEverything(caller))
-      query.andWhere(`archived.organizationId IN (${ADMINISTERED.replaceAll('?', ':user')})`, {
-        user: caller.user?.id ?? null,
-      });
-    const [rows, total] = await query.getManyAndCount();
+    const [rows, total] = await readAs(this.database, caller, (manager) => {
+      const query = manager
+        .createQueryBuilder(ArchivedTeam, 'archived')
+        .orderBy('archived.archiveId', 'DESC')
+        .offset((page - 1) * size)
+        .limit(size);
+      if (filter.teamId !== undefined) query.andWhere('archived.id = :id', { id: filter.teamId });
+      if (filter.organizationId)
+        query.andWhere('archived.organizationId = :organization', { organization: filter.organizationId });
+      if (!seesEverything(caller))
+        query.andWhere(`archived.organizationId IN (${ADMINISTERED.replaceAll('?', ':user')})`, {
+          user: caller.user?.id ?? null,
+        });
+      return query.getManyAndCount();
+    });
     return {
       total,
       items: rows.map(({ row, deletedAt }) => ({
@@ -150,7 +155,7 @@ export class TeamCatalogue {
     };
   }
 
-  /** Teams that anybody may join and the caller has not. */
+  /** Teams that anybody may join and the caller has not; their names are meant for those who do not see them yet. */
   async available(caller: Principal): Promise<readonly ListedTeam[]> {
     const { teamsToJoin } = this.config.people;
     if (teamsToJoin.length === 0) return [];
@@ -159,20 +164,22 @@ export class TeamCatalogue {
       'NOT EXISTS (SELECT FROM team_members own WHERE own.team_id = teams.id AND own.user_id = ?)',
       caller.user?.id ?? null,
     );
-    return (await this.#query(conditions, 'alias ASC, id ASC', MOST_ROWS, 0)).items;
+    return (await this.#query(this.database.manager, conditions, 'alias ASC, id ASC', MOST_ROWS, 0)).items;
   }
 
   /** The caller's own membership. */
   async ownMembership(caller: Principal, teamId: string): Promise<{ team: Team; member: TeamMember }> {
     const userId = caller.user?.id;
-    const { manager } = this.database;
-    const member = userId === undefined ? null : await manager.findOneBy(TeamMember, { teamId, userId });
-    const team = member && (await manager.findOneBy(Team, { id: teamId }));
-    if (member === null || team === null) throw notYours('team', 'team_id');
-    return { team, member };
+    return readAs(this.database, caller, async (manager) => {
+      const member = userId === undefined ? null : await manager.findOneBy(TeamMember, { teamId, userId });
+      const team = member && (await manager.findOneBy(Team, { id: teamId }));
+      if (member === null || team === null) throw notYours('team', 'team_id');
+      return { team, member };
+    });
   }
 
   async #page(
+    manager: EntityManager,
     caller: Principal,
     filter: TeamFilter,
     order: string,
@@ -204,17 +211,18 @@ export class TeamCatalogue {
         user,
       );
     }
-    return this.#query(conditions, order, limit, offset);
+    return this.#query(manager, conditions, order, limit, offset);
   }
 
   async #query(
+    manager: EntityManager,
     conditions: Conditions,
     order: string,
     limit: number,
     offset: number,
   ): Promise<Page<ListedTeam>> {
     const extras = { memberList: MEMBERS, keyCount: KEY_COUNT };
-    const { rows, total } = await pageOf(this.database, {
+    const { rows, total } = await pageOf(manager, {
       table: 'teams',
       conditions,
       order,
@@ -233,10 +241,9 @@ export class TeamCatalogue {
     };
   }
 
-  #livingKeys(teamId: string, most: number): Promise<VirtualKey[]> {
-    return this.database
-      .getRepository(VirtualKey)
-      .createQueryBuilder('key')
+  #livingKeys(manager: EntityManager, teamId: string, most: number): Promise<VirtualKey[]> {
+    return manager
+      .createQueryBuilder(VirtualKey, 'key')
       .where('key.teamId = :teamId', { teamId })
       .andWhere('(key.expiresAt IS NULL OR key.expiresAt > :now)', { now: new Date(this.clock.nowMs()) })
       .orderBy('key.createdAt', 'DESC')

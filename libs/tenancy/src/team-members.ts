@@ -6,7 +6,7 @@ import type { EntityManager } from 'typeorm';
 import { makerOf } from './authority.js';
 import { assertFits } from './authority/people-judgement.js';
 import { notYours } from './authority/refusals.js';
-import { capacityInTeam, mayWrite, type Standing, standingOf } from './authority/standing.js';
+import { capacityInTeam, standingOf } from './authority/standing.js';
 import { type GovernedChange, governedColumns } from './governed-settings.js';
 import { deleteKeysOf } from './key-cascade.js';
 import { addMembers, findUser, type MemberDraft, membersOf, type PersonNamed } from './membership.js';
@@ -39,15 +39,12 @@ export class TeamMembers {
     drafts: readonly MemberDraft[],
     change: MemberChange,
   ): Promise<Joined> {
-    return this.transactions.run(author, async (transaction) => {
+    const joins = this.#joinsByItself(author, teamId, drafts, change);
+    const work = async (transaction: Transaction): Promise<Joined> => {
       const { manager } = transaction;
       const standing = await standingOf(manager, author.principal);
       const team = await lockTeam(manager, standing, teamId);
-      if (
-        capacityInTeam(standing, team) === undefined &&
-        !this.#joinsByItself(standing, team, drafts, change)
-      )
-        throw notYours('team', 'team_id');
+      if (capacityInTeam(standing, team) === undefined && !joins) throw notYours('team', 'team_id');
       assertModels(team, change);
       for (const draft of drafts) await refuseMember(manager, team, draft);
       const ids = await addMembers(transaction, this.config, standing, team, drafts);
@@ -61,7 +58,9 @@ export class TeamMembers {
         joined.push(row);
       }
       return { team, members: await membersOf(manager, [teamId]), joined };
-    });
+    };
+    // Who joins an open team does not see it yet.
+    return this.transactions.run(author, work, joins ? { system: 'open-team' } : author.principal);
   }
 
   /** Changes a membership. Throws 400 when there is none. */
@@ -101,16 +100,17 @@ export class TeamMembers {
 
   /** A team that is open to everybody is joined as an ordinary member, by oneself, with what the team gives. */
   #joinsByItself(
-    standing: Standing,
-    team: Team,
+    { principal }: Author,
+    teamId: string,
     drafts: readonly MemberDraft[],
     change: MemberChange,
   ): boolean {
     const [draft] = drafts;
-    if (!this.config.people.teamsToJoin.includes(team.id) || !mayWrite(standing)) return false;
+    const isOpen = this.config.people.teamsToJoin.includes(teamId);
+    if (!isOpen || principal.role !== 'internal_user' || principal.user === undefined) return false;
     const asksForMore = Object.values(change).some((value) => value !== undefined);
-    const isSelf = draft !== undefined && standing.userId !== undefined && draft.userId === standing.userId;
-    return drafts.length === 1 && isSelf && draft.role === 'user' && !asksForMore;
+    const isSelf = draft?.userId === principal.user.id && draft.role === 'user';
+    return drafts.length === 1 && isSelf && !asksForMore;
   }
 
   async #change(

@@ -5,6 +5,7 @@ import {
   type ChangeNoun,
   Changes,
   type RevocationReceipt,
+  type SystemActor,
   withTransaction,
 } from '#libs/database';
 import type { Principal } from '#libs/kernel';
@@ -104,11 +105,16 @@ export class Transactions {
   /**
    * Runs `work` in one transaction and, once committed, waits until this process has dropped what it had cached of the
    * rows; when access may have been taken away, until every replica has, or serves nobody: whoever blocks a key and is
-   * answered will not see it accepted again. Throws what `work` throws, with nothing changed.
+   * answered will not see it accepted again. Throws what `work` throws, with nothing changed. `onBehalfOf`: whose rows
+   * the work may touch; our own work, for the few changes that reach what their author cannot see, is judged by code alone.
    */
-  async run<T>(author: Author, work: (transaction: Transaction) => Promise<T>): Promise<T> {
+  async run<T>(
+    author: Author,
+    work: (transaction: Transaction) => Promise<T>,
+    onBehalfOf: Principal | SystemActor = author.principal,
+  ): Promise<T> {
     let transaction: Transaction | undefined;
-    const result = await withTransaction(this.database, author.principal, async (manager) => {
+    const result = await withTransaction(this.database, onBehalfOf, async (manager) => {
       transaction = new Transaction(manager, author, this.changes, this.audit);
       return work(transaction);
     });

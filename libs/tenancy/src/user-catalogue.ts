@@ -1,11 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { Team, TeamMember, User, VirtualKey } from '#libs/database';
+import { readAs, Team, TeamMember, User, VirtualKey } from '#libs/database';
 import type { Principal } from '#libs/kernel';
-import { DataSource, In } from 'typeorm';
+import { DataSource, type EntityManager, In } from 'typeorm';
 import { seesEverything } from './authority.js';
 import { administersUser } from './authority/people-judgement.js';
 import { notYours } from './authority/refusals.js';
-import { readsAll, standingOf } from './authority/standing.js';
+import { administered, readsAll, standingOf } from './authority/standing.js';
 import type { Page, Paging } from './key-catalogue.js';
 import { Conditions, containing, entityFromRow, pageOf } from './rows.js';
 import { userNotFound } from './users.js';
@@ -51,31 +51,37 @@ export class UserCatalogue {
   constructor(private readonly database: DataSource) {}
 
   /** A user, its keys and its teams. */
-  async info(caller: Principal, userId: string): Promise<UserView> {
-    const { manager } = this.database;
-    const standing = await standingOf(manager, caller);
-    const user = await manager.findOneBy(User, { id: userId });
-    const isSeen =
-      readsAll(standing) || caller.user?.id === userId || (user !== null && administersUser(standing, user));
-    if (!isSeen) throw notYours('user', 'user_id');
-    const [keys, memberships] = await Promise.all([
-      manager.find(VirtualKey, { where: { userId }, order: { createdAt: 'DESC' }, take: MOST_ROWS }),
-      manager.findBy(TeamMember, { userId }),
-    ]);
-    if (user === null && keys.length === 0) throw userNotFound(userId);
-    const ids = memberships.map(({ teamId }) => teamId);
-    const teams =
-      ids.length === 0 ? [] : await manager.find(Team, { where: { id: In(ids) }, order: { id: 'ASC' } });
-    return { userId, user, keys, teams };
+  info(caller: Principal, userId: string): Promise<UserView> {
+    return readAs(this.database, caller, async (manager) => {
+      const standing = await standingOf(manager, caller);
+      const user = await manager.findOneBy(User, { id: userId });
+      const isSeen =
+        readsAll(standing) ||
+        caller.user?.id === userId ||
+        (user !== null && administersUser(standing, user));
+      if (!isSeen) throw notYours('user', 'user_id');
+      const keys = await manager.find(VirtualKey, {
+        where: { userId },
+        order: { createdAt: 'DESC' },
+        take: MOST_ROWS,
+      });
+      if (user === null && keys.length === 0) throw userNotFound(userId);
+      const ids = (await manager.findBy(TeamMember, { userId })).map(({ teamId }) => teamId);
+      const teams =
+        ids.length === 0 ? [] : await manager.find(Team, { where: { id: In(ids) }, order: { id: 'ASC' } });
+      return { userId, user, keys, teams };
+    });
   }
 
   /** What an administrator sees who names nobody: every key and every team. */
-  async overview(userId: string): Promise<UserView> {
-    const user = await this.database.getRepository(User).findOneBy({ id: userId });
-    const order = { createdAt: 'DESC' } as const;
-    const keys = await this.database.getRepository(VirtualKey).find({ order, take: MOST_ROWS });
-    const teams = await this.database.getRepository(Team).find({ order, take: MOST_ROWS });
-    return { userId, user, keys, teams };
+  overview(caller: Principal, userId: string): Promise<UserView> {
+    return readAs(this.database, caller, async (manager) => {
+      const order = { createdAt: 'DESC' } as const;
+      const user = await manager.findOneBy(User, { id: userId });
+      const keys = await manager.find(VirtualKey, { order, take: MOST_ROWS });
+      const teams = await manager.find(Team, { order, take: MOST_ROWS });
+      return { userId, user, keys, teams };
+    });
   }
 
   /** A page of the people the caller administers. Throws 403 for those who administer nobody. */
@@ -85,21 +91,20 @@ export class UserCatalogue {
     order: UserOrder,
     { page, size }: Paging,
   ): Promise<Page<ListedUser>> {
-    const conditions = new Conditions();
-    if (!seesEverything(caller)) await this.#assertAdministersSome(caller, conditions);
-    narrow(conditions, filter);
     const by = order.by === 'spend' ? SPENT : order.by;
-    const { rows, total } = await pageOf(this.database, {
-      table: 'users',
-      conditions,
-      order: order.by === 'id' ? `id ${order.direction}` : `${by} ${order.direction}, id ${order.direction}`,
-      limit: size,
-      offset: (page - 1) * size,
-      extras: {
-        teamIds:
-          "(SELECT coalesce(array_agg(m.team_id ORDER BY m.team_id), '{}') FROM team_members m WHERE m.user_id = page.id)",
-        keyCount: '(SELECT count(*) FROM virtual_keys k WHERE k.user_id = page.id)',
-      },
+    const { rows, total } = await readAs(this.database, caller, async (manager) => {
+      const conditions = new Conditions();
+      if (!seesEverything(caller)) await assertAdministersSome(manager, caller, conditions);
+      narrow(conditions, filter);
+      return pageOf(manager, {
+        table: 'users',
+        conditions,
+        order:
+          order.by === 'id' ? `id ${order.direction}` : `${by} ${order.direction}, id ${order.direction}`,
+        limit: size,
+        offset: (page - 1) * size,
+        extras: EXTRAS,
+      });
     });
     return {
       total,
@@ -110,19 +115,26 @@ export class UserCatalogue {
       })),
     };
   }
+}
 
-  async #assertAdministersSome(caller: Principal, conditions: Conditions): Promise<void> {
-    const standing = await standingOf(this.database.manager, caller);
-    const administered = [...standing.organizations]
-      .filter(([, role]) => role === 'org_admin')
-      .map(([id]) => id);
-    if (administered.length === 0) throw notYours('list of users');
-    conditions.add(
-      `organization_id = ANY(?) OR id IN (SELECT o.user_id FROM organization_members o WHERE o.organization_id = ANY(?))`,
-      administered,
-      administered,
-    );
-  }
+const EXTRAS = {
+  teamIds:
+    "(SELECT coalesce(array_agg(m.team_id ORDER BY m.team_id), '{}') FROM team_members m WHERE m.user_id = page.id)",
+  keyCount: '(SELECT count(*) FROM virtual_keys k WHERE k.user_id = page.id)',
+};
+
+async function assertAdministersSome(
+  manager: EntityManager,
+  caller: Principal,
+  conditions: Conditions,
+): Promise<void> {
+  const { organizationIds } = administered(await standingOf(manager, caller));
+  if (organizationIds.length === 0) throw notYours('list of users');
+  conditions.add(
+    'organization_id = ANY(?) OR id IN (SELECT o.user_id FROM organization_members o WHERE o.organization_id = ANY(?))',
+    organizationIds,
+    organizationIds,
+  );
 }
 
 function narrow(conditions: Conditions, filter: UserFilter): void {

@@ -109,9 +109,17 @@ CREATE TABLE invitations (
   updated_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX invitations_user_id_idx ON invitations (user_id);
+
+-- Whoever adds somebody to a team has to find out whether there is an account of that name, also one that row-level security
+-- hides from him. It says whose it is and nothing else of it.
+CREATE FUNCTION person_named(of_id text, of_email text) RETURNS TABLE (id text, "organizationId" text)
+  LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
+  SELECT u.id, u.organization_id FROM users u WHERE u.id = of_id OR (of_id IS NULL AND lower(u.email) = lower(of_email))
+$$;
 `;
 
 const UNDO = `
+DROP FUNCTION person_named;
 DROP TABLE invitations, archived_teams, projects, organization_members, organizations;
 DROP INDEX virtual_keys_organization_id_idx, virtual_keys_project_id_idx, teams_alias_idx, teams_created_at_idx, users_created_at_idx;
 ALTER TABLE users DROP COLUMN organization_id, DROP COLUMN password_hash, DROP COLUMN password_reset_required;

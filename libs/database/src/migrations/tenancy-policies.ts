@@ -73,6 +73,9 @@ export const TENANCY_POLICIES: Readonly<Record<string, string>> = {
  * or organization. Into the audit trail everybody's work adds, and nobody's changes or removes.
  */
 const ADDITIONS: Readonly<Record<string, string>> = {
+  // Who manages a team makes accounts for it: plain ones, of the team's organization or of none.
+  users: `(${TENANCY_POLICIES['users']}) OR (role = 'internal_user' AND
+    (organization_id IS NULL OR organization_id = ANY ${organizations} OR organization_id IN (SELECT t.organization_id FROM teams t)))`,
   team_members: `team_id IN (SELECT id FROM teams)`,
   organization_members: `organization_id = ANY ${governed}`,
   virtual_keys: `(${TENANCY_POLICIES['virtual_keys']}) AND (team_id IS NULL OR team_id IN (SELECT id FROM teams))
