@@ -5,7 +5,7 @@ import { NestFactory } from '@nestjs/core';
 import { AccessRecorder } from '#apps/admin';
 import { HotLane } from '#apps/proxy';
 import { InstallationKey } from '#libs/audit';
-import { AuthenticationGuard, MasterKey, PrincipalPreparation } from '#libs/auth';
+import { AuthenticationGuard, MasterKey, PrincipalPreparation, SignInMethods } from '#libs/auth';
 import { SpendLedger } from '#libs/budget';
 import { type Config, secretsOf } from '#libs/config';
 import { Changes, SingletonLock } from '#libs/database';
@@ -83,6 +83,7 @@ async function createApp(parts: Parameters<typeof AppModule.of>[0]): Promise<INe
   app.useGlobalFilters(new GatewayErrorFilter(logger));
   if (role === 'all' || role === 'proxy') adapter.useLane(app.get(HotLane).dispatch);
   await app.init();
+  await app.get(SignInMethods, { strict: false }).start();
   assertEveryRouteDeclared(app);
   for (const { apiKey } of app.get(Catalogue).deployments) if (apiKey) registerSecret(apiKey.reveal());
   tellProblems(app.get(Catalogue), logger);

@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Config } from '#libs/config';
 import { Clock, GatewayError, type Principal, SystemClock } from '#libs/kernel';
-import { CallerDirectory, KeyDirectory } from '#libs/tenancy';
+import { CallerDirectory, Identities, KeyDirectory } from '#libs/tenancy';
 import { configWith, keyRow, recordOf } from '../test/records.js';
 import { AuthModule } from './auth.module.js';
 import { AuthenticationGuard } from './authentication.guard.js';
@@ -26,6 +26,7 @@ const outcomes: string[] = [];
     { provide: Clock, useClass: SystemClock },
     { provide: KeyDirectory, useValue: directory },
     { provide: CallerDirectory, useValue: {} },
+    { provide: Identities, useValue: {} },
     { provide: ChangeFeed, useValue: { subscribe: () => undefined, state: () => 'live' } },
     { provide: PrincipalPreparation, useValue: { prepare: async () => undefined } },
     { provide: PublicRoutes, useValue: { isPublic: () => false } },
@@ -42,6 +43,7 @@ const outcomes: string[] = [];
     Clock,
     KeyDirectory,
     CallerDirectory,
+    Identities,
     ChangeFeed,
     PrincipalPreparation,
     PublicRoutes,

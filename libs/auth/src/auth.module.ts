@@ -8,8 +8,16 @@ import { MasterKeyStrategy, VirtualKeyStrategy } from './key.strategies.js';
 import { KeyVault } from './key-vault.js';
 import { MasterKey } from './master-key.js';
 import { RequestParts } from './request-parts.js';
+import { SignInMethods } from './sign-in/sign-in-methods.js';
+import {
+  CustomAuthStrategy,
+  JwtStrategy,
+  OAuth2Strategy,
+  ProxyHeadersStrategy,
+} from './sign-in/sign-in.strategies.js';
+import { TokenCallers } from './sign-in/token-callers.js';
 
-/** From credentials to principals. Expects, provided globally: Config, Clock, KeyDirectory, ChangeFeed, PrincipalPreparation, AuthenticationEvents, PublicRoutes. */
+/** From credentials to principals. Expects, provided globally: Config, Clock, KeyDirectory, CallerDirectory, Identities, ChangeFeed, PrincipalPreparation, AuthenticationEvents, PublicRoutes. */
 @Module({
   imports: [PassportModule.register({ session: false })],
   providers: [
@@ -19,11 +27,17 @@ import { RequestParts } from './request-parts.js';
     CallScopes,
     MasterKeyMethod,
     VirtualKeyMethod,
+    TokenCallers,
+    SignInMethods,
     Authentication,
     MasterKeyStrategy,
     VirtualKeyStrategy,
+    JwtStrategy,
+    OAuth2Strategy,
+    ProxyHeadersStrategy,
+    CustomAuthStrategy,
     AuthenticationGuard,
   ],
-  exports: [MasterKey, KeyVault, CallScopes, Authentication, AuthenticationGuard],
+  exports: [MasterKey, KeyVault, CallScopes, SignInMethods, Authentication, AuthenticationGuard],
 })
 export class AuthModule {}

@@ -3,7 +3,7 @@ import { AuthGuard, type IAuthGuard } from '@nestjs/passport';
 import { GatewayError } from '#libs/kernel';
 import { Authentication } from './authentication.js';
 import type { CredentialFacts } from './credential.js';
-import { refusal } from './credential-method.js';
+import { refusal } from './refusal.js';
 import { PublicRoutes } from './ports.js';
 
 /**

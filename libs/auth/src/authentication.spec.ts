@@ -10,6 +10,7 @@ import type { CredentialFacts } from './credential.js';
 import { unavailable } from './key-lookups.js';
 import type { KeyVault } from './key-vault.js';
 import { MasterKey } from './master-key.js';
+import type { SignInMethods } from './sign-in/sign-in-methods.js';
 import { AuthenticationEvents } from './ports.js';
 
 class FakeEvents extends AuthenticationEvents {
@@ -31,6 +32,8 @@ const vault = {
     known.get(hash) ?? (known.size === 0 ? Promise.reject(unavailable('down')) : Promise.resolve(undefined)),
 } as unknown as KeyVault;
 
+const NO_OTHER_WAYS = { first: [], others: [], acceptsNothing: false } as unknown as SignInMethods;
+
 let events: FakeEvents;
 let authentication: Authentication;
 
@@ -39,6 +42,7 @@ beforeEach(() => {
   authentication = new Authentication(
     config,
     new MasterKeyMethod(new MasterKey(config)),
+    NO_OTHER_WAYS,
     new VirtualKeyMethod(vault, clock),
     events,
   );

@@ -6,10 +6,12 @@ import { type CredentialFacts, credentialOf } from './credential.js';
 import {
   type CredentialMethod,
   MasterKeyMethod,
+  NotMine,
   type Presented,
-  refusal,
   VirtualKeyMethod,
 } from './credential-method.js';
+import { refusal } from './refusal.js';
+import { SignInMethods } from './sign-in/sign-in-methods.js';
 import { AuthenticationEvents } from './ports.js';
 
 /**
@@ -21,14 +23,19 @@ export class Authentication {
   /** In the order they are asked; the last accepts everything. */
   readonly methods: readonly CredentialMethod[];
   readonly #keyHeaderName: string | undefined;
+  /** Some methods find the caller elsewhere than in a credential header. */
+  readonly #acceptsNothing: boolean;
 
   constructor(
     config: Config,
     masterKey: MasterKeyMethod,
+    signIn: SignInMethods,
     virtualKey: VirtualKeyMethod,
     private readonly events: AuthenticationEvents,
   ) {
-    this.methods = [masterKey, virtualKey];
+    // Keys of our own come first: no identity provider is asked about them.
+    this.methods = [...signIn.first, masterKey, ...signIn.others, virtualKey];
+    this.#acceptsNothing = signIn.acceptsNothing;
     this.#keyHeaderName = config.auth.keyHeaderName?.toLowerCase();
   }
 
@@ -57,12 +64,24 @@ export class Authentication {
       const presented = this.#present(facts);
       const method = name === undefined ? this.#methodOf(presented) : this.#named(name);
       outcome = method.authenticate(presented);
+      if (outcome instanceof Promise) return this.#later(this.#orNext(outcome, method, presented), facts);
     } catch (thrown) {
       throw this.#failed(facts, thrown);
     }
-    if (outcome instanceof Promise) return this.#later(outcome, facts);
     this.events.succeeded(outcome, facts);
     return outcome;
+  }
+
+  /** A method that leaves the decision is asynchronous: only the operator's own does. */
+  #orNext(outcome: Promise<Principal>, method: CredentialMethod, presented: Presented): Promise<Principal> {
+    return outcome.catch((thrown: unknown) => {
+      if (!(thrown instanceof NotMine)) throw thrown;
+      const { key = presented.raw } = thrown;
+      const next = key === presented.raw ? presented : { ...presented, raw: key, hash: hash('sha256', key) };
+      const others = this.methods.slice(this.methods.indexOf(method) + 1);
+      if (key === '' && !others.some((one) => one.name === 'proxy-headers')) throw missing();
+      return this.#methodOf(next, others).authenticate(next);
+    });
   }
 
   async #later(outcome: Promise<Principal>, facts: CredentialFacts): Promise<Principal> {
@@ -80,16 +99,17 @@ export class Authentication {
     const credential = credentialOf(facts, this.#keyHeaderName);
     switch (credential.kind) {
       case 'token':
-        return { raw: credential.raw, hash: hash('sha256', credential.raw) };
+        return { raw: credential.raw, hash: hash('sha256', credential.raw), facts };
       case 'missing':
-        throw refusal('auth.credential_missing', 'No api key passed in.');
+        if (this.#acceptsNothing) return { raw: '', hash: '', facts };
+        throw missing();
       case 'malformed':
         throw refusal('auth.credential_malformed', 'Malformed API Key passed in: send it as `Bearer <key>`.');
     }
   }
 
-  #methodOf(presented: Presented): CredentialMethod {
-    for (const method of this.methods) if (method.accepts(presented)) return method;
+  #methodOf(presented: Presented, among: readonly CredentialMethod[] = this.methods): CredentialMethod {
+    for (const method of among) if (method.accepts(presented)) return method;
     throw refusal('auth.credential_malformed', 'This kind of credential is not accepted here.');
   }
 
@@ -108,4 +128,8 @@ export class Authentication {
     this.events.failed(facts, error);
     return error;
   }
+}
+
+function missing(): GatewayError {
+  return refusal('auth.credential_missing', 'No api key passed in.');
 }

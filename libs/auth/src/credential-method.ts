@@ -1,13 +1,25 @@
 import { Injectable } from '@nestjs/common';
-import { Clock, type ErrorCode, GatewayError, type Principal } from '#libs/kernel';
+import { Clock, type GatewayError, type Principal } from '#libs/kernel';
 import type { CompiledKey } from './compiled-key.js';
+import type { CredentialFacts } from './credential.js';
 import { KeyVault } from './key-vault.js';
 import { MasterKey } from './master-key.js';
+import { refusal } from './refusal.js';
+import { refusalOf } from './standing-refusal.js';
 
 /** A credential as presented: the text once, and its SHA-256 (hex), computed once. */
 export interface Presented {
   readonly raw: string;
   readonly hash: string;
+  /** The request it came with. */
+  readonly facts: CredentialFacts;
+}
+
+/** What a method throws that leaves the decision to the next one; `key`: the credential that one shall judge instead. */
+export class NotMine extends Error {
+  constructor(readonly key?: string) {
+    super('this credential is for another method');
+  }
 }
 
 /** One way to turn a credential into a principal. The first method that accepts a credential's shape is the only one asked: what it refuses is refused. */
@@ -67,26 +79,12 @@ export class VirtualKeyMethod extends CredentialMethod {
       );
     }
     const { principal, standing } = compiled;
-    const name = principal.key?.maskedName ?? 'sk-...';
-    if (standing === 'key_blocked') throw refusal('auth.key_blocked', `Key is blocked. (${name})`);
-    if (standing === 'user_blocked')
-      throw refusal('auth.user_blocked', 'The user of this key is deactivated.');
+    const refused = refusalOf(standing, principal);
+    if (standing === 'key_blocked' || standing === 'user_blocked') throw refused;
     const { expiresAtMs } = principal;
     if (expiresAtMs !== undefined && expiresAtMs <= this.clock.nowMs())
-      throw this.#expired(expiresAtMs, name);
-    if (standing === 'team_missing') {
-      throw new GatewayError(
-        'request.not_found',
-        `Authentication Error, Team=${principal.team?.id ?? ''} does not exist.`,
-        { type: 'auth_error', param: 'None' },
-      );
-    }
-    if (standing === 'team_blocked')
-      throw refusal('auth.team_blocked', `Team=${principal.team?.id ?? ''} is blocked.`);
-    if (standing === 'project_blocked')
-      throw refusal('auth.project_blocked', `Project=${principal.projectId ?? ''} is blocked.`);
-    if (standing === 'customer_blocked')
-      throw refusal('auth.customer_blocked', `End User=${principal.customerId ?? ''} is blocked.`);
+      throw this.#expired(expiresAtMs, principal.key?.maskedName ?? 'sk-...');
+    if (refused) throw refused;
     return principal;
   }
 
@@ -107,9 +105,4 @@ function notAKey(): GatewayError {
 /** The last four characters of what the caller itself sent, when enough stays hidden. */
 function maskOf(raw: string): string {
   return raw.length < 16 ? 'sk-...' : `sk-...${raw.slice(-4)}`;
-}
-
-/** A 401 in the contract's words. */
-export function refusal(code: ErrorCode, message: string, param = 'None'): GatewayError {
-  return new GatewayError(code, `Authentication Error, ${message}`, { param });
 }

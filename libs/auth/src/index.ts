@@ -15,3 +15,5 @@ export {
   PrincipalPreparation,
   PublicRoutes,
 } from './ports.js';
+export type { CustomAuth, CustomAuthAnswer, CustomAuthRequest } from './sign-in/custom-auth.method.js';
+export { SignInMethods } from './sign-in/sign-in-methods.js';

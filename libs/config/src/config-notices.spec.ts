@@ -63,9 +63,6 @@ describe('settings that do nothing', () => {
 describe('starting without a guard that was asked for', () => {
   it.each([
     ['general_settings: {custom_auth: my_auth.check}', 'general_settings.custom_auth'],
-    ['general_settings: {enable_jwt_auth: True}', 'general_settings.enable_jwt_auth'],
-    ['general_settings: {enable_oauth2_auth: true}', 'general_settings.enable_oauth2_auth'],
-    ['general_settings: {enable_oauth2_proxy_auth: "true"}', 'general_settings.enable_oauth2_proxy_auth'],
     ['guardrails: [{guardrail_name: g}]', 'guardrails'],
     ['litellm_settings: {guardrails: [{x: {}}]}', 'litellm_settings.guardrails'],
     ['litellm_settings: {callbacks: [presidio]}', 'litellm_settings.callbacks.0'],

@@ -38,6 +38,7 @@ describe('settings of the database', () => {
     ['general_settings', 'master_key', 'sk-attacker-attacker-attacker'],
     ['general_settings', 'database_url', 'postgresql://evil/db'],
     ['general_settings', 'trusted_proxy_ranges', ['0.0.0.0/0']],
+    ['general_settings', 'enable_oauth2_auth', true],
     ['environment_variables', 'LITELLM_MASTER_KEY', 'sk-attacker-attacker-attacker'],
     ['environment_variables', 'DATABASE_URL', 'postgresql://evil/db'],
     ['environment_variables', 'DISABLE_ADMIN_ENDPOINTS', 'true'],

@@ -84,6 +84,7 @@ export class ConfigSource {
       router: tree.router,
       calls: tree.calls,
       auth: { ...auth, adminOnlyRoutes, ...(allowedRoutes === undefined ? {} : { allowedRoutes }) },
+      people: tree.people,
       models: tree.models,
       credentials: tree.credentials ?? [],
       environment: tree.environment,

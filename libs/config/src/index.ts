@@ -13,6 +13,16 @@ export {
 } from './config.js';
 export { ConfigSource, type Overridden } from './config-source.js';
 export type { CredentialEntry } from './models.js';
+export type {
+  CustomAuthSettings,
+  JwtOptions,
+  JwtSettings,
+  ModuleReference,
+  OAuth2Settings,
+  ProxyHeaderField,
+  ProxyHeaderSettings,
+  SignInSettings,
+} from './sign-in.js';
 export { describeSettings, type SettingDescription } from './setting-descriptions.js';
 export { hideSecrets } from './secret-values.js';
 export {

@@ -35,9 +35,13 @@ const FILE_ONLY: ReadonlySet<string> = new Set([
 const OWN_VARIABLE =
   /^(?:LITELLM_|TOLLGATE_|DATABASE_|REDIS_|DISABLE_|SERVER_|PORT$|HOST$|CONFIG_|JSON_LOGS$|LOG_|LENGTH_OF_|NODE_)/;
 
+/** Who counts as whom, and which code decides: an administrator's key that leaked must not be able to make its own successor. */
+const SIGN_IN =
+  /^(?:custom_|enable_(?:jwt|oauth2)|litellm_jwtauth|jwt_|oauth|role_permissions|enforce_rbac|user_allowed_email_domain|iap_)/;
+
 export function isFileOnly(section: string, field: string): boolean {
   if (section === 'environment_variables') return OWN_VARIABLE.test(field);
-  return FILE_ONLY.has(`${section}.${field}`) || /(?:^|\.)custom_/.test(field);
+  return FILE_ONLY.has(`${section}.${field}`) || SIGN_IN.test(field);
 }
 
 /** Settings that every running process takes up within a second; all others wait for the next start. */
@@ -67,6 +71,11 @@ const LIVE: Readonly<Record<OverridableSection, ReadonlySet<string> | 'all'>> = 
     'default_fallbacks',
     'context_window_fallbacks',
     'allowed_fails',
+    'default_internal_user_params',
+    'default_team_params',
+    'max_internal_user_budget',
+    'internal_user_budget_duration',
+    'disable_auto_add_proxy_admin_to_teams',
   ]),
   general_settings: new Set([
     'allowed_ips',

@@ -14,6 +14,8 @@ export const ERROR_CODES = {
   'auth.user_blocked': { status: 401, type: 'auth_error' },
   'auth.project_blocked': { status: 401, type: 'auth_error' },
   'auth.customer_blocked': { status: 403, type: 'auth_error' },
+  'auth.token_invalid': { status: 401, type: 'auth_error' },
+  'auth.provider_unavailable': { status: 503, type: 'auth_provider_unavailable' },
   'auth.store_unavailable': { status: 503, type: 'no_db_connection' },
   'rbac.route_denied': { status: 403, type: 'auth_error' },
   'rbac.admin_only': { status: 401, type: 'auth_error' },

@@ -56,6 +56,8 @@ export interface Principal {
   readonly customRole?: string;
   /** What the role is narrowed to: paths and groups, as in `key.allowedRoutes`; they never open anything. Absent: all the role reaches. */
   readonly roleRoutes?: readonly string[];
+  /** What the credential itself is narrowed to, in the same words: a token's scopes, an administrator's token. Absent: nothing. */
+  readonly credentialRoutes?: readonly string[];
   /** What logs and spend rows call the caller: a key id, or a name for callers without a key. Never a secret or its hash. */
   readonly displayName: string;
   readonly key?: {
@@ -93,6 +95,8 @@ export interface Principal {
   readonly spendScopes: readonly Scope[];
   readonly tags: readonly string[];
   readonly metadata: Readonly<Record<string, unknown>>;
+  /** The same person in other teams, in order: a token that names several teams is judged by the first that may call the model. */
+  readonly alternatives?: readonly Principal[];
   /** Milliseconds since the epoch; checked on every request, because a cached principal outlives its expiry. */
   readonly expiresAtMs?: number;
   /** False once a change notification dropped this compiled object; checked again after the last await before the upstream call. */

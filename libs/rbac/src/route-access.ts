@@ -17,6 +17,8 @@ export type RouteRefusal =
   | 'reserved_for_admins'
   /** The key's own `allowed_routes`. */
   | 'key_route_denied'
+  /** What the credential itself is narrowed to (a token's routes). */
+  | 'credential_route_denied'
   /** A role that only reads. */
   | 'read_only_role'
   | 'role_denied';
@@ -74,6 +76,13 @@ export class RouteAccess {
     const match = entries === undefined || entries.length === 0 ? undefined : findMatch(entries, route);
     if (entries !== undefined && entries.length > 0 && match === undefined) {
       return { allowed: false, reason: 'key_route_denied', route };
+    }
+    if (
+      principal.credentialRoutes !== undefined &&
+      findMatch(principal.credentialRoutes, route) === undefined &&
+      policyOf(route).access !== 'public'
+    ) {
+      return { allowed: false, reason: 'credential_route_denied', route };
     }
     if (principal.roleRoutes !== undefined && findMatch(principal.roleRoutes, route) === undefined) {
       return { allowed: false, reason: 'role_denied', route };
@@ -143,6 +152,14 @@ function routeRefusal(reason: RouteRefusal, route: RouteId, principal: Principal
       const allowed = principal?.key?.allowedRoutes?.join(', ') ?? '';
       const message = `Virtual key is not allowed to call this route. Allowed: [${allowed}]. Asked for: ${path}`;
       return new GatewayError('rbac.route_denied', message, { param: 'None', detail: message });
+    }
+    case 'credential_route_denied': {
+      const allowed = principal?.credentialRoutes?.join(', ') ?? '';
+      const message = `This token is not allowed to call this route. Allowed: [${allowed}]. Asked for: ${path}`;
+      // The contract's answer to an administrator's token on other routes.
+      return role === 'proxy_admin'
+        ? new GatewayError('rbac.admin_only', `Authentication Error, ${message}`, { param: 'None' })
+        : new GatewayError('rbac.route_denied', message, { param: 'None', detail: message });
     }
     case 'read_only_role':
       return new GatewayError(

@@ -47,6 +47,7 @@ export {
   type KeyRecord,
   pinnedTagsOf,
 } from './caller-record.js';
+export { Identities } from './identities.js';
 export { Invitations } from './invitations.js';
 export { KeyDirectory } from './key-directory.js';
 export {

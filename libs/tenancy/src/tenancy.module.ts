@@ -7,6 +7,7 @@ import { KeyDirectory } from './key-directory.js';
 import { KeyJudge } from './key-judge.js';
 import { KeyRotation } from './key-rotation.js';
 import { Keys } from './keys.js';
+import { Identities } from './identities.js';
 import { Invitations } from './invitations.js';
 import { OrganizationCatalogue } from './organization-catalogue.js';
 import { Organizations } from './organizations.js';
@@ -33,6 +34,7 @@ import { Users } from './users.js';
     KeyJudge,
     KeyRotation,
     Keys,
+    Identities,
     Invitations,
     OrganizationCatalogue,
     Organizations,
@@ -53,6 +55,7 @@ import { Users } from './users.js';
     KeyDirectory,
     KeyRotation,
     Keys,
+    Identities,
     Invitations,
     OrganizationCatalogue,
     Organizations,

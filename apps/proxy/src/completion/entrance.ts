@@ -71,17 +71,32 @@ export class Entrance {
   }
 
   /** Everything a caller asks for that grants can refuse. Synchronous when the customer and tags it names were met before. */
-  understand(call: Call, principal: Principal, body: RequestBody): Asked | Promise<Asked> {
-    assertRouteAllowed(this.routes.decide(call.route.policy, principal), principal);
+  understand(call: Call, signedIn: Principal, body: RequestBody): Asked | Promise<Asked> {
+    assertRouteAllowed(this.routes.decide(call.route.policy, signedIn), signedIn);
     const stripped = assertSafeBody(body.json, this.config.calls.allowClientCredentials);
     const { endpoint, model } = call.route;
     const headers = readCallHeaders(call, this.config.calls.userHeaderName);
     const sent = readCallFacts(endpoint, body, model, inputTokenBound(body.bytes, body.json, endpoint));
+    const principal =
+      signedIn.alternatives === undefined ? signedIn : this.#inATeam(signedIn, sent.requestedModel);
     const facts = this.#capped(this.#attributed(sent, principal, headers));
     const caller = this.scopes.forRequest(principal, facts.customerId, facts.tags);
     if (caller instanceof Promise)
       return caller.then((known) => this.#asked(known, body, facts, headers, stripped, sent.maxOutputTokens));
     return this.#asked(caller, body, facts, headers, stripped, sent.maxOutputTokens);
+  }
+
+  /** A token that names several teams speaks for the first that may call the model. */
+  #inATeam(principal: Principal, requestedModel: string): Principal {
+    for (const one of [principal, ...(principal.alternatives ?? [])]) {
+      try {
+        this.resolve(one, requestedModel);
+        return one;
+      } catch (thrown) {
+        if (!(thrown instanceof GatewayError)) throw thrown;
+      }
+    }
+    return principal;
   }
 
   #asked(

@@ -24,8 +24,8 @@ const issuer = z.strictObject({
 });
 
 /** `general_settings.litellm_jwtauth`. Strict: a misspelt claim field would silently let the wrong people in. */
-const jwtAuth = z.strictObject({
-  admin_jwt_scope: text.optional(),
+export const jwtAuth = z.strictObject({
+  admin_jwt_scope: textList.optional(),
   admin_allowed_routes: textList.optional(),
   team_id_jwt_field: claim,
   team_ids_jwt_field: claim,
@@ -87,7 +87,7 @@ const jwtAuth = z.strictObject({
 
 /**
  * Checks the sign-in settings whose misspelling would change who gets in: unknown members are errors, with the nearest
- * known name. They are checked before JWT sign-in itself exists, so that a file is right when it does.
+ * known name.
  */
 export function checkJwtSettings(generalSettings: unknown, findings: Findings): void {
   if (!isPlainObject(generalSettings)) return;

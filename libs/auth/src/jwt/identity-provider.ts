@@ -1,0 +1,48 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { GatewayError } from '#libs/kernel';
+
+const TIMEOUT_MS = 5_000;
+/** Key sets and user infos are a few kilobytes; what is larger is not one. */
+const MAX_BYTES = 1024 * 1024;
+const ATTEMPTS = 3;
+const PAUSE_MS = 250;
+
+/**
+ * A JSON answer of an identity provider: three attempts, because a provider that restarts is back within a second. Throws
+ * `auth.provider_unavailable` when none came; the address is for the log only.
+ */
+export async function fetchJson(url: string, init: RequestInit = {}): Promise<unknown> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const response = await fetch(url, {
+        ...init,
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+        redirect: 'error',
+      });
+      if (response.status >= 500) throw new Error(`status ${response.status}`);
+      const text = await response.text();
+      if (text.length > MAX_BYTES) throw new Error('the answer is too large');
+      if (!response.ok) throw new ProviderRefusal(response.status);
+      return JSON.parse(text) as unknown;
+    } catch (thrown) {
+      if (thrown instanceof ProviderRefusal) throw thrown;
+      if (attempt >= ATTEMPTS) throw providerUnavailable(url, 'it does not answer', thrown);
+      await delay(PAUSE_MS * attempt);
+    }
+  }
+}
+
+/** The provider answered, and said no. */
+export class ProviderRefusal extends Error {
+  constructor(readonly status: number) {
+    super(`the identity provider answered with status ${status}`);
+  }
+}
+
+export function providerUnavailable(url: string, why: string, cause?: unknown): GatewayError {
+  return new GatewayError(
+    'auth.provider_unavailable',
+    'Authentication Error, the identity provider cannot be reached right now. Please try again shortly.',
+    { internal: `${url}: ${why}`, cause, headers: { 'retry-after': '5' } },
+  );
+}

@@ -1,0 +1,115 @@
+import type { JwtSettings } from '#libs/config';
+import { GatewayError } from '#libs/kernel';
+import type { Identities } from '#libs/tenancy';
+import { refusal } from '../refusal.js';
+import type { TokenFields } from './token-fields.js';
+
+export interface TokenTeams {
+  /** In order of preference. */
+  readonly ids: readonly string[];
+  /** What the token itself names, for synchronisation; undefined when it says nothing about teams. */
+  readonly named: readonly string[] | undefined;
+}
+
+/** Which teams a token may act for, in the contract's order (auth 3.6). Lists keep the order of their claim. */
+export class JwtTeams {
+  constructor(
+    private readonly settings: JwtSettings,
+    private readonly identities: Identities,
+  ) {}
+
+  /** `rows` learns every name that was looked for. */
+  async of(
+    fields: TokenFields,
+    userId: string | undefined,
+    asked: string | undefined,
+    rows: string[],
+  ): Promise<TokenTeams> {
+    const named = this.#namedBy(fields);
+    for (const id of named ?? []) rows.push(`team:${id}`);
+    if (asked !== undefined) return { ids: [await this.#asked(asked, fields, userId, rows)], named };
+    const single = await this.#single(fields, rows);
+    if (single !== undefined) return { ids: [single], named };
+    if (fields.teamIds.length > 0) {
+      const present = await this.identities.findTeams(fields.teamIds);
+      if (present.length > 0) return { ids: present.map(({ id }) => id), named };
+    }
+    return { ids: await this.#stored(userId, rows), named };
+  }
+
+  #namedBy({ teamId, teamIds }: TokenFields): string[] | undefined {
+    const { options } = this.settings;
+    const named = [...new Set([...(teamId === undefined ? [] : [teamId]), ...teamIds])];
+    if (named.length > 0) return named;
+    // A list that is configured and empty says: no teams. With the stored teams as fallback it says nothing.
+    return options.team_ids_jwt_field === undefined || options.fallback_to_db_teams === true ? undefined : [];
+  }
+
+  /** A header chooses among what the token or, as fallback, the database gives; unknown and not a member look alike. */
+  async #asked(
+    asked: string,
+    fields: TokenFields,
+    userId: string | undefined,
+    rows: string[],
+  ): Promise<string> {
+    const team =
+      (await this.identities.findTeams([asked]))[0] ?? (await this.identities.findTeamByAlias(asked));
+    const mine = this.#namedBy(fields) ?? [];
+    const stored =
+      this.settings.options.fallback_to_db_teams === true && userId !== undefined
+        ? await this.identities.teamIdsOf(userId)
+        : [];
+    if (userId !== undefined) rows.push(`user:${userId}`);
+    if (team && (mine.includes(team.id) || stored.includes(team.id))) return team.id;
+    throw new GatewayError(
+      'rbac.forbidden',
+      `Authentication Error, x-litellm-team-id does not name one of the token's teams: [${mine.join(', ')}].`,
+      { param: 'None' },
+    );
+  }
+
+  async #single(fields: TokenFields, rows: string[]): Promise<string | undefined> {
+    const { options } = this.settings;
+    const { teamId, teamAlias, maybeTeamId } = fields;
+    if (teamId !== undefined) {
+      const [team] = await this.identities.findTeams([teamId]);
+      if (team) return team.id;
+      if (options.team_id_upsert === true) return (await this.identities.ensureTeam(teamId)).id;
+      if (options.team_claim_fallback === true) return undefined;
+      throw new GatewayError(
+        'request.not_found',
+        `Authentication Error, Team=${teamId} does not exist. Create it with /team/new, or set team_id_upsert.`,
+        { type: 'auth_error', param: 'None' },
+      );
+    }
+    if (teamAlias !== undefined) {
+      const team = await this.identities.findTeamByAlias(teamAlias);
+      if (team) return team.id;
+    }
+    const fallback = options.team_id_default;
+    if (fallback !== undefined) {
+      rows.push(`team:${fallback}`);
+      const [team] = await this.identities.findTeams([fallback]);
+      if (team) return team.id;
+    }
+    const isRequired = options.team_id_jwt_field !== undefined || options.team_alias_jwt_field !== undefined;
+    if (
+      isRequired &&
+      fields.teamIds.length === 0 &&
+      options.team_claim_fallback !== true &&
+      options.fallback_to_db_teams !== true
+    )
+      throw refusal('auth.token_invalid', 'No team found in token.');
+    if (maybeTeamId === undefined) return undefined;
+    rows.push(`team:${maybeTeamId}`);
+    return (await this.identities.findTeams([maybeTeamId]))[0]?.id;
+  }
+
+  /** The user's only stored team; all of them where the operator lets the database decide. */
+  async #stored(userId: string | undefined, rows: string[]): Promise<readonly string[]> {
+    if (userId === undefined) return [];
+    rows.push(`user:${userId}`);
+    const ids = await this.identities.teamIdsOf(userId);
+    return ids.length === 1 || this.settings.options.fallback_to_db_teams === true ? ids : [];
+  }
+}

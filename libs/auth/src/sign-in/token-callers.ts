@@ -1,0 +1,172 @@
+import { Injectable } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
+import { Config } from '#libs/config';
+import { Clock, GatewayError, type Principal } from '#libs/kernel';
+import { CallerDirectory, type CallerIds, type CallerRecord } from '#libs/tenancy';
+import { compilePrincipal, type CredentialClaims } from '../compile-principal.js';
+import { dependenciesOf, standingOf } from '../compiled-key.js';
+import { unavailable } from '../key-lookups.js';
+import { MAX_STALE_MS } from '../key-vault.js';
+import { ChangeFeed, PrincipalPreparation } from '../ports.js';
+import { refusalOf } from '../standing-refusal.js';
+
+/** Whom a credential without a key speaks for. */
+export interface SignedIn {
+  readonly ids: Partial<CallerIds>;
+  readonly claims: CredentialClaims;
+}
+
+/** What a credential means now: callers in order of preference, and every row a change of which may change that. */
+export interface Resolution {
+  readonly callers: readonly [SignedIn, ...SignedIn[]];
+  readonly rows: readonly string[];
+}
+
+interface Kept {
+  readonly principal: Principal;
+  readonly rows: readonly string[];
+  readonly verifiedMs: number;
+  isCurrent: boolean;
+}
+
+/** Compiled callers take a few kilobytes each. */
+const MOST_KEPT = 10_000;
+const MOST_ATTEMPTS = 5;
+
+/**
+ * Callers that sign in with something else than a key, compiled and remembered by the hash of their credential. As for keys, a
+ * known one costs a map look-up; a change of any row it was made from drops it at once, also for requests that hold it.
+ * What a credential proves is the method's to remember; what it means here is asked again after each such change.
+ */
+@Injectable()
+export class TokenCallers {
+  readonly #kept: LRUCache<string, Kept>;
+  readonly #byRow = new Map<string, Set<string>>();
+  readonly #running = new Map<string, Promise<Principal>>();
+  readonly #questions = new Set<Set<string>>();
+
+  constructor(
+    private readonly config: Config,
+    private readonly clock: Clock,
+    private readonly directory: CallerDirectory,
+    private readonly preparation: PrincipalPreparation,
+    private readonly feed: ChangeFeed,
+  ) {
+    this.#kept = new LRUCache({ max: MOST_KEPT, dispose: (kept, hash) => this.#drop(hash, kept) });
+    feed.subscribe({
+      onChange: ({ noun, id }) => this.#onChange(`${noun}:${id}`),
+      onGap: () => this.#onGap(),
+    });
+  }
+
+  /** Synchronous for a caller that is known. Throws what `resolve` throws, 401 for a caller that may not come in, 503 when nobody can tell. */
+  find(hash: string, resolve: () => Promise<Resolution>): Principal | Promise<Principal> {
+    if (this.feed.isFenced?.() === true)
+      throw unavailable('this process hears of no changes, and what it knows may be revoked');
+    const known = this.#kept.get(hash);
+    if (known?.isCurrent === true && this.#ageOf(known) <= this.config.auth.keyCacheTtlMs)
+      return known.principal;
+    const running = this.#running.get(hash);
+    if (running) return running;
+    const asked = this.#ask(hash, resolve)
+      .catch((thrown: unknown) => this.#bridge(known, thrown))
+      .finally(() => this.#running.delete(hash));
+    this.#running.set(hash, asked);
+    return asked;
+  }
+
+  async #ask(hash: string, resolve: () => Promise<Resolution>): Promise<Principal> {
+    for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt += 1) {
+      const changed = new Set<string>();
+      this.#questions.add(changed);
+      try {
+        const askedMs = this.clock.monotonicMs();
+        const resolution = await resolve();
+        const records = await this.#read(resolution);
+        const rows = [
+          ...new Set([
+            ...resolution.rows,
+            ...records.flatMap((record) => dependenciesOf(record, this.config)),
+          ]),
+        ];
+        const kept: Kept = {
+          principal: this.#compile(resolution, records, () => kept.isCurrent),
+          rows,
+          verifiedMs: askedMs,
+          isCurrent: true,
+        };
+        await this.preparation.prepare(kept.principal);
+        if (changed.has('*') || rows.some((row) => changed.has(row))) continue;
+        this.#keep(hash, kept);
+        return kept.principal;
+      } finally {
+        this.#questions.delete(changed);
+      }
+    }
+    throw unavailable('the rows of a caller changed faster than they could be read');
+  }
+
+  async #read({ callers }: Resolution): Promise<CallerRecord[]> {
+    try {
+      return await Promise.all(callers.map(({ ids }) => this.directory.find(ids)));
+    } catch (thrown) {
+      throw thrown instanceof GatewayError ? thrown : unavailable('reading a caller failed', thrown);
+    }
+  }
+
+  /** The first caller that may come in; the others stand by for models that it may not call. */
+  #compile({ callers }: Resolution, records: readonly CallerRecord[], isCurrent: () => boolean): Principal {
+    const fenced = (): boolean => isCurrent() && this.feed.isFenced?.() !== true;
+    const good: Principal[] = [];
+    let refused: GatewayError | undefined;
+    for (const [index, record] of records.entries()) {
+      const principal = compilePrincipal(record, this.config, fenced, callers[index]?.claims);
+      const refusal = refusalOf(standingOf(record), principal);
+      if (refusal) refused ??= refusal;
+      else good.push(principal);
+    }
+    const [first, ...others] = good;
+    if (first === undefined) throw refused ?? unavailable('a credential without a caller');
+    return others.length === 0 ? first : Object.freeze({ ...first, alternatives: others });
+  }
+
+  #keep(hash: string, kept: Kept): void {
+    this.#kept.set(hash, kept);
+    for (const row of kept.rows) {
+      const present = this.#byRow.get(row);
+      if (present) present.add(hash);
+      else this.#byRow.set(row, new Set([hash]));
+    }
+  }
+
+  #drop(hash: string, kept: Kept): void {
+    kept.isCurrent = false;
+    for (const row of kept.rows) {
+      const present = this.#byRow.get(row);
+      present?.delete(hash);
+      if (present?.size === 0) this.#byRow.delete(row);
+    }
+  }
+
+  #onChange(row: string): void {
+    for (const question of this.#questions) question.add(row);
+    for (const hash of this.#byRow.get(row) ?? []) this.#kept.delete(hash);
+  }
+
+  #onGap(): void {
+    for (const question of this.#questions) question.add('*');
+    this.#kept.clear();
+  }
+
+  /** Only an outage may be bridged by what was known, and only while nothing dropped it. */
+  #bridge(known: Kept | undefined, thrown: unknown): Principal {
+    const mayServe =
+      known?.isCurrent === true && this.#ageOf(known) <= this.config.auth.keyCacheTtlMs + MAX_STALE_MS;
+    if (mayServe && thrown instanceof GatewayError && thrown.status === 503) return known.principal;
+    throw thrown;
+  }
+
+  #ageOf({ verifiedMs }: Kept): number {
+    return this.clock.monotonicMs() - verifiedMs;
+  }
+}

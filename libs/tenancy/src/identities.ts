@@ -1,0 +1,128 @@
+import { Injectable } from '@nestjs/common';
+import { Config } from '#libs/config';
+import { Team, TeamMember, User } from '#libs/database';
+import { GatewayError, type Principal } from '#libs/kernel';
+import { DataSource, In } from 'typeorm';
+import { TeamMembers } from './team-members.js';
+import { Teams } from './teams.js';
+import type { Author } from './transactions.js';
+import { USER_ROLES, type UserRole } from './user-settings.js';
+import { Users } from './users.js';
+
+/** A new team has no models until somebody gives it some: nobody has this one. */
+const NO_MODELS = ['no-default-models'];
+
+/** In whose name rows are made that an identity provider vouches for: what the audit trail shows as their maker. */
+const PROVIDER: Author = {
+  principal: {
+    credential: 'jwt',
+    role: 'proxy_admin',
+    displayName: 'identity-provider',
+    modelGrants: [],
+    modelAliases: {},
+    limits: [],
+    budgets: [],
+    spendScopes: [],
+    tags: [],
+    metadata: {},
+    isCurrent: () => true,
+  } satisfies Principal,
+  ip: null,
+  requestId: null,
+};
+
+/** People and teams as an identity provider knows them: found by what a token says, made when the operator wants that. */
+@Injectable()
+export class Identities {
+  constructor(
+    private readonly database: DataSource,
+    private readonly users: Users,
+    private readonly teams: Teams,
+    private readonly members: TeamMembers,
+    private readonly config: Config,
+  ) {}
+
+  /** By our id, else by the provider's subject, else by e-mail address whatever its case. */
+  async findUser(id: string | undefined, email: string | undefined): Promise<User | null> {
+    const repository = this.database.getRepository(User);
+    if (id !== undefined) {
+      const found = (await repository.findOneBy({ id })) ?? (await repository.findOneBy({ ssoUserId: id }));
+      if (found) return found;
+    }
+    if (email === undefined) return null;
+    return repository.createQueryBuilder('u').where('lower(u.email) = lower(:email)', { email }).getOne();
+  }
+
+  /** Makes the user with the operator's defaults; of many who ask at once all get the same one. */
+  async ensureUser(id: string | undefined, email: string | undefined): Promise<User> {
+    try {
+      const { user } = await this.users.create(PROVIDER, {
+        ...(id === undefined ? {} : { id }),
+        settings: {
+          ...(email === undefined ? {} : { email }),
+          ...(id === undefined ? {} : { ssoUserId: id }),
+        },
+        organizationIds: [],
+      });
+      return user;
+    } catch (thrown) {
+      const present = thrown instanceof GatewayError ? await this.findUser(id, email) : null;
+      if (present) return present;
+      throw thrown;
+    }
+  }
+
+  async setRole(user: User, role: string): Promise<void> {
+    const known = USER_ROLES.find((one) => one === role);
+    if (known === undefined || user.role === known) return;
+    await this.users.update(PROVIDER, { userId: user.id }, { role: known satisfies UserRole });
+  }
+
+  /** The teams that exist, in the order they were asked for. */
+  async findTeams(ids: readonly string[]): Promise<Team[]> {
+    if (ids.length === 0) return [];
+    const rows = await this.database.getRepository(Team).findBy({ id: In([...ids]) });
+    return ids.flatMap((id) => rows.find((row) => row.id === id) ?? []);
+  }
+
+  /** The one team of this alias; null when there is none or more than one. */
+  async findTeamByAlias(alias: string): Promise<Team | null> {
+    const rows = await this.database.getRepository(Team).find({ where: { alias }, take: 2 });
+    return rows.length === 1 ? (rows[0] ?? null) : null;
+  }
+
+  async ensureTeam(id: string): Promise<Team> {
+    const template = this.config.people.newTeam.models;
+    try {
+      const { team } = await this.teams.create(PROVIDER, {
+        id,
+        settings: { models: template.length > 0 ? template : NO_MODELS },
+        members: [],
+      });
+      return team;
+    } catch (thrown) {
+      const [present] = thrown instanceof GatewayError ? await this.findTeams([id]) : [];
+      if (present) return present;
+      throw thrown;
+    }
+  }
+
+  async teamIdsOf(userId: string): Promise<string[]> {
+    const rows = await this.database
+      .getRepository(TeamMember)
+      .find({ where: { userId }, order: { createdAt: 'ASC', teamId: 'ASC' } });
+    return rows.map(({ teamId }) => teamId);
+  }
+
+  async addToTeam(teamId: string, userId: string): Promise<void> {
+    await this.members.add(PROVIDER, teamId, [{ userId, role: 'user' }], {});
+  }
+
+  /** Makes the user's teams equal to these, as far as they exist. */
+  async syncTeams(userId: string, wanted: readonly string[]): Promise<void> {
+    const present = await this.teamIdsOf(userId);
+    const existing = (await this.findTeams(wanted)).map(({ id }) => id);
+    for (const id of existing) if (!present.includes(id)) await this.addToTeam(id, userId);
+    for (const id of present) if (!wanted.includes(id)) await this.members.remove(PROVIDER, id, { userId });
+  }
+}
