@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually, GovernedProduct, modelEntry } from '../harness/governed-product.js';
+import { runTollgate } from '../harness/command.js';
 import { Product } from '../harness/product.js';
 
 const SALT = 'salt-of-the-models-test-0123456789abcdef';
@@ -250,6 +251,17 @@ describe('settings', () => {
     expect((await tested.chat(key, { model: 'nick' })).status).toBe(400);
   });
 
+  it('say what new users get', async () => {
+    const patched = await tested.ask('PATCH', '/update/internal_user_settings', { max_budget: 7.5 });
+    expect([patched.status, patched.body.settings]).toEqual([200, { max_budget: 7.5 }]);
+    expect((await tested.admin('/user/new', { user_role: 'internal_user' })).max_budget).toBe(7.5);
+    expect((await tested.ask('PATCH', '/update/internal_user_settings', { max_budget: 'lots' })).status).toBe(
+      400,
+    );
+    expect((await tested.admin('/get/internal_user_settings')).values).toEqual({ max_budget: 7.5 });
+    await tested.ask('PATCH', '/update/internal_user_settings', { max_budget: null });
+  });
+
   it('keep the door open for the administrator who closes it', async () => {
     const locked = await tested.ask('POST', '/config/field/update', {
       field_name: 'allowed_ips',
@@ -272,10 +284,11 @@ describe('the health of models', () => {
     tested.provider.behaveFor('sick', { status: 500 });
     const spent = await tested.admin('/health?model=m');
     expect(spent).toMatchObject({ healthy_count: 1, unhealthy_count: 0 });
+    await tested.admin('/spend/logs?request_id=none');
     const entries: { tags: string[]; cost: string }[] = await tested.database.dataSource.query(
       `SELECT tags, cost_nano AS cost FROM ledger_entries WHERE 'health-check' = ANY (tags)`,
     );
-    await tested.admin('/spend/logs?request_id=none');
+    expect(entries.length).toBeGreaterThan(0);
     expect(entries.every(({ cost }) => Number(cost) > 0)).toBe(true);
     const sick = await tested.ask('GET', '/health?model=sick');
     expect([sick.status, sick.body.unhealthy_count]).toEqual([503, 1]);
@@ -293,6 +306,27 @@ describe('the health of models', () => {
     });
     expect(fails).toMatchObject({ status: 'error', result: { error: expect.any(String) } });
     expect(JSON.stringify(fails)).not.toContain(CANARY);
+  });
+});
+
+describe('tollgate secrets rotate', () => {
+  it('seals everything anew while the product runs, under another salt key too', async () => {
+    await tested.admin('/model/new', { ...added('turning'), model_info: { id: 'turning' } });
+    const databaseUrl = tested.database.url.reveal();
+    const run = (env: Record<string, string>, ...more: string[]): ReturnType<typeof runTollgate> =>
+      runTollgate(['secrets', 'rotate', ...more], {
+        env: { DATABASE_URL: databaseUrl, ...env },
+        cwd: tested.product.folder,
+      });
+    const rotated = await run({ LITELLM_SALT_KEY: SALT });
+    expect([rotated.exitCode, rotated.output]).toEqual([0, expect.stringContaining('proxy_models.secrets')]);
+    const wrong = await run({ LITELLM_SALT_KEY: 'another' }, '--check');
+    expect(wrong.exitCode).toBe(1);
+    expect((await run({ LITELLM_SALT_KEY: SALT }, '--check')).exitCode).toBe(0);
+    const key = await tested.makeKey();
+    await tested.admin('/model/update', { id: 'turning', litellm_params: { rpm: 1_000 } });
+    expect((await tested.chat(key, { model: 'turning' })).status).toBe(200);
+    expect(tested.provider.requests.at(-1)?.headers['authorization']).toBe(`Bearer ${CANARY}`);
   });
 });
 

@@ -11,6 +11,7 @@ import { ModelHealthController } from '../health/model-health.controller.js';
 import { AdminCalls } from '../http/admin-calls.js';
 import { AllowedIpsController } from '../settings/allowed-ips.controller.js';
 import { CallbacksController } from '../settings/callbacks.controller.js';
+import { DefaultsController } from '../settings/defaults.controller.js';
 import { SettingsController } from '../settings/settings.controller.js';
 import { ModelAnswers } from './model-answers.js';
 import { ModelReadsController } from './model-reads.controller.js';
@@ -26,6 +27,7 @@ import { ModelsController } from './models.controller.js';
     AccessGroupsController,
     ModelGroupsController,
     SettingsController,
+    DefaultsController,
     AllowedIpsController,
     CallbacksController,
     ModelHealthController,
