@@ -29,8 +29,8 @@ afterAll(async () => {
 });
 
 for (const [name, replicas, runs] of [
-  ['counters in Redis', 1, 40],
-  ['counters of three processes on one Redis', 3, 15],
+  ['counters in Redis', 1, 25],
+  ['counters of three processes on one Redis', 3, 8],
 ] as const) {
   describeCounters(
     name,

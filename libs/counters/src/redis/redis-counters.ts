@@ -11,11 +11,13 @@ import {
 import { RecentVerdicts } from '../recent-verdicts.js';
 import type { EpochStore } from './epoch-store.js';
 import { Holdings } from './holdings.js';
+import { KnownBalances } from './known-balances.js';
 import { Openings, type SpendTail, type ToOpen } from './openings.js';
 import { CountersClosed, type OutagePolicy, OutageShare, unavailable } from './outage-share.js';
 import type { Op, OutboxOptions } from './outbox.js';
 import { Pending } from './pending.js';
 import { Purse } from './purse.js';
+import { Questions } from './questions.js';
 import { Session } from './session.js';
 import { admissionOf, admitOp, list, refusalOf, settleOp, type Verdict } from './wire.js';
 
@@ -48,10 +50,8 @@ export class RedisCounters extends Counters {
   readonly #holdings: Holdings;
   readonly #pending = new Map<string, Pending>();
   readonly #recent = new RecentVerdicts();
-  /** What is known of open counters; behind what others spend by as long as nobody asks here. */
-  readonly #open = new Map<string, { settledNanoUsd: NanoUsd; heldNanoUsd: NanoUsd }>();
-  /** Questions that somebody waits for. */
-  readonly #asked = new Set<() => void>();
+  readonly #balances = new KnownBalances();
+  readonly #questions: Questions;
   #openings: Openings | undefined;
   #share: OutageShare | undefined;
   #writer = '';
@@ -77,12 +77,13 @@ export class RedisCounters extends Counters {
       },
       logger,
     );
+    this.#questions = new Questions(this.#session);
     this.#session.outbox.onVerdict = ([id, verdict]) => this.#decided(id, verdict as Verdict);
   }
 
   /** Joins the processes that count together. Rejects when Redis cannot be reached, or is not fit to count on. */
   async start({ epochs, tail, writer }: Books): Promise<void> {
-    this.#openings = new Openings(this.#session, tail, this.#ask, () => this.clock.nowMs());
+    this.#openings = new Openings(this.#session, tail, this.#questions.ask, () => this.clock.nowMs());
     this.#writer = writer;
     await this.#session.start(epochs);
     this.#look();
@@ -120,12 +121,7 @@ export class RedisCounters extends Counters {
       return;
     }
     this.#recent.remember(id, held.admission);
-    for (const claim of held.claims) {
-      const balance = claim.kind === 'money' ? this.#open.get(claim.key) : undefined;
-      if (!balance) continue;
-      balance.settledNanoUsd += used.costNanoUsd;
-      balance.heldNanoUsd -= held.nanoUsd;
-    }
+    this.#balances.settle(held.claims, held.nanoUsd, used.costNanoUsd);
     if (held.claims.length > 0 && !held.isAlone) this.#session.outbox.push({ text: settleOp(id, used) });
   }
 
@@ -138,13 +134,15 @@ export class RedisCounters extends Counters {
   }
 
   override isOpen(key: string): boolean {
-    return this.#open.has(key);
+    return this.#balances.has(key);
   }
 
   override open(key: string, settledNanoUsd: NanoUsd, periodEndsAtMs?: number): Promise<void> | void {
     if (this.isOpen(key)) return;
     const keepMs = periodEndsAtMs === undefined ? 0 : periodEndsAtMs - this.clock.nowMs() + 3_600_000;
-    return this.#ask(['o', key, String(settledNanoUsd), Math.max(0, keepMs)]).then(() => this.refresh([key]));
+    const opened = this.#questions.ask(['o', key, String(settledNanoUsd), Math.max(0, keepMs)]);
+    // Who finds it closed opens it from what is stored.
+    return opened.then(() => this.refresh([key])).catch(() => undefined);
   }
 
   /** Opens counters from what is stored, exactly, while others spend. */
@@ -158,22 +156,19 @@ export class RedisCounters extends Counters {
   }
 
   override async adjust(key: string, deltaNanoUsd: NanoUsd): Promise<void> {
-    if ((await this.#ask(['j', key, String(deltaNanoUsd)])) === 0) this.#open.delete(key);
+    if ((await this.#questions.ask(['j', key, String(deltaNanoUsd)])) === 0) this.#balances.forget([key]);
     else await this.refresh([key]);
   }
 
   override follow(keys: readonly string[], costNanoUsd: NanoUsd): void {
     if (costNanoUsd === 0n || keys.length === 0) return;
-    for (const key of keys) {
-      const balance = this.#open.get(key);
-      if (balance) balance.settledNanoUsd += costNanoUsd;
-    }
+    this.#balances.charge(keys, costNanoUsd);
     this.#push(['f', String(costNanoUsd), keys]);
   }
 
   override recover(requestId: string, keys: readonly string[], _costNanoUsd: NanoUsd): void {
     // What was stored a moment ago may have been counted before its process died: the counters are read again instead.
-    for (const key of keys) this.#open.delete(key);
+    this.#balances.forget(keys);
     this.#push(['v', requestId, keys]);
   }
 
@@ -182,29 +177,25 @@ export class RedisCounters extends Counters {
   }
 
   override balance(key: string): { settledNanoUsd: NanoUsd; heldNanoUsd: NanoUsd } | undefined {
-    return this.#open.get(key);
+    return this.#balances.find(key);
   }
 
   /** Reads what is known of these counters anew; also a way to wait until everything asked before is done. */
-  async refresh(keys: readonly string[] = [...this.#open.keys()]): Promise<void> {
+  async refresh(keys: readonly string[] = this.#balances.keys()): Promise<void> {
     this.#poll();
-    const found = list((await this.#ask(['b', keys])) as (readonly [string | false, string])[]);
-    for (const [i, key] of keys.entries()) {
-      const [settled, held] = found[i] ?? [false, '0'];
-      if (settled === false) this.#open.delete(key);
-      else this.#open.set(key, { settledNanoUsd: BigInt(settled), heldNanoUsd: BigInt(held) });
-    }
+    const found = await this.#questions.ask(['b', keys]);
+    this.#balances.read(keys, list(found as (readonly [string | false, string])[]));
   }
 
   /** Ends waits that are over, in all processes. */
   tick(): Promise<unknown> {
-    return this.#ask(['t']);
+    return this.#questions.ask(['t']);
   }
 
   sizes(): { windows: number; gauges: number; budgets: number; held: number; waiting: number } {
     const waiting = [...this.#pending.values()].filter(({ isWaiting }) => isWaiting).length;
     const { windows, slots, size } = this.#holdings;
-    return { windows: windows.size, gauges: slots.size, budgets: this.#open.size, held: size, waiting };
+    return { windows: windows.size, gauges: slots.size, budgets: this.#balances.size, held: size, waiting };
   }
 
   /** `live`: decisions are exact. Else what the outage policy says. */
@@ -255,7 +246,7 @@ export class RedisCounters extends Counters {
         return;
       case 1: {
         const admission = admissionOf(request, verdict, waitedMs);
-        this.#noteSpent(request, verdict[4]);
+        this.#balances.note(request.claims, verdict[4]);
         this.#holdings.add(admission, request.claims, false);
         return this.#answer(pending, admission);
       }
@@ -269,7 +260,7 @@ export class RedisCounters extends Counters {
         return this.#answer(pending, refusal);
       }
       case 3:
-        for (const key of list<string>(verdict[1])) this.#open.delete(key);
+        this.#balances.forget(list<string>(verdict[1]));
         this.#pending.delete(id);
         return pending.fail(new CountersClosed(list<string>(verdict[1])));
       case 4:
@@ -277,17 +268,6 @@ export class RedisCounters extends Counters {
         return this.#submit(pending);
       case 5:
         return this.#fail(pending, 'it was cancelled');
-    }
-  }
-
-  #noteSpent({ claims }: AdmissionRequest, spent: readonly string[]): void {
-    let at = 0;
-    const texts = list<string>(spent);
-    for (const claim of claims) {
-      if (claim.kind !== 'money') continue;
-      const [settled = '0', held = '0'] = texts.slice(at, at + 2);
-      at += 2;
-      this.#open.set(claim.key, { settledNanoUsd: BigInt(settled), heldNanoUsd: BigInt(held) });
     }
   }
 
@@ -322,7 +302,7 @@ export class RedisCounters extends Counters {
   }
 
   #left(state: 'away' | 'rebuilding'): void {
-    for (const failed of [...this.#asked]) failed();
+    this.#questions.failAll();
     const { policy } = this.options;
     const { windows, slots } = this.#holdings;
     if (state === 'away') {
@@ -349,7 +329,7 @@ export class RedisCounters extends Counters {
   }
 
   #live(isFresh: boolean): void {
-    if (isFresh) this.#open.clear();
+    if (isFresh) this.#balances.clear();
     for (const pending of [...this.#pending.values()]) {
       pending.within(0);
       if (!pending.isAsked) this.#submit(pending);
@@ -402,22 +382,4 @@ export class RedisCounters extends Counters {
   #push(op: readonly unknown[]): void {
     this.#session.outbox.push({ text: JSON.stringify(op) });
   }
-
-  /** Rejects when the counters get out of reach; what was asked may still be done when they are back. */
-  #ask = (op: readonly unknown[]): Promise<unknown> => {
-    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-    const { state } = this.#session;
-    if (state === 'closed' || state === 'away') reject(unavailable(`the counters are ${state}`));
-    const failed = (): void => {
-      this.#asked.delete(failed);
-      reject(unavailable('the counters got out of reach'));
-    };
-    const done = (result: unknown): void => {
-      this.#asked.delete(failed);
-      resolve(result);
-    };
-    this.#asked.add(failed);
-    this.#session.outbox.push({ text: JSON.stringify(op), done, failed });
-    return promise;
-  };
 }

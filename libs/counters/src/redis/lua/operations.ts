@@ -1,11 +1,11 @@
 /** What a batch may ask for, by letter. Each answer stands at its place in the reply. */
 export const OPERATIONS = String.raw`
 local function touchedBy(keys)
-  local touched, any = {}, false
+  local touched, found = {}, false
   for _, key in ipairs(keys) do
-    if money(key).queued > 0 then touched[key], any = true, true end
+    if money(key).queued > 0 then touched[key], found = true, true end
   end
-  return any and touched
+  return found and touched
 end
 
 local O = {}
