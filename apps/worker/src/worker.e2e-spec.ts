@@ -11,9 +11,11 @@ import { Counters, LocalCounters } from '#libs/counters';
 import { Changes, EncryptionKeySource, SecretColumns } from '#libs/database';
 import { Clock, ManualClock, Secret, SystemClock } from '#libs/kernel';
 import { Logger, Pseudonyms } from '#libs/telemetry';
+import { Redis } from 'ioredis';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTestDatabase, silentLogger, type TestDatabase } from '../../../test/harness/postgres.js';
+import { startPrivateRedis } from '../../../test/harness/redis.js';
 import { Retention } from './retention.js';
 import { SqliteMirror } from './sqlite-mirror.js';
 import { WorkerModule } from './worker.module.js';
@@ -39,11 +41,11 @@ beforeEach(async () => {
   await db.query('TRUNCATE ledger_entries, balances, budget_periods, virtual_keys, users, teams CASCADE');
 });
 
-async function startWorker(): Promise<INestApplicationContext> {
+async function startWorker(own: Config = config): Promise<INestApplicationContext> {
   @Global()
   @Module({
     providers: [
-      { provide: Config, useValue: config },
+      { provide: Config, useValue: own },
       { provide: Logger, useValue: silentLogger },
       { provide: Clock, useClass: SystemClock },
       { provide: DataSource, useValue: db },
@@ -112,6 +114,34 @@ describe('the worker', () => {
       await expect.poll(() => mirrored().length, { timeout: 20_000, interval: 100 }).toBe(1);
     } finally {
       await app.close();
+    }
+  });
+});
+
+describe('the worker with Redis', () => {
+  /** Jobs and counters are on one Redis, on connections of their own: a worker waits for it, a call does not. */
+  it('keeps its jobs there, under keys of their own, and runs the same schedules', async () => {
+    const redis = await startPrivateRedis();
+    await db.query(
+      "INSERT INTO budget_periods (scope_type, scope_id, budget, period_id, starts_at, ends_at) VALUES ('key', 'k', 'main', 'r', now() - interval '2 days', now() - interval '1 day')",
+    );
+    const stores = { ...config.stores, redisUrl: new Secret(redis.url) };
+    const app = await startWorker({ ...config, stores } as unknown as Config);
+    const admin = new Redis(redis.url);
+    try {
+      await expect
+        .poll(
+          async () => (await db.query('SELECT 1 FROM budget_periods WHERE closed_at IS NOT NULL')).length,
+          { timeout: 20_000, interval: 100 },
+        )
+        .toBe(1);
+      const keys = await admin.keys('*');
+      expect(keys.length).toBeGreaterThan(0);
+      expect(keys.filter((key) => !key.startsWith('{tollgate}:'))).toEqual([]);
+    } finally {
+      admin.disconnect();
+      await app.close();
+      await redis.stop();
     }
   });
 });
