@@ -76,6 +76,7 @@ function entriesOf(calls: readonly Call[]) {
     const startedAtMs = NOON - (call.daysAgo ?? 0) * DAY;
     const charged: Scope[] = [{ type: 'key', id: call.key }, PROXY_SCOPE];
     if (call.user !== null) charged.push({ type: 'user', id: call.user });
+    if (call.customer !== undefined) charged.push({ type: 'customer', id: call.customer });
     const begin = beginRecord({
       id: call.id,
       startedAtMs,

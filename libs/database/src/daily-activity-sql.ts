@@ -17,6 +17,10 @@ const SUMS = [
 ];
 const ADDED_UP = SUMS.map((column) => `sum(${column})::bigint AS ${column}`).join(', ');
 
+/** Rows with tags, once for each of their tags. */
+const ONE_BY_ONE = `(SELECT day, ARRAY[tag] AS tags, ${MODEL}, ${SUMS.join(', ')}
+  FROM of_tags, LATERAL (SELECT DISTINCT unnest(of_tags.tags) AS tag) AS one) AS of_tag`;
+
 /** The rows of one facet: `source` summed by the owners that the facet tells apart. */
 function facet(name: string, source: string, owners: readonly string[], where = 'true'): string {
   const columns = OWNERS.map((column) =>
@@ -51,7 +55,8 @@ of_all AS (
   UNION ALL SELECT * FROM of_organizations WHERE organization_id IS NOT NULL
   UNION ALL ${facet('proxy', 'of_organizations', [])}
   UNION ALL ${facet('customers', 'of_customers', [])}
-  UNION ALL ${facet('tagged', 'of_tags', ['tags'])}
+  UNION ALL ${facet('tagged', ONE_BY_ONE, ['tags'])}
+  UNION ALL ${facet('tagging', 'of_tags', [])}
 )
 SELECT day, md5(ROW(facet, ${all}, ${MODEL})::text)::uuid AS row_id, facet, ${all}, ${MODEL}, ${SUMS.join(', ')}
 FROM of_all

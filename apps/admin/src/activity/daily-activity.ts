@@ -13,6 +13,8 @@ import { type ActivityQuery, daysOf } from './activity.schemas.js';
 
 /** Names in one breakdown: more than anybody reads, few enough that no answer grows with their number. */
 const MOST_ENTITIES = 100;
+/** Where nobody is named. */
+const MOST_OF_ALL = 25;
 
 export interface ActivityAsked {
   readonly noun: ActivityNoun;
@@ -44,23 +46,25 @@ export class DailyActivityReport {
       ...daysOf(query),
     };
     const needsNames = asked.ids !== undefined && (asked.noun === 'customer' || asked.noun === 'user');
+    // One tag has rows of its own; calls with any of several must not be counted for each.
+    const oneTag = asked.noun === 'tag' && asked.ids?.length === 1;
+    const severalTags = asked.noun === 'tag' && asked.ids !== undefined && !oneTag;
     const models = await this.sums.sum({
       ...filter,
       by: ['day', 'model_group', 'model', 'provider', 'endpoint'],
-      ...(needsNames ? {} : { coarse }),
+      ...(needsNames || severalTags ? {} : { coarse: oneTag ? 'tagged' : coarse }),
       fine,
     });
     const days = [...new Set(models.map(({ day }) => day ?? ''))].toSorted().reverse();
     const pages = whole ? 1 : Math.ceil(days.length / query.page_size);
     const shown = whole ? days : days.slice((query.page - 1) * query.page_size, query.page * query.page_size);
     const inDays = { ...filter, from: undefined, until: undefined, days: shown };
-    const everybody =
-      asked.view.everything && asked.ids === undefined && keyId === undefined && filter.model === undefined;
+    const everybody = asked.view.everything && asked.ids === undefined && keyId === undefined;
     const [entities, keys] =
       shown.length === 0
         ? [[], []]
         : await Promise.all([
-            this.entities.days(asked.noun, inDays, MOST_ENTITIES, everybody),
+            this.entities.days(asked.noun, inDays, everybody ? MOST_OF_ALL : MOST_ENTITIES, everybody),
             this.keys.days(
               inDays,
               fine,

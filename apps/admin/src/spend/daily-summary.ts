@@ -5,6 +5,8 @@ import { toDailySpend } from './spend-answers.js';
 
 /** Keys and users named in one day: each becomes a member of the day's object. */
 const MOST_NAMED = 1_000;
+/** Where nobody is named. */
+const MOST_OF_ALL = 100;
 const DAY_MS = 86_400_000;
 
 /** `/spend/logs` by day. */
@@ -35,12 +37,13 @@ export class DailySummary {
       },
     };
     const everybody = view.everything && keyId === undefined && userId === undefined;
+    const most = everybody ? MOST_OF_ALL : MOST_NAMED;
     // A caller that speaks for a customer sees the rows that name it.
     const facet = view.customerId === undefined ? 'key' : 'customer';
     const [models, users, keys] = await Promise.all([
       this.sums.sum({ ...filter, by: ['day', 'model_group'], coarse: 'proxy', fine: facet }),
-      this.entities.days('user', filter, MOST_NAMED, everybody),
-      this.keys.days(filter, facet, 'user_id', MOST_NAMED, everybody),
+      this.entities.days('user', filter, most, everybody),
+      this.keys.days(filter, facet, 'user_id', most, everybody),
     ]);
     return toDailySpend(models, users, keys, until);
   }

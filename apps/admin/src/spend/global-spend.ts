@@ -9,6 +9,8 @@ const DAY_MS = 86_400_000;
 /** What "lately" is in the contract's overviews. */
 const DAYS = 30;
 const MOST_TEAMS = 500;
+/** Keys and customers that are looked at to find the largest of a month. */
+const FEWEST_CANDIDATES = 200;
 
 interface Range {
   readonly from?: string | undefined;
@@ -56,7 +58,15 @@ export class GlobalSpend {
   }
 
   async keys(limit: number): Promise<readonly object[]> {
-    const rows = await this.sums.sum({ view: EVERYTHING, by: ['key_id'], ...this.#lately(), top: limit });
+    // No key spent more lately than in its life: the largest lately are among the largest of all, unless those have gone quiet.
+    const among = { type: 'key', most: Math.max(FEWEST_CANDIDATES, limit * 5) } as const;
+    const rows = await this.sums.sum({
+      view: EVERYTHING,
+      by: ['key_id'],
+      ...this.#lately(),
+      top: limit,
+      among,
+    });
     const facts = await this.keyActivity.facts(
       rows.flatMap(({ key_id }) => (key_id === null ? [] : [key_id])),
     );
@@ -114,7 +124,9 @@ export class GlobalSpend {
       by: ['customer_id'],
       fine: 'customer',
       ...(range.from === undefined && range.until === undefined ? this.#lately() : range),
-      ...(keyId === undefined ? {} : { only: { key_id: [keyId] } }),
+      ...(keyId === undefined
+        ? { among: { type: 'customer', most: 2 * FEWEST_CANDIDATES } as const }
+        : { only: { key_id: [keyId] } }),
       top: 100,
     });
     return rows.map(({ customer_id, requests, spendNanoUsd }) => ({
@@ -163,16 +175,9 @@ export class GlobalSpend {
     return { tag_names: rows.map(({ tag }) => tag ?? '').toSorted() };
   }
 
-  /** Those of the last month that spent most: names of customers are the callers' to invent, and have no end. */
+  /** Those that spent most: names of customers are the callers' to invent, and have no end. */
   async customerNames(): Promise<object> {
-    const rows = await this.sums.sum({
-      view: EVERYTHING,
-      by: ['customer_id'],
-      fine: 'customer',
-      ...this.#lately(),
-      top: 10_000,
-    });
-    return { end_users: rows.map(({ customer_id }) => customer_id ?? '').toSorted() };
+    return { end_users: (await this.ranking.customers(10_000)).toSorted() };
   }
 
   #lately(): Range {

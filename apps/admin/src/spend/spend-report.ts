@@ -18,6 +18,8 @@ export interface ReportScope {
 
 const MOST_KEYS = 1_000;
 const MOST_ENTITIES = 1_000;
+/** Where nobody is named. */
+const MOST_OF_ALL = 100;
 const NOUNS = {
   team: { list: 'teams', name: 'team_name', column: 'team_id', facet: 'key' },
   customer: { list: 'customers', name: 'customer', column: 'customer_id', facet: 'customer' },
@@ -37,8 +39,8 @@ export class SpendReport {
     const { list, name, column, facet } = NOUNS[noun];
     const filter = { view: EVERYTHING, ...range };
     const [totals, keys] = await Promise.all([
-      this.entities.days(noun, filter, MOST_ENTITIES, true),
-      this.keys.days(filter, facet, column, MOST_KEYS, true),
+      this.entities.days(noun, filter, noun === 'team' ? MOST_ENTITIES : MOST_OF_ALL, true),
+      this.keys.days(filter, facet, column, MOST_OF_ALL, true),
     ]);
     const details = Map.groupBy(keys, ({ day, entity }) => `${day}\0${entity}`);
     const days = Map.groupBy(totals, ({ day }) => day);
@@ -67,7 +69,7 @@ export class SpendReport {
       { view, ...range, only: { ...scope } },
       facet,
       'user_id',
-      MOST_KEYS,
+      everybody ? MOST_OF_ALL : MOST_KEYS,
       everybody,
     );
     const byKey = new Map<string, { total: Metrics; models: Map<string, Metrics> }>();

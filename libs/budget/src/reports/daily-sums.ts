@@ -52,6 +52,8 @@ export interface DailyQuery<Column extends DailyColumn> extends DailyFilter {
   readonly fine?: ActivityFacet;
   /** The largest spend first, this many; absent: all, in the order of the columns. */
   readonly top?: number;
+  /** Only among so many of the scopes of this type that spent most in their life: what they spent is read, not what everybody did. */
+  readonly among?: { readonly type: 'key' | 'customer'; readonly most: number };
 }
 
 export type DailyRow<Column extends DailyColumn> = Sums & Readonly<Record<Column, string | null>>;
@@ -85,6 +87,10 @@ export class DailySums {
     await this.ledger.flush();
     const where = new Where();
     narrowDaily(where, query, facetOf(query));
+    if (query.among !== undefined) {
+      const { type, most } = query.among;
+      where.and(`${type}_id IN (SELECT scope_id FROM (${LARGEST(type, where.parameter(most))}) AS largest)`);
+    }
     const columns = query.by.map(expressionOf).join(', ');
     const grouped = query.by.map((_, index) => index + 1).join(', ');
     const tags = query.by.some((column) => column === 'tag') ? `, unnest(tags) AS tag` : '';
@@ -100,6 +106,11 @@ export class DailySums {
     return rows.map((row) => ({ ...row, ...sumsOf(row) }));
   }
 }
+
+/** The scopes of a type that spent most in their life, by an index that knows them. */
+export const LARGEST = (type: string, limit: string): string =>
+  `SELECT scope_id, settled_nano FROM balances WHERE scope_type = '${type}' AND budget = 'total'
+   ORDER BY magnitude DESC, settled_nano DESC LIMIT ${limit}`;
 
 /** A coarse facet has no owners below its own: a limited view, or a filter by key or user, needs the fine one. */
 function facetOf({ view, only, coarse, fine = 'key' }: DailyQuery<DailyColumn>): ActivityFacet {

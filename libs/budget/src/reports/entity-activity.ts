@@ -22,7 +22,7 @@ export const ACTIVITY_NOUNS = {
     table: 'customers',
     label: 'alias',
   },
-  tag: { column: 'tag', coarse: 'tagged', fine: 'tags', table: undefined, label: undefined },
+  tag: { column: 'tag', coarse: 'tagging', fine: 'tags', table: undefined, label: undefined },
 } as const satisfies Record<
   string,
   {
@@ -59,11 +59,12 @@ export class EntityActivity {
     const isFewRows = noun === 'tag' || noun === 'team' || noun === 'organization';
     // Keys of a caller that speaks for one customer may serve others too: only rows that name it are its own.
     const own = filter.view.customerId === undefined ? fine : 'customer';
-    const facet = filter.view.everything && isFewRows && filter.only?.key_id === undefined ? coarse : own;
+    const isCoarse = filter.view.everything && isFewRows && filter.only?.key_id === undefined;
+    const facet = !isCoarse ? own : noun === 'tag' ? 'tagged' : coarse;
     const where = new Where();
     narrowDaily(where, filter, facet);
     const limit = where.parameter(most);
-    if (everybody && facet === fine && noun !== 'tag') {
+    if (everybody && facet === fine) {
       where.and(`${column} IN (SELECT scope_id FROM (SELECT scope_id FROM balances WHERE scope_type = '${noun}' AND budget = 'total'
         ORDER BY magnitude DESC, settled_nano DESC LIMIT ${limit}) AS largest)`);
     }

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { NanoUsd, Scope } from '#libs/kernel';
 import { SpendLedger } from '../ledger/spend-ledger.js';
 import { LIFETIME } from '../periods.js';
+import { LARGEST } from './daily-sums.js';
 import type { KeyFacts } from './key-activity.js';
 import { Reading } from './reading.js';
 import { EVERYTHING, narrowToView, type View } from './view.js';
@@ -74,6 +75,15 @@ export class Ranking {
     return rows.map(({ spent, ...row }) => ({ ...row, spentNanoUsd: BigInt(spent) }));
   }
 
+  /** Names of the customers that spent most. */
+  async customers(most: number): Promise<string[]> {
+    await this.ledger.flush();
+    const rows = await this.reading.query<{ scope_id: string }>(EVERYTHING, LARGEST('customer', '$1'), [
+      most,
+    ]);
+    return rows.map(({ scope_id }) => scope_id);
+  }
+
   /** What scopes have spent in the named periods, in the order asked. */
   async spentAt(budgets: readonly BudgetAt[]): Promise<NanoUsd[]> {
     if (budgets.length === 0) return [];
@@ -93,7 +103,3 @@ export class Ranking {
     return budgets.map((_, index) => spent.get(index + 1) ?? 0n);
   }
 }
-
-const LARGEST = (type: string, limit: string): string =>
-  `SELECT scope_id, settled_nano FROM balances WHERE scope_type = '${type}' AND budget = 'total'
-   ORDER BY magnitude DESC, settled_nano DESC LIMIT ${limit}`;

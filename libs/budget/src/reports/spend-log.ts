@@ -87,7 +87,7 @@ export class SpendLog {
         );
       }
       const rows = await query
-        .orderBy(ORDERS[by], direction, 'NULLS LAST')
+        .orderBy(ORDERS[by], direction, by === 'ttft_ms' ? 'NULLS LAST' : undefined)
         .addOrderBy('entry.id', direction)
         .offset(after === undefined ? (page - 1) * size : 0)
         .limit(size)

@@ -3,10 +3,11 @@ import { countColumn, nanoUsdColumn } from '../columns.js';
 
 /**
  * Which question a daily row answers. `key`, `customer` and `tags`: who called, with the owners the key had and what the
- * call named. The others have no keys, so that looking at much stays cheap: `tagged` by tags, `customers` all that named one.
+ * call named. The others have no keys, so that looking at much stays cheap: `tagged` has a row for each tag alone, `tagging` is all
+ * that had any, `customers` all that named one.
  */
 export type ActivityFacet =
-  'key' | 'customer' | 'tags' | 'team' | 'organization' | 'proxy' | 'tagged' | 'customers';
+  'key' | 'customer' | 'tags' | 'team' | 'organization' | 'proxy' | 'tagged' | 'tagging' | 'customers';
 
 /** What one combination of callers, model and endpoint did on one day (UTC): kept by the drain, in the transaction that stores the entries. */
 @Entity('daily_activity')
@@ -36,7 +37,7 @@ export class DailyActivity {
   @Column({ type: 'text', nullable: true })
   customerId!: string | null;
 
-  /** All tags of a call in one row, so that a call with two tags is one call in a sum over both. */
+  /** All tags of a call in one row of `tags`, so that a call with two tags is one call in a sum over both. */
   @Column({ type: 'text', array: true, default: () => "'{}'" })
   tags!: string[];
 

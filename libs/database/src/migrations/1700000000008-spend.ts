@@ -55,6 +55,7 @@ CREATE INDEX daily_activity_key_idx ON daily_activity (key_id, day) WHERE facet 
 CREATE INDEX daily_activity_user_idx ON daily_activity (user_id, day) WHERE facet IN ('key', 'tags') AND user_id IS NOT NULL;
 CREATE INDEX daily_activity_team_idx ON daily_activity (team_id, day) WHERE facet IN ('key', 'tags') AND team_id IS NOT NULL;
 CREATE INDEX daily_activity_organization_idx ON daily_activity (organization_id, day) WHERE facet IN ('key', 'tags') AND organization_id IS NOT NULL;
+CREATE INDEX daily_activity_tags_idx ON daily_activity USING gin (tags) WHERE facet = 'tags';
 CREATE INDEX daily_activity_customer_idx ON daily_activity (customer_id, day) WHERE facet = 'customer';
 `;
 
