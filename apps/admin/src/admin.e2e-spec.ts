@@ -81,7 +81,7 @@ describe('users and teams', () => {
     expect(missing.status).toBe(404);
     expect(missing.body['detail']).toEqual({ error: missing.body['error'].message });
     expect((await get('/team/info')).status).toBe(422);
-    expect((await post('/team/new', { team_member_budget: 5 })).status).toBe(400);
+    expect((await post('/team/new', { guardrails: ['x'] })).status).toBe(400);
   });
 });
 

@@ -95,8 +95,10 @@ export function judgeKeyChange(
     throw fieldForbidden('project_id', 'can only be changed by an administrator.');
   assertProjectInTeam(after, judgement);
   refuseRoutes(before.allowedRoutes, after.allowedRoutes, before.allowedRoutes);
-  if (before.teamId !== after.teamId || before.organizationId !== after.organizationId)
+  if (before.teamId !== after.teamId || before.organizationId !== after.organizationId) {
     assertMayMove(before, after, judgement);
+    refuseBeyondTeam(team, after);
+  }
   // An owner's word narrows; an administrator's is bounded by the team.
   if (isManager) refuseBeyondTeam(team, changedPowers(before, after));
   else refuseWider(before, after, 'what was granted');
