@@ -15,6 +15,7 @@ const names = Object.keys(SCENARIOS);
 const HELP = `npm run bench -- [options]
   --quick           a tenth of the time: a smoke test, not a measurement
   --only A,B        some of: ${names.join(', ')}
+  --with-redis      also measure the product counting in Redis
   --with-litellm    also measure LiteLLM (installed from PyPI into test/bench/.work)
   --with-portkey    also measure Portkey's gateway (installed from npm into test/bench/.work)
   --bare-only       no product: measure the yardstick and the tools
@@ -25,6 +26,7 @@ const { values } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     only: { type: 'string' },
+    'with-redis': { type: 'boolean', default: false },
     'with-litellm': { type: 'boolean', default: false },
     'with-portkey': { type: 'boolean', default: false },
     'bare-only': { type: 'boolean', default: false },
@@ -115,6 +117,7 @@ try {
       const kind = scenario.needsStreams ? 'streams' : scenario.needsFresh ? 'fresh' : 'whole';
       const targets = await stand(kind, kind === 'streams' ? streams : upstream);
       others ??= [
+        ...(await optional('redis', () => starters.startGovernedWithRedis(upstream, database, folder))),
         ...(await optional('litellm', () => starters.startLiteLlm(upstream, work))),
         ...(await optional('portkey', () => starters.startPortkey(upstream, work))),
       ];

@@ -86,7 +86,7 @@ const environment = (more) => ({ PATH: process.env.PATH, HOME: process.env.HOME,
 
 const MASTER_KEY = 'sk-master-of-the-benchmark-0123456789';
 
-export async function startGoverned(upstream, database, folder) {
+export async function startGoverned(upstream, database, folder, more = {}) {
   const port = await freePort();
   const dataDir = join(folder, `data-${port}`);
   mkdirSync(dataDir);
@@ -120,11 +120,30 @@ export async function startGoverned(upstream, database, folder) {
     DATABASE_URL: database.url,
     LITELLM_MASTER_KEY: MASTER_KEY,
     NODE_ENV: 'production',
+    ...more,
   });
   const child = start('gateway', process.execPath, args, { cwd: dataDir, env });
   const url = `http://127.0.0.1:${port}`;
   await waitForHttp(`${url}/health/readiness`, child);
   return { name: 'governed', url, pid: child.pid, stop: () => child.stop(), output: child.output };
+}
+
+/** The product counting in a Redis on the same machine, off the gateway's core. */
+export async function startGovernedWithRedis(upstream, database, folder) {
+  const port = await freePort();
+  const network = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder];
+  const store = ['--save', '', '--appendonly', 'no'];
+  const redis = start('others', findOrInstall('redis'), [...network, ...store]);
+  const url = `redis://127.0.0.1:${port}`;
+  const governed = await startGoverned(upstream, database, folder, { REDIS_URL: url });
+  return {
+    ...governed,
+    name: 'redis',
+    async stop() {
+      await governed.stop();
+      await redis.stop();
+    },
+  };
 }
 
 /** LiteLLM from PyPI, as a plain proxy: no key, no database, one worker. */

@@ -6,11 +6,14 @@ import { isScheduleName, MAINTENANCE_QUEUE, SCHEDULES } from './schedules.js';
 
 /** An absent store must not keep the process from ending. */
 const MAX_WAIT_MS = 2_000;
+/** A store that lost its memory is told again. */
+const AGAIN_MS = 600_000;
 
 /** Brings the queue's schedulers in line with `schedules.ts`: every worker does it at start, and it is the same each time. */
 @Injectable()
 export class Scheduler implements OnApplicationBootstrap, OnModuleDestroy {
   #aligning: Promise<void> = Promise.resolve();
+  #again: NodeJS.Timeout | undefined;
 
   constructor(
     @InjectQueue(MAINTENANCE_QUEUE) private readonly queue: Queue,
@@ -22,16 +25,23 @@ export class Scheduler implements OnApplicationBootstrap, OnModuleDestroy {
     this.queue.on('error', (error) =>
       this.logger.warn({ error }, 'The job queue lost its connection; it tries again.'),
     );
+    this.#start();
+    this.#again = setInterval(() => this.#start(), AGAIN_MS);
+    this.#again.unref();
+  }
+
+  #start(): void {
     this.#aligning = this.#align().catch((error: unknown) =>
       this.logger.error(
         { error },
-        'The schedules could not be brought up to date; the next start tries again.',
+        'The schedules could not be brought up to date; it is tried again in some minutes.',
       ),
     );
   }
 
   /** A process that ends while it still starts: what it asked of the store comes to its end first, within a limit. */
   async onModuleDestroy(): Promise<void> {
+    clearInterval(this.#again);
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, MAX_WAIT_MS)));
     await Promise.race([this.#aligning, late]);
