@@ -1,13 +1,20 @@
 import { Injectable } from '@nestjs/common';
 import { Budget, readAs, VirtualKey } from '#libs/database';
 import { Clock, type NanoUsd, type Principal } from '#libs/kernel';
-import { DataSource, type EntityManager, In } from 'typeorm';
+import { DataSource, type EntityManager, In, type SelectQueryBuilder } from 'typeorm';
 import { maySeeKeyOf } from './authority/key-access.js';
 import { placesOf } from './authority/load-judgement.js';
 import { standingOf } from './authority/standing.js';
 import { findDeparted } from './key-archive.js';
 import { listDeparted } from './key-departed.js';
-import { filterKeys, type KeyFilter, type KeyOrder, orderKeys } from './key-filter.js';
+import {
+  byMostSpent,
+  filterKeys,
+  isOpenFilter,
+  type KeyFilter,
+  type KeyOrder,
+  orderKeys,
+} from './key-filter.js';
 import { keyNotFound } from './key-refusals.js';
 import { keysOfFormer, type KeysNamed } from './key-rows.js';
 import { assertMayAsk, listedKeys, type ListScope } from './key-visibility.js';
@@ -92,12 +99,13 @@ export class KeyCatalogue {
       const own = listedKeys(standing, filter, scope);
       if (own !== undefined) query.andWhere(own.where, own.parameters);
       const counted = await query.clone().select('count(*)', 'total').getRawOne<{ total: string }>();
-      orderKeys(query, order);
-      query.leftJoinAndMapOne('key.budget', Budget, 'linked', 'linked.id = key.budgetId');
-      const found: WithBudget[] = await query
+      query
+        .leftJoinAndMapOne('key.budget', Budget, 'linked', 'linked.id = key.budgetId')
         .offset((paging.page - 1) * paging.size)
-        .limit(paging.size)
-        .getMany();
+        .limit(paging.size);
+      const found = await (own === undefined && isOpenFilter(filter)
+        ? openPage(query, order, paging)
+        : orderedPage(query, order));
       return [found, Number(counted?.total ?? 0)] as const;
     });
     return { items: await this.#priced(keys.map(present)), total };
@@ -189,6 +197,24 @@ interface Departure {
   readonly budget: Budget | null;
   readonly deletedAt: Date | null;
   readonly deletedBy: string | null;
+}
+
+function orderedPage(query: SelectQueryBuilder<VirtualKey>, order: KeyOrder): Promise<WithBudget[]> {
+  orderKeys(query, order);
+  return query.getMany();
+}
+
+/** A page of all keys. Those who spent the most are found by an index; the end of that list, where nobody spent anything, is not. */
+async function openPage(
+  query: SelectQueryBuilder<VirtualKey>,
+  order: KeyOrder,
+  { size }: Paging,
+): Promise<WithBudget[]> {
+  if (order.by !== 'spend' || order.direction !== 'DESC') return orderedPage(query, order);
+  const top = query.clone();
+  byMostSpent(top);
+  const found: WithBudget[] = await top.getMany();
+  return found.length === size ? found : orderedPage(query, order);
 }
 
 type WithBudget = VirtualKey & { budget?: Budget | null };
