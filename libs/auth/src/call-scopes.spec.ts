@@ -156,6 +156,18 @@ describe('the model of a call', () => {
     ]);
   });
 
+  it('has a default for keys about which nobody says anything, dimension by dimension', () => {
+    const defaults = { requestsPerMinute: 2, tokensPerMinute: 30 };
+    const scope = { type: 'model', id: 'key:key_sk-b:gpt-4o' };
+    expect(scopes.forModel(ruled, 'gpt-4o', 'gpt-4o', defaults).limits).toEqual([
+      { scope, requestsPerMinute: 5 },
+      { scope, tokensPerMinute: 30 },
+    ]);
+    expect(scopes.forModel(plain, 'm', 'm', defaults).limits).toEqual([
+      { scope: { type: 'model', id: 'key:key_sk-a:m' }, ...defaults },
+    ]);
+  });
+
   it('changes nothing where no rule names it, and costs nothing where there are no rules', () => {
     expect(scopes.forModel(ruled, 'other', 'other')).toBe(ruled);
     expect(scopes.forModel(plain, 'gpt-4o', 'gpt-4o')).toBe(plain);

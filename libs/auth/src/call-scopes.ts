@@ -56,11 +56,12 @@ export class CallScopes {
     return this.#derive(principal, key, parts);
   }
 
-  /** With the limits and budgets that any of the caller's scopes sets for this model. */
-  forModel(principal: Principal, requestedModel: string, group: string): Principal {
-    const { modelRules } = principal;
-    if (modelRules === undefined) return principal;
-    const key = `${requestedModel}\0${group}`;
+  /** With the limits and budgets that any of the caller's scopes sets for this model; `keyLimits`: the model's own word for keys about which nobody has one. */
+  forModel(principal: Principal, requestedModel: string, group: string, keyLimits?: KeyLimits): Principal {
+    const { modelRules = NO_RULES } = principal;
+    if (modelRules === NO_RULES && keyLimits === undefined) return principal;
+    const { requestsPerMinute = '', tokensPerMinute = '' } = keyLimits ?? {};
+    const key = `${requestedModel}\0${group}\0${requestsPerMinute}\0${tokensPerMinute}`;
     let known = this.#ofModel.get(principal);
     if (known === undefined) this.#ofModel.set(principal, (known = new Map()));
     let derived = known.get(key);
@@ -68,7 +69,7 @@ export class CallScopes {
       if (known.size >= MOST_DERIVED) known.clear();
       known.set(
         key,
-        (derived = withModel(principal, modelRules, namesOfModel(requestedModel, group), group)),
+        (derived = withModel(principal, modelRules, namesOfModel(requestedModel, group), group, keyLimits)),
       );
     }
     return derived;
@@ -103,6 +104,10 @@ export class CallScopes {
 }
 
 const NONE: readonly string[] = [];
+const NO_RULES: readonly ModelRules[] = [];
+
+/** Requests and tokens per minute of one model. */
+type KeyLimits = Omit<ScopeLimit, 'scope'>;
 
 function withParts(principal: Principal, parts: readonly RequestPart[]): Principal {
   const customerId = parts.find(({ scope }) => scope.type === 'customer')?.scope.id;
@@ -132,6 +137,7 @@ function withModel(
   rules: readonly ModelRules[],
   names: readonly string[],
   group: string,
+  keyLimits: KeyLimits | undefined,
 ): Principal {
   const limits: ScopeLimit[] = [];
   const budgets: ScopeBudget[] = [];
@@ -145,12 +151,37 @@ function withModel(
     if (budget !== undefined && money !== undefined)
       budgets.push({ scope: modelScope(owner, budget), name: 'main', ...money });
   }
+  const ofKey = keyLimits && principal.key && withoutRuled(keyLimits, rules, names);
+  if (ofKey && principal.key) {
+    const owner = { type: 'key', id: principal.key.id } as const;
+    limits.push({ scope: modelScope(owner, group), ...ofKey });
+  }
   if (limits.length === 0 && budgets.length === 0) return principal;
   return Object.freeze({
     ...principal,
     limits: [...principal.limits, ...limits],
     budgets: [...principal.budgets, ...budgets],
   });
+}
+
+/** The first source that speaks counts: a key's or a team's rule for the model silences the model's default in that dimension. */
+function withoutRuled(
+  { requestsPerMinute, tokensPerMinute }: KeyLimits,
+  rules: readonly ModelRules[],
+  names: readonly string[],
+): KeyLimits | undefined {
+  const ruled = rules
+    .filter(({ owner }) => owner.type === 'key' || owner.type === 'team')
+    .flatMap(({ limits }) => names.flatMap((name) => (Object.hasOwn(limits, name) ? [limits[name]] : [])));
+  const left = {
+    ...(requestsPerMinute === undefined || ruled.some((one) => one?.requestsPerMinute !== undefined)
+      ? {}
+      : { requestsPerMinute }),
+    ...(tokensPerMinute === undefined || ruled.some((one) => one?.tokensPerMinute !== undefined)
+      ? {}
+      : { tokensPerMinute }),
+  };
+  return Object.keys(left).length === 0 ? undefined : left;
 }
 
 /** `key:key_1:gpt-4o`: whose, and which. */

@@ -33,16 +33,12 @@ export type EnvironmentLookup = (name: string) => string | undefined;
 /** Parameters that mean something to the gateway or the drop-in, so they never travel in the body. */
 const NOT_FOR_THE_BODY = [
   'litellm_credential_name',
-  'itpm',
-  'otpm',
   'timeout_by_service_tier',
   'num_retries',
   'tag_regex',
   'additional_drop_params',
   'region_name',
   'configurable_clientside_auth_params',
-  'default_api_key_rpm_limit',
-  'default_api_key_tpm_limit',
   'keepalive_seconds',
   'model_info',
   'merge_reasoning_content_in_choices',
@@ -88,6 +84,20 @@ const NEVER_DEFAULTED = new Set([
 const PRICE_NAME =
   /(?:_cost_per_|_token_cost|^cost_per_|^search_context_cost|^tiered_pricing$|^off_peak_pricing$|^ptu_count$)/;
 const CREDENTIAL_NAME = /^(?:aws_|vertex_|s3_|sagemaker_|gcs_|langfuse_|langsmith_|watsonx_|azure_ad_)/;
+
+/** Left out, the budget never resets: that errs towards spending less. */
+function durationOf(
+  text: string | undefined,
+  complain: (name: string, expected: string) => void,
+): string | undefined {
+  if (
+    text === undefined ||
+    /^(?:[1-9]\d{0,5}(?:s|m|h|d|w|mo|y)|hourly|daily|weekly|monthly|yearly)$/.test(text)
+  )
+    return text;
+  complain('budget_duration', 'a duration such as 30d or 1mo');
+  return undefined;
+}
 
 /** Interprets `model_list`. Pure but for `environment`; never throws: a bad entry is kept out with a problem naming its path. */
 export function compileDeployments(
@@ -227,6 +237,10 @@ function compileEntry(
     mockResponse,
     requestsPerMinute,
     tokensPerMinute,
+    inputTokensPerMinute: params.number('itpm'),
+    outputTokensPerMinute: params.number('otpm'),
+    keyRequestsPerMinute: params.number('default_api_key_rpm_limit'),
+    keyTokensPerMinute: params.number('default_api_key_tpm_limit'),
     maxParallelRequests: params.number('max_parallel_requests'),
     timeoutMs: params.milliseconds('timeout') ?? params.milliseconds('request_timeout'),
     streamTimeoutMs: params.milliseconds('stream_timeout'),
@@ -239,7 +253,7 @@ function compileEntry(
     mode: info.text('mode'),
     dropParams: params.flag('drop_params'),
     maxBudgetNanoUsd: maxBudget === undefined ? undefined : money(maxBudget),
-    budgetDuration: params.text('budget_duration'),
+    budgetDuration: durationOf(params.text('budget_duration'), complain('litellm_params')),
   };
   for (const [name, value] of Object.entries(optional)) if (value !== undefined) deployment[name] = value;
 

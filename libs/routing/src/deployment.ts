@@ -34,6 +34,11 @@ export interface Deployment {
   readonly order: number;
   readonly requestsPerMinute?: number;
   readonly tokensPerMinute?: number;
+  readonly inputTokensPerMinute?: number;
+  readonly outputTokensPerMinute?: number;
+  /** What each key may ask of the model, where neither the key nor its team says. */
+  readonly keyRequestsPerMinute?: number;
+  readonly keyTokensPerMinute?: number;
   readonly maxParallelRequests?: number;
   readonly timeoutMs?: number;
   readonly streamTimeoutMs?: number;

@@ -8,6 +8,9 @@ export class Resolution {
   /** Every access group that at least one deployment carries. */
   readonly accessGroups: readonly string[];
 
+  /** What each key may ask of the group by default: the first deployment's word. Undefined for nearly every group. */
+  readonly keyLimits: KeyLimits | undefined;
+
   constructor(
     /** As the caller wrote it. */
     readonly name: string,
@@ -22,6 +25,7 @@ export class Resolution {
   ) {
     this.grantNames = name === group ? [name] : [name, group];
     this.accessGroups = accessGroupsOf(deployments);
+    this.keyLimits = keyLimitsOf(deployments);
   }
 
   /** The same, served only by deployments that carry one of these access groups: what a caller gets whom only such a group let in. */
@@ -49,6 +53,23 @@ export class Resolution {
     const prefix = `${deployment.provider}/`;
     return deployment.upstreamModel === '*' && model.startsWith(prefix) ? model.slice(prefix.length) : model;
   }
+}
+
+export interface KeyLimits {
+  readonly requestsPerMinute?: number;
+  readonly tokensPerMinute?: number;
+}
+
+function keyLimitsOf(deployments: readonly Deployment[]): KeyLimits | undefined {
+  const requestsPerMinute = deployments.find(
+    (one) => one.keyRequestsPerMinute !== undefined,
+  )?.keyRequestsPerMinute;
+  const tokensPerMinute = deployments.find((one) => one.keyTokensPerMinute !== undefined)?.keyTokensPerMinute;
+  if (requestsPerMinute === undefined && tokensPerMinute === undefined) return undefined;
+  return {
+    ...(requestsPerMinute === undefined ? {} : { requestsPerMinute }),
+    ...(tokensPerMinute === undefined ? {} : { tokensPerMinute }),
+  };
 }
 
 const NONE: readonly string[] = Object.freeze([]);

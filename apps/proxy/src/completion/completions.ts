@@ -97,7 +97,12 @@ export class Completions {
   /** One group: plan, admit, try its deployments, settle. */
   async #serve(call: Call, answer: ClientAnswer, asking: Asked, resolution: Resolution): Promise<Served> {
     const { facts } = asking;
-    const principal = this.scopes.forModel(asking.principal, facts.requestedModel, resolution.group);
+    const principal = this.scopes.forModel(
+      asking.principal,
+      facts.requestedModel,
+      resolution.group,
+      resolution.keyLimits,
+    );
     const asked = principal === asking.principal ? asking : { ...asking, principal };
     call.principal = principal;
     const deployments = this.router.plan(resolution, {
