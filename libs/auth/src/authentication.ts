@@ -73,15 +73,21 @@ export class Authentication {
   }
 
   /** A method that leaves the decision is asynchronous: only the operator's own does. */
-  #orNext(outcome: Promise<Principal>, method: CredentialMethod, presented: Presented): Promise<Principal> {
-    return outcome.catch((thrown: unknown) => {
+  async #orNext(
+    outcome: Promise<Principal>,
+    method: CredentialMethod,
+    presented: Presented,
+  ): Promise<Principal> {
+    try {
+      return await outcome;
+    } catch (thrown) {
       if (!(thrown instanceof NotMine)) throw thrown;
       const { key = presented.raw } = thrown;
       const next = key === presented.raw ? presented : { ...presented, raw: key, hash: hash('sha256', key) };
       const others = this.methods.slice(this.methods.indexOf(method) + 1);
       if (key === '' && !others.some((one) => one.name === 'proxy-headers')) throw missing();
       return this.#methodOf(next, others).authenticate(next);
-    });
+    }
   }
 
   async #later(outcome: Promise<Principal>, facts: CredentialFacts): Promise<Principal> {
