@@ -127,9 +127,11 @@ export class KeyRotation {
     return this.transactions.run(author, async (transaction) => {
       const { manager } = transaction;
       const grace = await manager.findOneBy(KeyGrace, { tokenHash: own.hash });
-      if (grace?.successor == null || grace.validUntil.getTime() <= this.clock.nowMs()) throw noSuccessor();
+      const successor = grace?.successor ?? null;
+      if (grace === null || successor === null || grace.validUntil.getTime() <= this.clock.nowMs())
+        throw noSuccessor();
       const key = await manager.findOneBy(VirtualKey, { id: grace.keyId });
-      const raw = await this.secrets.open(manager, 'keySuccessor', grace.tokenHash, grace.successor);
+      const raw = await this.secrets.open(manager, 'keySuccessor', grace.tokenHash, successor);
       // Replaced once more since: what is sealed here opens nothing.
       if (key === null || key.tokenHash !== hashRawKey(raw)) throw noSuccessor();
       await transaction.note('read', 'key', key.id, { before: null, after: { maskedName: key.maskedName } });

@@ -120,6 +120,7 @@ DO $$
 BEGIN
   CREATE EXTENSION IF NOT EXISTS pg_trgm;
   CREATE INDEX virtual_keys_alias_part_idx ON virtual_keys USING gin ((coalesce(alias, label)) gin_trgm_ops);
+  CREATE INDEX virtual_keys_user_part_idx ON virtual_keys USING gin (user_id gin_trgm_ops) WHERE user_id IS NOT NULL;
 EXCEPTION WHEN insufficient_privilege OR undefined_file OR feature_not_supported OR undefined_object THEN
   RAISE NOTICE 'pg_trgm is not available: searching part of a key alias reads all keys.';
 END
@@ -127,7 +128,7 @@ $$;
 `;
 
 const UNDO = `
-DROP INDEX IF EXISTS virtual_keys_alias_part_idx;
+DROP INDEX IF EXISTS virtual_keys_alias_part_idx, virtual_keys_user_part_idx;
 DROP INDEX archived_keys_deleted_idx, archived_keys_user_idx, archived_keys_team_idx, virtual_keys_blocked_idx,
   virtual_keys_listed_idx, virtual_keys_shown_alias_idx, virtual_keys_max_budget_idx, virtual_keys_updated_at_idx,
   virtual_keys_created_by_idx, virtual_keys_rotation_at_idx,
