@@ -44,14 +44,19 @@ export class Admissions {
   }
 
   /** A retry on another deployment takes that deployment's own limits and budgets too; false when they are used up. */
-  async extend(call: Call, ticket: Ticket, candidate: Candidate, facts: CallFacts): Promise<boolean> {
+  async extend(
+    call: Call,
+    ticket: Ticket,
+    candidate: Candidate,
+    { principal, facts }: Asked,
+  ): Promise<boolean> {
     const { plan } = ticket;
     const claims: Claim[] = [];
     this.limits.deploymentClaims(candidate.deployment, limitedCall(plan, facts), claims);
     this.budgets.upstreamClaims(candidate.deployment, plan.bound, plan.atMs, claims);
     if (claims.length === 0) return true;
     const id = call.nextAdmissionId();
-    const verdict = await this.counters.admit({ id, claims, waitMs: 0 });
+    const verdict = await this.#ask({ id, claims, waitMs: 0 }, principal, plan);
     // Part of the money is not enough here: the cap that was sent upstream stands for what the call holds already.
     if (verdict.admitted && verdict.clamped && verdict.grantedNanoUsd < ticket.grantedNanoUsd) {
       void this.counters.settle(id, NOTHING_USED);
@@ -103,23 +108,22 @@ export class Admissions {
     }
     const id = call.nextAdmissionId();
     const claims = this.#claims(asked, asked.facts, plan, at, throttled);
-    const verdict = this.counters.admit({ id, claims, waitMs: 0 });
+    const verdict = this.#ask({ id, claims, waitMs: 0 }, asked.principal, plan);
     if (verdict instanceof Promise)
-      return verdict.then((one) => this.#judge(call, id, asked, plan, at, one, passed, throttled));
-    return this.#judge(call, id, asked, plan, at, verdict, passed, throttled);
+      return verdict.then((one) => this.#judge(call, asked, plan, at, one, { ...passed, throttled }));
+    return this.#judge(call, asked, plan, at, verdict, { ...passed, throttled });
   }
 
   #judge(
     call: Call,
-    id: string,
     asked: Asked,
     plan: Plan,
     at: number,
     verdict: Verdict,
-    { reasons, countableAt }: Passed,
-    throttled: boolean,
+    { reasons, countableAt, throttled }: Passed & { readonly throttled: boolean },
   ): Ticket | Promise<Ticket> {
-    if (verdict.admitted && !verdict.clamped) return this.#ticket(id, asked, asked.facts, plan, at, verdict);
+    if (verdict.admitted && !verdict.clamped)
+      return this.#ticket(verdict.id, asked, asked.facts, plan, at, verdict);
     if (!verdict.admitted) {
       if (isUpstreamOnly(verdict)) {
         const passed = {
@@ -134,6 +138,17 @@ export class Admissions {
       if (!mayPassWhenCounted(verdict)) throw this.#explain(verdict, asked.principal);
     } else void this.counters.settle(verdict.id, NOTHING_USED);
     return this.#admitCounted(call, asked, plan, at, throttled);
+  }
+
+  /** Shared counters may have been closed meanwhile, by a loss or by records that were found: they are opened again, once. */
+  #ask(request: AdmissionRequest, principal: Principal, plan: Plan): Verdict | Promise<Verdict> {
+    const verdict = this.counters.admit(request);
+    if (!(verdict instanceof Promise)) return verdict;
+    return verdict.catch(async (error: unknown) => {
+      if (!(error instanceof CountersClosed)) throw error;
+      await this.budgets.open(principal, plan.atMs, plan.deployments);
+      return this.counters.admit(request);
+    });
   }
 
   /** The slow way: count the tokens, then wait in line if money is only held by others; one candidate after the other. */
@@ -154,7 +169,8 @@ export class Admissions {
       const at = (first + tried) % counted.candidates.length;
       const id = call.nextAdmissionId();
       const claims = this.#claims(asked, facts, counted, at, throttled);
-      const verdict = await this.counters.admit({ id, claims, waitMs, signal: gone.signal });
+      const request = { id, claims, waitMs, signal: gone.signal };
+      const verdict = await this.#ask(request, asked.principal, counted);
       if (verdict.admitted) {
         call.whenGone(undefined);
         return this.#ticket(id, asked, facts, counted, at, verdict);

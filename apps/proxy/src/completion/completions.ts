@@ -14,7 +14,6 @@ import {
   shouldRetry,
 } from '#libs/routing';
 import { Config } from '#libs/config';
-import { CallScopes } from '#libs/auth';
 import { Admissions } from './admissions.js';
 import { Attempts } from './attempts.js';
 import type { Call } from './call.js';
@@ -36,7 +35,6 @@ type Served = 'done' | 'outdated' | UpstreamFailure;
 export class Completions {
   constructor(
     private readonly entrance: Entrance,
-    private readonly scopes: CallScopes,
     private readonly router: Router,
     private readonly budgets: Budgets,
     private readonly admissions: Admissions,
@@ -97,13 +95,8 @@ export class Completions {
   /** One group: plan, admit, try its deployments, settle. */
   async #serve(call: Call, answer: ClientAnswer, asking: Asked, resolution: Resolution): Promise<Served> {
     const { facts } = asking;
-    const principal = this.scopes.forModel(
-      asking.principal,
-      facts.requestedModel,
-      resolution.group,
-      resolution.keyLimits,
-    );
-    const asked = principal === asking.principal ? asking : { ...asking, principal };
+    const asked = this.entrance.forModel(asking, resolution);
+    const { principal } = asked;
     call.principal = principal;
     const deployments = this.router.plan(resolution, {
       endpoint: facts.endpoint,
@@ -148,8 +141,7 @@ export class Completions {
       );
       const next = candidates[(at + 1) % candidates.length];
       if (!again || !next || call.isGone) return failure;
-      if (next !== candidate && !(await this.admissions.extend(call, ticket, next, asked.facts)))
-        return failure;
+      if (next !== candidate && !(await this.admissions.extend(call, ticket, next, asked))) return failure;
       const otherHealthy = next !== candidate && this.router.cooldownRemainingMs(next.deployment) === 0;
       const waitMs = retryDelayMs({ retries, otherHealthy, upstreamRetryAfterMs: failure.retryAfterMs });
       if (waitMs > 0) await delay(waitMs);

@@ -112,6 +112,12 @@ export class Entrance {
     return { principal, body, facts, headers, stripped, callerCap, resolution };
   }
 
+  /** The same call with what its caller's scopes set for the model that is to serve it. */
+  forModel(asked: Asked, { group, keyLimits }: Resolution): Asked {
+    const principal = this.scopes.forModel(asked.principal, asked.facts.requestedModel, group, keyLimits);
+    return principal === asked.principal ? asked : { ...asked, principal };
+  }
+
   /** The model's deployments, or the refusal of who may not have them. */
   resolve(principal: Principal, requestedModel: string): Resolution {
     return this.models.resolve(principal, requestedModel);
