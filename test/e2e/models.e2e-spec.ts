@@ -157,7 +157,22 @@ describe('a model of a team', () => {
     const others = await tested.ask('POST', '/model/delete', { id: made.model_id }, strangerKey);
     const missing = await tested.ask('POST', '/model/delete', { id: 'no-such-id' }, strangerKey);
     expect([others.status, others.body.error.message]).toEqual([missing.status, missing.body.error.message]);
-    expect((await tested.ask('POST', '/model/delete', { id: made.model_id }, leadKey)).status).toBe(200);
+    // What the proxy's administrator made for the team is his; what the lead made is the lead's.
+    const id = String(made.model_id);
+    for (const [method, path, body] of [
+      ['POST', '/model/delete', { id }],
+      ['PATCH', `/model/${id}/update`, { litellm_params: { rpm: 9 } }],
+      ['POST', '/model/unblock', { model_id: id }],
+    ] as const)
+      expect((await tested.ask(method, path, body, leadKey)).status, path).toBe(403);
+    const local = { model: 'ollama/llama3', api_key: 'team-key' };
+    expect((await tested.ask('POST', '/model/new', { ...own, litellm_params: local }, leadKey)).status).toBe(
+      403,
+    );
+    const theirs = { model: 'openai/gpt-4o', api_key: 'team-key' };
+    const led = await tested.ask('POST', '/model/new', { ...own, litellm_params: theirs }, leadKey);
+    expect(led.status).toBe(200);
+    expect((await tested.ask('POST', '/model/delete', { id: led.body.model_id }, leadKey)).status).toBe(200);
   });
 });
 

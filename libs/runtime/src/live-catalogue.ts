@@ -153,7 +153,10 @@ export class LiveCatalogue implements OnApplicationBootstrap, OnApplicationShutd
     const entries = grouped([...this.config.models, ...stored], rows);
     const compiled = compileDeployments(entries, this.config.environment);
     for (const { apiKey } of compiled.deployments) if (apiKey) registerSecret(apiKey);
-    for (const { path, message } of compiled.problems) this.#tellOnce(path, message);
+    // Those of the start are told with the rest of the start.
+    for (const { path, message } of compiled.problems)
+      if (this.#entries.size > 0) this.#tellOnce(path, message);
+      else this.#told.add(`${path}: ${message}`);
     this.catalogue.replace(compiled, this.config.router.modelGroupAlias);
     this.router.forgetRemoved();
     this.groups.replace(rows.groups);
@@ -165,6 +168,8 @@ export class LiveCatalogue implements OnApplicationBootstrap, OnApplicationShutd
   }
 
   #applySettings({ settings }: RuntimeRows): void {
+    for (const { section, value } of settings)
+      if (section === 'environment_variables') registerSecret(String(value));
     const parts = this.config.source?.liveParts(settings, this.config);
     if (parts) this.config.apply(parts);
     else if (this.config.source)

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { Config, readStoredModel } from '#libs/config';
+import { Config, type CredentialEntry, readStoredModel } from '#libs/config';
 import { ProxyModel, Team } from '#libs/database';
 import { GatewayError } from '#libs/kernel';
-import { compileDeployments } from '#libs/routing';
+import { compileDeployments, type Deployment } from '#libs/routing';
 import {
   type Author,
   makerOf,
@@ -76,8 +76,7 @@ export class Models {
       if (teamId !== null && !(await manager.existsBy(Team, { id: teamId })))
         throw badField('model_info.team_id', 'names a team that does not exist');
       const id = draft.id ?? randomUUID();
-      if (this.live.entryOf(id) || (await manager.existsBy(ProxyModel, { id })))
-        throw badField('model_info.id', `is taken: a model with id=${id} already exists`);
+      if (this.live.entryOf(id) || (await manager.existsBy(ProxyModel, { id }))) throw taken(id);
       const maker = makerOf(author.principal);
       const row: Partial<ProxyModel> = {
         id,
@@ -89,11 +88,18 @@ export class Models {
         createdBy: maker,
         updatedBy: maker,
       };
-      await this.#assertValid(manager, row, draft.params);
-      await manager.insert(ProxyModel, {
-        ...row,
-        ...(await this.store.sealParams(manager, id, draft.params)),
-      } as never);
+      const deployment = await this.#assertValid(row, draft.params);
+      if (!isAdmin) assertPublicAddress(deployment);
+      const inserted = await manager
+        .createQueryBuilder()
+        .insert()
+        .into(ProxyModel)
+        .values({ ...row, ...(await this.store.sealParams(manager, id, draft.params)) } as never)
+        .orIgnore()
+        .returning('id')
+        .execute();
+      // Also one that this caller may not see: two at once, or another tenant's.
+      if ((inserted.raw as unknown[]).length === 0) throw taken(id);
       const saved = await this.#viewOf(manager, id);
       await transaction.record('created', 'model', id, { before: null, after: auditOf(saved) });
       return saved;
@@ -107,6 +113,7 @@ export class Models {
       const { manager } = transaction;
       const { row, standing } = await this.#findForChange(transaction, author, id);
       if (standing.role !== 'proxy_admin') {
+        assertTeamsOwn(row, change);
         assertTeamMaySet(change.params ?? {}, change.info ?? {});
       }
       const before = await this.#viewOf(manager, id);
@@ -119,7 +126,9 @@ export class Models {
         updatedBy: makerOf(author.principal),
         updatedAt: new Date(),
       };
-      await this.#assertValid(manager, { ...row, ...columns }, merged);
+      const deployment = await this.#assertValid({ ...row, ...columns }, merged);
+      if (standing.role !== 'proxy_admin' && change.params?.['model'] !== undefined)
+        assertPublicAddress(deployment);
       await manager.update(ProxyModel, { id }, {
         ...columns,
         ...(await this.store.sealParams(manager, id, merged)),
@@ -136,7 +145,8 @@ export class Models {
   async delete(author: Author, id: string): Promise<void> {
     await this.transactions.run(author, async (transaction) => {
       const { manager } = transaction;
-      await this.#findForChange(transaction, author, id);
+      const { row, standing } = await this.#findForChange(transaction, author, id);
+      if (standing.role !== 'proxy_admin') assertTeamsOwn(row, {});
       const before = await this.#viewOf(manager, id);
       await manager.delete(ProxyModel, { id });
       await transaction.record('deleted', 'model', id, { before: auditOf(before), after: null });
@@ -175,11 +185,14 @@ export class Models {
 
   /** Compiled as it would be served: what the catalogue would leave out is refused here, by name. */
   async #assertValid(
-    manager: EntityManager,
     row: Partial<ProxyModel>,
     params: Readonly<Record<string, unknown>>,
-  ): Promise<void> {
-    const credentials = await this.store.credentialsByName(manager, this.config.credentials ?? []);
+  ): Promise<Deployment | undefined> {
+    // With the proxy's own rights: whoever may change a model that names a credential need not see the credential.
+    const { manager } = this.store.database;
+    const credentials = row.trusted
+      ? await this.store.credentialsByName(manager, this.config.credentials ?? [])
+      : new Map<string, CredentialEntry>();
     const environment = row.trusted ? this.config.environment : undefined;
     const { entry, problems } = readStoredModel(
       { model_name: row.modelName ?? '', litellm_params: params, model_info: row.info ?? {} },
@@ -192,6 +205,7 @@ export class Models {
     const compiled = compileDeployments([{ ...entry, path: '' }], environment);
     const wrong = compiled.problems.find(({ code }) => code === 'routing.entry_invalid');
     if (wrong) throw badField(wrong.path.replace(/^\./, ''), `: ${wrong.message}`);
+    return compiled.deployments[0];
   }
 
   async #viewOf(manager: EntityManager, id: string): Promise<ModelView> {
@@ -199,6 +213,22 @@ export class Models {
     const { params } = await this.store.openModel(manager, row);
     return { row, params: shownParams(params) };
   }
+}
+
+/** What an administrator of the proxy made for a team, or took out of service, stays as he said. */
+function assertTeamsOwn(row: ProxyModel, { blocked }: ModelChange): void {
+  if (!row.trusted && blocked === undefined) return;
+  throw new GatewayError('rbac.forbidden', 'Only an administrator of the proxy can change this.', {
+    param: 'model_info.id',
+  });
+}
+
+/** Some providers stand for an address of this machine or network (`ollama/...`): not for a team's administrator to call. */
+function assertPublicAddress(deployment: Deployment | undefined): void {
+  if (deployment === undefined || deployment.apiBase.startsWith('https:')) return;
+  throw new GatewayError('rbac.forbidden', 'A model of a team is called at its provider’s public address.', {
+    param: 'litellm_params.model',
+  });
 }
 
 /** Not yours and not there are one answer. */
@@ -223,6 +253,10 @@ function blockingOf({ blocked }: ModelChange, was: boolean): 'updated' | 'blocke
 function auditOf({ row, params }: ModelView): object {
   const { id, modelName, info, teamId, blocked } = row;
   return { id, modelName, params, info: shownInfo(info), teamId, blocked };
+}
+
+function taken(id: string): GatewayError {
+  return badField('model_info.id', `is taken: a model with id=${id.slice(0, 128)} already exists`);
 }
 
 function badField(path: string, what: string): GatewayError {
