@@ -11,7 +11,7 @@ import {
   isOfProxy,
   rawKeyOf,
   seedTenants,
-} from '../harness/tenants.js';
+} from '../harness/seeded-tenants.js';
 
 /** Names of things that a request can carry, and what they name in a tenant; `nowhere` is a tenant that is not there. */
 const FIELDS: Readonly<Record<string, (tenant: string) => unknown>> = {
@@ -285,6 +285,24 @@ describe('another tenant', () => {
   });
 });
 
+/** What only those see who see everything; nobody's relation opens it. */
+const FOR_OPERATORS: readonly RouteId[] = [
+  'GET /audit', 'GET /budget/list', 'GET /customer/list', 'GET /credentials', 'GET /config/list', 'GET /tag/list',
+  'GET /global/spend', 'GET /global/spend/keys', 'GET /get/allowed_ips',
+]; // prettier-ignore
+
+describe('what belongs to the operator', () => {
+  it.each(FOR_OPERATORS)(
+    'opens to administrators and readers of everything, and to nobody else: %s',
+    async (route) => {
+      const path = route.slice(route.indexOf(' ') + 1);
+      const answers = await fireAll(CALLERS.map((caller): Case => ({ route, caller, path })));
+      const wrong = answers.filter(({ caller, status }) => isOfProxy(caller) !== status < 300);
+      expect(wrong.map(shown)).toEqual([]);
+    },
+  );
+});
+
 /** The caller's own thing, one of its team, and one of its organization's other team. */
 const RELATIONS = ['own', 'team', 'organization'] as const;
 type Relation = (typeof RELATIONS)[number];
@@ -323,6 +341,42 @@ const VERDICTS: Readonly<Record<string, { ask: (target: CallerName) => Pick<Case
   'POST /team/unblock': {
     ask: (target) => ({ body: { team_id: idOf(target === 'neighbour' ? 'other-team' : 'team', 'red') } }),
     of: { admin: '.yy', viewer: '.nn', chief: '.yy', lead: 'nnn', member: 'nnn', solo: 'nnn', reader: 'nnn', neighbour: 'n.n', robot: 'nnn', customer: '.nn' },
+  },
+  'GET /organization/info': {
+    ask: () => ({ query: { organization_id: idOf('organization', 'red') } }),
+    of: { admin: 'y..', viewer: 'y..', chief: 'y..', lead: 'y..', member: 'y..', reader: 'y..', robot: 'y..', customer: 'n..' },
+  },
+  'PATCH /organization/update': {
+    ask: () => ({ body: { organization_id: idOf('organization', 'red'), organization_alias: 'red-organization-alias' } }),
+    of: { admin: 'y..', viewer: 'n..', chief: '...', lead: 'n..', member: 'n..', reader: 'n..', neighbour: 'n..', robot: 'n..', customer: 'n..' },
+  },
+  'POST /team/update': {
+    ask: (target) => ({ body: { team_id: idOf(target === 'neighbour' ? 'other-team' : 'team', 'red'), max_budget: 101 } }),
+    of: { admin: '.yy', viewer: '.nn', chief: '.yy', lead: '.nn', member: '.nn', solo: '.nn', reader: '.nn', neighbour: 'n.n', robot: '.nn', customer: '.nn' },
+  },
+  'POST /team/member_add': {
+    ask: (target) => ({ body: { team_id: idOf(target === 'neighbour' ? 'other-team' : 'team', 'red'), member: { role: 'user', user_id: idOf('chief', 'red') } } }),
+    of: { viewer: '.nn', lead: '..n', member: '.nn', solo: '.nn', reader: '.nn', neighbour: 'n.n', robot: '.nn', customer: '.nn' },
+  },
+  'POST /team/member_delete': {
+    ask: (target) => ({ body: { team_id: idOf(target === 'neighbour' ? 'other-team' : 'team', 'red'), user_id: idOf(target === 'neighbour' ? 'neighbour' : 'mate', 'red') } }),
+    of: { viewer: '.nn', lead: '..n', member: '.nn', solo: '.nn', reader: '.nn', robot: '.nn', customer: '.nn' },
+  },
+  'POST /team/delete': {
+    ask: (target) => ({ body: { team_ids: [idOf(target === 'neighbour' ? 'other-team' : 'team', 'red')] } }),
+    of: { viewer: '.nn', lead: '..n', member: '.nn', solo: '.nn', reader: '.nn', neighbour: 'n.n', robot: '.nn', customer: '.nn' },
+  },
+  'POST /key/delete': {
+    ask: (target) => ({ body: { keys: [hashOf(rawKeyOf(target, 'red'))] } }),
+    of: { viewer: 'nnn', lead: '..n', member: '.nn', solo: '.nn', reader: 'nnn', neighbour: '..n', robot: 'nnn', customer: 'nnn' },
+  },
+  'POST /user/update': {
+    ask: (target) => ({ body: { user_id: userOf(target), max_budget: 60 } }),
+    of: { admin: '.yy', viewer: '.nn', lead: 'nnn', member: 'nnn', solo: 'nnn', reader: 'nnn', neighbour: 'n.n', robot: '.nn', customer: '.nn' },
+  },
+  'POST /user/delete': {
+    ask: (target) => ({ body: { user_ids: [userOf(target)] } }),
+    of: { viewer: 'nnn', lead: 'nnn', member: 'nnn', solo: 'nnn', reader: 'nnn', neighbour: 'n.n', robot: '.nn', customer: '.nn' },
   },
   'GET /user/info': {
     ask: (target) => ({ query: { user_id: userOf(target) } }),

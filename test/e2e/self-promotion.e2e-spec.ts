@@ -9,7 +9,7 @@ import {
   isOfProxy,
   rawKeyOf,
   seedTenants,
-} from '../harness/tenants.js';
+} from '../harness/seeded-tenants.js';
 
 let gate: GovernedProduct;
 let fields: Readonly<Record<string, readonly string[]>>;
