@@ -1,67 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Answer, GovernedProduct, type Json } from '../harness/governed-product.js';
+import { Tenants } from '../harness/two-organizations.js';
 
-let product: GovernedProduct;
-/** Raw keys by the name of whose they are. */
-const keys: Record<string, string> = {};
-
+let tenants: Tenants;
 beforeAll(async () => {
-  product = await GovernedProduct.start((provider) => ({
-    model_list: ['m', 'n'].map((model_name) => ({
-      model_name,
-      litellm_params: {
-        model: 'openai/up',
-        api_base: provider.url,
-        api_key: 'sk-upstream',
-        input_cost_per_token: 0.001,
-        output_cost_per_token: 0.001,
-      },
-    })),
-    general_settings: { team_admin_editable_team_fields: ['tpm_limit', 'max_budget'] },
-    litellm_settings: { default_internal_user_params: { available_teams: ['open'] } },
-  }));
-  // Two tenants, each with an administrator, a team, its administrator, a member and a personal user.
-  for (const tenant of ['a', 'b']) {
-    await product.admin('/organization/new', {
-      organization_id: `org-${tenant}`,
-      organization_alias: tenant,
-      models: ['m'],
-      max_budget: 100,
-      rpm_limit: 1000,
-    });
-    for (const person of ['boss', 'lead', 'member', 'solo']) {
-      const made = await product.admin('/user/new', {
-        user_id: `${person}-${tenant}`,
-        user_email: `${person}@${tenant}.org`,
-        organizations: [`org-${tenant}`],
-      });
-      keys[`${person}-${tenant}`] = made['key'] as string;
-    }
-    await patch('/organization/member_update', {
-      organization_id: `org-${tenant}`,
-      user_id: `boss-${tenant}`,
-      role: 'org_admin',
-    });
-    await product.admin('/team/new', {
-      team_id: `team-${tenant}`,
-      organization_id: `org-${tenant}`,
-      models: ['m'],
-      max_budget: 50,
-      rpm_limit: 100,
-      members_with_roles: [
-        { role: 'admin', user_id: `lead-${tenant}` },
-        { role: 'user', user_id: `member-${tenant}` },
-      ],
-    });
-  }
-  await product.admin('/team/new', { team_id: 'open' });
+  tenants = await Tenants.start();
 });
-afterAll(() => product?.dispose());
+afterAll(() => tenants?.product.dispose());
 
-const by = (who: string, method: string, path: string, body?: object): Promise<Answer> =>
-  product.ask(method, path, body, keys[who] ?? product.product.masterKey);
-const patch = async (path: string, body: object): Promise<Json> =>
-  (await product.ask('PATCH', path, body)).body;
+const by = (...call: Parameters<Tenants['by']>) => tenants.by(...call);
 
 describe("an organization's administrator", () => {
   it('makes teams, people and keys inside it, within what it has', async () => {
@@ -130,126 +76,6 @@ describe("an organization's administrator", () => {
   });
 });
 
-/** Reading or changing what is another tenant's, by every name a request has for it. */
-describe('a foreign tenant', () => {
-  const attempts = (who: string, tenant: string): readonly [string, string, object?][] => [
-    ['GET', `/team/info?team_id=team-${tenant}`],
-    ['GET', `/team/permissions_list?team_id=team-${tenant}`],
-    ['GET', `/team/team-${tenant}/members/me`],
-    ['GET', `/user/info?user_id=lead-${tenant}`],
-    ['GET', `/v2/user/info?user_id=lead-${tenant}`],
-    ['GET', `/organization/info?organization_id=org-${tenant}`],
-    ['GET', `/project/info?project_id=project-${tenant}`],
-    ['POST', '/team/update', { team_id: `team-${tenant}`, max_budget: 1 }],
-    ['PATCH', `/team/team-${tenant}`, { tpm_limit: 1 }],
-    ['POST', '/team/delete', { team_ids: [`team-${tenant}`] }],
-    ['POST', '/team/block', { team_id: `team-${tenant}` }],
-    ['POST', '/team/unblock', { team_id: `team-${tenant}` }],
-    ['POST', '/team/model/add', { team_id: `team-${tenant}`, models: ['m'] }],
-    ['POST', '/team/model/delete', { team_id: `team-${tenant}`, models: ['m'] }],
-    ['POST', '/team/permissions_update', { team_id: `team-${tenant}`, team_member_permissions: [] }],
-    ['POST', '/team/member_add', { team_id: `team-${tenant}`, member: { role: 'admin', user_id: who } }],
-    [
-      'POST',
-      '/team/bulk_member_add',
-      { team_id: `team-${tenant}`, members: [{ role: 'user', user_id: who }] },
-    ],
-    ['POST', '/team/member_update', { team_id: `team-${tenant}`, user_id: 'lead-b', role: 'user' }],
-    ['POST', '/team/member_delete', { team_id: `team-${tenant}`, user_id: 'lead-b' }],
-    ['POST', `/team/team-${tenant}/member/lead-b/reset_budget`],
-    ['POST', '/user/update', { user_id: `lead-${tenant}`, user_alias: 'x' }],
-    ['POST', '/user/delete', { user_ids: [`lead-${tenant}`] }],
-    ['PATCH', '/organization/update', { organization_id: `org-${tenant}`, metadata: {} }],
-    ['PATCH', `/v2/organization/org-${tenant}`, { metadata: {} }],
-    [
-      'POST',
-      '/organization/member_add',
-      { organization_id: `org-${tenant}`, member: { user_id: who, role: 'org_admin' } },
-    ],
-    [
-      'PATCH',
-      '/organization/member_update',
-      { organization_id: `org-${tenant}`, user_id: who, role: 'org_admin' },
-    ],
-    ['DELETE', '/organization/member_delete', { organization_id: `org-${tenant}`, user_id: 'lead-b' }],
-    ['POST', '/project/new', { team_id: `team-${tenant}` }],
-    ['POST', '/invitation/new', { user_id: `lead-${tenant}` }],
-    ['POST', '/team/new', { organization_id: `org-${tenant}` }],
-    ['POST', '/user/new', { organizations: [`org-${tenant}`] }],
-  ];
-
-  /** Told apart, the two answers would be a list of another tenant's names. */
-  it('is refused everywhere, in the words that something has that is not there', async () => {
-    for (const who of ['boss-a', 'lead-a', 'member-a', 'solo-a']) {
-      const theirs = attempts(who, 'b');
-      const nobodys = attempts(who, 'nowhere');
-      for (const [index, [method, path, body]] of theirs.entries()) {
-        const foreign = await by(who, method, path, body);
-        const [, missingPath = '', missingBody] = nobodys[index] ?? [];
-        const missing = await by(who, method, missingPath, missingBody);
-        const called = `${who} ${method} ${path}`;
-        expect([called, [400, 401, 403, 404].includes(foreign.status)]).toEqual([called, true]);
-        const plain = (text: string): string =>
-          text.replaceAll('-nowhere', '-b').replace(/"litellm_call_id":"[^"]*"/, '');
-        expect([called, foreign.status, plain(foreign.text)]).toEqual([
-          called,
-          missing.status,
-          plain(missing.text),
-        ]);
-      }
-    }
-  });
-
-  it('is in no list', async () => {
-    for (const who of ['boss-a', 'lead-a', 'member-a', 'solo-a']) {
-      const lists = [
-        '/v2/team/list?page_size=100',
-        `/team/list?user_id=${who}`,
-        '/organization/list',
-        '/project/list',
-        '/team/filter/ui',
-        `/user/info?user_id=${who}`,
-        '/team/available',
-      ];
-      for (const path of [
-        ...lists,
-        ...(who === 'boss-a' ? ['/user/list?page_size=100', '/user/filter/ui'] : []),
-      ]) {
-        const { status, text } = await by(who, 'GET', path);
-        expect([who, path, status]).toEqual([who, path, 200]);
-        expect([who, path, /(?:org|team|boss|lead|member|solo)-b|b\.org/.test(text)]).toEqual([
-          who,
-          path,
-          false,
-        ]);
-      }
-    }
-    expect((await by('lead-a', 'GET', '/user/list')).status).toBe(403);
-    expect((await by('lead-a', 'GET', '/team/list')).status).toBe(401);
-    expect((await by('lead-a', 'GET', '/team/list?user_id=lead-b')).status).toBe(401);
-    expect((await by('lead-a', 'GET', '/v2/team/list?user_id=lead-b')).body['teams']).toEqual([]);
-  });
-
-  it('keeps its people: they cannot be drawn into a team of one’s own', async () => {
-    expect(
-      (
-        await by('boss-a', 'POST', '/organization/member_add', {
-          organization_id: 'org-a',
-          member: { user_id: 'lead-b' },
-        })
-      ).status,
-    ).toBe(403);
-    expect(
-      (
-        await by('lead-a', 'POST', '/team/member_add', {
-          team_id: 'team-a',
-          member: { role: 'user', user_email: 'lead@b.org' },
-        })
-      ).status,
-    ).toBe(403);
-  });
-});
-
 describe("a team's administrator", () => {
   it('adds, changes and removes members, and decides what they may', async () => {
     const added = await by('lead-a', 'POST', '/team/member_add', {
@@ -296,7 +122,7 @@ describe("a team's administrator", () => {
     });
     const own = await by('member-a', 'POST', '/key/generate', { team_id: 'team-a' });
     expect([own.status, own.body['user_id']]).toEqual([200, 'member-a']);
-    expect((await product.chat(own.body['key'] as string)).status).toBe(200);
+    expect((await tenants.product.chat(own.body['key'] as string)).status).toBe(200);
     expect(
       (
         await by('member-a', 'POST', '/team/permissions_update', {
@@ -307,7 +133,7 @@ describe("a team's administrator", () => {
     ).toBe(403);
     // Out of the team, its keys there are dead.
     await by('lead-a', 'POST', '/team/member_delete', { team_id: 'team-a', user_id: 'member-a' });
-    expect((await product.chat(own.body['key'] as string)).status).toBe(401);
+    expect((await tenants.product.chat(own.body['key'] as string)).status).toBe(401);
     await by('lead-a', 'POST', '/team/member_add', {
       team_id: 'team-a',
       member: { role: 'user', user_id: 'member-a' },
@@ -424,12 +250,12 @@ describe('somebody without a standing', () => {
   });
 
   it('that only reads writes nothing, whatever its memberships', async () => {
-    const viewer = await product.admin('/user/new', { user_id: 'viewer', user_role: 'internal_user_viewer' });
-    await product.admin('/team/member_add', {
+    const viewer = await tenants.admin('/user/new', { user_id: 'viewer', user_role: 'internal_user_viewer' });
+    await tenants.admin('/team/member_add', {
       team_id: 'team-a',
       member: { role: 'admin', user_id: 'viewer' },
     });
-    keys['viewer'] = viewer['key'] as string;
+    tenants.keys['viewer'] = viewer['key'] as string;
     expect(
       (await by('viewer', 'POST', '/team/member_delete', { team_id: 'team-a', user_id: 'member-a' })).status,
     ).toBe(401);
@@ -439,22 +265,26 @@ describe('somebody without a standing', () => {
 
 describe('what hangs on a deleted row', () => {
   it('dies with its team, its user, its organization', async () => {
-    const teamKey = await product.makeKey({ team_id: 'team-b', user_id: 'member-b' });
-    expect((await product.chat(teamKey)).status).toBe(200);
+    const teamKey = await tenants.product.makeKey({ team_id: 'team-b', user_id: 'member-b' });
+    expect((await tenants.product.chat(teamKey)).status).toBe(200);
     expect((await by('boss-b', 'POST', '/team/delete', { team_ids: ['team-b'] })).body).toEqual({
       deleted_teams: ['team-b'],
     });
-    expect((await product.chat(teamKey)).status).toBe(401);
+    expect((await tenants.product.chat(teamKey)).status).toBe(401);
     expect((await by('boss-b', 'GET', '/v2/team/list?status=deleted')).body['teams'][0].team_id).toBe(
       'team-b',
     );
     expect((await by('boss-a', 'GET', '/v2/team/list?status=deleted')).text).not.toContain('team-b');
-    expect((await product.ask('GET', `/key/info?key=${teamKey}`)).body['info'].status).toBe('deleted');
-    expect((await product.ask('POST', '/user/delete', { user_ids: ['solo-b'] })).text).toBe('1');
-    expect((await product.chat(keys['solo-b'] ?? '')).status).toBe(401);
-    const gone = await product.ask('DELETE', '/organization/delete', { organization_ids: ['org-b'] });
+    expect((await tenants.product.ask('GET', `/key/info?key=${teamKey}`)).body['info'].status).toBe(
+      'deleted',
+    );
+    expect((await tenants.product.ask('POST', '/user/delete', { user_ids: ['solo-b'] })).text).toBe('1');
+    expect((await tenants.product.chat(tenants.keys['solo-b'] ?? '')).status).toBe(401);
+    const gone = await tenants.product.ask('DELETE', '/organization/delete', { organization_ids: ['org-b'] });
     expect([gone.status, gone.body]).toMatchObject([200, [{ organization_id: 'org-b' }]]);
-    expect((await product.chat(keys['lead-b'] ?? '')).status).toBe(401);
-    expect((await product.ask('GET', '/user/info?user_id=lead-b')).body['user_info'].blocked).toBe(true);
+    expect((await tenants.product.chat(tenants.keys['lead-b'] ?? '')).status).toBe(401);
+    expect((await tenants.product.ask('GET', '/user/info?user_id=lead-b')).body['user_info'].blocked).toBe(
+      true,
+    );
   });
 });
