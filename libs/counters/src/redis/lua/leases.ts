@@ -63,7 +63,7 @@ local function close(key)
   local m = money(key)
   if m.s then
     call('HDEL', m.at, 's')
-    m.s, m.text = nil, nil
+    m.s, m.text, m.moreSettled = nil, nil, 0
   end
 end
 

@@ -1,6 +1,6 @@
 /**
- * Money counters: a hash each, of settled and held nano-dollars. Amounts are written as integers by HINCRBY from texts, and
- * compared in doubles: exact up to nine million dollars. A counter without a settled amount is not open, never zero.
+ * Money counters: a hash each, of settled and held nano-dollars. What a run changes is added up, and written once as integers
+ * by HINCRBY; compared in doubles: exact up to nine million dollars. A counter without a settled amount is not open, never zero.
  */
 export const MONEY = String.raw`
 local M = {}
@@ -11,7 +11,7 @@ local function money(key)
     local r = call('HMGET', P .. 'm:' .. key, 's', 'h', 'q', 'x', 'o')
     m = {
       key = key, at = P .. 'm:' .. key, s = tonumber(r[1]), text = r[1], h = tonumber(r[2]) or 0, known = r[1] or r[2],
-      queued = tonumber(r[3]) or 0, escrows = tonumber(r[4]) or 0, opening = r[5],
+      queued = tonumber(r[3]) or 0, escrows = tonumber(r[4]) or 0, opening = r[5], moreHeld = 0, moreSettled = 0,
     }
     M[key] = m
     -- Counters in use are kept; the rest of the time nothing has to be written for it.
@@ -21,17 +21,25 @@ local function money(key)
 end
 
 local function hold(m, amount)
-  if amount ~= '0' then m.h, m.known = call('HINCRBY', m.at, 'h', amount), true end
+  amount = tonumber(amount)
+  m.h, m.moreHeld, m.known = m.h + amount, m.moreHeld + amount, true
 end
 
 -- Charges a counter that is open; or one that is being opened, when this process has said what it had spent before.
 local function charge(m, cost)
   if cost == '0' then return end
   if m.s then
-    m.s = call('HINCRBY', m.at, 's', cost)
-    m.text = nil
+    local amount = tonumber(cost)
+    m.s, m.moreSettled, m.text = m.s + amount, m.moreSettled + amount, nil
   elseif m.opening and call('HEXISTS', P .. 'o:' .. m.opening, 'c:' .. me) == 1 then
     call('HINCRBY', P .. 'o:' .. m.opening, 'k:' .. m.key, cost)
+  end
+end
+
+local function saveMoney()
+  for _, m in pairs(M) do
+    if m.moreHeld ~= 0 then call('HINCRBY', m.at, 'h', text(m.moreHeld)) end
+    if m.moreSettled ~= 0 then call('HINCRBY', m.at, 's', text(m.moreSettled)) end
   end
 end
 

@@ -106,14 +106,14 @@ local function decide(inc, id, claims, bid, grant, isContended)
     end
   end
   if most then elastic = math.max(most, least) end
-  local taken, used, remaining, gauges, windows = {}, {}, {}, {}, {}
+  local sums, used, remaining, gauges, windows = {}, {}, {}, {}, {}
   for i, c in ipairs(claims) do
     if c[1] == 1 then
       local w, cell = window(c[2], c[3], c[4])
       local amount = c[8] >= 0 and elastic or c[7]
-      local total = w.total + (taken[w] or 0)
+      local total = w.total + (sums[w] or 0)
       if total + amount <= c[6] then
-        taken[w] = (taken[w] or 0) + amount
+        sums[w] = (sums[w] or 0) + amount
         table.insert(remaining, c[6] - total - amount)
         table.insert(windows, { c[2], c[3], c[4], c[5], amount, cell })
       else
@@ -131,10 +131,10 @@ local function decide(inc, id, claims, bid, grant, isContended)
     elseif c[1] == 4 then
       local amount, w, cell = c[7], window(c[2], c[3], c[4])
       local p, poolCell = window(c[8], c[3], c[4])
-      local total, pool = w.total + (taken[w] or 0) + amount, p.total + (taken[p] or 0) + amount
+      local total, pool = w.total + (sums[w] or 0) + amount, p.total + (sums[p] or 0) + amount
       if total <= c[6] and (total <= c[9] or pool <= c[10]) then
-        taken[w] = (taken[w] or 0) + amount
-        taken[p] = (taken[p] or 0) + amount
+        sums[w] = (sums[w] or 0) + amount
+        sums[p] = (sums[p] or 0) + amount
         table.insert(remaining, { c[6] - total, math.max(0, c[10] - pool) })
         table.insert(windows, { c[2], c[3], c[4], c[5], amount, cell })
         table.insert(windows, { c[8], c[3], c[4], c[5], amount, poolCell })

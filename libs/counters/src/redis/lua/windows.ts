@@ -127,14 +127,16 @@ local function slots(key)
   return g
 end
 
+local taken = {}
 local function take(key, by)
-  slots(key)
-  local g = call('INCRBY', P .. 'g:' .. key, by)
-  if g <= 0 then call('DEL', P .. 'g:' .. key); g = 0 end
-  G[key] = g
+  G[key] = math.max(0, slots(key) + by)
+  taken[key] = true
 end
 
 local function saveWindows()
+  for key in pairs(taken) do
+    if G[key] > 0 then call('SET', P .. 'g:' .. key, G[key]) else call('DEL', P .. 'g:' .. key) end
+  end
   for key, w in pairs(W) do
     if w.dirty and w.live then
       local stored = struct.pack('>ddd', w.total, w.newest, w.amount) .. string.sub(w.body, w.head + 1)
