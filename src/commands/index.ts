@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { productVersion } from '../version.js';
 import { describeFailure } from './failure.js';
+import { isRemoteNoun, manage, Misuse, login, REMOTE_HELP } from './remote/command.js';
 
 const HELP = `Tollgate: an open, self-hosted control plane for LLM traffic.
 
@@ -25,7 +26,7 @@ Options (environment variable):
 Stores: DATABASE_URL (default: an embedded PostgreSQL), REDIS_URL.
 Keys:   LITELLM_MASTER_KEY (default: one is made on first start and kept in the data directory),
         LITELLM_SALT_KEY (seals stored secrets; a kept one on the embedded store, needed with DATABASE_URL).
-`;
+${REMOTE_HELP}`;
 
 export interface CommandOptions {
   readonly config?: string;
@@ -41,6 +42,10 @@ export interface CommandOptions {
   readonly user?: string;
   readonly customer?: string;
   readonly check?: boolean;
+  readonly url?: string;
+  readonly output?: string;
+  readonly file?: string;
+  readonly all?: boolean;
 }
 
 /** Runs one command of the CLI; resolves with the exit code (0 fine, 1 failed, 2 wrong usage) once there is nothing left to do. */
@@ -64,6 +69,10 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
         user: { type: 'string' },
         customer: { type: 'string' },
         check: { type: 'boolean' },
+        url: { type: 'string' },
+        output: { type: 'string', short: 'o' },
+        file: { type: 'string' },
+        all: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
         version: { type: 'boolean', short: 'v' },
       },
@@ -78,6 +87,7 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
   try {
     return await dispatch(command, rest, values);
   } catch (error) {
+    if (error instanceof Misuse) return usage(error.message);
     process.stderr.write(`tollgate: ${describeFailure(error)}\n`);
     return 1;
   }
@@ -119,7 +129,11 @@ async function dispatch(command: string, rest: readonly string[], options: Comma
         return usage('config check takes one file');
       return (await import('./config-check.js')).checkConfigFile(file);
     }
+    case 'login':
+      if (rest.length > 0) return usage('login takes no argument: it reads the key from standard input');
+      return login(options);
     default:
+      if (isRemoteNoun(command)) return manage(command, rest, options);
       return usage(`there is no command ${command}`);
   }
 }

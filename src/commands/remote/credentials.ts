@@ -1,0 +1,54 @@
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+
+export interface StoredLogin {
+  readonly url: string;
+  readonly key: string;
+}
+
+const DEFAULT_URL = 'http://127.0.0.1:4000';
+
+/** Where `tollgate login` keeps what it was told; readable by its owner only. */
+export function loginFile(environment: NodeJS.ProcessEnv): string {
+  const folder = environment['XDG_CONFIG_HOME'] ?? join(environment['HOME'] ?? homedir(), '.config');
+  return join(folder, 'tollgate', 'login.json');
+}
+
+export function saveLogin(login: StoredLogin, environment: NodeJS.ProcessEnv): string {
+  const file = loginFile(environment);
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  writeFileSync(file, `${JSON.stringify(login)}\n`, { mode: 0o600 });
+  return file;
+}
+
+/**
+ * Which server, and as whom: the environment first (TOLLGATE_URL, TOLLGATE_API_KEY, LITELLM_MASTER_KEY), then the last login, then the
+ * key that a server on this machine keeps in its data directory. A key is never an argument: other users of a machine see those.
+ */
+export function findLogin(
+  options: { readonly url?: string | undefined; readonly dataDir?: string | undefined },
+  environment: NodeJS.ProcessEnv,
+): { readonly url: string; readonly key: string | undefined } {
+  const stored = readLogin(loginFile(environment));
+  const url = options.url ?? (environment['TOLLGATE_URL'] || undefined) ?? stored?.url ?? DEFAULT_URL;
+  const fromEnvironment = environment['TOLLGATE_API_KEY'] || environment['LITELLM_MASTER_KEY'];
+  // A key goes only to the server it was given for.
+  const fromLogin = stored?.url === url ? stored.key : undefined;
+  const own = join(options.dataDir ?? environment['TOLLGATE_DATA_DIR'] ?? '.tollgate', 'master-key');
+  const isLocal = /^https?:\/\/(?:127\.0\.0\.1|localhost|\[::1\])(?::|\/|$)/.test(url);
+  return {
+    url,
+    key:
+      fromEnvironment ||
+      fromLogin ||
+      (isLocal && existsSync(own) ? readFileSync(own, 'utf8').trim() : undefined),
+  };
+}
+
+function readLogin(file: string): StoredLogin | undefined {
+  if (!existsSync(file)) return undefined;
+  if ((statSync(file).mode & 0o077) !== 0)
+    throw new Error(`${file} can be read by other users; run: chmod 600 ${file}`);
+  return JSON.parse(readFileSync(file, 'utf8')) as StoredLogin;
+}

@@ -1,0 +1,120 @@
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type CommandRun, runTollgate } from '../harness/command.js';
+import { createTestDatabase, type TestDatabase } from '../harness/postgres.js';
+import { Product } from '../harness/product.js';
+
+let database: TestDatabase;
+let product: Product;
+const home = mkdtempSync(join(tmpdir(), 'tollgate-cli-'));
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  product = await Product.start({ databaseUrl: database.url.reveal() });
+});
+
+afterAll(async () => {
+  await product?.dispose();
+  await database?.drop();
+  rmSync(home, { recursive: true, force: true });
+});
+
+const run = (args: readonly string[], env: Record<string, string> = {}): Promise<CommandRun> =>
+  runTollgate(args, {
+    env: { HOME: home, TOLLGATE_URL: product.url, TOLLGATE_API_KEY: product.masterKey, ...env },
+  });
+
+async function json<T>(args: readonly string[]): Promise<T> {
+  const { exitCode, output } = await run([...args, '-o', 'json']);
+  expect(output).not.toBe('');
+  expect(exitCode).toBe(0);
+  return JSON.parse(output) as T;
+}
+
+describe('the command line', () => {
+  it('takes a key through its life', async () => {
+    const made = await json<{ key: string; token: string }>([
+      'keys',
+      'create',
+      'key_alias=ci',
+      'max_budget=1.5',
+      'models=["demo"]',
+    ]);
+    expect(made.key).toMatch(/^sk-/);
+    const listed = await run(['keys', 'list']);
+    expect(listed.output).toMatch(/KEY_ALIAS/);
+    expect(listed.output).toMatch(/\bci\b/);
+    expect(listed.output).not.toContain(made.key);
+    await json(['keys', 'update', made.token, 'max_budget=2']);
+    expect((await json<{ info: { max_budget: number } }>(['keys', 'get', made.token])).info.max_budget).toBe(
+      2,
+    );
+    await json(['keys', 'block', made.token]);
+    expect((await json<{ info: { blocked: boolean } }>(['keys', 'get', made.token])).info.blocked).toBe(true);
+    await json(['keys', 'unblock', made.token]);
+    const rotated = await json<{ key: string; token: string }>(['keys', 'rotate', made.token]);
+    expect(rotated.key).not.toBe(made.key);
+    await json(['keys', 'delete', rotated.token]);
+    expect((await run(['keys', 'get', 'never-was'])).exitCode).toBe(5);
+  });
+
+  it.each(['teams', 'users', 'budgets', 'models'])('lists %s', async (noun) => {
+    const { exitCode, output } = await run([noun, 'list']);
+    expect(output).not.toMatch(/tollgate:/);
+    expect(exitCode).toBe(0);
+  });
+
+  it('makes and ends teams, users and budgets', async () => {
+    expect(
+      (await json<{ team_id: string }>(['teams', 'create', 'team_id=t1', 'team_alias=blue'])).team_id,
+    ).toBe('t1');
+    await json(['users', 'create', 'user_id=u1']);
+    await json(['budgets', 'create', 'budget_id=b1', 'max_budget=3']);
+    await json(['budgets', 'get', 'b1']);
+    await json(['teams', 'block', 't1']);
+    for (const [noun, id] of [
+      ['teams', 't1'],
+      ['users', 'u1'],
+      ['budgets', 'b1'],
+    ])
+      await json([noun ?? '', 'delete', id ?? '']);
+  });
+
+  it('never takes a key as an argument', async () => {
+    const key = await product.makeKey();
+    for (const args of [
+      ['keys', 'get', key],
+      ['keys', 'create', `key=${key}`],
+    ]) {
+      const { exitCode, output } = await run(args);
+      expect(exitCode).toBe(2);
+      expect(output).not.toContain(key);
+    }
+  });
+
+  it('tells scripts what went wrong by stable exit codes', async () => {
+    expect((await run(['keys', 'list'], { TOLLGATE_API_KEY: 'sk-wrong-0123456789' })).exitCode).toBe(3);
+    expect((await run(['keys', 'list'], { TOLLGATE_API_KEY: '' })).exitCode).toBe(3);
+    expect((await run(['keys', 'create', 'max_budget=-1'])).exitCode).toBe(6);
+    expect((await run(['keys', 'list'], { TOLLGATE_URL: 'http://127.0.0.1:9' })).exitCode).toBe(8);
+    expect((await run(['keys', 'dance'])).exitCode).toBe(2);
+    expect((await run(['budgets', 'rotate', 'x'])).exitCode).toBe(2);
+  });
+
+  it('keeps a login to itself, and sends its key only to that server', async () => {
+    const file = join(home, 'key');
+    writeFileSync(file, product.masterKey);
+    const { execFileSync } = await import('node:child_process');
+    execFileSync('sh', ['-c', `"${process.execPath}" dist/src/main.js login < "${file}"`], {
+      env: { PATH: process.env['PATH'], HOME: home, TOLLGATE_URL: product.url },
+    });
+    const kept = join(home, '.config', 'tollgate', 'login.json');
+    expect(statSync(kept).mode & 0o777).toBe(0o600);
+    expect((await run(['keys', 'list'], { TOLLGATE_API_KEY: '', TOLLGATE_URL: '' })).exitCode).toBe(0);
+    expect(
+      (await run(['keys', 'list', '--url', 'http://127.0.0.1:9'], { TOLLGATE_API_KEY: '' })).exitCode,
+    ).toBe(3);
+  });
+});
