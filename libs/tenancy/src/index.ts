@@ -81,6 +81,7 @@ export { type OrganizationChange, type OrganizationMemberDraft, Organizations } 
 export { hashPassword } from './passwords.js';
 export { type ProjectChange, Projects } from './projects.js';
 export { SpendReader, type SpendRow } from './spend-reader.js';
+export { SpendReset } from './spend-reset.js';
 export { type SpendOwner, SpendSetter } from './spend-setter.js';
 export {
   type ListedTeam,

@@ -17,6 +17,7 @@ import { Tags } from './tags.js';
 import { TeamCatalogue } from './team-catalogue.js';
 import { TeamMembers } from './team-members.js';
 import { UserCatalogue } from './user-catalogue.js';
+import { SpendReset } from './spend-reset.js';
 import { Teams } from './teams.js';
 import { Transactions } from './transactions.js';
 import { Users } from './users.js';
@@ -42,6 +43,7 @@ import { Users } from './users.js';
     TeamCatalogue,
     TeamMembers,
     UserCatalogue,
+    SpendReset,
     Teams,
     Transactions,
     Users,
@@ -63,6 +65,7 @@ import { Users } from './users.js';
     TeamCatalogue,
     TeamMembers,
     UserCatalogue,
+    SpendReset,
     Teams,
     Transactions,
     Users,

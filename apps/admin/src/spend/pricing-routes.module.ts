@@ -1,13 +1,15 @@
 import { Module } from '@nestjs/common';
 import { RbacModule } from '#libs/rbac';
 import { RoutingModule } from '#libs/routing';
+import { TenancyModule } from '#libs/tenancy';
 import { AdminCalls } from '../http/admin-calls.js';
 import { PriceQuoteController } from './price-quote.controller.js';
+import { SpendResetController } from './spend-reset.controller.js';
 
-/** What calls cost, by the models there are. */
+/** What calls cost, by the models there are; and everybody's new start. */
 @Module({
-  imports: [RbacModule, RoutingModule],
-  controllers: [PriceQuoteController],
+  imports: [RbacModule, RoutingModule, TenancyModule],
+  controllers: [PriceQuoteController, SpendResetController],
   providers: [AdminCalls],
 })
 export class PricingRoutesModule {}

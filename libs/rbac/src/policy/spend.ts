@@ -1,3 +1,4 @@
+import { manage } from './manage.js';
 import type { RoutePolicy, RouteRows } from './route-policy.js';
 
 const PEOPLE = [
@@ -72,6 +73,7 @@ export const SPEND_ROUTES = {
   'GET /global/spend/all_tag_names': allSpend,
   'GET /global/all_end_users': allSpend,
   'GET /global/spend/refresh': allSpend,
+  'POST /global/spend/reset': manage(['proxy_admin'], 'key.updated'),
   'GET /global/spend/report': allSpend,
   'GET /provider/budgets': allSpend,
 } as const satisfies RouteRows;
