@@ -5,6 +5,7 @@ import { after, type KeyChange, parseDuration } from '#libs/tenancy';
 import { isEmpty } from '../http/fields.schemas.js';
 import { parseBody } from '../http/request-body.js';
 import { generateBody, type GenerateBody, toKeyChange } from './keys.schemas.js';
+import { TeamRoles } from './team-roles.js';
 
 /** Settings of a key that an operator can bound, and their names on the wire. */
 const BOUNDED = {
@@ -26,7 +27,10 @@ export class KeyPolicies {
   readonly #defaults: GenerateBody;
   readonly #bounds: KeyChange;
 
-  constructor(private readonly config: Config) {
+  constructor(
+    private readonly config: Config,
+    private readonly teamRoles: TeamRoles,
+  ) {
     this.#defaults = read(config.keys.defaults, 'litellm_settings.default_key_generate_params');
     this.#bounds = toKeyChange(
       read(config.keys.upperBounds, 'litellm_settings.upperbound_key_generate_params'),
@@ -67,13 +71,14 @@ export class KeyPolicies {
   }
 
   /** Throws 400 when the operator does not let this caller make such a key, or wants something said that is not. */
-  assertMayGenerate(caller: Principal, body: GenerateBody): void {
+  async assertMayGenerate(caller: Principal, body: GenerateBody): Promise<void> {
     if (caller.role === 'proxy_admin') return;
     const { team, personal } = this.config.keys.generation;
-    const isTeams = Boolean(body.team_id);
+    const teamId = body.team_id ?? '';
+    const isTeams = teamId !== '';
     const rule = isTeams ? team : personal;
     if (rule === undefined) return;
-    const role = isTeams ? teamRoleOf(caller, body.team_id) : caller.role;
+    const role = isTeams ? await this.teamRoles.of(caller, teamId) : caller.role;
     assertRole(rule, role, isTeams ? 'team' : 'personal');
     const missing = rule.requiredParams.find((param) => isEmpty((body as Record<string, unknown>)[param]));
     if (missing === undefined) return;
@@ -110,10 +115,6 @@ function amountOf(value: bigint | number | string): bigint | number {
 
 function shown(name: Bounded, value: bigint | number | string): string {
   return name === 'capNanoUsd' ? String(Number(value) / 1e9) : String(value);
-}
-
-function teamRoleOf(caller: Principal, teamId: string | null | undefined): string {
-  return caller.team?.id === teamId ? (caller.team?.role ?? 'user') : 'user';
 }
 
 function assertRole({ allowedRoles }: KeyGenerationRule, role: string, kind: 'team' | 'personal'): void {

@@ -11,13 +11,23 @@ import { KeyReadsController } from './key-reads.controller.js';
 import { KeyRotationController } from './key-rotation.controller.js';
 import { KeyRows } from './key-rows.js';
 import { KeyUsers } from './key-users.js';
+import { TeamRoles } from './team-roles.js';
 import { KeysController } from './keys.controller.js';
 
 /** Virtual keys. */
 @Module({
   imports: [TenancyModule, RbacModule],
   controllers: [KeysController, KeyBulkController, KeyRotationController, KeyReadsController],
-  providers: [AdminCalls, BudgetCalendar, GovernedAnswers, KeyAnswers, KeyPolicies, KeyRows, KeyUsers],
+  providers: [
+    AdminCalls,
+    BudgetCalendar,
+    GovernedAnswers,
+    KeyAnswers,
+    KeyPolicies,
+    KeyRows,
+    KeyUsers,
+    TeamRoles,
+  ],
   exports: [BudgetCalendar, GovernedAnswers, KeyAnswers, KeyPolicies],
 })
 export class KeyRoutesModule {}

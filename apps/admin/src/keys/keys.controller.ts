@@ -121,7 +121,7 @@ export class KeysController {
 
   async #generate(author: Author, sent: GenerateBody, extra: KeyChange): Promise<object> {
     const body = this.policies.withDefaults(sent);
-    this.policies.assertMayGenerate(author.principal, body);
+    await this.policies.assertMayGenerate(author.principal, body);
     const settings = { ...this.policies.bounded(toKeyChange(body)), ...extra };
     const secret = secretFor(body.key, this.config, 'key');
     const issued = await this.keys.generate(author, settings, secret, body.spend ?? 0n);
