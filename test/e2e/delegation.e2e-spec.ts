@@ -106,6 +106,10 @@ describe("a team's administrator", () => {
     });
     const back = await by('lead-a', 'POST', `/team/team-a/member/${id}/reset_budget`);
     expect(back.body).toMatchObject({ budget_source: 'none' });
+    const set = await by('lead-a', 'POST', `/team/team-a/member/${id}/reset_spend`, { reset_to: 0 });
+    expect([set.status, set.body]).toMatchObject([200, { spend: 0, previous_spend: 0 }]);
+    const more = await by('lead-a', 'POST', `/team/team-a/member/${id}/reset_spend`, { reset_to: 1 });
+    expect([more.status, more.body['error'].param]).toEqual([400, 'reset_to']);
     expect(
       (await by('lead-a', 'POST', '/team/member_delete', { team_id: 'team-a', user_id: id })).body['members'],
     ).not.toContain(id);

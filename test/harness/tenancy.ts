@@ -103,7 +103,7 @@ export function tenancyOn(
     rotation: new KeyRotation(database, transactions, clock, judge, secrets, logger),
     users: new Users(transactions, keys, clock, NO_DEFAULTS),
     teams,
-    members: new TeamMembers(transactions, clock, NO_DEFAULTS),
+    members: new TeamMembers(transactions, clock, NO_DEFAULTS, new StatedSpendSetter(spend)),
     teamCatalogue: new TeamCatalogue(database, clock, NO_DEFAULTS),
     userCatalogue: new UserCatalogue(database),
     organizations: new Organizations(transactions, teams, clock, NO_DEFAULTS),

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Config } from '#libs/config';
 import { Team, TeamMember } from '#libs/database';
-import { Clock, GatewayError } from '#libs/kernel';
+import { Clock, GatewayError, type NanoUsd, type Scope } from '#libs/kernel';
 import type { EntityManager } from 'typeorm';
 import { makerOf } from './authority.js';
 import { assertFits } from './authority/people-judgement.js';
@@ -11,6 +11,7 @@ import { type GovernedChange, governedColumns } from './governed-settings.js';
 import { deleteKeysOf } from './key-cascade.js';
 import { addMembers, findUser, type MemberDraft, membersOf, type PersonNamed } from './membership.js';
 import { lockTeam, type TeamView } from './teams.js';
+import { SpendSetter } from './spend-setter.js';
 import { type Author, type Transaction, Transactions } from './transactions.js';
 
 /** What a membership grants; an absent member is left as it is. */
@@ -30,6 +31,7 @@ export class TeamMembers {
     private readonly transactions: Transactions,
     private readonly clock: Clock,
     private readonly config: Config,
+    private readonly spend: SpendSetter,
   ) {}
 
   /** Makes people members, those who do not exist too, all or none. Throws 400 when one is a member already. */
@@ -96,6 +98,40 @@ export class TeamMembers {
       });
       return { team, members: await membersOf(manager, [teamId]) };
     });
+  }
+
+  /** Sets what a member has spent in its current period. Throws 400 for more than it has spent, or may. */
+  async resetSpend(
+    author: Author,
+    teamId: string,
+    userId: string,
+    to: NanoUsd,
+  ): Promise<{ readonly previousNanoUsd: NanoUsd; readonly capNanoUsd: NanoUsd | null }> {
+    const scope: Scope = { type: 'team_member', id: `${teamId}:${userId}` };
+    await this.spend.prepare();
+    const set = await this.transactions.run(author, async (transaction) => {
+      const { team, member } = await this.#locked(transaction, author, teamId, { userId });
+      const capNanoUsd = member.maxBudgetNano ?? team.memberMaxBudgetNano;
+      const budget = {
+        maxBudgetNano: capNanoUsd,
+        budgetDuration: member.maxBudgetNano === null ? team.memberBudgetDuration : member.budgetDuration,
+        budgetAnchorAt: member.budgetAnchorAt,
+        budgetWindows: member.budgetWindows,
+        createdAt: member.createdAt,
+      };
+      if (capNanoUsd !== null && to > capNanoUsd) throw badReset("is more than the member's budget");
+      const by = makerOf(author.principal);
+      const previousNanoUsd = await this.spend.set(transaction.manager, { scope, budget }, to, by);
+      if (to > previousNanoUsd) throw badReset('is more than the member has spent');
+      await transaction.announce('spend', `${scope.type}:${scope.id}`);
+      await transaction.note('updated', 'team_member', scope.id, {
+        before: { spentNanoUsd: previousNanoUsd },
+        after: { spentNanoUsd: to },
+      });
+      return { previousNanoUsd, capNanoUsd };
+    });
+    await this.spend.followed(scope);
+    return set;
   }
 
   /** A team that is open to everybody is joined as an ordinary member, by oneself, with what the team gives. */
@@ -171,4 +207,8 @@ async function refuseMember(manager: EntityManager, team: Team, draft: MemberDra
 function notInTeam(): GatewayError {
   const message = 'User not found in team.';
   return new GatewayError('request.bad_field', message, { param: 'user_id', detail: { error: message } });
+}
+
+function badReset(why: string): GatewayError {
+  return new GatewayError('request.bad_field', `'reset_to' ${why}.`, { param: 'reset_to' });
 }

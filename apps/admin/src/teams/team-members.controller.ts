@@ -1,11 +1,12 @@
 import { HttpCode, Param } from '@nestjs/common';
-import { GatewayError } from '#libs/kernel';
+import { GatewayError, usdNumber } from '#libs/kernel';
 import { Answers, Handles } from '#libs/rbac';
 import { type Author, type MemberDraft, type PersonNamed, TeamMembers, UserCatalogue } from '#libs/tenancy';
 import { z } from 'zod';
 import { AdminBody, AdminController, By } from '../http/decorators.js';
 import { TEAM_ROW } from '../people/people-answers.schemas.js';
 import { toApiTime, toApiUsd } from '../http/wire.js';
+import { resetSpendBody, type ResetSpendBody } from '../keys/keys.schemas.js';
 import { TeamAnswers } from './team-answers.js';
 import {
   type BulkMemberAddBody,
@@ -147,6 +148,29 @@ export class TeamMembersController {
       budget_id: null,
       previous_budget_id: before.budgetId,
       budget_source: source,
+    };
+  }
+
+  @Handles('POST /team/{team_id}/member/{user_id}/reset_spend')
+  @HttpCode(200)
+  async resetSpend(
+    @By() author: Author,
+    @Param('team_id') teamId: string,
+    @Param('user_id') userId: string,
+    @AdminBody(resetSpendBody) body: ResetSpendBody,
+  ): Promise<object> {
+    const { previousNanoUsd, capNanoUsd } = await this.members.resetSpend(
+      author,
+      teamId,
+      userId,
+      body.reset_to,
+    );
+    return {
+      team_id: teamId,
+      user_id: userId,
+      spend: usdNumber(body.reset_to),
+      previous_spend: usdNumber(previousNanoUsd),
+      max_budget: toApiUsd(capNanoUsd),
     };
   }
 

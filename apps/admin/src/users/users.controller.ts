@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { AdminBody, AdminController, By } from '../http/decorators.js';
 import { NEW_USER } from '../people/people-answers.schemas.js';
 import { parseBody } from '../http/request-body.js';
+import { KeyPolicies } from '../keys/key-policies.js';
 import { UserAnswers } from './user-answers.js';
 import {
   bulkUpdateBody,
@@ -32,13 +33,18 @@ export class UsersController {
     private readonly catalogue: UserCatalogue,
     private readonly answers: UserAnswers,
     private readonly config: Config,
+    private readonly policies: KeyPolicies,
   ) {}
 
   @Handles('POST /user/new')
   @Answers('Makes a user and a first key', NEW_USER)
   @HttpCode(200)
   async create(@By() author: Author, @AdminBody(newUserBody) body: NewUserBody): Promise<object> {
-    const made = await this.users.create(author, toNewUser(body, this.config.keys.generatedLength));
+    const draft = toNewUser(body, this.config.keys.generatedLength);
+    const { firstKey } = draft;
+    // The operator's bounds hold for every key, also for one that comes with its user.
+    const bounded = firstKey && { ...firstKey, settings: this.policies.bounded(firstKey.settings) };
+    const made = await this.users.create(author, { ...draft, firstKey: bounded });
     return this.answers.made(made, body, makerOf(author.principal));
   }
 

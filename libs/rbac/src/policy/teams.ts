@@ -21,6 +21,7 @@ export const TEAM_ROUTES = {
   'POST /team/member_update': delegated('own_teams', 'team_member.updated'),
   'POST /team/member_delete': delegated('own_teams', 'team_member.deleted'),
   'POST /team/{team_id}/member/{user_id}/reset_budget': delegated('own_teams', 'team_member.updated'),
+  'POST /team/{team_id}/member/{user_id}/reset_spend': delegated('own_teams', 'team_member.updated'),
   'GET /team/info': ownRead('own_teams', 'info_routes'),
   'GET /team/list': ownRead('own_teams', 'info_routes'),
   'GET /v2/team/list': ownRead('own_teams', 'info_routes'),
