@@ -147,10 +147,11 @@ export class JwtCallers {
       rows.push(`user:${made.id}`);
       return made.id;
     }
-    if (userId === undefined) return undefined;
+    // An address that nobody asked for need not be known here.
+    if (userId === undefined && this.settings.options.user_email_jwt_field === undefined) return undefined;
     throw refusal(
       'auth.credential_unknown',
-      `User doesn't exist in db. 'user_id'=${userId}. Create it with /user/new, or set user_id_upsert.`,
+      `User doesn't exist in db. 'user_id'=${userId ?? email}. Create it with /user/new, or set user_id_upsert.`,
     );
   }
 
