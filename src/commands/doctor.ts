@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Config, ConfigError } from '#libs/config';
+import { findRedisProblem } from '#libs/counters';
 import { createDataSource, isWallStanding } from '#libs/database';
 import { createLogger, MemorySink } from '#libs/telemetry';
 import type { DataSource } from 'typeorm';
@@ -29,7 +30,7 @@ export async function doctor(options: CommandOptions): Promise<number> {
     ...configuration(config),
     ...masterKey(config),
     ...(await database(config)),
-    ...redis(config),
+    ...(await redis(config)),
   ];
   if (options.production) findings.push(...production(config));
   for (const { verdict, text } of findings) process.stdout.write(`${verdict.padEnd(5)} ${text}\n`);
@@ -124,12 +125,10 @@ async function hasSchema(dataSource: DataSource): Promise<boolean> {
   return row?.there === true;
 }
 
-function redis(config: Config): Finding[] {
-  if (!config.stores.redisUrl)
-    return [ok('No REDIS_URL: one proxy process counts limits and budgets in memory.')];
-  return [
-    look('REDIS_URL is set, but counters on Redis are not there yet; one proxy process counts in memory.'),
-  ];
+async function redis({ stores }: Config): Promise<Finding[]> {
+  if (!stores.redisUrl) return [ok('No REDIS_URL: one proxy process counts limits and budgets in memory.')];
+  const problem = await findRedisProblem(stores.redisUrl);
+  return [problem === undefined ? ok('Redis answers, and may be counted on.') : bad(problem)];
 }
 
 /** The pre-deployment part of the security checklist, as far as it can be seen from here. */

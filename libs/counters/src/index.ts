@@ -17,10 +17,7 @@ export { CountersModule } from './counters.module.js';
 export { internKey } from './keys.js';
 export { LocalCounters, type LocalCountersOptions } from './local-counters.js';
 export { EpochStore } from './redis/epoch-store.js';
-export type { SpendTail, ToOpen } from './redis/openings.js';
-export { CountersClosed, type OutagePolicy } from './redis/outage-share.js';
-export {
-  type Books as CounterBooks,
-  RedisCounters,
-  type RedisCountersOptions,
-} from './redis/redis-counters.js';
+export type { SpendTail } from './redis/openings.js';
+export { CountersClosed } from './redis/outage-share.js';
+export { findRedisProblem } from './redis/redis-link.js';
+export { RedisCounters } from './redis/redis-counters.js';

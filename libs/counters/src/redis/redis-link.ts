@@ -147,3 +147,17 @@ export async function inTime<T>(work: Promise<T>, limitMs: number): Promise<T> {
     clearTimeout(timer);
   }
 }
+
+/** Why this Redis cannot be counted on; undefined when it can. For people who look before they start. */
+export async function findRedisProblem(url: Secret): Promise<string | undefined> {
+  const link = new RedisLink(url, 'doctor', { onMessage: () => undefined, onDown: () => undefined });
+  try {
+    await link.connect();
+    return undefined;
+  } catch (error) {
+    if (error instanceof UnfitRedis) return error.message;
+    return `Redis (REDIS_URL) cannot be reached: ${error instanceof Error ? error.message : String(error)}`;
+  } finally {
+    link.close();
+  }
+}
