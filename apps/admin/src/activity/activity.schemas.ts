@@ -48,7 +48,7 @@ const activity = {
   /** Minutes that the reader's clock is behind UTC, as browsers say it. Days are UTC's; the range grows to cover the reader's. */
   timezone: z.coerce.number().int().min(-900).max(900).optional(),
   /** Ours: keys in the breakdowns, those that spent most. */
-  api_key_limit: z.coerce.number().int().min(1).max(1_000).default(25),
+  api_key_limit: z.coerce.number().int().min(1).max(1_000).default(10),
   /** Accepted: today is always there. */
   include_current_utc_day: z.string().max(8).optional(),
 };

@@ -47,9 +47,10 @@ export function narrowLog(query: SelectQueryBuilder<LedgerEntry>, view: View, fi
     if (value !== undefined) query.andWhere(`entry.${name} = :${name}`, { [name]: value });
   }
   if (filter.keyHash !== undefined) {
-    // A key keeps its id when it is regenerated, so the calls under its older secrets are found too.
+    // A key keeps its id when it is regenerated, so the calls under its older secrets are found too. As an array, because an index takes it.
     query.andWhere(
-      '(entry.keyHash = :keyHash OR entry.keyId = (SELECT k.id FROM virtual_keys k WHERE k.token_hash = :keyHash))',
+      `entry.keyId = ANY(ARRAY(SELECT k.id FROM virtual_keys k WHERE k.token_hash = :keyHash
+        UNION SELECT a.id FROM archived_keys a WHERE a.token_hash = :keyHash))`,
       { keyHash: filter.keyHash },
     );
   }
