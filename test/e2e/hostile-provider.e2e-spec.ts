@@ -128,18 +128,35 @@ describe('a provider', () => {
       expect(all, secret).not.toContain(secret);
   });
 
-  it.each([true, false])(
-    'that ignores its cap is recorded with all it bills, and the next call is refused (stream: %s)',
-    async (stream) => {
-      gate.provider.behave({ completionTokens: 2_000, honoursMaxTokens: false, promptTokens: 1 });
-      const key = await gate.makeKey({ max_budget: 0.2 });
-      await gate.chat(key, { stream, max_tokens: 40 });
-      const [entry] = await gate.entriesOf(key);
-      // What a provider bills beyond the cap is told in the books, never hidden, and stops the next call.
-      expect(entry?.outputTokens).toBeGreaterThan(40);
-      expect((await gate.chat(key, { max_tokens: 40 })).status).toBe(422);
-    },
-  );
+  it('that ignores its cap is recorded with all it bills, and the next call is refused', async () => {
+    gate.provider.behave({ completionTokens: 2_000, honoursMaxTokens: false, promptTokens: 1 });
+    const key = await gate.makeKey({ max_budget: 0.2 });
+    await gate.chat(key, { max_tokens: 40 });
+    const [entry] = await gate.entriesOf(key);
+    // What a provider bills beyond the cap is told in the books, never hidden, and stops the next call.
+    expect(entry?.outputTokens).toBeGreaterThan(40);
+    expect((await gate.chat(key, { max_tokens: 40 })).status).toBe(422);
+  });
+
+  it('that streams on behind its cap is let go there, and only what went by is charged', async () => {
+    const endless = {
+      completionTokens: 2_000,
+      honoursMaxTokens: false,
+      promptTokens: 1,
+      firstByteDelayMs: 500,
+      frameDelayMs: 2,
+    };
+    gate.provider.behave(endless);
+    const key = await gate.makeKey({ max_budget: 0.2 });
+    // The first stream of a process loads the vocabulary that counts it.
+    await gate.chat(await gate.makeKey({ max_budget: 9 }), { stream: true, max_tokens: 40 });
+    const answer = await gate.chat(key, { stream: true, max_tokens: 40 });
+    expect(answer.text).toContain('"finish_reason":"length"');
+    const [entry] = await gate.entriesOf(key);
+    expect(entry?.flag).toBe('cut');
+    expect(entry?.outputTokens).toBeLessThan(50);
+    expect((await gate.chat(key, { stream: true, max_tokens: 40 })).status).toBe(200);
+  });
 
   it('that writes an endless answer to a caller who does not read holds neither memory nor the process', async () => {
     gate.provider.behave({ completionTokens: 20, padBytes: 20_000_000 });

@@ -18,6 +18,8 @@ export class OutputGuard {
   #pendingBytes = 0;
 
   constructor(readonly allowance: OutputAllowance) {
+    // The vocabulary is loaded while the provider thinks: the first stream of a process would else be over before it is there.
+    allowance.count('');
     this.#most = Math.ceil(allowance.tokens * (1 + SLACK_SHARE + allowance.extraSlack)) + SLACK_TOKENS;
   }
 
