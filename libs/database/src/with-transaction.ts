@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Principal } from '#libs/kernel';
 import type { DataSource, EntityManager } from 'typeorm';
+import { Turnstile } from './turnstile.js';
 import {
   enterTenancy,
   isBehindWall,
@@ -8,6 +9,9 @@ import {
   refusedByWall,
   type SystemActor,
 } from './tenancy/tenancy-wall.js';
+
+/** Callers' changes of one row queue behind each other, each with a connection: without a bound the look-up of keys would find none. */
+const TURNSTILES = new WeakMap<DataSource, Turnstile>();
 
 const running = new AsyncLocalStorage<{ open: boolean }>();
 /** Whether the wall stands does not change while a process runs. */
@@ -18,7 +22,8 @@ const READING_POOLS = new WeakMap<DataSource, () => Promise<DataSource>>();
  * Does `work` in one transaction on behalf of `actor`: committed when it resolves, rolled back when it throws. The one
  * place in the product that begins a transaction: row-level security is told here who is asking, so that a forgotten
  * condition finds nothing of anybody else's. Called inside itself it throws: the inner work would run on another connection,
- * commit on its own, and wait for ever when the pool is used up. Pass the manager along instead.
+ * commit on its own, and wait for ever when the pool is used up. Pass the manager along instead. Callers' transactions take at
+ * most half of the connections at once; the others wait.
  */
 export async function withTransaction<T>(
   dataSource: DataSource,
@@ -26,9 +31,11 @@ export async function withTransaction<T>(
   work: (manager: EntityManager) => Promise<T>,
 ): Promise<T> {
   return alone(async () => {
+    if ('system' in actor) return dataSource.transaction(work);
     const tenant = isBehindWall(actor) && (await stands(dataSource)) ? actor : undefined;
-    if (tenant === undefined) return dataSource.transaction(work);
-    return behindWall(dataSource, tenant, work);
+    return turnstileOf(dataSource).pass(() =>
+      tenant === undefined ? dataSource.transaction(work) : behindWall(dataSource, tenant, work),
+    );
   });
 }
 
@@ -63,6 +70,15 @@ function stands(dataSource: DataSource): Promise<boolean> {
   STANDING.set(dataSource, asked);
   asked.catch(() => STANDING.delete(dataSource));
   return asked;
+}
+
+function turnstileOf(dataSource: DataSource): Turnstile {
+  const known = TURNSTILES.get(dataSource);
+  if (known !== undefined) return known;
+  const { poolSize = 10 } = dataSource.options as { poolSize?: number };
+  const made = new Turnstile(Math.floor(poolSize / 2));
+  TURNSTILES.set(dataSource, made);
+  return made;
 }
 
 async function behindWall<T>(

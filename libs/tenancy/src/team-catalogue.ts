@@ -164,7 +164,11 @@ export class TeamCatalogue {
       'NOT EXISTS (SELECT FROM team_members own WHERE own.team_id = teams.id AND own.user_id = ?)',
       caller.user?.id ?? null,
     );
-    return (await this.#query(this.database.manager, conditions, 'alias ASC, id ASC', MOST_ROWS, 0)).items;
+    // The operator has opened them to everybody, so they are shown to those outside too.
+    const found = await readAs(this.database, { system: 'teams to join' }, (manager) =>
+      this.#query(manager, conditions, 'alias ASC, id ASC', MOST_ROWS, 0),
+    );
+    return found.items;
   }
 
   /** The caller's own membership. */
