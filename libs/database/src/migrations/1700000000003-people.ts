@@ -97,6 +97,8 @@ ALTER TABLE users
   ADD COLUMN password_reset_required boolean NOT NULL DEFAULT false;
 CREATE INDEX users_organization_id_idx ON users (organization_id) WHERE organization_id IS NOT NULL;
 CREATE INDEX users_created_at_idx ON users (created_at, id);
+CREATE INDEX users_email_order_idx ON users (email, id);
+CREATE INDEX users_alias_order_idx ON users (alias, id);
 
 CREATE TABLE invitations (
   id text PRIMARY KEY,
@@ -121,7 +123,7 @@ $$;
 const UNDO = `
 DROP FUNCTION person_named;
 DROP TABLE invitations, archived_teams, projects, organization_members, organizations;
-DROP INDEX virtual_keys_organization_id_idx, virtual_keys_project_id_idx, teams_alias_idx, teams_created_at_idx, users_created_at_idx;
+DROP INDEX virtual_keys_organization_id_idx, virtual_keys_project_id_idx, teams_alias_idx, teams_created_at_idx, users_created_at_idx, users_email_order_idx, users_alias_order_idx;
 ALTER TABLE users DROP COLUMN organization_id, DROP COLUMN password_hash, DROP COLUMN password_reset_required;
 ALTER TABLE teams
   DROP COLUMN member_permissions, DROP COLUMN member_max_budget_nano, DROP COLUMN member_budget_duration, DROP COLUMN member_rpm_limit,
