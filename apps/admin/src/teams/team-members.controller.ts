@@ -152,6 +152,7 @@ export class TeamMembersController {
   }
 
   @Handles('POST /team/{team_id}/member/{user_id}/reset_spend')
+  @Answers('Sets what a member has spent', z.looseObject({}))
   @HttpCode(200)
   async resetSpend(
     @By() author: Author,
