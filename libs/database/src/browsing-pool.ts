@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { Logger } from '#libs/telemetry';
 import type { DataSource } from 'typeorm';
 import { createDataSource, type DataSourceOptions } from './data-source.js';
+import { cutConnections } from './pool-connections.js';
 
 /** Few: whoever looks at much waits for whoever else does, and never for a call's money or key. */
 const CONNECTIONS = 3;
@@ -15,6 +16,7 @@ const STATEMENT_TIMEOUT_MS = 15_000;
 @Injectable()
 export class BrowsingPool {
   #opening: Promise<DataSource> | undefined;
+  #open: DataSource | undefined;
 
   constructor(
     private readonly options: Pick<DataSourceOptions, 'url'>,
@@ -31,12 +33,20 @@ export class BrowsingPool {
         readOnly: true,
       },
       this.logger,
-    ).catch((error: unknown) => {
-      // The next one who looks tries again.
-      this.#opening = undefined;
-      throw error;
-    });
+    ).then(
+      (source) => (this.#open = source),
+      (error: unknown) => {
+        // The next one who looks tries again.
+        this.#opening = undefined;
+        throw error;
+      },
+    );
     return this.#opening;
+  }
+
+  /** For a server that has gone silent: who looks is told now, and the next one gets a new connection. */
+  cut(): void {
+    if (this.#open) cutConnections(this.#open);
   }
 
   async close(): Promise<void> {

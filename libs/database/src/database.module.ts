@@ -82,11 +82,19 @@ export class DatabaseModule implements OnApplicationShutdown {
         },
         {
           provide: DatabaseHealth,
-          inject: [DataSource, Logger, Changes],
-          useFactory: async (dataSource: DataSource, logger: Logger, changes: Changes) => {
+          inject: [DataSource, Logger, Changes, BrowsingPool],
+          useFactory: async (
+            dataSource: DataSource,
+            logger: Logger,
+            changes: Changes,
+            browsing: BrowsingPool,
+          ) => {
             const health = new DatabaseHealth(dataSource, logger, undefined, {
               answers: () => answersOnce(options.url),
-              cut: () => cutConnections(dataSource),
+              cut: () => {
+                cutConnections(dataSource);
+                browsing.cut();
+              },
             });
             await health.start();
             changes.knowOutagesFrom(() => !health.isReachable());
