@@ -37,7 +37,7 @@ export async function openStore(config: Config, logger: Logger): Promise<OpenSto
     return {
       config,
       url: databaseUrl,
-      encryptionKey: keysOf(config),
+      encryptionKey: encryptionKeyOf(config),
       description: 'PostgreSQL (DATABASE_URL)',
       close: () => Promise.resolve(),
     };
@@ -47,8 +47,7 @@ export async function openStore(config: Config, logger: Logger): Promise<OpenSto
   return {
     config: new Config({ ...config, stores }),
     url: postgres.url,
-    // Beside the store it seals: it keeps dumps and backups of the database shut, not the machine.
-    encryptionKey: { ...keysOf(config), file: join(config.server.dataDir, ENCRYPTION_KEY_FILE) },
+    encryptionKey: encryptionKeyOf(config),
     description: 'embedded PostgreSQL in the data directory',
     close: () => postgres.stop(),
   };
@@ -73,9 +72,12 @@ export async function bringSchemaUpToDate(store: OpenStore, logger: Logger): Pro
   }
 }
 
-function keysOf({ secrets }: Config): EncryptionKeyOptions {
+/** Where the key of secrets at rest comes from. */
+export function encryptionKeyOf({ secrets, server, stores }: Config): EncryptionKeyOptions {
   const { saltKey, previousSaltKey } = secrets;
   return {
+    // Beside the store it seals: it keeps dumps and backups of the database shut, not the machine.
+    ...(stores.databaseUrl ? {} : { file: join(server.dataDir, ENCRYPTION_KEY_FILE) }),
     ...(saltKey === undefined ? {} : { salt: saltKey }),
     ...(previousSaltKey === undefined ? {} : { previousSalt: previousSaltKey }),
   };

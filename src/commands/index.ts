@@ -12,6 +12,8 @@ Usage: tollgate [start] [options]       run the gateway (default)
        tollgate audit verify            find out whether the audit trail is as it was written (--export FILE, --database URL)
        tollgate audit export            the audit trail as JSON lines (--out FILE)
        tollgate privacy export|erase    everything kept of one person, or its end (--user ID or --customer ID)
+       tollgate import [--dry-run]      bring keys, teams, people, budgets, models and spend over from a LiteLLM database
+                                        (LITELLM_DATABASE_URL, or --from URL; --salt-key-env NAME opens its stored secrets)
        tollgate config check FILE       list everything in a proxy_config.yaml that is wrong or not there yet
 
 Options (environment variable):
@@ -46,6 +48,9 @@ export interface CommandOptions {
   readonly output?: string;
   readonly file?: string;
   readonly all?: boolean;
+  readonly from?: string;
+  readonly 'dry-run'?: boolean;
+  readonly 'salt-key-env'?: string;
 }
 
 /** Runs one command of the CLI; resolves with the exit code (0 fine, 1 failed, 2 wrong usage) once there is nothing left to do. */
@@ -73,6 +78,9 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
         output: { type: 'string', short: 'o' },
         file: { type: 'string' },
         all: { type: 'boolean' },
+        from: { type: 'string' },
+        'dry-run': { type: 'boolean' },
+        'salt-key-env': { type: 'string' },
         help: { type: 'boolean', short: 'h' },
         version: { type: 'boolean', short: 'v' },
       },
@@ -123,6 +131,10 @@ async function dispatch(command: string, rest: readonly string[], options: Comma
         return usage('privacy takes one action: export or erase');
       return (await import('./privacy.js')).privacy(action, options);
     }
+    case 'import':
+      if (rest.length > 0)
+        return usage('import takes no argument: name the database in LITELLM_DATABASE_URL');
+      return (await import('./import/command.js')).importLiteLLM(options);
     case 'config': {
       const [action, file] = rest;
       if (action !== 'check' || file === undefined || rest.length > 2)

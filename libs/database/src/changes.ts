@@ -7,6 +7,9 @@ import { type Replica, type RevocationReceipt, waitForOthers } from './replica.j
 /** How long a writer waits for its own process to notice, before it answers anyway. */
 const OWN_ECHO_MS = 2_000;
 
+/** Changes of one statement. */
+const MANY = 1_000;
+
 /** After an outage of the store a process gets this long to come into step before it is fenced. */
 const CATCH_UP_MS = 3_000;
 
@@ -40,6 +43,21 @@ export class Changes {
     const [row] = rows;
     if (row === undefined) throw new Error('a change was inserted and not returned');
     return { seq: BigInt(row.seq), xid: BigInt(row.xid) };
+  }
+
+  /** As `publish`, of many things at once and in few round trips: for what changes whole tables. */
+  async publishAll(
+    manager: EntityManager,
+    list: readonly { readonly noun: ChangeNoun; readonly id: string }[],
+  ): Promise<void> {
+    for (let at = 0; at < list.length; at += MANY) {
+      const some = list.slice(at, at + MANY);
+      await manager.query(
+        `INSERT INTO changes (noun, noun_id) SELECT * FROM unnest($1::text[], $2::text[])`,
+        [some.map(({ noun }) => noun), some.map(({ id }) => id)],
+      );
+    }
+    if (list.length > 0) await manager.query(`SELECT pg_notify('tollgate_changes', '')`);
   }
 
   /**

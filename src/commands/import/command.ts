@@ -1,0 +1,71 @@
+import { AuditTrail, InstallationKey } from '#libs/audit';
+import type { Config } from '#libs/config';
+import { Changes, EncryptionKeySource, SecretColumns } from '#libs/database';
+import { Secret } from '#libs/kernel';
+import { RuntimeStore } from '#libs/runtime';
+import { createLogger, MemorySink } from '#libs/telemetry';
+import type { DataSource } from 'typeorm';
+import { encryptionKeyOf } from '../../store.js';
+import type { CommandOptions } from '../index.js';
+import { readConfig } from '../read-config.js';
+import { withStore } from '../with-store.js';
+import { reportOf } from './report.js';
+import { runImport } from './run-import.js';
+import { readSource } from './source.js';
+
+/**
+ * `import`: brings a LiteLLM database over, also while a gateway runs here. LiteLLM's is only read. With `--dry-run` nothing is written on
+ * either side.
+ */
+export async function importLiteLLM(options: CommandOptions): Promise<number> {
+  // A URL on the command line shows its password to everybody on the machine; the variable does not.
+  const from = options.from ?? process.env['LITELLM_DATABASE_URL'];
+  if (from === undefined || from === '')
+    return misuse('name LiteLLM’s database: LITELLM_DATABASE_URL=postgres://… (or --from)');
+  const saltKeyName = options['salt-key-env'];
+  if (saltKeyName !== undefined && !process.env[saltKeyName])
+    return misuse(`--salt-key-env: ${saltKeyName} is not set`);
+  const config = await readConfig(options);
+  const logger = createLogger(config.logging, new MemorySink());
+  return withStore(config, options.database, async (dataSource, url) => {
+    await assertMigrated(dataSource);
+    const source = await readSource(new Secret(from), logger);
+    const isDry = options['dry-run'] === true;
+    const target = {
+      dataSource,
+      config,
+      changes: new Changes({ directUrl: url }, logger),
+      audit: new AuditTrail(InstallationKey.open(config.secrets.saltKey, config.server.dataDir)),
+      store: new RuntimeStore(
+        dataSource,
+        new SecretColumns(new EncryptionKeySource(encryptionKeyOf(config))),
+      ),
+    };
+    const done = await runImport(source, target, { isDry, saltKeys: saltKeysOf(config, saltKeyName) });
+    process.stdout.write(reportOf(done, isDry));
+    return 0;
+  });
+}
+
+/** The one that was named; else the salt key of here, which a drop-in shares, and the master key, which LiteLLM falls back to. */
+function saltKeysOf(config: Config, name: string | undefined): Secret[] {
+  if (name !== undefined) return [new Secret(process.env[name] ?? '')];
+  const masterKey = process.env['LITELLM_MASTER_KEY'];
+  return [
+    ...(config.secrets.saltKey === undefined ? [] : [config.secrets.saltKey]),
+    ...(masterKey ? [new Secret(masterKey)] : []),
+  ];
+}
+
+async function assertMigrated(dataSource: DataSource): Promise<void> {
+  const [row]: { there: boolean }[] = await dataSource.query(
+    `SELECT to_regclass('virtual_keys') IS NOT NULL AS there`,
+  );
+  if (row?.there !== true)
+    throw new Error('this store is empty: run "tollgate migrate" (or start Tollgate once) before the import');
+}
+
+function misuse(problem: string): number {
+  process.stderr.write(`tollgate: ${problem}\n`);
+  return 2;
+}

@@ -1,0 +1,143 @@
+import { AccessGroup, KeyGrace, VirtualKey } from '#libs/database';
+import { KEY_TYPES, LIMIT_TYPES } from '#libs/tenancy';
+import type { Draft, Noun } from './draft.js';
+import { limitsOf, metadataOf, noteUsed } from './limits.js';
+import type { Omissions } from './omissions.js';
+import { originOf, spendOf } from './people.js';
+import type { Row, Source } from './source.js';
+import { count, instant, record, text, texts } from './values.js';
+
+/** Keys of this team are sign-ins to LiteLLM's own pages. */
+const DASHBOARD = 'litellm-dashboard';
+const UNUSED = [
+  'config', 'router_settings', 'permissions', 'allowed_cache_controls', 'policies', 'budget_fallbacks', 'object_permission_id', 'agent_id',
+]; // prettier-ignore
+const TAKEN = [
+  'tags',
+  'rpm_limit_type',
+  'tpm_limit_type',
+  'throttle_on_budget_exceeded',
+  'end_user_budget_id',
+  'service_account_id',
+];
+
+/** Always the same for the same key, so that one that was rotated or deleted here is known again. */
+export function keyIdOf(tokenHash: string): string {
+  return `key_${tokenHash.slice(0, 25)}`;
+}
+
+export function keys(source: Source, omissions: Omissions): Noun {
+  const drafts = source.rows('VerificationToken').flatMap((row): Draft[] => {
+    const tokenHash = String(row['token']).toLowerCase();
+    const maskedName = text(row['key_name']) ?? 'sk-...';
+    const name = text(row['key_alias']) ?? `${maskedName} (${tokenHash.slice(0, 8)})`;
+    const note = omissions.of('keys', name);
+    if (!/^[0-9a-f]{64}$/.test(tokenHash)) {
+      note('the hash is no SHA-256');
+      return [];
+    }
+    if (row['team_id'] === DASHBOARD) {
+      note('sign-ins to LiteLLM’s own pages');
+      return [];
+    }
+    noteUsed(row, UNUSED, note);
+    return [draftOf(row, tokenHash, maskedName, name, omissions)];
+  });
+  return {
+    label: 'keys', change: 'key', scope: 'key', entity: VirtualKey, drafts, idOf: (row) => String(row['id']),
+    unique: { column: 'alias', fold: (alias) => alias, instead: 'label' },
+  }; // prettier-ignore
+}
+
+function draftOf(row: Row, tokenHash: string, maskedName: string, name: string, omissions: Omissions): Draft {
+  const note = omissions.of('keys', name);
+  const metadata = record(row['metadata']);
+  const id = keyIdOf(tokenHash);
+  const columns = {
+    ...limitsOf(row, note),
+    alias: text(row['key_alias']),
+    label: null,
+    userId: text(row['user_id']),
+    teamId: text(row['team_id']),
+    organizationId: text(row['organization_id']),
+    projectId: text(row['project_id']),
+    models: texts(row['models']),
+    aliases: record(row['aliases']),
+    allowedRoutes: texts(row['allowed_routes']),
+    tags: texts(metadata['tags']),
+    metadata: metadataOf(row, TAKEN, note),
+    blocked: row['blocked'] === true,
+    expiresAt: instant(row['expires']),
+    keyType: oneOf(KEY_TYPES, row['key_type']),
+    autoRotate: row['auto_rotate'] === true,
+    rotationInterval: text(row['rotation_interval']),
+    serviceAccountId: text(metadata['service_account_id']),
+    rpmLimitType: oneOf(LIMIT_TYPES, metadata['rpm_limit_type']),
+    tpmLimitType: oneOf(LIMIT_TYPES, metadata['tpm_limit_type']),
+    throttleOnBudgetExceeded: metadata['throttle_on_budget_exceeded'] === true,
+    customerBudgetId: text(metadata['end_user_budget_id']),
+  };
+  const once = {
+    ...originOf(row, true),
+    tokenHash,
+    maskedName,
+    rotationCount: count(row['rotation_count']) ?? 0,
+    lastRotationAt: instant(row['last_rotation_at']),
+    rotationAt: instant(row['key_rotation_at']),
+    lastActiveAt: instant(row['last_active']),
+  };
+  return { id, name, identity: { id }, columns, once, spend: spendOf(row) };
+}
+
+function oneOf(words: readonly string[], value: unknown): string | null {
+  return words.find((word) => word === value) ?? null;
+}
+
+/** Former secrets of rotated keys, for as long as LiteLLM would have taken them. */
+export function graces(source: Source, idOfHash: (tokenHash: string) => string | undefined, now: Date): Noun {
+  const drafts = source.rows('DeprecatedVerificationToken').flatMap((row): Draft[] => {
+    const tokenHash = String(row['token']).toLowerCase();
+    const keyId = idOfHash(String(row['active_token_id']).toLowerCase());
+    const validUntil = instant(row['revoke_at']);
+    // One that is over opens nothing any more, there or here.
+    if (keyId === undefined || validUntil === null || validUntil <= now) return [];
+    const once = { keyId, maskedName: 'sk-...', validUntil };
+    return [{ id: tokenHash, name: tokenHash.slice(0, 8), identity: { tokenHash }, columns: {}, once }];
+  });
+  return {
+    label: 'former secrets of keys', change: 'key_hash', entity: KeyGrace, drafts, idOf: (row) => String(row['tokenHash']),
+  }; // prettier-ignore
+}
+
+/** Access groups, with those who name them and those whom they name. */
+export function accessGroups(
+  source: Source,
+  omissions: Omissions,
+  idOfHash: (tokenHash: string) => string | undefined,
+): Noun {
+  const drafts = source.rows('AccessGroupTable').map((row): Draft => {
+    const id = String(row['access_group_id']);
+    const name = String(row['access_group_name']);
+    const namedBy = (table: 'TeamTable' | 'VerificationToken', column: string): string[] =>
+      source
+        .rows(table)
+        .filter((one) => texts(one['access_group_ids']).includes(id))
+        .map((one) => String(one[column]));
+    const hashes = new Set([...texts(row['assigned_key_ids']), ...namedBy('VerificationToken', 'token')]);
+    const keyIds = [...hashes].flatMap((hash) => idOfHash(hash.toLowerCase()) ?? []);
+    noteUsed(row, ['access_mcp_server_ids', 'access_agent_ids'], omissions.of('access groups', name));
+    const columns = {
+      name,
+      description: text(row['description']),
+      models: texts(row['access_model_names']),
+      teamIds: [...new Set([...texts(row['assigned_team_ids']), ...namedBy('TeamTable', 'team_id')])].sort(),
+      keyIds: [...new Set(keyIds)].sort(),
+    };
+    const { createdAt, createdBy } = originOf(row, true);
+    const once = { createdBy, ...(createdAt === undefined ? {} : { createdAt }) };
+    return { id, name, identity: { id }, columns, once };
+  });
+  return {
+    label: 'access groups', change: 'access_group', entity: AccessGroup, drafts, idOf: (row) => String(row['id']),
+  }; // prettier-ignore
+}

@@ -1,0 +1,122 @@
+import type { EntityManager, ObjectLiteral } from 'typeorm';
+import type { Draft, Noun } from './draft.js';
+import type { Omissions } from './omissions.js';
+
+export interface ChangedRow {
+  readonly draft: Draft;
+  readonly where: Readonly<Record<string, unknown>>;
+  /** Only what differs. */
+  readonly columns: Record<string, unknown>;
+}
+
+/** What an import would do with one table. */
+export interface Plan {
+  readonly noun: Noun;
+  readonly fresh: readonly Draft[];
+  readonly changed: readonly ChangedRow[];
+  readonly same: number;
+  /** The ids that are here or will be. */
+  readonly ids: ReadonlySet<string>;
+}
+
+export interface PlanOptions {
+  /** Finds rows that are here under another id. */
+  readonly match?: (rows: readonly ObjectLiteral[]) => (draft: Draft) => ObjectLiteral | undefined;
+  /** Ids that are not to be made again. */
+  readonly gone?: ReadonlySet<string>;
+}
+
+/**
+ * Compares what LiteLLM has with what is here. What was deleted here stays deleted, and what was blocked here stays blocked: somebody
+ * meant that.
+ */
+export async function planNoun(
+  manager: EntityManager,
+  noun: Noun,
+  omissions: Omissions,
+  { match, gone }: PlanOptions = {},
+): Promise<Plan> {
+  const rows = await manager.find(noun.entity);
+  const here = new Map(rows.map((row) => [noun.idOf(row), row]));
+  const find = match?.(rows);
+  const deleted = await deletedHere(manager, noun.change);
+  const holders = holdersOf(noun, rows);
+  const fresh: Draft[] = [];
+  const changed: ChangedRow[] = [];
+  let same = 0;
+  for (const draft of noun.drafts) {
+    const note = omissions.of(noun.label, draft.name);
+    const row = here.get(draft.id) ?? find?.(draft);
+    giveUpTakenName(noun, draft, row ? noun.idOf(row) : draft.id, holders, note);
+    if (row === undefined) {
+      if (deleted.has(draft.id) || gone?.has(draft.id)) note('was deleted here and stays so');
+      else fresh.push(draft);
+      continue;
+    }
+    const stored = noun.open ? { ...row, ...(await noun.open(manager, row)) } : row;
+    const columns = differences(draft, stored);
+    if (stored['blocked'] === true && columns['blocked'] === false) {
+      delete columns['blocked'];
+      note('is blocked here and stays so');
+    }
+    if ('role' in draft.once && draft.once['role'] !== stored['role'])
+      note('has another role here and keeps it');
+    if (Object.keys(columns).length === 0) same += 1;
+    else changed.push({ draft, where: whereOf(draft, row), columns });
+  }
+  return { noun, fresh, changed, same, ids: new Set([...here.keys(), ...fresh.map(({ id }) => id)]) };
+}
+
+function differences(draft: Draft, row: ObjectLiteral): Record<string, unknown> {
+  const entries = Object.entries(draft.columns).filter(
+    ([name, value]) => canonical(value) !== canonical(row[name]),
+  );
+  return Object.fromEntries(entries);
+}
+
+function whereOf(draft: Draft, row: ObjectLiteral): Record<string, unknown> {
+  return Object.fromEntries(Object.keys(draft.identity).map((name) => [name, row[name] as unknown]));
+}
+
+function holdersOf({ unique, idOf }: Noun, rows: readonly ObjectLiteral[]): Map<string, string> {
+  const holders = new Map<string, string>();
+  for (const row of unique ? rows : []) {
+    const value: unknown = row[unique?.column ?? ''];
+    if (typeof value === 'string') holders.set(unique?.fold(value) ?? value, idOf(row));
+  }
+  return holders;
+}
+
+function giveUpTakenName(
+  { unique }: Noun,
+  draft: Draft,
+  id: string,
+  holders: Map<string, string>,
+  note: (what: string) => void,
+): void {
+  const value = unique && draft.columns[unique.column];
+  if (unique === undefined || typeof value !== 'string') return;
+  const holder = holders.get(unique.fold(value));
+  if (holder === undefined) holders.set(unique.fold(value), id);
+  if (holder === undefined || holder === id) return;
+  draft.columns[unique.column] = null;
+  if (unique.instead !== undefined) draft.columns[unique.instead] = value;
+  note(`${unique.column} is taken by another and left out`);
+}
+
+async function deletedHere(manager: EntityManager, noun: string): Promise<Set<string>> {
+  const rows: { id: string }[] = await manager.query(
+    `SELECT DISTINCT noun_id AS id FROM audit_events WHERE noun = $1 AND action = 'deleted'`,
+    [noun],
+  );
+  return new Set(rows.map(({ id }) => id));
+}
+
+/** The same text for the same value, whatever the order of members. */
+export function canonical(value: unknown): string {
+  return JSON.stringify(value ?? null, (_name, one: unknown) => {
+    if (typeof one === 'bigint') return `${one}n`;
+    if (typeof one !== 'object' || one === null || Array.isArray(one)) return one;
+    return Object.fromEntries(Object.entries(one).sort(([a], [b]) => (a < b ? -1 : 1)));
+  });
+}

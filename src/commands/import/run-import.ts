@@ -1,0 +1,116 @@
+import type { AuditTrail } from '#libs/audit';
+import type { Config } from '#libs/config';
+import { type Changes, VirtualKey, withTransaction } from '#libs/database';
+import type { Secret } from '#libs/kernel';
+import type { RuntimeStore } from '#libs/runtime';
+import type { DataSource, EntityManager } from 'typeorm';
+import { applyPlan } from './apply.js';
+import type { Noun } from './draft.js';
+import { accessGroups, graces, keyIdOf, keys } from './keys.js';
+import { credentials, models } from './models.js';
+import { Omissions } from './omissions.js';
+import { budgets, customers, organizationMembers, organizations, projects, tags, users } from './people.js';
+import { type Plan, planNoun, type PlanOptions } from './plan.js';
+import type { Source } from './source.js';
+import { carrySpend, type Linked } from './spend.js';
+import { teamMembers, teams } from './teams.js';
+
+export interface ImportTarget {
+  readonly dataSource: DataSource;
+  readonly changes: Changes;
+  readonly audit: AuditTrail;
+  readonly store: RuntimeStore;
+  readonly config: Config;
+}
+
+export interface Imported {
+  readonly plans: readonly Plan[];
+  readonly omissions: Omissions;
+}
+
+/** Brings over what a source holds, a transaction for each noun; a dry run only compares. Run again, it carries on where it was cut short. */
+export async function runImport(
+  source: Source,
+  target: ImportTarget,
+  { isDry, saltKeys }: { readonly isDry: boolean; readonly saltKeys: readonly Secret[] },
+): Promise<Imported> {
+  const omissions = new Omissions();
+  for (const [table, rows] of source.others)
+    omissions.add(`tables that are not read (${table}: ${rows} rows)`, table);
+  const plans: Plan[] = [];
+  const shared = new Map<string, Readonly<Record<string, unknown>>>();
+  const linked: Linked = (id) => (typeof id === 'string' ? shared.get(id) : undefined);
+  const { dataSource, config, store } = target;
+
+  const take = async (noun: Noun, options?: PlanOptions): Promise<Plan> => {
+    const plan = isDry
+      ? await planNoun(dataSource.manager, noun, omissions, options)
+      : await withTransaction(dataSource, { system: 'import' }, async (manager) => {
+          const planned = await planNoun(manager, noun, omissions, options);
+          await applyPlan(manager, planned, target);
+          await carrySpend(manager, planned, linked, config, target.changes);
+          return planned;
+        });
+    plans.push(plan);
+    return plan;
+  };
+
+  const budgetRows = budgets(source, omissions);
+  for (const { id, columns } of budgetRows.drafts) shared.set(id, columns);
+  await take(budgetRows);
+  const organization = await take(organizations(source, omissions));
+  const user = await take(users(source, omissions));
+  const isKnown = { user, organization };
+  await take(organizationMembers(source, omissions, (noun, id) => isKnown[noun].ids.has(id)));
+  const team = await take(teams(source, omissions));
+  const inTeams = { user, team };
+  await take(teamMembers(source, omissions, (noun, id) => inTeams[noun].ids.has(id)));
+  await take(projects(source, omissions, (id) => team.ids.has(id)));
+  await take(customers(source, omissions));
+  await take(tags(source, omissions));
+  const idOfHash = await takeKeys(source, omissions, dataSource.manager, take);
+  await take(graces(source, idOfHash, new Date()));
+  await take(accessGroups(source, omissions, idOfHash));
+  const credential = credentials(source, omissions, saltKeys, store);
+  await take(credential);
+  const known = await store.credentialsByName(dataSource.manager, config.credentials ?? []);
+  for (const { name, columns } of credential.drafts)
+    known.set(
+      name,
+      known.get(name) ?? ({ values: columns['values'] as object, info: columns['info'] as object } as never),
+    );
+  await take(models(source, omissions, saltKeys, store, config, known));
+  return { plans, omissions };
+}
+
+/** Returns how a key's hash names its row here. */
+async function takeKeys(
+  source: Source,
+  omissions: Omissions,
+  manager: EntityManager,
+  take: (noun: Noun, options?: PlanOptions) => Promise<Plan>,
+): Promise<(tokenHash: string) => string | undefined> {
+  const noun = keys(source, omissions);
+  const archived: { hash: string }[] = await manager.query('SELECT token_hash AS hash FROM archived_keys');
+  const byHash = new Map<string, string>();
+  const there = new Set(source.rows('VerificationToken').map(({ token }) => String(token).toLowerCase()));
+  const plan = await take(noun, {
+    // A secret that was taken out of use here is not put back, whatever id its key had.
+    gone: new Set(archived.map(({ hash }) => keyIdOf(hash))),
+    match: (rows) => {
+      const rowOf = new Map<unknown, VirtualKey>();
+      for (const row of rows as VirtualKey[]) {
+        rowOf.set(row.tokenHash, row);
+        byHash.set(row.tokenHash, row.id);
+        const isLeftOver = row.id === keyIdOf(row.tokenHash) && !there.has(row.tokenHash) && !row.blocked;
+        if (isLeftOver)
+          omissions.add(
+            'keys: gone from LiteLLM since an earlier import, still open here',
+            row.alias ?? row.id,
+          );
+      }
+      return ({ once }) => rowOf.get(once['tokenHash']);
+    },
+  });
+  return (hash) => byHash.get(hash) ?? (plan.ids.has(keyIdOf(hash)) ? keyIdOf(hash) : undefined);
+}
