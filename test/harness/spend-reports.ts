@@ -13,7 +13,7 @@ import { SpendRoutesModule } from '../../apps/admin/src/spend/spend-routes.modul
 import { beginRecord, endRecord } from '../../libs/budget/src/ledger/fixtures.js';
 import { entryOf } from '../../libs/budget/src/spool/codec.js';
 import { createTestDatabase, silentLogger } from './postgres.js';
-import { admin, principal } from './tenancy.js';
+import { admin } from './tenancy.js';
 
 const NOON = Date.UTC(2026, 10, 20, 12);
 const DAY = 86_400_000;

@@ -82,7 +82,10 @@ function slack(
   const usual = environment.get('SLACK_WEBHOOK_URL') ?? environment.get('ALERTING_WEBHOOK_URL');
   if (usual !== undefined) channels.set(usual, undefined);
   if (channels.size === 0) {
-    findings.error('general_settings.alerting', 'slack needs SLACK_WEBHOOK_URL (or alert_to_webhook_url)');
+    findings.notice(
+      'general_settings.alerting',
+      'no alerts go to Slack: that needs SLACK_WEBHOOK_URL (or alert_to_webhook_url)',
+    );
     return [];
   }
   return [...channels].flatMap(([address, types], index): AlertChannel[] => {
@@ -100,7 +103,10 @@ function email(
   const host = environment.get('SMTP_HOST');
   const from = environment.get('SMTP_SENDER_EMAIL');
   if (host === undefined || from === undefined) {
-    findings.error('general_settings.alerting', 'email needs SMTP_HOST and SMTP_SENDER_EMAIL');
+    findings.notice(
+      'general_settings.alerting',
+      'no alerts go out by e-mail: that needs SMTP_HOST and SMTP_SENDER_EMAIL',
+    );
     return [];
   }
   const user = environment.get('SMTP_USERNAME');
@@ -122,7 +128,7 @@ function email(
 
 function urlOf(text: string | undefined, place: string, findings: Findings): Secret | undefined {
   if (text === undefined) {
-    findings.error('general_settings.alerting', `this needs ${place}`);
+    findings.notice('general_settings.alerting', `no alerts go to a webhook: that needs ${place}`);
     return undefined;
   }
   // The path of such an address is its password: it is never repeated.

@@ -3,8 +3,6 @@ import { GatewayError } from '#libs/kernel';
 import { after, parseDuration } from './duration.js';
 import { governedColumns, type GovernedSettings } from './governed-settings.js';
 
-export { budgetColumns } from './governed-settings.js';
-
 /** What an administrator decides about a key. In a change, an absent member is left as it is. */
 export interface KeySettings extends GovernedSettings {
   readonly alias: string | null;

@@ -105,12 +105,6 @@ export const aliasMap = z
   .transform((map) => map ?? {})
   .optional();
 
-/** Spend is a sum of what was spent: it starts at 0 and nobody sets it. */
-export const zeroSpend = z
-  .unknown()
-  .refine((value) => value === null || value === 0, 'spend is not settable yet; leave it out')
-  .optional();
-
 /** A field of ours that is refused with 400 and the rule when `read` makes nothing of it; null and the empty text are null. */
 function ruled<T>(read: (value: unknown) => T | undefined, rule: string) {
   return z

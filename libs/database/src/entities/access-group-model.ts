@@ -1,4 +1,4 @@
-import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { Entity, PrimaryColumn } from 'typeorm';
 
 /**
  * Puts models into an access group by its name, beside what their own `model_info.access_groups` says: so models of the
