@@ -1,5 +1,5 @@
 import { AccessGroup, KeyGrace, VirtualKey } from '#libs/database';
-import { KEY_TYPES, LIMIT_TYPES } from '#libs/tenancy';
+import { KEY_TYPES, LIMIT_TYPES, MASTER_USER_ID } from '#libs/tenancy';
 import type { Draft, Noun } from './draft.js';
 import { limitsOf, metadataOf, noteUsed } from './limits.js';
 import type { Omissions } from './omissions.js';
@@ -27,6 +27,7 @@ export function keyIdOf(tokenHash: string): string {
 }
 
 export function keys(source: Source, omissions: Omissions): Noun {
+  const owners = ownersIn(source);
   const drafts = source.rows('VerificationToken').flatMap((row): Draft[] => {
     const tokenHash = String(row['token']).toLowerCase();
     const maskedName = text(row['key_name']) ?? 'sk-...';
@@ -41,6 +42,10 @@ export function keys(source: Source, omissions: Omissions): Noun {
       return [];
     }
     noteUsed(row, UNUSED, note);
+    for (const [column, ids] of owners) {
+      const owner = text(row[column]);
+      if (owner !== null && !ids.has(owner)) note(`its ${column} names nobody`);
+    }
     return [draftOf(row, tokenHash, maskedName, name, omissions)];
   });
   return {
@@ -87,6 +92,22 @@ function draftOf(row: Row, tokenHash: string, maskedName: string, name: string, 
     lastActiveAt: instant(row['last_active']),
   };
   return { id, name, identity: { id }, columns, once, spend: spendOf(row) };
+}
+
+/** LiteLLM lets keys name what is gone; whatever limited it there limits nothing. */
+function ownersIn(source: Source): Map<string, ReadonlySet<unknown>> {
+  const ids = (
+    table: Parameters<Source['rows']>[0],
+    column: string,
+    ...more: readonly string[]
+  ): Set<unknown> => new Set([...source.rows(table).map((row) => row[column]), ...more]);
+  return new Map([
+    ['user_id', ids('UserTable', 'user_id', MASTER_USER_ID)],
+    ['team_id', ids('TeamTable', 'team_id')],
+    ['organization_id', ids('OrganizationTable', 'organization_id')],
+    ['project_id', ids('ProjectTable', 'project_id')],
+    ['budget_id', ids('BudgetTable', 'budget_id')],
+  ]);
 }
 
 function oneOf(words: readonly string[], value: unknown): string | null {

@@ -66,6 +66,7 @@ export function users(source: Source, omissions: Omissions): Noun {
     const role = text(row['user_role']);
     const isKnown = USER_ROLES.some((one) => one === role);
     if (role !== null && !isKnown) note('a role that people do not have here becomes internal_user');
+    if (role === 'proxy_admin') note('administers the proxy, with every key of its own');
     const password = text(row['password']);
     const canSignIn = password?.startsWith('scrypt:') ?? false;
     if (password !== null && !canSignIn) note('a password stored as a bare hash has to be set anew');
