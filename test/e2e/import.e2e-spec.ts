@@ -97,6 +97,14 @@ beforeAll(async () => {
     ],
     TeamMembership: [{ user_id: 'alice', team_id: 'crew', spend: 0.5, budget_id: 'b-member' }],
     EndUserTable: [{ user_id: 'customer-9', alias: 'Nine', blocked: true, spend: 2 }],
+    AccessGroupTable: [
+      {
+        access_group_id: 'g1',
+        access_group_name: 'fast',
+        access_model_names: ['served'],
+        assigned_key_ids: [hashOf(OLD_KEY)],
+      },
+    ],
     CredentialsTable: [
       {
         credential_id: 'c1',
@@ -171,6 +179,7 @@ describe('an import from LiteLLM', () => {
     expect(output).toContain('keys: 3 new, 0 changed, 0 the same');
     expect(output).toContain('teams: 2 new');
     expect(output).toContain('models: 1 new');
+    expect(output).toContain('access groups: 1 new');
     expect(await rowCounts()).toEqual(before);
   });
 

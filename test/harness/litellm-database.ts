@@ -29,6 +29,8 @@ const TABLES: Readonly<Record<string, string>> = {
   TeamMembership: 'user_id text, team_id text, spend double precision NOT NULL DEFAULT 0, budget_id text',
   EndUserTable:
     'user_id text PRIMARY KEY, alias text, spend double precision NOT NULL DEFAULT 0, budget_id text, blocked boolean NOT NULL DEFAULT false',
+  AccessGroupTable: `access_group_id text PRIMARY KEY, access_group_name text UNIQUE, description text, access_model_names text[] DEFAULT '{}',
+    assigned_team_ids text[] DEFAULT '{}', assigned_key_ids text[] DEFAULT '{}', created_by text, created_at timestamp(3) DEFAULT now()`,
   CredentialsTable:
     'credential_id text PRIMARY KEY, credential_name text UNIQUE, credential_values jsonb, credential_info jsonb',
   ProxyModelTable:

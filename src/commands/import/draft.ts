@@ -34,12 +34,8 @@ export interface Noun {
   readonly idOf: (row: ObjectLiteral) => string;
   /** The scope that its spend counts in. */
   readonly scope?: ScopeType;
-  /** A second name that must not be there twice; a row that comes too late goes without it. */
-  readonly unique?: {
-    readonly column: string;
-    readonly fold: (value: string) => string;
-    readonly instead?: string;
-  };
+  /** Other names that must not be there twice; a row that comes too late goes without. `instead`: where such a name may stand. */
+  readonly unique?: readonly UniqueName[];
   /** Secrets: the columns to compare of a row that is here, and those to write. */
   readonly open?: (manager: EntityManager, row: ObjectLiteral) => Promise<Readonly<Record<string, unknown>>>;
   readonly seal?: (
@@ -47,4 +43,10 @@ export interface Noun {
     id: string,
     columns: Record<string, unknown>,
   ) => Promise<Record<string, unknown>>;
+}
+
+export interface UniqueName {
+  readonly column: string;
+  readonly fold: (value: string) => string;
+  readonly instead?: string;
 }

@@ -50,7 +50,7 @@ export function keys(source: Source, omissions: Omissions): Noun {
   });
   return {
     label: 'keys', change: 'key', scope: 'key', entity: VirtualKey, drafts, idOf: (row) => String(row['id']),
-    unique: { column: 'alias', fold: (alias) => alias, instead: 'label' },
+    unique: [{ column: 'alias', fold: (alias) => alias, instead: 'label' }],
   }; // prettier-ignore
 }
 

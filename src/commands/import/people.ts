@@ -89,7 +89,10 @@ export function users(source: Source, omissions: Omissions): Noun {
   });
   return {
     label: 'users', change: 'user', scope: 'user', entity: User, drafts, idOf: (row) => String(row['id']),
-    unique: { column: 'email', fold: (email) => email.toLowerCase() },
+    unique: [
+      { column: 'email', fold: (email) => email.toLowerCase() },
+      { column: 'ssoUserId', fold: (subject) => subject },
+    ],
   }; // prettier-ignore
 }
 

@@ -1,5 +1,5 @@
 import type { EntityManager, ObjectLiteral } from 'typeorm';
-import type { Draft, Noun } from './draft.js';
+import type { Draft, Noun, UniqueName } from './draft.js';
 import type { Omissions } from './omissions.js';
 
 export interface ChangedRow {
@@ -47,7 +47,7 @@ export async function planNoun(
   for (const draft of noun.drafts) {
     const note = omissions.of(noun.label, draft.name);
     const row = here.get(draft.id) ?? find?.(draft);
-    giveUpTakenName(noun, draft, row ? noun.idOf(row) : draft.id, holders, note);
+    giveUpTakenNames(draft, row ? noun.idOf(row) : draft.id, holders, note);
     if (row === undefined) {
       if (deleted.has(draft.id) || gone?.has(draft.id)) note('was deleted here and stays so');
       else fresh.push(draft);
@@ -78,30 +78,31 @@ function whereOf(draft: Draft, row: ObjectLiteral): Record<string, unknown> {
   return Object.fromEntries(Object.keys(draft.identity).map((name) => [name, row[name] as unknown]));
 }
 
-function holdersOf({ unique, idOf }: Noun, rows: readonly ObjectLiteral[]): Map<string, string> {
-  const holders = new Map<string, string>();
-  for (const row of unique ? rows : []) {
-    const value: unknown = row[unique?.column ?? ''];
-    if (typeof value === 'string') holders.set(unique?.fold(value) ?? value, idOf(row));
-  }
-  return holders;
+/** Who has which name, by column. */
+type Holders = readonly { readonly name: UniqueName; readonly ids: Map<string, string> }[];
+
+function holdersOf({ unique = [], idOf }: Noun, rows: readonly ObjectLiteral[]): Holders {
+  return unique.map((name) => {
+    const ids = new Map<string, string>();
+    for (const row of rows) {
+      const value: unknown = row[name.column];
+      if (typeof value === 'string') ids.set(name.fold(value), idOf(row));
+    }
+    return { name, ids };
+  });
 }
 
-function giveUpTakenName(
-  { unique }: Noun,
-  draft: Draft,
-  id: string,
-  holders: Map<string, string>,
-  note: (what: string) => void,
-): void {
-  const value = unique && draft.columns[unique.column];
-  if (unique === undefined || typeof value !== 'string') return;
-  const holder = holders.get(unique.fold(value));
-  if (holder === undefined) holders.set(unique.fold(value), id);
-  if (holder === undefined || holder === id) return;
-  draft.columns[unique.column] = null;
-  if (unique.instead !== undefined) draft.columns[unique.instead] = value;
-  note(`${unique.column} is taken by another and left out`);
+function giveUpTakenNames(draft: Draft, id: string, holders: Holders, note: (what: string) => void): void {
+  for (const { name, ids } of holders) {
+    const value = draft.columns[name.column];
+    if (typeof value !== 'string') continue;
+    const holder = ids.get(name.fold(value));
+    if (holder === undefined) ids.set(name.fold(value), id);
+    if (holder === undefined || holder === id) continue;
+    draft.columns[name.column] = null;
+    if (name.instead !== undefined) draft.columns[name.instead] = value;
+    note(`${name.column} is taken by another and left out`);
+  }
 }
 
 async function deletedHere(manager: EntityManager, noun: string): Promise<Set<string>> {

@@ -69,8 +69,13 @@ export async function runImport(
   await take(customers(source, omissions));
   await take(tags(source, omissions));
   const idOfHash = await takeKeys(source, omissions, dataSource.manager, take);
-  await take(graces(source, idOfHash, new Date()));
-  await take(accessGroups(source, omissions, idOfHash));
+  await take(graces(source, idOfHash.unlessRotated, new Date()));
+  await take(accessGroups(source, omissions, idOfHash.always), {
+    match: (rows) => {
+      const byName = new Map(rows.map((row) => [row['name'], row]));
+      return ({ columns }) => byName.get(columns['name']);
+    },
+  });
   const credential = credentials(source, omissions, saltKeys, store);
   await take(credential);
   const known = await store.credentialsByName(dataSource.manager, config.credentials ?? []);
@@ -83,13 +88,19 @@ export async function runImport(
   return { plans, omissions };
 }
 
-/** Returns how a key's hash names its row here. */
+/** How a key's hash there names its row here: also when its secret was rotated here since, or not then. */
+interface KeysByHash {
+  readonly always: (tokenHash: string) => string | undefined;
+  /** For former secrets: who rotated a key here meant its earlier ones to end. */
+  readonly unlessRotated: (tokenHash: string) => string | undefined;
+}
+
 async function takeKeys(
   source: Source,
   omissions: Omissions,
   manager: EntityManager,
   take: (noun: Noun, options?: PlanOptions) => Promise<Plan>,
-): Promise<(tokenHash: string) => string | undefined> {
+): Promise<KeysByHash> {
   const noun = keys(source, omissions);
   const archived: { hash: string }[] = await manager.query('SELECT token_hash AS hash FROM archived_keys');
   const byHash = new Map<string, string>();
@@ -112,5 +123,8 @@ async function takeKeys(
       return ({ once }) => rowOf.get(once['tokenHash']);
     },
   });
-  return (hash) => byHash.get(hash) ?? (plan.ids.has(keyIdOf(hash)) ? keyIdOf(hash) : undefined);
+  const fresh = new Set(plan.fresh.map(({ id }) => id));
+  const within = (ids: ReadonlySet<string>) => (hash: string) =>
+    byHash.get(hash) ?? (ids.has(keyIdOf(hash)) ? keyIdOf(hash) : undefined);
+  return { always: within(plan.ids), unlessRotated: within(fresh) };
 }
