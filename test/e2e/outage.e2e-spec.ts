@@ -238,14 +238,18 @@ describe.runIf(process.platform === 'linux')('a disk that takes no more bytes', 
     expect(status).toBe(0);
   };
 
-  const slowStreams = (label: string): Promise<Seen[]> => {
-    const behaviour = { completionTokens: 10, frameDelayMs: 60 };
+  /** Six streams under way: each has reached the provider, and its answer takes a while. */
+  const slowStreams = async (label: string): Promise<{ ended: Promise<Seen[]> }> => {
+    const behaviour = { completionTokens: 10, frameDelayMs: 200 };
     provider.behaveNext(...Array.from({ length: 6 }, () => behaviour));
-    return Promise.all(
+    const before = provider.requests.length;
+    const ended = Promise.all(
       Array.from({ length: 6 }, (_, number) =>
         ask(product.url, { key, id: `d-${label}${number}`, stream: true }),
       ),
     );
+    await until('all began', async () => provider.requests.length >= before + 6, 5_000);
+    return { ended };
   };
 
   const isRefused = async (id: string): Promise<void> => {
@@ -255,12 +259,11 @@ describe.runIf(process.platform === 'linux')('a disk that takes no more bytes', 
   };
 
   it('lets running answers end, stored in PostgreSQL instead, and refuses new work with 503', async () => {
-    const running = slowStreams('a');
-    await delay(200);
+    const running = await slowStreams('a');
     limitFiles('0');
     await isRefused('d-refused');
     await isRefused('d-refused2');
-    const ended = await running;
+    const ended = await running.ended;
     expect(ended.filter(({ finished }) => !finished)).toEqual([]);
     seen.push(...ended);
     expect((await fetch(`${product.url}/health/liveliness`)).status).toBe(200);
@@ -296,11 +299,10 @@ describe.runIf(process.platform === 'linux')('a disk that takes no more bytes', 
   }, 90_000);
 
   it('never shows a good end that neither disk nor PostgreSQL took, and keeps its record', async () => {
-    const running = slowStreams('b');
-    await delay(200);
+    const running = await slowStreams('b');
     limitFiles('0');
     relay.cut();
-    const ended = await running;
+    const ended = await running.ended;
     expect(ended.filter(({ finished }) => finished)).toEqual([]);
     for (const one of ended) expect(one.body).toContain('"error"');
     limitFiles('unlimited');

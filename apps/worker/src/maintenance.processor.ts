@@ -1,4 +1,4 @@
-import { Processor, WorkerHost } from '@nestjs/bullmq';
+import { OnWorkerEvent, Processor, WorkerHost } from '@nestjs/bullmq';
 import { BudgetPeriods, SpendLedger } from '#libs/budget';
 import { cleanUpChanges, ensureLedgerPartitions, withTransaction } from '#libs/database';
 import { Clock } from '#libs/kernel';
@@ -40,6 +40,12 @@ export class MaintenanceProcessor extends WorkerHost {
       'requests.mirror-to-sqlite': () => mirror.mirror(),
       'retention.drop-days': () => retention.dropWhatIsOver(),
     };
+  }
+
+  /** Without a listener BullMQ writes the whole error to the console, past the log's redaction. */
+  @OnWorkerEvent('error')
+  onError(error: Error): void {
+    this.logger.warn({ reason: error.message }, 'The job store does not answer; what repeats waits for it.');
   }
 
   override async process(job: Job): Promise<unknown> {

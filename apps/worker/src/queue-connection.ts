@@ -1,4 +1,5 @@
 import type { Config } from '#libs/config';
+import { setTimeout as delay } from 'node:timers/promises';
 import { createPostgresBackend, type QueueOptions, setDefaultBackendFactory } from 'bullmq';
 import type { DataSource } from 'typeorm';
 
@@ -25,9 +26,38 @@ export function queueOptions(config: Config, dataSource: DataSource): QueueOptio
       defaultJobOptions,
     };
   }
-  setDefaultBackendFactory(createPostgresBackend);
+  setDefaultBackendFactory(patientBackend);
   return { connection: postgresConnection(dataSource), defaultJobOptions };
 }
+
+/** After a failure to connect the next attempt comes this much later. */
+const RETRY_MS = 1_000;
+
+/** What BullMQ remembers of its first attempt to connect. */
+interface Connecting {
+  waitUntilReady(): Promise<void>;
+  readyPromise?: Promise<void> | undefined;
+}
+
+/**
+ * BullMQ's PostgreSQL backend keeps the first attempt to connect for ever, also one that failed: its worker then asks again without
+ * a pause, in microtasks, and nothing else in the process ever gets its turn. Here a failed attempt is forgotten, after a pause.
+ */
+const patientBackend: typeof createPostgresBackend = (...args) => {
+  const backend = createPostgresBackend(...args);
+  const { connection } = backend as unknown as { connection: Connecting };
+  const attempt = connection.waitUntilReady.bind(connection);
+  connection.waitUntilReady = async () => {
+    try {
+      await attempt();
+    } catch (error) {
+      await delay(RETRY_MS, undefined, { ref: false });
+      connection.readyPromise = undefined;
+      throw error;
+    }
+  };
+  return backend;
+};
 
 function postgresConnection({ options }: DataSource): QueueOptions['connection'] {
   if (options.type !== 'postgres') throw new Error('jobs need PostgreSQL or Redis');
