@@ -176,11 +176,6 @@ describe('one database', () => {
     expect((await first.request('GET', '/key/list')).status).toBe(200);
   }, 60_000);
 
-  it('says once and loudly that REDIS_URL has no effect yet', async () => {
-    const product = await start({ env: { REDIS_URL: 'redis://127.0.0.1:1' } });
-    expect(product.logs.match(/REDIS_URL is set/g)).toHaveLength(1);
-  }, 60_000);
-
   it('is read before it is believed: one that is not there is a sentence and exit code 1, not a stack', async () => {
     const error = await start({ databaseUrl: 'postgres://u:p@127.0.0.1:9/none' }).then(
       () => undefined,

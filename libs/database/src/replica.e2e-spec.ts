@@ -67,6 +67,8 @@ describe('who takes a right away', () => {
     there.knowOutagesFrom(() => true);
     expect(there.isFenced()).toBe(false);
     there.knowOutagesFrom(() => false);
+    // It gets a moment to come into step; it does not, because it still hears nothing.
+    await expect.poll(() => there.isFenced(), { timeout: 10_000 }).toBe(true);
     relay.restore();
     await expect.poll(() => there.isFenced(), { timeout: 10_000 }).toBe(false);
     expect(heard).toContain('unheard');

@@ -1,7 +1,18 @@
 import { randomBytes } from 'node:crypto';
 
 export type IdPrefix =
-  'key' | 'team' | 'user' | 'org' | 'project' | 'invitation' | 'req' | 'inc' | 'audit' | 'budget' | 'change' | 'dec';
+  | 'key'
+  | 'team'
+  | 'user'
+  | 'org'
+  | 'project'
+  | 'invitation'
+  | 'req'
+  | 'inc'
+  | 'audit'
+  | 'budget'
+  | 'change'
+  | 'dec';
 
 const ALPHABET = Buffer.from('0123456789abcdefghjkmnpqrstvwxyz', 'latin1');
 const TIME_DIGITS = 9;
