@@ -89,15 +89,25 @@ describe('spend, probes and metrics', () => {
   it('shows calls, and sums by day', async () => {
     const day = new Date().toISOString().slice(0, 10);
     await ensureLedgerPartitions(running.dataSource.manager, day, 2);
-    await running.dataSource.query(
-      `INSERT INTO ledger_entries (day, id, request_id, response_id, started_at, ended_at, endpoint, stream, status, model_group, model, provider, deployment_id, api_base, key_hash, user_id,
-         input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, cache_write_hour_tokens, reasoning_tokens, input_audio_tokens, output_audio_tokens, usage_source, cost_nano, input_cost_nano, output_cost_nano, crash_charge_nano, price_version)
-       SELECT $1::date, 'e' || i, 'r' || i, 'chatcmpl-' || i, $1::timestamptz + i * interval '1 second', $1::timestamptz + i * interval '2 seconds', 'chat', false, 'success', 'demo', 'openai/demo', 'openai', 'd', 'http://u', 'hash', CASE WHEN i = 1 THEN 'ann' ELSE 'bob' END,
-         10, 5, 0, 0, 0, 0, 0, 0, 'provider', 1500000000, 1000000000, 500000000, 0, 'v' FROM generate_series(1, 3) i`,
-      [day],
+    const { token } = (await post('/key/generate', {})).body as { token: string };
+    const [{ id: keyId }] = await running.dataSource.query(
+      'SELECT id FROM virtual_keys WHERE token_hash = $1',
+      [token],
     );
-    // The drain adds what it stores to its day in the same statement.
+    await running.dataSource.query(
+      `INSERT INTO ledger_entries (day, id, request_id, response_id, started_at, ended_at, endpoint, stream, status, model_group, model, provider, deployment_id, api_base, key_id, key_hash, user_id,
+         input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, cache_write_hour_tokens, reasoning_tokens, input_audio_tokens, output_audio_tokens, usage_source, cost_nano, input_cost_nano, output_cost_nano, crash_charge_nano, price_version)
+       SELECT $1::date, 'e' || i, 'r' || i, 'chatcmpl-' || i, $1::timestamptz + i * interval '1 second', $1::timestamptz + i * interval '2 seconds', 'chat', false, 'success', 'demo', 'openai/demo', 'openai', 'd', 'http://u', $2, $3, CASE WHEN i = 1 THEN 'ann' ELSE 'bob' END,
+         10, 5, 0, 0, 0, 0, 0, 0, 'provider', 1500000000, 1000000000, 500000000, 0, 'v' FROM generate_series(1, 3) i`,
+      [day, keyId, token],
+    );
+    // The drain adds what it stores to its day and to the balances in the same statement.
     await running.dataSource.query(addToDailyActivity('ledger_entries'));
+    await running.dataSource.query(
+      `INSERT INTO balances (scope_type, scope_id, budget, period_id, settled_nano) VALUES
+       ('user', 'ann', 'total', 'total', 1500000000), ('user', 'bob', 'total', 'total', 3000000000), ('key', $1, 'total', 'total', 4500000000)`,
+      [keyId],
+    );
     const all = (await get('/spend/logs')).body as unknown as Record<string, unknown>[];
     expect(all.map(({ request_id }) => request_id)).toEqual(['chatcmpl-3', 'chatcmpl-2', 'chatcmpl-1']);
     expect(all[0]).toMatchObject({
@@ -119,10 +129,10 @@ describe('spend, probes and metrics', () => {
       spend: 4.5,
       users: { ann: 1.5, bob: 3 },
       models: { demo: 4.5 },
-      hash: 4.5,
+      [token]: 4.5,
     });
     expect(daily[1]).toMatchObject({ startTime: next, spend: 0 });
-    expect((await get('/spend/logs?start_date=2026-02-31')).status).toBe(400);
+    expect((await get('/spend/logs?start_date=2026-02-31')).status).toBe(422);
     running.state.caller = principal({ user: { id: 'ann' } });
     expect((await get('/spend/logs?user_id=bob')).body).toHaveLength(0);
     expect((await get('/spend/logs')).body).toHaveLength(1);
