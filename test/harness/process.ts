@@ -7,7 +7,7 @@ export interface StartOptions {
 
 const running = new Set<ChildProcess>();
 process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL');
+  for (const child of running) if (child.pid !== undefined) child.kill('SIGKILL');
 });
 
 /** A child process that never outlives the tests: ended by its own id, at the latest when this process exits. */
@@ -55,7 +55,7 @@ export class OwnedProcess {
 
   /** Asks it to end and waits; after `limitMs` it is killed, and that is an error, because a clean stop was promised. */
   async stop(signal: NodeJS.Signals = 'SIGTERM', limitMs = 20_000): Promise<void> {
-    if (!this.hasExited) this.#child.kill(signal);
+    this.#send(signal);
     await this.#exitWithin(limitMs, `ignored ${signal} for ${limitMs} ms`);
   }
 
@@ -66,15 +66,20 @@ export class OwnedProcess {
 
   /** The hard crash: no handler of its own runs. */
   async kill(): Promise<void> {
-    if (!this.hasExited) this.#child.kill('SIGKILL');
+    this.#send('SIGKILL');
     await this.#exited;
+  }
+
+  /** A program that could not be run has id 0 until its error is told: a signal to 0 would end the whole group, the test runner with it. */
+  #send(signal: NodeJS.Signals): void {
+    if (this.#child.pid !== undefined && !this.hasExited) this.#child.kill(signal);
   }
 
   async #exitWithin(limitMs: number, complaint: string): Promise<void> {
     let late = false;
     const timer = setTimeout(() => {
       late = true;
-      this.#child.kill('SIGKILL');
+      this.#send('SIGKILL');
     }, limitMs);
     await this.#exited;
     clearTimeout(timer);
