@@ -25,6 +25,7 @@ import { Shutdown } from './shutdown.js';
 import { bringSchemaUpToDate, openStore } from './store.js';
 import { withStoredSettings } from './stored-settings.js';
 import { tellNotices, tellProblems } from './notices.js';
+import { waitForRedis } from './redis-preflight.js';
 
 export interface Running {
   /** Resolves with the exit code once a signal has ended the process's work. */
@@ -42,6 +43,7 @@ export async function boot(asked: Config, roleText: string | undefined): Promise
   const shutdown = new Shutdown(logger, configured.server.drainMs);
   tellNotices(configured, logger);
   await assertPortFree(configured.server.host, configured.server.port);
+  await waitForRedis(configured.stores, logger);
   const store = await openStore(configured, logger);
   try {
     const { url: databaseUrl, encryptionKey } = store;

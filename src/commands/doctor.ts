@@ -127,8 +127,9 @@ async function hasSchema(dataSource: DataSource): Promise<boolean> {
 
 async function redis({ stores }: Config): Promise<Finding[]> {
   if (!stores.redisUrl) return [ok('No REDIS_URL: one proxy process counts limits and budgets in memory.')];
-  const problem = await findRedisProblem(stores.redisUrl);
-  return [problem === undefined ? ok('Redis answers, and may be counted on.') : bad(problem)];
+  const { redisUrl: url, redisAuthorities: authorities } = stores;
+  const problem = await findRedisProblem({ url, authorities });
+  return [problem === undefined ? ok('Redis answers, and may be counted on.') : bad(problem.text)];
 }
 
 /** The pre-deployment part of the security checklist, as far as it can be seen from here. */

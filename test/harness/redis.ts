@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findOrInstall } from '../../scripts/find-or-install.mjs';
+import { makeCertificate } from './certificates.js';
 import { freePort, waitForPort } from './ports.js';
 import { OwnedProcess } from './process.js';
 
@@ -26,12 +27,33 @@ export async function startRedis(): Promise<RedisServer> {
   return startPrivateRedis();
 }
 
+export interface PrivateRedisOptions {
+  /** Speaks TLS only, with a certificate for `localhost` that an authority of its own signed. */
+  readonly tls?: boolean;
+  readonly password?: string;
+  /** Where it listens; absent: a free port. */
+  readonly port?: number;
+}
+
 /** One that may be emptied, killed and brought back, whatever REDIS_URL says. */
-export async function startPrivateRedis(): Promise<RedisServer> {
+export async function startPrivateRedis(
+  options: PrivateRedisOptions = {},
+): Promise<RedisServer & { readonly authorityFile: string }> {
   const program = findOrInstall('redis');
   const folder = mkdtempSync(join(tmpdir(), 'tollgate-redis-'));
-  const port = await freePort();
-  const network = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder];
+  const port = options.port ?? (await freePort());
+  const authorityFile = join(folder, 'ca.pem');
+  const network = ['--bind', '127.0.0.1', '--dir', folder];
+  if (options.tls) {
+    const { authority, cert, key } = makeCertificate('localhost');
+    const [certFile, keyFile] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+    writeFileSync(authorityFile, authority);
+    writeFileSync(certFile, cert);
+    writeFileSync(keyFile, key, { mode: 0o600 });
+    network.push('--port', '0', '--tls-port', String(port), '--tls-auth-clients', 'no');
+    network.push('--tls-cert-file', certFile, '--tls-key-file', keyFile, '--tls-ca-cert-file', authorityFile);
+  } else network.push('--port', String(port));
+  if (options.password !== undefined) network.push('--requirepass', options.password);
   const store = ['--save', '', '--appendonly', 'no', '--maxmemory-policy', 'noeviction'];
   const start = async (): Promise<OwnedProcess> => {
     const started = new OwnedProcess(program, [...network, ...store, '--daemonize', 'no']);
@@ -41,8 +63,10 @@ export async function startPrivateRedis(): Promise<RedisServer> {
     return started;
   };
   let server = await start();
+  const login = options.password === undefined ? '' : `:${encodeURIComponent(options.password)}@`;
   return {
-    url: `redis://127.0.0.1:${port}`,
+    url: options.tls ? `rediss://${login}localhost:${port}` : `redis://${login}127.0.0.1:${port}`,
+    authorityFile,
     isPrivate: true,
     kill: () => server.kill(),
     async restart() {

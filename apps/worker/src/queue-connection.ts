@@ -16,12 +16,13 @@ const KEPT_FAILED = 500;
  */
 export function queueOptions(config: Config, dataSource: DataSource): QueueOptions {
   const defaultJobOptions = { removeOnComplete: { count: KEPT_DONE }, removeOnFail: { count: KEPT_FAILED } };
-  const { redisUrl } = config.stores;
+  const { redisUrl, redisAuthorities } = config.stores;
   if (redisUrl) {
     setDefaultBackendFactory();
     // A worker waits for Redis as long as it takes; the request path does not, and has its own client.
+    const tls = redisAuthorities === undefined ? {} : { tls: { ca: redisAuthorities } };
     return {
-      connection: { url: redisUrl.reveal(), maxRetriesPerRequest: null },
+      connection: { url: redisUrl.reveal(), maxRetriesPerRequest: null, ...tls },
       prefix: '{tollgate}',
       defaultJobOptions,
     };

@@ -155,6 +155,8 @@ export interface ConfigTree {
     readonly databaseDirectUrl?: Secret;
     readonly databasePoolSize: number;
     readonly redisUrl?: Secret;
+    /** PEM of the authorities that sign Redis's certificate; absent: those of the system. */
+    readonly redisAuthorities?: string;
     /** How long one answer of Redis may take before it counts as lost. */
     readonly redisTimeoutMs: number;
     /** What rather refuses than goes on by its share while Redis is away: all of it, nothing, or these kinds of scope. */

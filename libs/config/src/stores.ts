@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
 import { Secret } from '#libs/kernel';
 import type { ConfigTree } from './config.js';
@@ -42,6 +43,7 @@ export function readStores(
   const direct = environment.get('DATABASE_DIRECT_URL') ?? environment.get('DIRECT_URL');
   const database = url === undefined ? {} : readDatabaseUrl(url, path, cwd, findings);
   const redisUrl = readRedisUrl(settings.redis, environment, findings);
+  const redisAuthorities = readRedisAuthorities(settings.redis, environment, cwd, findings);
   return {
     ...database,
     ...(direct !== undefined && isPostgresUrl(direct, 'DATABASE_DIRECT_URL', findings)
@@ -50,6 +52,7 @@ export function readStores(
     databasePoolSize:
       environment.wholeNumber('DATABASE_POOL_SIZE', 1, 1000, findings) ?? settings.poolSize ?? POOL_SIZE,
     ...(redisUrl === undefined ? {} : { redisUrl: new Secret(redisUrl) }),
+    ...(redisAuthorities === undefined ? {} : { redisAuthorities }),
     redisTimeoutMs:
       environment.wholeNumber('REDIS_COMMAND_TIMEOUT_MS', 20, 10_000, findings) ?? REDIS_TIMEOUT_MS,
     strictWithoutRedis: settings.strictWithoutRedis,
@@ -122,6 +125,29 @@ function readRedisUrl(
     return undefined;
   }
   return url;
+}
+
+/** A Redis whose certificate was signed by an authority of one's own. What is not a certificate would trust nobody, or everybody. */
+function readRedisAuthorities(
+  settings: StoreSettings['redis'],
+  environment: Environment,
+  cwd: string,
+  findings: Findings,
+): string | undefined {
+  const fromEnvironment = environment.get('REDIS_SSL_CA_CERTS');
+  const file =
+    fromEnvironment ?? settings.map((redis) => redis?.ssl_ca_certs).find((one) => one !== undefined);
+  if (file === undefined) return undefined;
+  const path =
+    fromEnvironment === undefined ? 'general_settings.coordination_redis.ssl_ca_certs' : 'REDIS_SSL_CA_CERTS';
+  try {
+    const pem = readFileSync(resolve(cwd, file), 'utf8');
+    if (pem.includes('-----BEGIN CERTIFICATE-----')) return pem;
+    findings.error(path, `${file} holds no certificate (PEM)`);
+  } catch {
+    findings.error(path, `${file} cannot be read`);
+  }
+  return undefined;
 }
 
 function redisUrlOf(redis: RedisSettings): string | undefined {

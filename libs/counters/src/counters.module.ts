@@ -13,14 +13,15 @@ import { RedisCounters } from './redis/redis-counters.js';
     {
       provide: Counters,
       useFactory: ({ stores }: Config, clock: Clock, logger: Logger): LocalCounters | RedisCounters => {
-        const { redisUrl, redisTimeoutMs, strictWithoutRedis } = stores;
+        const { redisUrl, redisAuthorities, redisTimeoutMs, strictWithoutRedis } = stores;
         if (!redisUrl) return new LocalCounters(clock);
         const { limits, budgets } = strictWithoutRedis;
         const policy = {
           isLimitStrict: (scope: Scope) => isAmong(scope, limits),
           isBudgetStrict: (scope: Scope) => isAmong(scope, budgets),
         };
-        return new RedisCounters(clock, { url: redisUrl, timeoutMs: redisTimeoutMs, policy }, logger);
+        const server = { url: redisUrl, authorities: redisAuthorities };
+        return new RedisCounters(clock, { ...server, timeoutMs: redisTimeoutMs, policy }, logger);
       },
       inject: [Config, Clock, Logger],
     },

@@ -38,6 +38,7 @@ export const redisSettings = z.object({
   password: text.optional(),
   db: count.optional(),
   ssl: flag.optional(),
+  ssl_ca_certs: text.optional(),
 });
 export type RedisSettings = z.output<typeof redisSettings>;
 

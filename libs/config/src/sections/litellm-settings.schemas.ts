@@ -161,7 +161,7 @@ export const UNBUILT_LITELLM_SETTINGS: UnbuiltSettings = new Map([
     'The look of the admin console': ['ui_theme_config'],
   }),
   ...moot({
-    force_redis_hash_tag_grouping: 'Redis-backed counters are not there yet.',
+    force_redis_hash_tag_grouping: 'All counters stand under one hash tag.',
     budget_rollover:
       'Nothing is spent beyond a cap by more than one answer can be wrong about its own bound, so there is nothing to carry into the next period.',
     num_retries_per_request:

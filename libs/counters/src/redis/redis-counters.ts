@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Clock, NanoUsd, Secret } from '#libs/kernel';
+import type { Clock, NanoUsd } from '#libs/kernel';
 import type { Logger } from '#libs/telemetry';
 import {
   type Admission,
@@ -18,11 +18,11 @@ import type { Op, OutboxOptions } from './outbox.js';
 import { Pending } from './pending.js';
 import { Purse } from './purse.js';
 import { Questions } from './questions.js';
+import type { RedisAddress } from './redis-link.js';
 import { Session } from './session.js';
 import { admissionOf, admitOp, list, refusalOf, settleOp, type Verdict } from './wire.js';
 
-export interface RedisCountersOptions extends Partial<OutboxOptions> {
-  readonly url: Secret;
+export interface RedisCountersOptions extends Partial<OutboxOptions>, RedisAddress {
   readonly policy: OutagePolicy;
   /** Keeps a little of each budget in use aside, for the time without Redis. */
   readonly keepsAside?: boolean;
@@ -66,7 +66,7 @@ export class RedisCounters extends Counters {
     this.#holdings = new Holdings(clock, this.#purse);
     const { timeoutMs = 120, leaseMs = 6_000, doubtMs = DOUBT_MS, overtakeMs = 5_000 } = options;
     this.#session = new Session(
-      options.url,
+      options,
       this.incarnation,
       { ...options, timeoutMs, leaseMs, doubtMs, overtakeMs },
       {

@@ -2,6 +2,13 @@ import { Redis, type RedisOptions } from 'ioredis';
 import type { Secret } from '#libs/kernel';
 import { ALL_CHANNEL, channelOf, EPOCH_KEY, RUN_KEY, SCRIPT, SCRIPT_SHA } from './script.js';
 
+/** Where Redis is. */
+export interface RedisAddress {
+  readonly url: Secret;
+  /** PEM of the authorities that sign its certificate; absent: those of the system. */
+  readonly authorities?: string | undefined;
+}
+
 export interface LinkEvents {
   /** A message to all, or to this process. */
   onMessage(message: unknown): void;
@@ -37,7 +44,7 @@ export class RedisLink {
   #told: Redis | undefined;
 
   constructor(
-    private readonly url: Secret,
+    private readonly address: RedisAddress,
     private readonly incarnation: string,
     private readonly events: LinkEvents,
   ) {}
@@ -51,7 +58,9 @@ export class RedisLink {
     this.close();
     const asking = this.#client('tollgate');
     const told = this.#client('tollgate-told');
+    let reason: Error | undefined;
     const fall = (error: Error): void => {
+      reason ??= error;
       if (this.#asking !== asking) return;
       this.close();
       this.events.onDown(error);
@@ -67,7 +76,8 @@ export class RedisLink {
     } catch (error) {
       asking.disconnect();
       told.disconnect();
-      throw error;
+      // The library rejects with "Connection is closed."; why it was is in the event before.
+      throw error instanceof UnfitRedis ? error : (reason ?? error);
     }
   }
 
@@ -107,7 +117,9 @@ export class RedisLink {
   }
 
   #client(name: string): Redis {
-    return new Redis(this.url.reveal(), { ...OPTIONS, connectionName: name });
+    const { url, authorities } = this.address;
+    const tls = authorities === undefined ? {} : { tls: { ca: authorities } };
+    return new Redis(url.reveal(), { ...OPTIONS, ...tls, connectionName: name });
   }
 
   async #prepare(asking: Redis, told: Redis): Promise<ServerFacts> {
@@ -148,16 +160,42 @@ export async function inTime<T>(work: Promise<T>, limitMs: number): Promise<T> {
   }
 }
 
-/** Why this Redis cannot be counted on; undefined when it can. For people who look before they start. */
-export async function findRedisProblem(url: Secret): Promise<string | undefined> {
-  const link = new RedisLink(url, 'doctor', { onMessage: () => undefined, onDown: () => undefined });
+/** What will not pass by waiting: a wrong password, a certificate that is not trusted. */
+const FINAL = /WRONGPASS|NOAUTH|NOPERM|CERT|certificate|self[- ]signed|invalid password/i;
+
+export interface RedisProblem {
+  /** A sentence; no password in it. */
+  readonly text: string;
+  /** It may be over in a moment. */
+  readonly mayPass: boolean;
+}
+
+/** Why this Redis cannot be counted on; undefined when it can. For those who look before they start. */
+export async function findRedisProblem(address: RedisAddress): Promise<RedisProblem | undefined> {
+  const link = new RedisLink(address, 'doctor', { onMessage: () => undefined, onDown: () => undefined });
   try {
     await link.connect();
     return undefined;
   } catch (error) {
-    if (error instanceof UnfitRedis) return error.message;
-    return `Redis (REDIS_URL) cannot be reached: ${error instanceof Error ? error.message : String(error)}`;
+    if (error instanceof UnfitRedis) return { text: error.message, mayPass: false };
+    const reason = (error instanceof Error ? error.message || codeOf(error) : String(error)).replace(
+      /\.$/,
+      '',
+    );
+    const mayPass = !FINAL.test(`${codeOf(error)} ${reason}`);
+    return { text: `Redis (REDIS_URL) at ${placeOf(address.url)} cannot be used: ${reason}.`, mayPass };
   } finally {
     link.close();
   }
+}
+
+/** Host and port, and nothing of the credential beside them. */
+function placeOf(url: Secret): string {
+  const { hostname, port } = new URL(url.reveal());
+  return `${hostname}:${port || 6379}`;
+}
+
+/** A connection that failed for several addresses has no message, only a code. */
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
 }

@@ -1,8 +1,7 @@
-import type { Secret } from '#libs/kernel';
 import type { Logger } from '#libs/telemetry';
 import type { EpochStore } from './epoch-store.js';
 import { type Op, Outbox, type OutboxOptions, type Trouble } from './outbox.js';
-import { inTime, RedisLink, type ServerFacts, UnfitRedis } from './redis-link.js';
+import { inTime, type RedisAddress, RedisLink, type ServerFacts, UnfitRedis } from './redis-link.js';
 import { EPOCH_KEY, RUN_KEY } from './script.js';
 
 /** What the session asks of the counters it serves. */
@@ -36,13 +35,13 @@ export class Session {
   #awaySinceMs = 0;
 
   constructor(
-    url: Secret,
+    address: RedisAddress,
     readonly incarnation: string,
     options: OutboxOptions,
     private readonly events: SessionEvents,
     private readonly logger: Logger,
   ) {
-    this.#link = new RedisLink(url, incarnation, {
+    this.#link = new RedisLink(address, incarnation, {
       onMessage: (message) => Array.isArray(message) && events.onMessage(message),
       onDown: (error) => this.#leave('away', error),
     });
