@@ -21,11 +21,14 @@ import { withMasterKey } from './master-key.js';
 import { NestLog } from './nest-log.js';
 import { assertDataDirUsable, assertPortFree } from './preflight.js';
 import { parseRole, type ProcessRole } from './roles.js';
-import { Shutdown } from './shutdown.js';
+import { CLOSE_MS, inTime, Shutdown } from './shutdown.js';
 import { bringSchemaUpToDate, openStore } from './store.js';
 import { withStoredSettings } from './stored-settings.js';
 import { tellNotices, tellProblems } from './notices.js';
 import { waitForRedis } from './redis-preflight.js';
+
+/** For a failed start to say what was wrong before the process is ended for good. */
+const LAST_WORDS_MS = 500;
 
 export interface Running {
   /** Resolves with the exit code once a signal has ended the process's work. */
@@ -45,6 +48,7 @@ export async function boot(asked: Config, roleText: string | undefined): Promise
   await assertPortFree(configured.server.host, configured.server.port);
   await waitForRedis(configured.stores, logger);
   const store = await openStore(configured, logger);
+  const opened: { close(): Promise<unknown> }[] = [store];
   try {
     const { url: databaseUrl, encryptionKey } = store;
     await bringSchemaUpToDate(store, logger);
@@ -52,7 +56,8 @@ export async function boot(asked: Config, roleText: string | undefined): Promise
     const lock = await takeProxyLock(config, databaseUrl, role, logger, shutdown);
     const installation = InstallationKey.open(config.secrets.saltKey, config.server.dataDir);
     anonymizeLines(pseudonymsOf({ config, installation }));
-    const app = await createApp({ config, databaseUrl, encryptionKey, logger, sink, role, installation });
+    const parts = { config, databaseUrl, encryptionKey, logger, sink, role, installation };
+    const app = await createApp(parts, opened);
     app.get(SpendLedger).onLost(() => shutdown.begin(1));
     shutdown.guard(app, () => Promise.all([lock?.release(), store.close()]));
     if (role !== 'worker')
@@ -61,13 +66,21 @@ export async function boot(asked: Config, roleText: string | undefined): Promise
     sink.write(greeting(config, await urlOf(app), store.description));
     return { ended: shutdown.ended };
   } catch (error) {
-    await store.close();
+    for (const part of opened.reverse())
+      await inTime(part.close(), CLOSE_MS).catch((err: unknown) =>
+        logger.error({ err }, 'Not closed cleanly.'),
+      );
+    // What still holds the process must not keep a start that failed from being tried again.
+    setTimeout(() => process.exit(1), LAST_WORDS_MS).unref();
     throw error;
   }
 }
 
 /** Nest around the rooms: strict paths, one policy, one rendering of errors; completions go past Express. */
-async function createApp(parts: Parameters<typeof AppModule.of>[0]): Promise<INestApplication> {
+async function createApp(
+  parts: Parameters<typeof AppModule.of>[0],
+  opened: { close(): Promise<unknown> }[],
+): Promise<INestApplication> {
   const { config, logger, role } = parts;
   const { rootPath, bodyTimeoutMs } = config.server;
   const adapter = new FastExpressAdapter({ rootPath, requestTimeoutMs: bodyTimeoutMs });
@@ -76,6 +89,7 @@ async function createApp(parts: Parameters<typeof AppModule.of>[0]): Promise<INe
     logger: new NestLog(logger),
     abortOnError: false,
   });
+  opened.push(app);
   const cors = app.get(Cors);
   app.use(securityHeaders, callId);
   if (role === 'all' || role === 'admin') app.use(app.get(AccessRecorder, { strict: false }).middleware);

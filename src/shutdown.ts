@@ -4,7 +4,7 @@ import { Draining } from '#libs/http';
 import { AccessLog, type Logger } from '#libs/telemetry';
 
 /** Everything after the drain; with the default drain less than Kubernetes' grace period of 30 s. */
-const CLOSE_MS = 4_000;
+export const CLOSE_MS = 4_000;
 /** For a last answer that its client reads slowly. */
 const LINGER_MS = 2_000;
 /** After a defect nobody knows what state the process is in: what is under way gets a moment, no more. */
@@ -102,7 +102,8 @@ export class Shutdown {
   }
 }
 
-async function inTime(work: Promise<unknown>, limitMs: number): Promise<void> {
+/** The work's result; an error when it takes longer. */
+export async function inTime(work: Promise<unknown>, limitMs: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`not closed within ${limitMs} ms`)), limitMs);
