@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Config } from '#libs/config';
 import { Clock, GatewayError, type Principal, SystemClock } from '#libs/kernel';
-import { CallerDirectory, Identities, KeyDirectory } from '#libs/tenancy';
+import { CallerDirectory, Identities, KeyDirectory, Sessions } from '#libs/tenancy';
 import { configWith, keyRow, recordOf } from '../test/records.js';
 import { AuthModule } from './auth.module.js';
 import { AuthenticationGuard } from './authentication.guard.js';
@@ -27,6 +27,7 @@ const outcomes: string[] = [];
     { provide: KeyDirectory, useValue: directory },
     { provide: CallerDirectory, useValue: {} },
     { provide: Identities, useValue: {} },
+    { provide: Sessions, useValue: {} },
     { provide: ChangeFeed, useValue: { subscribe: () => undefined, state: () => 'live' } },
     { provide: PrincipalPreparation, useValue: { prepare: async () => undefined } },
     { provide: PublicRoutes, useValue: { isPublic: () => false } },
@@ -44,6 +45,7 @@ const outcomes: string[] = [];
     KeyDirectory,
     CallerDirectory,
     Identities,
+    Sessions,
     ChangeFeed,
     PrincipalPreparation,
     PublicRoutes,

@@ -8,16 +8,21 @@ import { MasterKeyStrategy, VirtualKeyStrategy } from './key.strategies.js';
 import { KeyVault } from './key-vault.js';
 import { MasterKey } from './master-key.js';
 import { RequestParts } from './request-parts.js';
+import { BrowserSignIn } from './session/browser-sign-in.js';
+import { OwnOrigin } from './session/own-origin.js';
+import { SessionCookie } from './session/session-cookie.js';
+import { SessionMethod } from './session/session.method.js';
 import { SignInMethods } from './sign-in/sign-in-methods.js';
 import {
   CustomAuthStrategy,
   JwtStrategy,
   OAuth2Strategy,
   ProxyHeadersStrategy,
+  SessionStrategy,
 } from './sign-in/sign-in.strategies.js';
 import { TokenCallers } from './sign-in/token-callers.js';
 
-/** From credentials to principals. Expects, provided globally: Config, Clock, KeyDirectory, CallerDirectory, Identities, ChangeFeed, PrincipalPreparation, AuthenticationEvents, PublicRoutes. */
+/** From credentials to principals. Expects, provided globally: Config, Clock, KeyDirectory, CallerDirectory, Identities, Sessions, ChangeFeed, PrincipalPreparation, AuthenticationEvents, PublicRoutes. */
 @Module({
   imports: [PassportModule.register({ session: false })],
   providers: [
@@ -28,6 +33,10 @@ import { TokenCallers } from './sign-in/token-callers.js';
     MasterKeyMethod,
     VirtualKeyMethod,
     TokenCallers,
+    OwnOrigin,
+    SessionCookie,
+    SessionMethod,
+    BrowserSignIn,
     SignInMethods,
     Authentication,
     MasterKeyStrategy,
@@ -36,8 +45,19 @@ import { TokenCallers } from './sign-in/token-callers.js';
     OAuth2Strategy,
     ProxyHeadersStrategy,
     CustomAuthStrategy,
+    SessionStrategy,
     AuthenticationGuard,
   ],
-  exports: [MasterKey, KeyVault, CallScopes, SignInMethods, Authentication, AuthenticationGuard],
+  exports: [
+    MasterKey,
+    KeyVault,
+    CallScopes,
+    SignInMethods,
+    Authentication,
+    AuthenticationGuard,
+    OwnOrigin,
+    SessionCookie,
+    BrowserSignIn,
+  ],
 })
 export class AuthModule {}

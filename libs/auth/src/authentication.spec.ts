@@ -10,6 +10,8 @@ import type { CredentialFacts } from './credential.js';
 import { unavailable } from './key-lookups.js';
 import type { KeyVault } from './key-vault.js';
 import { MasterKey } from './master-key.js';
+import { OwnOrigin } from './session/own-origin.js';
+import { SessionCookie } from './session/session-cookie.js';
 import type { SignInMethods } from './sign-in/sign-in-methods.js';
 import { AuthenticationEvents } from './ports.js';
 
@@ -45,6 +47,7 @@ beforeEach(() => {
     NO_OTHER_WAYS,
     new VirtualKeyMethod(vault, clock),
     events,
+    new SessionCookie(new OwnOrigin(config), config),
   );
   known.clear();
   know(recordOf(keyRow('sk-known-key-0001')));

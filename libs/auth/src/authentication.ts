@@ -11,6 +11,7 @@ import {
   VirtualKeyMethod,
 } from './credential-method.js';
 import { refusal } from './refusal.js';
+import { SessionCookie } from './session/session-cookie.js';
 import { SignInMethods } from './sign-in/sign-in-methods.js';
 import { AuthenticationEvents } from './ports.js';
 
@@ -32,6 +33,7 @@ export class Authentication {
     signIn: SignInMethods,
     virtualKey: VirtualKeyMethod,
     private readonly events: AuthenticationEvents,
+    private readonly sessionCookie: SessionCookie,
   ) {
     // Keys of our own come first: no identity provider is asked about them.
     this.methods = [...signIn.first, masterKey, ...signIn.others, virtualKey];
@@ -85,7 +87,8 @@ export class Authentication {
       const { key = presented.raw } = thrown;
       const next = key === presented.raw ? presented : { ...presented, raw: key, hash: hash('sha256', key) };
       const others = this.methods.slice(this.methods.indexOf(method) + 1);
-      if (key === '' && !others.some((one) => one.name === 'proxy-headers')) throw missing();
+      const isNothing = key === '' && presented.cookie === undefined;
+      if (isNothing && !others.some((one) => one.name === 'proxy-headers')) throw missing();
       return this.#methodOf(next, others).authenticate(next);
     }
   }
@@ -106,9 +109,12 @@ export class Authentication {
     switch (credential.kind) {
       case 'token':
         return { raw: credential.raw, hash: hash('sha256', credential.raw), facts };
-      case 'missing':
+      case 'missing': {
+        const cookie = this.sessionCookie.read(facts);
+        if (cookie !== undefined) return { raw: '', hash: '', facts, cookie };
         if (this.#acceptsNothing) return { raw: '', hash: '', facts };
         throw missing();
+      }
       case 'malformed':
         throw refusal('auth.credential_malformed', 'Malformed API Key passed in: send it as `Bearer <key>`.');
     }

@@ -13,6 +13,8 @@ export interface Presented {
   readonly hash: string;
   /** The request it came with. */
   readonly facts: CredentialFacts;
+  /** The session of a browser; then there is no other credential, and `raw` and `hash` are empty. */
+  readonly cookie?: string;
 }
 
 /** What a method throws that leaves the decision to the next one; `key`: the credential that one shall judge instead. */

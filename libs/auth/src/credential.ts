@@ -6,7 +6,13 @@ export interface CredentialFacts {
   readonly rawHeaders: readonly string[];
   /** Path and query from the request line. */
   readonly url?: string | undefined;
-  readonly socket?: { readonly remoteAddress?: string | undefined };
+  /** What a cookie can do depends on it; absent counts as one that changes something. */
+  readonly method?: string | undefined;
+  readonly socket?: {
+    readonly remoteAddress?: string | undefined;
+    /** Node's word for TLS. */
+    readonly encrypted?: boolean | undefined;
+  };
 }
 
 export type CredentialSource =

@@ -15,5 +15,18 @@ export {
   PrincipalPreparation,
   PublicRoutes,
 } from './ports.js';
+export {
+  addCookie,
+  BrowserSignIn,
+  ENVIRONMENT,
+  type ProvenIdentity,
+  type SignedInBrowser,
+  type SignInPlace,
+} from './session/browser-sign-in.js';
+export { isEnvironmentAdmin } from './session/environment-admin.js';
+export { OwnOrigin } from './session/own-origin.js';
+export { checkedReturnTo } from './session/return-to.js';
+export { csrfTokenOf, isCsrfToken, SessionCookie } from './session/session-cookie.js';
+export { crossSite } from './session/session.method.js';
 export type { CustomAuth, CustomAuthAnswer, CustomAuthRequest } from './sign-in/custom-auth.method.js';
 export { SignInMethods } from './sign-in/sign-in-methods.js';

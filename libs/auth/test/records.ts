@@ -133,7 +133,7 @@ export function recordOf(key: VirtualKey, rows: Partial<KeyRecord> = {}): KeyRec
 
 /** The product's own defaults, with a master key and what a test changes. */
 export async function configWith(
-  changed: { [K in 'auth' | 'budgets' | 'limits']?: Partial<ConfigTree[K]> } = {},
+  changed: { [K in 'auth' | 'budgets' | 'limits' | 'network' | 'signIn']?: Partial<ConfigTree[K]> } = {},
 ): Promise<Config> {
   const base = await loadConfig({ env: {}, cwd: tmpdir() });
   return new Config({
@@ -141,5 +141,7 @@ export async function configWith(
     auth: { ...base.auth, masterKey: new Secret('the-operators-own-key'), ...changed.auth },
     budgets: { ...base.budgets, ...changed.budgets },
     limits: { ...base.limits, ...changed.limits },
+    network: { ...base.network, ...changed.network },
+    signIn: { ...base.signIn, ...changed.signIn },
   });
 }

@@ -12,6 +12,7 @@ export {
   type NamedCredential,
 } from './config.js';
 export { ConfigSource, type Overridden } from './config-source.js';
+export type { BrowserSettings } from './browser-settings.js';
 export type { CredentialEntry } from './models.js';
 export type {
   CustomAuthSettings,

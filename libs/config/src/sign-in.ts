@@ -2,6 +2,7 @@ import { dirname, join } from 'node:path';
 import { existsSync } from 'node:fs';
 import type { z } from 'zod';
 import { Secret } from '#libs/kernel';
+import { type BrowserSettings, readBrowserSettings } from './browser-settings.js';
 import type { Environment } from './environment.js';
 import type { Findings } from './problems.js';
 import { jwtAuth } from './sections/jwt-auth.schemas.js';
@@ -76,6 +77,8 @@ export interface SignInSettings {
   readonly oauth2?: OAuth2Settings;
   readonly proxyHeaders?: ProxyHeaderSettings;
   readonly custom?: CustomAuthSettings;
+  /** People in a browser, and the sessions they get. */
+  readonly browser: BrowserSettings;
 }
 
 /** The contract's lists (auth 3.3). */
@@ -110,6 +113,7 @@ export function readSignIn(
       ? { proxyHeaders: readProxyHeaders(general, findings) }
       : {}),
     ...readCustom(general, folder, findings),
+    browser: readBrowserSettings(sections, environment, findings),
   };
 }
 

@@ -6,7 +6,15 @@ import type { ScopeType } from '#libs/kernel';
  * `erasure`: somebody was erased, and what a process keeps in files of its own must not remember.
  */
 export type ChangeNoun =
-  ScopeType | 'key_hash' | 'budget' | 'spend' | 'config' | 'credential' | 'access_group' | 'erasure';
+  | ScopeType
+  | 'key_hash'
+  | 'budget'
+  | 'spend'
+  | 'config'
+  | 'credential'
+  | 'access_group'
+  | 'erasure'
+  | 'session';
 
 export interface Change {
   readonly seq: bigint;

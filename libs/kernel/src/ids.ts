@@ -12,7 +12,8 @@ export type IdPrefix =
   | 'audit'
   | 'budget'
   | 'change'
-  | 'dec';
+  | 'dec'
+  | 'session';
 
 const ALPHABET = Buffer.from('0123456789abcdefghjkmnpqrstvwxyz', 'latin1');
 const TIME_DIGITS = 9;

@@ -12,6 +12,7 @@ import { Invitations } from './invitations.js';
 import { OrganizationCatalogue } from './organization-catalogue.js';
 import { Organizations } from './organizations.js';
 import { Projects } from './projects.js';
+import { Sessions } from './sessions.js';
 import { SharedBudgets } from './shared-budgets.js';
 import { Tags } from './tags.js';
 import { TeamCatalogue } from './team-catalogue.js';
@@ -42,6 +43,7 @@ import { Users } from './users.js';
     Projects,
     TeamCatalogue,
     TeamMembers,
+    Sessions,
     UserCatalogue,
     SpendReset,
     Teams,
@@ -64,6 +66,7 @@ import { Users } from './users.js';
     Projects,
     TeamCatalogue,
     TeamMembers,
+    Sessions,
     UserCatalogue,
     SpendReset,
     Teams,

@@ -1,6 +1,5 @@
 import { hash } from 'node:crypto';
 import { createRemoteJWKSet, jwtVerify } from 'jose';
-import ipaddr from 'ipaddr.js';
 import type { ProxyHeaderField, ProxyHeaderSettings } from '#libs/config';
 import { type Clock, GatewayError, parseUsd, type Principal } from '#libs/kernel';
 import type { Identities } from '#libs/tenancy';
@@ -8,6 +7,7 @@ import type { CredentialFacts } from '../credential.js';
 import { CredentialMethod, type Presented } from '../credential-method.js';
 import { providerUnavailable } from '../jwt/identity-provider.js';
 import { refusal } from '../refusal.js';
+import { TrustedPeers } from '../session/trusted-peers.js';
 import type { Resolution, TokenCallers } from './token-callers.js';
 
 /** Google's Identity-Aware Proxy writes `accounts.google.com:` before its ids and addresses. */
@@ -26,7 +26,7 @@ type Headers = Partial<Record<ProxyHeaderField, string>>;
  */
 export class ProxyHeadersMethod extends CredentialMethod {
   readonly name = 'proxy-headers';
-  readonly #trusted: readonly [ipaddr.IPv4 | ipaddr.IPv6, number][];
+  readonly #trusted: TrustedPeers;
   readonly #iapKeys = createRemoteJWKSet(new URL(IAP_KEYS));
 
   constructor(
@@ -37,11 +37,7 @@ export class ProxyHeadersMethod extends CredentialMethod {
     private readonly identities: Identities,
   ) {
     super();
-    this.#trusted = trustedRanges.map((range) => {
-      if (range.includes('/')) return ipaddr.parseCIDR(range);
-      const address = ipaddr.process(range);
-      return [address, address.kind() === 'ipv4' ? 32 : 128];
-    });
+    this.#trusted = new TrustedPeers(trustedRanges);
   }
 
   accepts({ raw }: Presented): boolean {
@@ -49,7 +45,7 @@ export class ProxyHeadersMethod extends CredentialMethod {
   }
 
   authenticate({ facts }: Presented): Principal | Promise<Principal> {
-    if (!this.#isTrusted(facts.socket?.remoteAddress))
+    if (!this.#trusted.has(facts.socket?.remoteAddress))
       throw refusal('auth.credential_missing', 'No api key passed in.');
     const sent = this.#read(facts);
     if (sent.user_id === undefined && sent.user_email === undefined && sent.team_id === undefined)
@@ -121,14 +117,6 @@ export class ProxyHeadersMethod extends CredentialMethod {
         cause: thrown,
       });
     }
-  }
-
-  #isTrusted(peer: string | undefined): boolean {
-    if (peer === undefined || !ipaddr.isValid(peer)) return false;
-    const address = ipaddr.process(peer);
-    return this.#trusted.some(
-      ([range, bits]) => range.kind() === address.kind() && address.match([range, bits] as never),
-    );
   }
 }
 

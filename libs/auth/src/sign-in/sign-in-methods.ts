@@ -8,6 +8,7 @@ import { JwtCallers } from '../jwt/jwt-callers.js';
 import { JwtMethod } from '../jwt/jwt.method.js';
 import { OAuth2Method } from './oauth2.method.js';
 import { ProxyHeadersMethod } from './proxy-headers.method.js';
+import { SessionMethod } from '../session/session.method.js';
 import { TokenCallers } from './token-callers.js';
 
 /** The ways in that the configuration switches on, beside the master key and virtual keys. */
@@ -20,10 +21,17 @@ export class SignInMethods {
   readonly acceptsNothing: boolean;
   readonly #starting: readonly (() => Promise<void>)[];
 
-  constructor({ signIn, network }: Config, clock: Clock, callers: TokenCallers, identities: Identities) {
+  constructor(
+    { signIn, network }: Config,
+    clock: Clock,
+    callers: TokenCallers,
+    identities: Identities,
+    sessions: SessionMethod,
+  ) {
     const starting: (() => Promise<void>)[] = [];
     const first: CredentialMethod[] = [];
-    const others: CredentialMethod[] = [];
+    // Ours, like keys: no identity provider is asked about them.
+    const others: CredentialMethod[] = [sessions];
     if (signIn.custom) {
       const custom = new CustomAuthMethod(signIn.custom, callers);
       starting.push(() => custom.load());

@@ -48,3 +48,14 @@ export class CustomAuthStrategy extends PassportStrategy(Strategy, 'custom-auth'
     return this.authentication.authenticateBy('custom-auth', request);
   }
 }
+
+/** Passport's door to people who have signed in with a browser or the command line. Says what Authentication says. */
+@Injectable()
+export class SessionStrategy extends PassportStrategy(Strategy, 'session') {
+  constructor(private readonly authentication: Authentication) {
+    super();
+  }
+  validate(request: CredentialFacts): Principal | Promise<Principal> {
+    return this.authentication.authenticateBy('session', request);
+  }
+}

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { flag, listOf, secondsAsMs, text } from './fields.js';
+import { count, flag, listOf, positiveCount, secondsAsMs, text } from './fields.js';
 
 /** How people and programs sign in without a virtual key: the flat settings of `general_settings`. */
 export const signInSettings = {
@@ -26,4 +26,19 @@ export const signInSettings = {
   custom_auth: text,
   custom_auth_settings: z.object({ mode: z.enum(['on', 'off', 'auto']).optional() }),
   custom_auth_run_common_checks: flag,
+  control_plane_url: text,
+  allow_cli_sso_verification_uri_complete: flag,
+  disable_env_credential_login: flag,
+  disable_password_login_when_sso_enabled: flag,
+  /** The contract's floor. */
+  password_policy_min_length: count.pipe(z.number().min(8, 'expected at least 8').max(256)),
+  password_policy_require_uppercase: flag,
+  password_policy_require_lowercase: flag,
+  password_policy_require_numbers: flag,
+  password_policy_require_special_characters: flag,
+  max_failed_login_attempts_per_source: positiveCount,
+  /** Range -> attempts; 0 exempts it. */
+  max_failed_login_attempts_per_source_overrides: z.record(z.string(), count),
+  failed_login_window_seconds: secondsAsMs,
+  failed_login_block_seconds: secondsAsMs,
 };

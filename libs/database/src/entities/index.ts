@@ -3,11 +3,14 @@ import { AlertDelivery } from './alert-delivery.js';
 import { DailyActivity } from './daily-activity.js';
 import { AccessGroup } from './access-group.js';
 import { AccessGroupModel } from './access-group-model.js';
+import { CliSignIn } from './cli-sign-in.js';
 import { ConfigSetting } from './config-setting.js';
 import { EncryptionKey } from './encryption-key.js';
 import { ProxyModel } from './proxy-model.js';
 import { StoredCredential } from './stored-credential.js';
 import { Tag } from './tag.js';
+import { Session } from './session.js';
+import { SignInAttempts } from './sign-in-attempts.js';
 import { SpendAdjustment } from './spend-adjustment.js';
 import { KeyGrace } from './key-grace.js';
 import { Customer } from './customer.js';
@@ -41,11 +44,14 @@ export const ENTITIES = [
   DailyActivity,
   AccessGroup,
   AccessGroupModel,
+  CliSignIn,
   ConfigSetting,
   EncryptionKey,
   ProxyModel,
   StoredCredential,
   Tag,
+  Session,
+  SignInAttempts,
   SpendAdjustment,
   KeyGrace,
   Customer,
@@ -79,11 +85,14 @@ export {
   DailyActivity,
   AccessGroup,
   AccessGroupModel,
+  CliSignIn,
   ConfigSetting,
   EncryptionKey,
   ProxyModel,
   StoredCredential,
   Tag,
+  Session,
+  SignInAttempts,
   SpendAdjustment,
   KeyGrace,
   Customer,

@@ -15,6 +15,13 @@ export class Invitation {
   @Column({ type: 'timestamptz' })
   expiresAt!: Date;
 
+  /** SHA-256 of what whoever opened the link last was given to set the password with. */
+  @Column({ type: 'text', nullable: true })
+  claimHash!: string | null;
+
+  @Column({ type: 'timestamptz', nullable: true })
+  claimEndsAt!: Date | null;
+
   @Column({ type: 'text', nullable: true })
   createdBy!: string | null;
 

@@ -35,7 +35,7 @@ export class User extends Governed {
   @Column({ type: 'text', nullable: true })
   organizationId!: string | null;
 
-  /** `scrypt:` and salt with derived key in base64; never shown to anybody. */
+  /** argon2id in PHC form; `scrypt:` or a bare SHA-256 on rows that LiteLLM wrote, until the next sign-in. Never shown to anybody. */
   @Column({ type: 'text', nullable: true })
   passwordHash!: string | null;
 

@@ -7,6 +7,7 @@ import { TenancyWall1700000000006 } from './1700000000006-tenancy-wall.js';
 import { Trust1700000000007 } from './1700000000007-trust.js';
 import { SharedCounters1700000000009 } from './1700000000009-shared-counters.js';
 import { GovernedResets1700000000010 } from './1700000000010-governed-resets.js';
+import { Sessions1700000000011 } from './1700000000011-sessions.js';
 import { Spend1700000000008 } from './1700000000008-spend.js';
 
 /** In the order they run. Append only. */
@@ -21,4 +22,5 @@ export const MIGRATIONS = [
   Spend1700000000008,
   SharedCounters1700000000009,
   GovernedResets1700000000010,
+  Sessions1700000000011,
 ];

@@ -44,6 +44,9 @@ export const TENANCY_POLICIES: Readonly<Record<string, string>> = {
   projects: `team_id IN (SELECT id FROM teams)`,
   users: `id = ${me} OR id IN (SELECT user_id FROM team_members) OR id IN (SELECT user_id FROM organization_members)
     OR organization_id = ANY ${governed}`,
+  sessions: `user_id = ${me}`,
+  cli_sign_ins: 'false',
+  sign_in_attempts: 'false',
   invitations: `user_id = ${me} OR created_by = ${me}`,
   virtual_keys: `user_id = ${me} OR id = ${key} OR created_by = ${me} OR team_id = ANY ${teams} OR organization_id = ANY ${governed}`,
   archived_keys: `id = ${key} OR "row" ->> 'user_id' = ${me} OR "row" ->> 'created_by' = ${me}

@@ -1,0 +1,68 @@
+import { Injectable } from '@nestjs/common';
+import { Config } from '#libs/config';
+import type { CredentialFacts } from '../credential.js';
+import { headersOf, TrustedPeers } from './trusted-peers.js';
+
+/**
+ * Under which address people see this product: `PROXY_BASE_URL`, else what the request says, where proxies count only when they
+ * are trusted. A wrong answer would send people, codes or cookies to strangers.
+ */
+@Injectable()
+export class OwnOrigin {
+  readonly #trusted: TrustedPeers;
+  readonly #base: string | undefined;
+  readonly #rootPath: string;
+  readonly #others: ReadonlySet<string>;
+
+  constructor(config: Config) {
+    const { baseUrl, controlPlaneUrl } = config.signIn.browser;
+    this.#trusted = new TrustedPeers(config.network.trustedProxyRanges);
+    this.#base = baseUrl === undefined ? undefined : new URL(baseUrl).origin;
+    this.#rootPath = config.server.rootPath;
+    const { corsOrigins, corsAllowCredentials } = config.server;
+    this.#others = new Set([
+      ...(corsAllowCredentials ? corsOrigins.filter((origin) => origin !== '*') : []),
+      ...(controlPlaneUrl === undefined ? [] : [new URL(controlPlaneUrl).origin]),
+    ]);
+  }
+
+  /** Whether the person's browser speaks TLS, to us or to a trusted proxy that says so. */
+  isSecure(facts: CredentialFacts): boolean {
+    if (facts.socket?.encrypted === true) return true;
+    if (this.#base !== undefined) return this.#base.startsWith('https:');
+    return this.#trusted.saidBy(facts, 'x-forwarded-proto') === 'https';
+  }
+
+  /** `https://gateway.example.com`, without a slash at its end. */
+  of(facts: CredentialFacts): string {
+    if (this.#base !== undefined) return this.#base;
+    const host = this.#trusted.saidBy(facts, 'x-forwarded-host') ?? headersOf(facts, 'host')[0] ?? '';
+    return `${this.isSecure(facts) ? 'https' : 'http'}://${host.toLowerCase()}`;
+  }
+
+  /** The same with `SERVER_ROOT_PATH`: redirects and registered addresses begin with it. No slash at its end. */
+  baseUrlOf(facts: CredentialFacts): string {
+    return this.of(facts) + this.#rootPath;
+  }
+
+  /**
+   * Whether a page of ours, or of an origin the operator lets in with cookies, made the request. Undefined when the browser, or a
+   * program that is none, says nothing about it.
+   */
+  isOurs(facts: CredentialFacts): boolean | undefined {
+    const [site] = headersOf(facts, 'sec-fetch-site');
+    // The browser's own word; pages cannot write this header, and no proxy has to pass the host on for it.
+    if (site === 'same-origin' || site === 'none') return true;
+    const origins = headersOf(facts, 'origin');
+    if (origins.length > 1) return false;
+    const [origin] = origins;
+    if (origin !== undefined) return this.#others.has(origin) || this.#isSame(origin, facts);
+    return site === undefined ? undefined : false;
+  }
+
+  /** A proxy that ends TLS may not say so, and then our own scheme is one step behind the browser's. */
+  #isSame(origin: string, facts: CredentialFacts): boolean {
+    const own = this.of(facts);
+    return origin === own || origin === own.replace(/^http:/, 'https:');
+  }
+}
