@@ -22,6 +22,7 @@ import { NestLog } from './nest-log.js';
 import { assertDataDirUsable, assertPortFree } from './preflight.js';
 import { parseRole, type ProcessRole } from './roles.js';
 import { CLOSE_MS, inTime, Shutdown } from './shutdown.js';
+import { collectStartGarbage } from './start-garbage.js';
 import { bringSchemaUpToDate, openStore } from './store.js';
 import { withStoredSettings } from './stored-settings.js';
 import { tellNotices, tellProblems } from './notices.js';
@@ -62,6 +63,7 @@ export async function boot(asked: Config, roleText: string | undefined): Promise
     shutdown.guard(app, () => Promise.all([lock?.release(), store.close()]));
     if (role !== 'worker')
       await app.get(Changes).register({ incarnation: newId('inc'), role, host: hostname() });
+    collectStartGarbage();
     await app.listen(config.server.port, config.server.host);
     sink.write(greeting(config, await urlOf(app), store.description));
     return { ended: shutdown.ended };
