@@ -44,6 +44,8 @@ class LedgerLifecycle implements OnApplicationBootstrap, BeforeApplicationShutdo
     if (counters instanceof RedisCounters)
       await counters.start({ epochs, tail: new LedgerTail(ledger), writer: ledger.writer });
     await ledger.start();
+    // Callers wait for what the dead held: its records are looked for at once, not when the worker next does.
+    if (counters instanceof RedisCounters) counters.onFenced(() => this.#adopt());
     this.changes.subscribe({
       onChange: ({ noun }) => noun === 'erasure' && this.#turnOver(),
       onGap: () => this.#turnOver(),
@@ -59,6 +61,14 @@ class LedgerLifecycle implements OnApplicationBootstrap, BeforeApplicationShutdo
           { error },
           'Spend records could not be stored before shutdown; they stay in the spool.',
         ),
+      );
+  }
+
+  #adopt(): void {
+    this.ledger
+      .adopt()
+      .catch((error: unknown) =>
+        this.logger.warn({ error }, 'The records of a dead process could not be stored yet.'),
       );
   }
 

@@ -140,14 +140,14 @@ export class Admissions {
     return this.#admitCounted(call, asked, plan, at, throttled);
   }
 
-  /** Shared counters may have been closed meanwhile, by a loss or by records that were found: they are opened again, once. */
-  #ask(request: AdmissionRequest, principal: Principal, plan: Plan): Verdict | Promise<Verdict> {
+  /** Shared counters may have been closed meanwhile, by a loss or by records that were found: they are opened again, a few times. */
+  #ask(request: AdmissionRequest, principal: Principal, plan: Plan, tries = 4): Verdict | Promise<Verdict> {
     const verdict = this.counters.admit(request);
     if (!(verdict instanceof Promise)) return verdict;
     return verdict.catch(async (error: unknown) => {
-      if (!(error instanceof CountersClosed)) throw error;
+      if (!(error instanceof CountersClosed) || tries === 0) throw error;
       await this.budgets.open(principal, plan.atMs, plan.deployments);
-      return this.counters.admit(request);
+      return this.#ask(request, principal, plan, tries - 1);
     });
   }
 

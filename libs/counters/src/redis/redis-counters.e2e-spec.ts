@@ -3,7 +3,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { PROXY_SCOPE as scope, SystemClock } from '#libs/kernel';
 import { type RedisServer, startPrivateRedis } from '../../../../test/harness/redis.js';
 import { TcpRelay } from '../../../../test/harness/tcp-relay.js';
-import type { Claim, GaugeClaim, MoneyClaim, Settlement, WindowClaim } from '../counters.js';
+import type { Admission, Claim, GaugeClaim, MoneyClaim, Settlement, WindowClaim } from '../counters.js';
+import { CountersClosed } from './outage-share.js';
 import type { RedisCounters, RedisCountersOptions } from './redis-counters.js';
 import { MemoryEpochs, NO_TAIL, startReplica } from './replicas.harness.js';
 
@@ -81,6 +82,12 @@ async function ask(counters: RedisCounters, claims: readonly Claim[], waitMs = 0
   return counters.admit({ id: `call ${(made += 1)}`, claims, waitMs });
 }
 
+async function askFor(counters: RedisCounters, nano: bigint): Promise<Admission> {
+  const verdict = await ask(counters, [money(100n, nano)]);
+  if (!verdict.admitted) throw new Error('refused');
+  return verdict;
+}
+
 async function open(counters: RedisCounters, key = 'usd', settled = 0n): Promise<void> {
   await counters.openTogether(new Map([[key, undefined]]), (keys) =>
     Promise.resolve(new Map([...keys].map((one) => [one, settled]))),
@@ -104,6 +111,72 @@ describe('a process that was not heard of', () => {
     await lost.refresh(['usd']);
     expect(lost.balance('usd')).toEqual({ settledNanoUsd: 50n, heldNanoUsd: 0n });
   });
+
+  it('and does not return counts as having spent what it held: nobody waits for it longer than a lease and a grace', async () => {
+    const { counters: dead, relay } = await wired();
+    const other = await replica();
+    const heard: string[] = [];
+    other.onFenced(() => heard.push('fenced'));
+    await open(dead);
+    await open(other);
+    const held = await ask(dead, [money(100n, 60n)]);
+    relay.cut();
+    const began = performance.now();
+    const waited = await ask(other, [{ ...money(100n, 60n), minNanoUsd: 50n }], 30_000);
+    expect(waited).toMatchObject({ refused: [{ reason: 'over', current: 60n }] });
+    // A lease of 1.2 s, two fifths of it as grace, and what lies between two looks.
+    expect(performance.now() - began).toBeLessThan(4_000);
+    expect(heard).toEqual(['fenced']);
+    const rest = await ask(other, [money(100n, 40n)]);
+    expect(rest).toMatchObject({ admitted: true });
+    if (rest.admitted) other.settle(rest.id, used(0n));
+    relay.restore();
+    await expect.poll(() => dead.state, { timeout: 4_000 }).toBe('live');
+    expect(await ask(other, [money(100n, 60n)])).toMatchObject({
+      refused: [{ reason: 'busy', current: 0n }],
+    });
+    if (held.admitted) dead.settle(held.id, used(15n));
+    await dead.refresh(['usd']);
+    expect(dead.balance('usd')).toEqual({ settledNanoUsd: 15n, heldNanoUsd: 0n });
+    expect(await ask(other, [money(100n, 85n)])).toMatchObject({ admitted: true });
+  });
+
+  it('that is buried after it counted as spent gives everything back that its records do not say', async () => {
+    const { counters: dead, relay } = await wired();
+    const other = await replica();
+    await open(dead);
+    await open(other);
+    await ask(dead, [money(100n, 60n)]);
+    relay.cut();
+    expect(await ask(other, [{ ...money(100n, 60n), minNanoUsd: 50n }], 30_000)).toMatchObject({
+      admitted: false,
+    });
+    other.bury(dead.incarnation);
+    await other.refresh([]);
+    await open(other, 'usd', 7n);
+    expect(await ask(other, [money(100n, 93n)])).toMatchObject({ admitted: true, clamped: false });
+  });
+
+  /** A counter that is closed while somebody waits for it once left him waiting for his whole thirty seconds. */
+  it.each(['recover', 'bury'] as const)(
+    'leaves nobody waiting for a counter that was closed because its records were found (%s)',
+    async (how) => {
+      const { counters: dead, relay } = await wired();
+      const other = await replica();
+      await open(dead);
+      await open(other);
+      const { id } = await askFor(dead, 60n);
+      relay.cut();
+      const waiting = ask(other, [money(100n, 60n)], 30_000);
+      const told = expect(waiting).rejects.toBeInstanceOf(CountersClosed);
+      await other.refresh([]);
+      const began = performance.now();
+      if (how === 'recover') other.recover(id, ['usd'], 60n);
+      else other.bury(dead.incarnation);
+      await told;
+      expect(performance.now() - began).toBeLessThan(1_000);
+    },
+  );
 
   it('that died is buried with its records: what it held and never sent is free', async () => {
     const { counters: dead, relay } = await wired();

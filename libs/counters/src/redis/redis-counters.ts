@@ -55,6 +55,7 @@ export class RedisCounters extends Counters {
   #openings: Openings | undefined;
   #share: OutageShare | undefined;
   #writer = '';
+  #onFenced: () => void = () => undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -87,6 +88,11 @@ export class RedisCounters extends Counters {
     this.#writer = writer;
     await this.#session.start(epochs);
     this.#look();
+  }
+
+  /** Called when some process was not heard of for a lease: whoever can reach its records should read them now. */
+  onFenced(listener: () => void): void {
+    this.#onFenced = listener;
   }
 
   async close(): Promise<void> {
@@ -340,6 +346,7 @@ export class RedisCounters extends Counters {
     const [what, about, keys, by] = message;
     if (typeof about !== 'string') return this.#decided(String(what), about as Verdict);
     if (what === 'contended') this.#release(about);
+    else if (what === 'fenced') this.#onFenced();
     else if (what === 'ready' || what === 'opened') this.#openings?.hear(about);
     else if (what === 'opening' && by !== this.incarnation) {
       this.#openings

@@ -1,9 +1,12 @@
 /**
  * Which processes live. One that was not heard of for a lease is fenced: its slots are free at once, what it held is in doubt
- * and stays counted until its records tell what happened, or nothing can happen any more.
+ * and stays counted until its records tell what happened, or nothing can happen any more. Whoever can reach its records has a grace
+ * to read them; after that what is in doubt counts as spent, because nobody should wait for the dead.
  */
 export const LEASES = String.raw`
 local function release(rec) for _, key in ipairs(rec[3]) do take(key, -1) end end
+
+local graceMs = floor(leaseMs * 0.4)
 
 local function fence(inc)
   call('ZREM', members, inc)
@@ -34,6 +37,31 @@ local function fence(inc)
   end
   call('DEL', P .. 'h:' .. inc)
   serve(touched)
+  if inc ~= me then
+    call('ZADD', P .. 'dg', real + graceMs, inc)
+    call('PUBLISH', '{c}:all', cjson.encode({ 'fenced', inc }))
+  end
+end
+
+-- Whoever waits for money of the dead is told how things stand, as far as anybody can know.
+local function endGraces()
+  for _, inc in ipairs(call('ZRANGEBYSCORE', P .. 'dg', '-inf', real)) do
+    call('ZREM', P .. 'dg', inc)
+    local touched = {}
+    for _, id in ipairs(call('SMEMBERS', P .. 'du:' .. inc)) do
+      local stored = call('HGET', P .. 'd', id)
+      local rec = stored and unpack(stored)
+      if rec and not rec[6] then
+        for _, key in ipairs(rec[2]) do
+          presume(money(key), rec)
+          touched[key] = true
+        end
+        rec[5], rec[6] = rec[5] or false, true
+        call('HSET', P .. 'd', id, pack(rec))
+      end
+    end
+    serve(touched)
+  end
 end
 
 -- Takes a hold out of doubt; nil when it is not in it.
@@ -51,7 +79,7 @@ local function endDoubts()
     local rec, touched = undoubt(id), {}
     for _, key in ipairs(rec and rec[2] or {}) do
       local m = money(key)
-      hold(m, minus(rec[1]))
+      letGo(m, rec)
       if rec[5] then m.escrows = call('HINCRBY', m.at, 'x', -1) else charge(m, rec[1]) end
       touched[key] = true
     end
@@ -68,7 +96,7 @@ local function close(key)
 end
 
 -- A call of a process that ended was found in its records, which are stored: what it holds goes, whether it was missed or not.
-local function found(id)
+local function found(id, touched)
   local rec = undoubt(id)
   if not rec then
     for _, inc in ipairs(call('ZRANGE', members, 0, -1)) do
@@ -80,7 +108,10 @@ local function found(id)
       end
     end
   end
-  for _, key in ipairs(rec and rec[2] or {}) do hold(money(key), minus(rec[1])) end
+  for _, key in ipairs(rec and rec[2] or {}) do
+    letGo(money(key), rec)
+    touched[key] = true
+  end
 end
 
 -- All that a process wrote is stored: what it still held never reached anybody. The counters are read again.
@@ -89,23 +120,29 @@ local function bury(writer)
   if not inc then return 0 end
   call('HDEL', P .. 'writers', writer)
   fence(inc)
+  local touched = {}
   for _, id in ipairs(call('SMEMBERS', P .. 'du:' .. inc)) do
     local rec = undoubt(id)
     for _, key in ipairs(rec and rec[2] or {}) do
       local m = money(key)
-      hold(m, minus(rec[1]))
+      letGo(m, rec)
       if rec[5] then m.escrows = call('HINCRBY', m.at, 'x', -1) end
       close(key)
+      touched[key] = true
     end
   end
   call('DEL', P .. 'du:' .. inc)
+  -- Whoever waited for these counters has to open them again.
+  serve(touched)
   return 1
 end
 
 -- What a live process holds, said again: after a lost lease, in a new epoch, or because it was admitted without Redis.
 local function register(id, granted, keys, gauges, windows)
   if call('HEXISTS', myHolds, id) == 1 then return end
-  if not undoubt(id) then for _, key in ipairs(keys) do hold(money(key), granted) end end
+  local rec = undoubt(id)
+  for _, key in ipairs(rec and rec[2] or {}) do letGo(money(key), rec) end
+  for _, key in ipairs(keys) do hold(money(key), granted) end
   for _, key in ipairs(gauges) do take(key, 1) end
   for _, w in ipairs(windows) do w[6] = floor((now - w[6]) / w[2]) end
   call('HSET', myHolds, id, pack({ granted, keys, gauges, windows }))
@@ -115,6 +152,7 @@ local function tick()
   call('ZADD', members, real + leaseMs, me)
   giveUp(call('ZRANGEBYSCORE', P .. 'wd', '-inf', now))
   for _, inc in ipairs(call('ZRANGEBYSCORE', members, '-inf', real)) do fence(inc) end
+  endGraces()
   endDoubts()
   return { call('ZCARD', members), call('ZCARD', P .. 'wd') }
 end

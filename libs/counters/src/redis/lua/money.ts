@@ -1,6 +1,7 @@
 /**
  * Money counters: a hash each, of settled and held nano-dollars. What a run changes is added up, and written once as integers
  * by HINCRBY; compared in doubles: exact up to nine million dollars. A counter without a settled amount is not open, never zero.
+ * What a dead process held counts as spent until its records tell (`c`): nobody waits for the dead.
  */
 export const MONEY = String.raw`
 local M = {}
@@ -8,10 +9,11 @@ local M = {}
 local function money(key)
   local m = M[key]
   if not m then
-    local r = call('HMGET', P .. 'm:' .. key, 's', 'h', 'q', 'x', 'o')
+    local r = call('HMGET', P .. 'm:' .. key, 's', 'h', 'q', 'x', 'o', 'c')
     m = {
       key = key, at = P .. 'm:' .. key, s = tonumber(r[1]), text = r[1], h = tonumber(r[2]) or 0, known = r[1] or r[2],
-      queued = tonumber(r[3]) or 0, escrows = tonumber(r[4]) or 0, opening = r[5], moreHeld = 0, moreSettled = 0,
+      queued = tonumber(r[3]) or 0, escrows = tonumber(r[4]) or 0, opening = r[5], c = tonumber(r[6]) or 0,
+      moreHeld = 0, moreSettled = 0,
     }
     M[key] = m
     -- Counters in use are kept; the rest of the time nothing has to be written for it.
@@ -23,6 +25,23 @@ end
 local function hold(m, amount)
   amount = tonumber(amount)
   m.h, m.moreHeld, m.known = m.h + amount, m.moreHeld + amount, true
+end
+
+-- Takes a hold back out of a counter, wherever it stands by now.
+local function letGo(m, rec)
+  if not rec[6] then
+    if m.known then hold(m, minus(rec[1])) end
+  else
+    m.c = m.c + tonumber(minus(rec[1]))
+    call('HINCRBY', m.at, 'c', minus(rec[1]))
+  end
+end
+
+-- What nobody may wait for any more counts as spent.
+local function presume(m, rec)
+  hold(m, minus(rec[1]))
+  m.c = m.c + tonumber(rec[1])
+  call('HINCRBY', m.at, 'c', rec[1])
 end
 
 -- Charges a counter that is open; or one that is being opened, when this process has said what it had spent before.
@@ -44,6 +63,7 @@ local function saveMoney()
 end
 
 local function settledText(m) return m.text or text(m.s) end
+local function spentText(m) return m.c == 0 and settledText(m) or text(m.s + m.c) end
 
 -- What one request asks of all its budgets together: they share one grant.
 local function bidOf(claims)
@@ -71,12 +91,12 @@ end
 local function payable(bid)
   local most = bid.full
   for _, stake in ipairs(bid.stakes) do
-    local left = stake.cap - stake.m.s
+    local left = stake.cap - stake.m.s - stake.m.c
     if left <= 0 or left < bid.min then return nil end
     if left < most then most = left end
   end
   return most
 end
 
-local function isShort(stake, grant) return stake.cap - stake.m.s - stake.m.h < grant end
+local function isShort(stake, grant) return stake.cap - stake.m.s - stake.m.c - stake.m.h < grant end
 `;

@@ -60,7 +60,7 @@ O.s = function(op)
   end
   for _, key in ipairs(rec[2]) do
     local m = money(key)
-    if m.known then hold(m, minus(rec[1])) end
+    letGo(m, rec)
     charge(m, op[7])
     if rec[5] then m.escrows = call('HINCRBY', m.at, 'x', -1) end
   end
@@ -144,8 +144,14 @@ end
 
 -- records of a dead process were found: its holds go, and the counters are read again from what is stored
 O.v = function(op)
-  for i = 1, 9 do found(i == 1 and op[2] or op[2] .. ':' .. i) end
-  for _, key in ipairs(op[3]) do close(key) end
+  local touched = {}
+  for i = 1, 9 do found(i == 1 and op[2] or op[2] .. ':' .. i, touched) end
+  for _, key in ipairs(op[3]) do
+    close(key)
+    touched[key] = true
+  end
+  -- Whoever waited for these counters has to open them again.
+  serve(touched)
   return 1
 end
 

@@ -78,7 +78,7 @@ end
 
 local function busy(stakes)
   local refused = {}
-  for _, stake in ipairs(stakes) do table.insert(refused, { stake.i, 2, settledText(stake.m), -1 }) end
+  for _, stake in ipairs(stakes) do table.insert(refused, { stake.i, 2, spentText(stake.m), -1 }) end
   return { 2, refused }
 end
 
@@ -91,8 +91,8 @@ local function decide(inc, id, claims, bid, grant, isContended)
   end
   if not grant then
     for _, stake in ipairs(bid.stakes) do
-      local left = stake.cap - stake.m.s
-      if left <= 0 or left < bid.min then refuse(stake.i, settledText(stake.m), -2) end
+      local left = stake.cap - stake.m.s - stake.m.c
+      if left <= 0 or left < bid.min then refuse(stake.i, spentText(stake.m), -2) end
     end
   end
   local most, least, elastic
