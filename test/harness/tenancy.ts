@@ -53,6 +53,7 @@ export class StatedSpendSetter extends SpendSetter {
 export const NO_PEOPLE_DEFAULTS: Config['people'] = {
   newUser: {
     role: 'internal_user',
+    signInRole: 'internal_user_viewer',
     models: undefined,
     capNanoUsd: null,
     budgetDuration: null,

@@ -30,3 +30,10 @@ export { csrfTokenOf, isCsrfToken, SessionCookie } from './session/session-cooki
 export { crossSite } from './session/session.method.js';
 export type { CustomAuth, CustomAuthAnswer, CustomAuthRequest } from './sign-in/custom-auth.method.js';
 export { SignInMethods } from './sign-in/sign-in-methods.js';
+export { normalEmail } from './sso/allowed-email.js';
+export type { CustomSsoFunction, CustomSsoRequest, OpenId } from './sso/custom-sso.js';
+export type { ExternalIdentity, ExternalTeam } from './sso/external-identity.js';
+export { Provisioning } from './sso/provisioning.js';
+export { type BegunFlow, FLOW_MS, SignInFlows, type TakenFlow } from './sso/sign-in-flows.js';
+export { type CameBack, type ProvenAtProvider, SingleSignOn } from './sso/single-sign-on.js';
+export { SingleSignOnModule } from './sso/single-sign-on.module.js';

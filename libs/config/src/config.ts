@@ -1,5 +1,6 @@
 import type { ConfigSource } from './config-source.js';
 import type { RoleSettings } from './roles.js';
+import type { UserRoleName } from './sections/people.schemas.js';
 import type { SignInSettings } from './sign-in.js';
 import type { NanoUsd, ScopeType, Secret } from '#libs/kernel';
 
@@ -292,7 +293,9 @@ export interface ConfigTree {
   readonly people: {
     /** `default_internal_user_params`, `max_internal_user_budget`: what a new user gets where nothing else is said. */
     readonly newUser: {
-      readonly role: 'proxy_admin' | 'proxy_admin_viewer' | 'internal_user' | 'internal_user_viewer';
+      readonly role: UserRoleName;
+      /** Of somebody whom single sign-on makes and gives no role: where the operator says nothing, such people only look. */
+      readonly signInRole: UserRoleName;
       /** Absent: the operator says nothing. */
       readonly models: readonly string[] | undefined;
       readonly capNanoUsd: NanoUsd | null;

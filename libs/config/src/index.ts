@@ -18,12 +18,16 @@ export type {
   CustomAuthSettings,
   JwtOptions,
   JwtSettings,
-  ModuleReference,
   OAuth2Settings,
   ProxyHeaderField,
   ProxyHeaderSettings,
   SignInSettings,
 } from './sign-in.js';
+export type { ModuleReference } from './operator-module.js';
+export type { RoleMapping } from './role-mapping.js';
+export { USER_ROLE_NAMES, type UserRoleName } from './sections/people.schemas.js';
+export type { ConsoleAccess, SsoSettings } from './single-sign-on.js';
+export type { IdentityClaims, SsoProvider, SsoProviderName } from './sso-provider.js';
 export { describeSettings, type SettingDescription } from './setting-descriptions.js';
 export { hideSecrets } from './secret-values.js';
 export {

@@ -9,6 +9,7 @@ export function readPeople({ litellm }: Sections): ConfigTree['people'] {
   return {
     newUser: {
       role: user.user_role ?? 'internal_user',
+      signInRole: user.user_role ?? 'internal_user_viewer',
       models: user.models,
       capNanoUsd: nanoUsd(user.max_budget ?? litellm.max_internal_user_budget),
       budgetDuration: user.budget_duration ?? litellm.internal_user_budget_duration ?? null,

@@ -33,14 +33,18 @@ const FILE_ONLY: ReadonlySet<string> = new Set([
 
 /** Variables that the product itself reads: with them a setting of the database would be a setting of the process. */
 const OWN_VARIABLE =
-  /^(?:LITELLM_|TOLLGATE_|DATABASE_|REDIS_|DISABLE_|SERVER_|UI_|PROXY_|PORT$|HOST$|CONFIG_|JSON_LOGS$|LOG_|LENGTH_OF_|NODE_)/;
+  /^(?:LITELLM_|TOLLGATE_|DATABASE_|REDIS_|DISABLE_|SERVER_|PORT$|HOST$|CONFIG_|JSON_LOGS$|LOG_|LENGTH_OF_|NODE_)/;
+
+/** Variables that say who somebody is, and where people are sent to prove it. */
+const SIGN_IN_VARIABLE =
+  /^(?:JWT_|OAUTH_|GOOGLE_(?:CLIENT|ISSUER)|MICROSOFT_|GENERIC_|SAML_|PROXY_|ALLOWED_EMAIL_DOMAINS$|ENABLE_SSO_|UI_|CLI_SSO_|EXPERIMENTAL_UI_)/;
 
 /** Who counts as whom, and which code decides: an administrator's key that leaked must not be able to make its own successor. */
 const SIGN_IN =
-  /^(?:custom_|enable_(?:jwt|oauth2)|litellm_jwtauth|jwt_|oauth|role_permissions|enforce_rbac|user_allowed_email_domain|iap_|password_policy_|max_failed_login|failed_login_|disable_env_credential|disable_password_login|control_plane_url$|allow_cli_sso)/;
+  /^(?:custom_|enable_(?:jwt|oauth2)|litellm_jwtauth|jwt_|oauth|role_permissions|enforce_rbac|user_allowed_email_domain|iap_|password_policy_|max_failed_login|failed_login_|disable_env_credential|disable_password_login|control_plane_url$|allow_cli_sso|ui_access_mode$)/;
 
 export function isFileOnly(section: string, field: string): boolean {
-  if (section === 'environment_variables') return OWN_VARIABLE.test(field);
+  if (section === 'environment_variables') return OWN_VARIABLE.test(field) || SIGN_IN_VARIABLE.test(field);
   return FILE_ONLY.has(`${section}.${field}`) || SIGN_IN.test(field);
 }
 

@@ -1,18 +1,13 @@
-import { dirname, join } from 'node:path';
-import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { z } from 'zod';
 import { Secret } from '#libs/kernel';
 import { type BrowserSettings, readBrowserSettings } from './browser-settings.js';
 import type { Environment } from './environment.js';
+import { moduleReference, type ModuleReference } from './operator-module.js';
 import type { Findings } from './problems.js';
 import { jwtAuth } from './sections/jwt-auth.schemas.js';
 import type { Sections } from './sections.js';
-
-/** An export of an ES module of the operator's. */
-export interface ModuleReference {
-  readonly file: string;
-  readonly exportName: string;
-}
+import { readSingleSignOn, type SsoSettings } from './single-sign-on.js';
 
 export type JwtOptions = z.output<typeof jwtAuth>;
 
@@ -79,6 +74,7 @@ export interface SignInSettings {
   readonly custom?: CustomAuthSettings;
   /** People in a browser, and the sessions they get. */
   readonly browser: BrowserSettings;
+  readonly sso: SsoSettings;
 }
 
 /** The contract's lists (auth 3.3). */
@@ -114,6 +110,7 @@ export function readSignIn(
       : {}),
     ...readCustom(general, folder, findings),
     browser: readBrowserSettings(sections, environment, findings),
+    sso: readSingleSignOn(sections, environment, folder, findings),
   };
 }
 
@@ -259,37 +256,6 @@ function moduleMember<Name extends string>(
 ): Partial<Record<Name, ModuleReference>> {
   const module = moduleReference(text, folder, path, findings);
   return (module === undefined ? {} : { [name]: module }) as Partial<Record<Name, ModuleReference>>;
-}
-
-const EXTENSIONS = ['.mjs', '.js', '.ts'];
-
-/** `./file.mjs:fn`, `file#fn` or `a.b.fn` (export `fn` of a/b.mjs, .js or .ts), beside the configuration file. */
-function moduleReference(
-  text: string,
-  folder: string,
-  path: string,
-  findings: Findings,
-): ModuleReference | undefined {
-  const direct = /^(.+\.[a-z]{2,3})[:#](\w+)$/.exec(text) ?? /^([^:#]+)[:#](\w+)$/.exec(text);
-  const dotted = /^([\w.]+)\.(\w+)$/.exec(text);
-  const stem = direct?.[1] ?? dotted?.[1]?.replaceAll('.', '/');
-  const exportName = direct?.[2] ?? dotted?.[2];
-  if (stem === undefined || exportName === undefined) {
-    findings.error(path, 'expected a module and its export, such as ./my_auth.mjs:authenticate');
-    return undefined;
-  }
-  const base = join(folder, stem);
-  const candidates = /\.(?:mjs|js|ts)$/.test(stem) ? [base] : EXTENSIONS.map((extension) => base + extension);
-  const file = candidates.find((candidate) => existsSync(candidate));
-  if (file !== undefined) return { file, exportName };
-  const isPython = stem.endsWith('.py') || existsSync(`${base}.py`);
-  findings.error(
-    path,
-    isPython
-      ? 'this is a Python module, which this product cannot run: write it as an ES module'
-      : `no such module: looked for ${candidates.map((candidate) => candidate.slice(folder.length + 1)).join(', ')} beside the configuration`,
-  );
-  return undefined;
 }
 
 /** `/v1/x` also admits `/x`. */

@@ -50,6 +50,7 @@ export {
   ProxyInstance,
   Session,
   SignInAttempts,
+  SignInFlow,
   SpendAdjustment,
   type StoredBudget,
   type StoredCharge,

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { Injectable } from '@nestjs/common';
 import { Config } from '#libs/config';
 import { Team, TeamMember, User } from '#libs/database';
@@ -6,7 +7,7 @@ import { DataSource, In } from 'typeorm';
 import { TeamMembers } from './team-members.js';
 import { Teams } from './teams.js';
 import type { Author } from './transactions.js';
-import { USER_ROLES, type UserRole } from './user-settings.js';
+import { USER_ROLES, type UserChange, userColumns, type UserRole } from './user-settings.js';
 import { Users } from './users.js';
 
 /** A new team has no models until somebody gives it some: nobody has this one. */
@@ -42,34 +43,52 @@ export class Identities {
     private readonly config: Config,
   ) {}
 
-  /** By our id, else by the provider's subject, else by e-mail address whatever its case. */
-  async findUser(id: string | undefined, email: string | undefined): Promise<User | null> {
+  /** By our id, else by the provider's subject, else by e-mail address whatever its case. The subject is the id unless it is told apart. */
+  async findUser(
+    id: string | undefined,
+    email: string | undefined,
+    subject: string | undefined = id,
+  ): Promise<User | null> {
     const repository = this.database.getRepository(User);
-    if (id !== undefined) {
-      const found = (await repository.findOneBy({ id })) ?? (await repository.findOneBy({ ssoUserId: id }));
-      if (found) return found;
-    }
-    if (email === undefined) return null;
+    const found =
+      (id === undefined ? null : await repository.findOneBy({ id })) ??
+      (subject === undefined ? null : await repository.findOneBy({ ssoUserId: subject }));
+    if (found || email === undefined) return found;
     return repository.createQueryBuilder('u').where('lower(u.email) = lower(:email)', { email }).getOne();
   }
 
   /** Makes the user with the operator's defaults; of many who ask at once all get the same one. */
-  async ensureUser(id: string | undefined, email: string | undefined): Promise<User> {
+  async ensureUser(
+    id: string | undefined,
+    email: string | undefined,
+    settings: UserChange = {},
+  ): Promise<User> {
     try {
       const { user } = await this.users.create(PROVIDER, {
         ...(id === undefined ? {} : { id }),
         settings: {
           ...(email === undefined ? {} : { email }),
           ...(id === undefined ? {} : { ssoUserId: id }),
+          ...settings,
         },
         organizationIds: [],
       });
       return user;
     } catch (thrown) {
-      const present = thrown instanceof GatewayError ? await this.findUser(id, email) : null;
+      const subject = settings.ssoUserId ?? id;
+      const present = thrown instanceof GatewayError ? await this.findUser(id, email, subject) : null;
       if (present) return present;
       throw thrown;
     }
+  }
+
+  /** Writes what the provider says of somebody; what is so already is not written again. */
+  async updateUser(user: User, change: UserChange): Promise<User> {
+    const columns = userColumns(change, user, Date.now());
+    const isSame = Object.entries(columns).every(([name, value]) =>
+      isDeepStrictEqual(value, user[name as keyof User]),
+    );
+    return isSame ? user : this.users.update(PROVIDER, { userId: user.id }, change);
   }
 
   async setRole(user: User, role: string): Promise<void> {
@@ -91,12 +110,16 @@ export class Identities {
     return rows.length === 1 ? (rows[0] ?? null) : null;
   }
 
-  async ensureTeam(id: string): Promise<Team> {
+  /** Makes the team as the operator's template says; a new team without one has no models. */
+  async ensureTeam(id: string, alias?: string): Promise<Team> {
     const template = this.config.people.newTeam.models;
     try {
       const { team } = await this.teams.create(PROVIDER, {
         id,
-        settings: { models: template.length > 0 ? template : NO_MODELS },
+        settings: {
+          models: template.length > 0 ? template : NO_MODELS,
+          ...(alias === undefined ? {} : { alias }),
+        },
         members: [],
       });
       return team;
@@ -114,15 +137,26 @@ export class Identities {
     return rows.map(({ teamId }) => teamId);
   }
 
-  async addToTeam(teamId: string, userId: string): Promise<void> {
-    await this.members.add(PROVIDER, teamId, [{ userId, role: 'user' }], {});
+  /** Of two sign-ins at once one finds the other's membership there. */
+  async #join(teamId: string, userId: string): Promise<void> {
+    try {
+      await this.members.add(PROVIDER, teamId, [{ userId, role: 'user' }], {});
+    } catch (thrown) {
+      if (!(thrown instanceof GatewayError) || thrown.code !== 'request.already_member') throw thrown;
+    }
+  }
+
+  /** Makes the user a member of those of these teams that exist. */
+  async joinTeams(userId: string, wanted: readonly string[]): Promise<void> {
+    const present = await this.teamIdsOf(userId);
+    const existing = (await this.findTeams(wanted)).map(({ id }) => id);
+    for (const id of existing) if (!present.includes(id)) await this.#join(id, userId);
   }
 
   /** Makes the user's teams equal to these, as far as they exist. */
   async syncTeams(userId: string, wanted: readonly string[]): Promise<void> {
     const present = await this.teamIdsOf(userId);
-    const existing = (await this.findTeams(wanted)).map(({ id }) => id);
-    for (const id of existing) if (!present.includes(id)) await this.addToTeam(id, userId);
+    await this.joinTeams(userId, wanted);
     for (const id of present) if (!wanted.includes(id)) await this.members.remove(PROVIDER, id, { userId });
   }
 }

@@ -140,7 +140,6 @@ const SPOOL =
 
 export const UNBUILT_GENERAL_SETTINGS: UnbuiltSettings = new Map([
   ...guards({
-    'Custom single sign-on': ['custom_sso', 'custom_ui_sso_sign_in_handler'],
     Guardrails: ['guardrails', 'guardrail_settings'],
     'A custom check of new keys, users or teams': [
       'custom_key_generate',
@@ -156,7 +155,6 @@ export const UNBUILT_GENERAL_SETTINGS: UnbuiltSettings = new Map([
     'The route /user/auth': ['allow_user_auth'],
     'Public routes of your own': ['public_routes'],
     'Pass-through endpoints': ['pass_through_endpoints'],
-    'The admin console': ['ui_access_mode'],
     'Asking whether a password was leaked': ['password_policy_check_breached_passwords'],
     'Alerts of slow calls and reports': [
       'alerting_threshold',

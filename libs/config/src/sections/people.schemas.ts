@@ -1,7 +1,16 @@
 import { z } from 'zod';
 import { count, dollars, duration, flag, text, textList } from './fields.js';
 
-const role = z.enum(['proxy_admin', 'proxy_admin_viewer', 'internal_user', 'internal_user_viewer']);
+/** The roles a person can be given, the strongest first. */
+export const USER_ROLE_NAMES = [
+  'proxy_admin',
+  'proxy_admin_viewer',
+  'internal_user',
+  'internal_user_viewer',
+] as const;
+export type UserRoleName = (typeof USER_ROLE_NAMES)[number];
+
+const role = z.enum(USER_ROLE_NAMES);
 
 const newUser = z.strictObject({
   user_role: role.optional(),

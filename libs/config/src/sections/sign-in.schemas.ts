@@ -41,4 +41,14 @@ export const signInSettings = {
   max_failed_login_attempts_per_source_overrides: z.record(z.string(), count),
   failed_login_window_seconds: secondsAsMs,
   failed_login_block_seconds: secondsAsMs,
+  custom_sso: text,
+  custom_ui_sso_sign_in_handler: text,
+  ui_access_mode: z.union([
+    z.enum(['all', 'admin_only']),
+    z.strictObject({
+      type: z.literal('restricted_sso_group'),
+      restricted_sso_group: text,
+      sso_group_jwt_field: text.optional(),
+    }),
+  ]),
 };

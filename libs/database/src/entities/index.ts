@@ -32,6 +32,7 @@ import { Balance } from './balance.js';
 import { BudgetPeriod } from './budget-period.js';
 import { LedgerEntry } from './ledger-entry.js';
 import { ProxyInstance } from './proxy-instance.js';
+import { SignInFlow } from './sign-in-flow.js';
 import { Team } from './team.js';
 import { TeamMember } from './team-member.js';
 import { User } from './user.js';
@@ -73,6 +74,7 @@ export const ENTITIES = [
   PrivacyErasure,
   Project,
   ProxyInstance,
+  SignInFlow,
   Team,
   TeamMember,
   User,
@@ -114,6 +116,7 @@ export {
   PrivacyErasure,
   Project,
   ProxyInstance,
+  SignInFlow,
   Team,
   TeamMember,
   User,

@@ -69,6 +69,7 @@ export const TENANCY_POLICIES: Readonly<Record<string, string>> = {
   credentials: 'false',
   app_state: 'false',
   alert_deliveries: 'false',
+  sign_in_flows: 'false',
 };
 
 /**
