@@ -1,8 +1,9 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { Authored, Row } from './authored.js';
 
 /** Models under a name, given to teams and keys as a whole. */
 @Entity('access_groups')
-export class AccessGroup {
+export class AccessGroup extends Authored(Row) {
   @PrimaryColumn({ type: 'text' })
   id!: string;
 
@@ -28,16 +29,4 @@ export class AccessGroup {
   /** Stable ids of keys, never their hashes. */
   @Column({ type: 'text', array: true, default: () => "'{}'" })
   keyIds!: string[];
-
-  @Column({ type: 'text', nullable: true })
-  createdBy!: string | null;
-
-  @Column({ type: 'text', nullable: true })
-  updatedBy!: string | null;
-
-  @Column({ type: 'timestamptz', default: () => 'now()' })
-  createdAt!: Date;
-
-  @Column({ type: 'timestamptz', default: () => 'now()' })
-  updatedAt!: Date;
 }

@@ -1,9 +1,10 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { Dated } from './authored.js';
 import { Governed } from './governed.js';
 
 /** An end user of a client's own product, named by requests: exists here once somebody gave it a setting or blocked it. */
 @Entity('customers')
-export class Customer extends Governed {
+export class Customer extends Dated(Governed) {
   @PrimaryColumn({ type: 'text' })
   id!: string;
 
@@ -24,10 +25,4 @@ export class Customer extends Governed {
   /** Empty: no restriction of its own. */
   @Column({ type: 'text', array: true, default: () => "'{}'" })
   models!: string[];
-
-  @Column({ type: 'timestamptz', default: () => 'now()' })
-  createdAt!: Date;
-
-  @Column({ type: 'timestamptz', default: () => 'now()' })
-  updatedAt!: Date;
 }

@@ -1,4 +1,5 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { Attributed } from './attributed.js';
 import { countColumn, nanoUsdColumn } from '../columns.js';
 
 /**
@@ -11,7 +12,7 @@ export type ActivityFacet =
 
 /** What one combination of callers, model and endpoint did on one day (UTC): kept by the drain, in the transaction that stores the entries. */
 @Entity('daily_activity')
-export class DailyActivity {
+export class DailyActivity extends Attributed {
   @PrimaryColumn({ type: 'date' })
   day!: string;
 
@@ -22,37 +23,6 @@ export class DailyActivity {
   @Column({ type: 'text' })
   facet!: ActivityFacet;
 
-  @Column({ type: 'text', nullable: true })
-  keyId!: string | null;
-
-  @Column({ type: 'text', nullable: true })
-  userId!: string | null;
-
-  @Column({ type: 'text', nullable: true })
-  teamId!: string | null;
-
-  @Column({ type: 'text', nullable: true })
-  organizationId!: string | null;
-
-  @Column({ type: 'text', nullable: true })
-  customerId!: string | null;
-
-  /** All tags of a call in one row of `tags`, so that a call with two tags is one call in a sum over both. */
-  @Column({ type: 'text', array: true, default: () => "'{}'" })
-  tags!: string[];
-
-  @Column({ type: 'text' })
-  modelGroup!: string;
-
-  @Column({ type: 'text' })
-  model!: string;
-
-  @Column({ type: 'text' })
-  provider!: string;
-
-  @Column({ type: 'text' })
-  endpoint!: string;
-
   @Column({ type: 'bigint', transformer: countColumn })
   requests!: number;
 
@@ -61,18 +31,6 @@ export class DailyActivity {
 
   @Column({ type: 'bigint', transformer: nanoUsdColumn })
   spendNano!: bigint;
-
-  @Column({ type: 'bigint', transformer: countColumn })
-  inputTokens!: number;
-
-  @Column({ type: 'bigint', transformer: countColumn })
-  outputTokens!: number;
-
-  @Column({ type: 'bigint', transformer: countColumn })
-  cacheReadTokens!: number;
-
-  @Column({ type: 'bigint', transformer: countColumn })
-  cacheWriteTokens!: number;
 
   /** Of the calls that succeeded. */
   @Column({ type: 'bigint', transformer: countColumn })

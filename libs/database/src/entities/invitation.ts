@@ -1,8 +1,9 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { Authored, Row } from './authored.js';
 
 /** A link with which a user sets a first password. Its id is the secret of the link: unguessable, and dead once used or expired. Goes with the user. */
 @Entity('invitations')
-export class Invitation {
+export class Invitation extends Authored(Row) {
   @PrimaryColumn({ type: 'text' })
   id!: string;
 
@@ -21,16 +22,4 @@ export class Invitation {
 
   @Column({ type: 'timestamptz', nullable: true })
   claimEndsAt!: Date | null;
-
-  @Column({ type: 'text', nullable: true })
-  createdBy!: string | null;
-
-  @Column({ type: 'text', nullable: true })
-  updatedBy!: string | null;
-
-  @Column({ type: 'timestamptz', default: () => 'now()' })
-  createdAt!: Date;
-
-  @Column({ type: 'timestamptz', default: () => 'now()' })
-  updatedAt!: Date;
 }

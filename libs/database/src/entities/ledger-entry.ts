@@ -1,4 +1,5 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { Attributed } from './attributed.js';
 import { countColumn, nanoUsdColumn } from '../columns.js';
 
 /** One balance that an entry's cost was added to, as stored in `ledger_entries.charges`. */
@@ -10,7 +11,7 @@ export interface StoredCharge {
 
 /** What one call cost: its begin and end records in one row. Append-only; partitioned by `day` (see `ensureLedgerPartitions`). */
 @Entity('ledger_entries')
-export class LedgerEntry {
+export class LedgerEntry extends Attributed {
   /** `YYYY-MM-DD`, UTC, fixed at admission. */
   @PrimaryColumn({ type: 'date' })
   day!: string;
@@ -42,9 +43,6 @@ export class LedgerEntry {
   @Column({ type: 'timestamptz', nullable: true })
   firstByteAt!: Date | null;
 
-  @Column({ type: 'text' })
-  endpoint!: string;
-
   @Column({ type: 'boolean' })
   stream!: boolean;
 
@@ -61,58 +59,19 @@ export class LedgerEntry {
   errorMessage!: string | null;
 
   @Column({ type: 'text' })
-  modelGroup!: string;
-
-  @Column({ type: 'text' })
-  model!: string;
-
-  @Column({ type: 'text' })
-  provider!: string;
-
-  @Column({ type: 'text' })
   deploymentId!: string;
 
   @Column({ type: 'text' })
   apiBase!: string;
 
   @Column({ type: 'text', nullable: true })
-  keyId!: string | null;
-
-  @Column({ type: 'text', nullable: true })
   keyHash!: string | null;
-
-  @Column({ type: 'text', nullable: true })
-  userId!: string | null;
-
-  @Column({ type: 'text', nullable: true })
-  teamId!: string | null;
-
-  @Column({ type: 'text', nullable: true })
-  organizationId!: string | null;
-
-  @Column({ type: 'text', nullable: true })
-  customerId!: string | null;
-
-  @Column({ type: 'text', array: true, default: () => "'{}'" })
-  tags!: string[];
 
   @Column({ type: 'text', nullable: true })
   requesterIp!: string | null;
 
   @Column({ type: 'text', nullable: true })
   userAgent!: string | null;
-
-  @Column({ type: 'bigint', transformer: countColumn })
-  inputTokens!: number;
-
-  @Column({ type: 'bigint', transformer: countColumn })
-  outputTokens!: number;
-
-  @Column({ type: 'bigint', transformer: countColumn })
-  cacheReadTokens!: number;
-
-  @Column({ type: 'bigint', transformer: countColumn })
-  cacheWriteTokens!: number;
 
   @Column({ type: 'bigint', transformer: countColumn })
   cacheWriteHourTokens!: number;

@@ -1,9 +1,10 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { Dated } from './authored.js';
 import { Governed } from './governed.js';
 
 /** A user in an organization, with what it may spend there. Goes when either of the two goes. */
 @Entity('organization_members')
-export class OrganizationMember extends Governed {
+export class OrganizationMember extends Dated(Governed) {
   @PrimaryColumn({ type: 'text' })
   organizationId!: string;
 
@@ -13,10 +14,4 @@ export class OrganizationMember extends Governed {
   /** `org_admin` manages everything inside the organization and nothing outside. */
   @Column({ type: 'text', default: 'internal_user' })
   role!: 'org_admin' | 'internal_user' | 'internal_user_viewer';
-
-  @Column({ type: 'timestamptz', default: () => 'now()' })
-  createdAt!: Date;
-
-  @Column({ type: 'timestamptz', default: () => 'now()' })
-  updatedAt!: Date;
 }

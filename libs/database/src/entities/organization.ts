@@ -1,9 +1,10 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { Authored } from './authored.js';
 import { Governed } from './governed.js';
 
 /** A tenant: teams, projects, people and keys that belong together, and what all of them may use and spend together. */
 @Entity('organizations')
-export class Organization extends Governed {
+export class Organization extends Authored(Governed) {
   @PrimaryColumn({ type: 'text' })
   id!: string;
 
@@ -17,16 +18,4 @@ export class Organization extends Governed {
 
   @Column({ type: 'jsonb', default: () => "'{}'" })
   metadata!: Record<string, unknown>;
-
-  @Column({ type: 'text', nullable: true })
-  createdBy!: string | null;
-
-  @Column({ type: 'text', nullable: true })
-  updatedBy!: string | null;
-
-  @Column({ type: 'timestamptz', default: () => 'now()' })
-  createdAt!: Date;
-
-  @Column({ type: 'timestamptz', default: () => 'now()' })
-  updatedAt!: Date;
 }

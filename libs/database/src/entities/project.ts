@@ -1,9 +1,10 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { Authored } from './authored.js';
 import { Governed } from './governed.js';
 
 /** A part of a team's work with models, limits and a budget of its own. Goes with its team. */
 @Entity('projects')
-export class Project extends Governed {
+export class Project extends Authored(Governed) {
   @PrimaryColumn({ type: 'text' })
   id!: string;
 
@@ -29,16 +30,4 @@ export class Project extends Governed {
 
   @Column({ type: 'boolean', default: false })
   blocked!: boolean;
-
-  @Column({ type: 'text', nullable: true })
-  createdBy!: string | null;
-
-  @Column({ type: 'text', nullable: true })
-  updatedBy!: string | null;
-
-  @Column({ type: 'timestamptz', default: () => 'now()' })
-  createdAt!: Date;
-
-  @Column({ type: 'timestamptz', default: () => 'now()' })
-  updatedAt!: Date;
 }

@@ -1,8 +1,9 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { Authored, Row } from './authored.js';
 
 /** A deployment that was added at run time; those of the configuration file have no row. */
 @Entity('proxy_models')
-export class ProxyModel {
+export class ProxyModel extends Authored(Row) {
   /** `model_info.id`: the deployment's id. */
   @PrimaryColumn({ type: 'text' })
   id!: string;
@@ -33,16 +34,4 @@ export class ProxyModel {
 
   @Column({ type: 'boolean', default: false })
   blocked!: boolean;
-
-  @Column({ type: 'text', nullable: true })
-  createdBy!: string | null;
-
-  @Column({ type: 'text', nullable: true })
-  updatedBy!: string | null;
-
-  @Column({ type: 'timestamptz', default: () => 'now()' })
-  createdAt!: Date;
-
-  @Column({ type: 'timestamptz', default: () => 'now()' })
-  updatedAt!: Date;
 }

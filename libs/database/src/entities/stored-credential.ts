@@ -1,8 +1,9 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { Authored, Row } from './authored.js';
 
 /** A provider's secrets under a name, for models to point at with `litellm_credential_name`. */
 @Entity('credentials')
-export class StoredCredential {
+export class StoredCredential extends Authored(Row) {
   @PrimaryColumn({ type: 'text' })
   id!: string;
 
@@ -19,16 +20,4 @@ export class StoredCredential {
   /** `credential_info`: nothing secret. */
   @Column({ type: 'jsonb', default: () => "'{}'" })
   info!: Record<string, unknown>;
-
-  @Column({ type: 'text', nullable: true })
-  createdBy!: string | null;
-
-  @Column({ type: 'text', nullable: true })
-  updatedBy!: string | null;
-
-  @Column({ type: 'timestamptz', default: () => 'now()' })
-  createdAt!: Date;
-
-  @Column({ type: 'timestamptz', default: () => 'now()' })
-  updatedAt!: Date;
 }

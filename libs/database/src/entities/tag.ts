@@ -1,9 +1,10 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { Dated } from './authored.js';
 import { Governed } from './governed.js';
 
 /** A word that keys, teams and requests carry, with limits and a budget for everything that carries it. */
 @Entity('tags')
-export class Tag extends Governed {
+export class Tag extends Dated(Governed) {
   @PrimaryColumn({ type: 'text' })
   name!: string;
 
@@ -16,10 +17,4 @@ export class Tag extends Governed {
 
   @Column({ type: 'text', nullable: true })
   createdBy!: string | null;
-
-  @Column({ type: 'timestamptz', default: () => 'now()' })
-  createdAt!: Date;
-
-  @Column({ type: 'timestamptz', default: () => 'now()' })
-  updatedAt!: Date;
 }

@@ -1,9 +1,10 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { Dated } from './authored.js';
 import { Governed } from './governed.js';
 
 /** A user in a team, with what it may use and spend there; where it has no value of its own, the team's default for members counts. Goes when either of the two goes. */
 @Entity('team_members')
-export class TeamMember extends Governed {
+export class TeamMember extends Dated(Governed) {
   @PrimaryColumn({ type: 'text' })
   teamId!: string;
 
@@ -16,10 +17,4 @@ export class TeamMember extends Governed {
   /** Models of the team this member may use; empty: all of the team's. */
   @Column({ type: 'text', array: true, default: () => "'{}'" })
   allowedModels!: string[];
-
-  @Column({ type: 'timestamptz', default: () => 'now()' })
-  createdAt!: Date;
-
-  @Column({ type: 'timestamptz', default: () => 'now()' })
-  updatedAt!: Date;
 }

@@ -1,10 +1,11 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { Dated } from './authored.js';
 import { nanoUsdColumn, countColumn } from '../columns.js';
 import { Governed } from './governed.js';
 
 /** People who share models, limits and a budget. */
 @Entity('teams')
-export class Team extends Governed {
+export class Team extends Dated(Governed) {
   @PrimaryColumn({ type: 'text' })
   id!: string;
 
@@ -54,10 +55,4 @@ export class Team extends Governed {
   /** `allowedModels` of those who join. */
   @Column({ type: 'text', array: true, default: () => "'{}'" })
   memberModels!: string[];
-
-  @Column({ type: 'timestamptz', default: () => 'now()' })
-  createdAt!: Date;
-
-  @Column({ type: 'timestamptz', default: () => 'now()' })
-  updatedAt!: Date;
 }

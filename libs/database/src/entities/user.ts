@@ -1,9 +1,10 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { Dated } from './authored.js';
 import { Governed } from './governed.js';
 
 /** A person or a service that keys belong to. */
 @Entity('users')
-export class User extends Governed {
+export class User extends Dated(Governed) {
   @PrimaryColumn({ type: 'text' })
   id!: string;
 
@@ -41,10 +42,4 @@ export class User extends Governed {
 
   @Column({ type: 'boolean', default: false })
   passwordResetRequired!: boolean;
-
-  @Column({ type: 'timestamptz', default: () => 'now()' })
-  createdAt!: Date;
-
-  @Column({ type: 'timestamptz', default: () => 'now()' })
-  updatedAt!: Date;
 }

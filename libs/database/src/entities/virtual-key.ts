@@ -1,9 +1,10 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { Authored } from './authored.js';
 import { Governed } from './governed.js';
 
 /** A credential we issued. `id` never changes, so that spend, budgets and limits survive a rotation; only `tokenHash` does. */
 @Entity('virtual_keys')
-export class VirtualKey extends Governed {
+export class VirtualKey extends Authored(Governed) {
   @PrimaryColumn({ type: 'text' })
   id!: string;
 
@@ -101,18 +102,6 @@ export class VirtualKey extends Governed {
   /** The row of `budgets` for each customer of this key that has none of its own: `end_user_budget_id`. */
   @Column({ type: 'text', nullable: true })
   customerBudgetId!: string | null;
-
-  @Column({ type: 'text', nullable: true })
-  createdBy!: string | null;
-
-  @Column({ type: 'text', nullable: true })
-  updatedBy!: string | null;
-
-  @Column({ type: 'timestamptz', default: () => 'now()' })
-  createdAt!: Date;
-
-  @Column({ type: 'timestamptz', default: () => 'now()' })
-  updatedAt!: Date;
 
   /** Moves only when somebody changed a setting, not when money was spent. */
   @Column({ type: 'timestamptz', nullable: true })
