@@ -214,7 +214,8 @@ function isWhole(amount: number): boolean {
   return Number.isInteger(amount) && amount >= 0;
 }
 
-function usedOf(measure: Measure, used: Settlement): number {
+/** What of a settlement counts in a window. */
+export function usedOf(measure: Measure, used: Settlement): number {
   switch (measure) {
     case 'requests':
       return used.requests;

@@ -2,35 +2,16 @@ import { isDeepStrictEqual } from 'node:util';
 import { Injectable } from '@nestjs/common';
 import { Config } from '#libs/config';
 import { Team, TeamMember, User } from '#libs/database';
-import { GatewayError, type Principal } from '#libs/kernel';
+import { GatewayError } from '#libs/kernel';
 import { DataSource, In } from 'typeorm';
 import { TeamMembers } from './team-members.js';
 import { Teams } from './teams.js';
-import type { Author } from './transactions.js';
+import { PROVIDER } from './authors.js';
 import { USER_ROLES, type UserChange, userColumns, type UserRole } from './user-settings.js';
 import { Users } from './users.js';
 
 /** A new team has no models until somebody gives it some: nobody has this one. */
 const NO_MODELS = ['no-default-models'];
-
-/** In whose name rows are made that an identity provider vouches for: what the audit trail shows as their maker. */
-const PROVIDER: Author = {
-  principal: {
-    credential: 'jwt',
-    role: 'proxy_admin',
-    displayName: 'identity-provider',
-    modelGrants: [],
-    modelAliases: {},
-    limits: [],
-    budgets: [],
-    spendScopes: [],
-    tags: [],
-    metadata: {},
-    isCurrent: () => true,
-  } satisfies Principal,
-  ip: null,
-  requestId: null,
-};
 
 /** People and teams as an identity provider knows them: found by what a token says, made when the operator wants that. */
 @Injectable()

@@ -80,7 +80,8 @@ export {
 export { type OrganizationChange, type OrganizationMemberDraft, Organizations } from './organizations.js';
 export { hashPassword } from './passwords.js';
 export { type ProjectChange, Projects } from './projects.js';
-export { CLI_TOKEN_PREFIX, type IssuedSession, type NewSession, Sessions, signingIn } from './sessions.js';
+export { CLI_TOKEN_PREFIX, type IssuedSession, type NewSession, Sessions } from './sessions.js';
+export { signingIn } from './authors.js';
 export { SpendReader, type SpendRow } from './spend-reader.js';
 export { SpendReset } from './spend-reset.js';
 export { type SpendOwner, SpendSetter } from './spend-setter.js';

@@ -1,7 +1,7 @@
 import { hash, randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Session } from '#libs/database';
-import { Clock, newId, type Principal } from '#libs/kernel';
+import { Clock, newId } from '#libs/kernel';
 import { DataSource, LessThan, Not } from 'typeorm';
 import { type Author, Transactions } from './transactions.js';
 
@@ -151,26 +151,4 @@ export function hashOfToken(token: string): string {
 
 function publicFacts({ userId, kind, method, createdAt, expiresAt }: Session): object {
   return { userId, kind, method, createdAt, expiresAt };
-}
-
-/** Somebody who has just proved who it is, as the author of what signing in changes. */
-export function signingIn(userId: string, ip: string | null, requestId: string | null): Author {
-  return {
-    principal: {
-      credential: 'session',
-      role: 'internal_user',
-      displayName: userId,
-      user: { id: userId },
-      modelGrants: [],
-      modelAliases: {},
-      limits: [],
-      budgets: [],
-      spendScopes: [],
-      tags: [],
-      metadata: {},
-      isCurrent: () => true,
-    } satisfies Principal,
-    ip,
-    requestId,
-  };
 }

@@ -10,6 +10,7 @@ import type {
 } from '../counters.js';
 import { cellsOf, MAX_AMOUNT } from '../sliding-window.js';
 import { smoothed } from '../smoothed.js';
+import { usedOf } from '../take.js';
 import type { Op } from './outbox.js';
 import { OutageShare } from './outage-share.js';
 import { OwnWindows } from './own-windows.js';
@@ -183,17 +184,4 @@ function registration(id: string, held: Held, nowMs: number): unknown[] {
   });
   const gauges = held.claims.filter(({ kind }) => kind === 'gauge').map(({ key }) => key);
   return ['r', id, String(held.nanoUsd), [...new Set(money.map(({ key }) => key))], gauges, windows];
-}
-
-function usedOf(measure: Measure, used: Settlement): number {
-  switch (measure) {
-    case 'requests':
-      return used.requests;
-    case 'total_tokens':
-      return used.totalTokens;
-    case 'input_tokens':
-      return used.inputTokens;
-    case 'output_tokens':
-      return used.outputTokens;
-  }
 }
