@@ -18,7 +18,7 @@ export class AuthenticationReports extends AuthenticationEvents {
   override failed(facts: CredentialFacts, error: GatewayError): void {
     if (error.status >= 500) return;
     const address = this.#address(facts);
-    this.logger.debug({ code: error.code, address }, 'Authentication failed');
+    this.logger.debug({ code: error.code, decision_id: error.decisionId, address }, 'Authentication failed');
     this.#tell(this.suspicious.authenticationFailed(address));
   }
 

@@ -92,6 +92,12 @@ export class CallScopes {
     if (blocked) {
       throw new GatewayError('auth.customer_blocked', `End User=${blocked.scope.id} is blocked.`, {
         param: 'user',
+        denial: {
+          code: 'auth.customer_blocked',
+          scope: blocked.scope,
+          wouldAllow: 'Unblock this customer.',
+          change: { action: 'unblock', scope: blocked.scope, field: 'blocked', value: false },
+        },
       });
     }
     const derived = withParts(principal, parts);

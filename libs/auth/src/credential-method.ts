@@ -5,7 +5,7 @@ import type { CredentialFacts } from './credential.js';
 import { KeyVault } from './key-vault.js';
 import { MasterKey } from './master-key.js';
 import { refusal } from './refusal.js';
-import { refusalOf } from './standing-refusal.js';
+import { expiryRefusalOf, refusalOf } from './standing-refusal.js';
 
 /** A credential as presented: the text once, and its SHA-256 (hex), computed once. */
 export interface Presented {
@@ -83,17 +83,12 @@ export class VirtualKeyMethod extends CredentialMethod {
     const { principal, standing } = compiled;
     const refused = refusalOf(standing, principal);
     if (standing === 'key_blocked' || standing === 'user_blocked') throw refused;
-    const { expiresAtMs } = principal;
-    if (expiresAtMs !== undefined && expiresAtMs <= this.clock.nowMs())
-      throw this.#expired(expiresAtMs, principal.key?.maskedName ?? 'sk-...');
+    if (principal.expiresAtMs !== undefined) {
+      const expired = expiryRefusalOf(principal, this.clock.nowMs());
+      if (expired) throw expired;
+    }
     if (refused) throw refused;
     return principal;
-  }
-
-  #expired(expiresAtMs: number, name: string): GatewayError {
-    const at = new Date(expiresAtMs).toISOString();
-    const now = new Date(this.clock.nowMs()).toISOString();
-    return refusal('auth.key_expired', `Expired Key. It expired at ${at}; it is now ${now}.`, name);
   }
 }
 

@@ -4,6 +4,7 @@ import { type Claim, Counters, type MoneyClaim, type Refusal, type RefusedClaim 
 import {
   type CallFacts,
   Clock,
+  type Denial,
   GatewayError,
   type NanoUsd,
   type Principal,
@@ -267,9 +268,10 @@ export class Budgets implements OnApplicationShutdown {
     return this.prices.priceOf(deployment, upstreamModel).contextWindow;
   }
 
-  /** The error for a refusal that has a money claim in it; undefined when money was not the reason. */
-  explain(refusal: Refusal, principal?: Principal): GatewayError | undefined {
+  /** The error for a refusal that has a money claim in it; undefined when money was not the reason. `others`: what limits refused beside it. */
+  explain(refusal: Refusal, principal?: Principal, others: readonly Denial[] = []): GatewayError | undefined {
     return explainRefusal(refusal, {
+      others,
       status: this.config.budgets.exceededStatus,
       nowMs: this.clock.nowMs(),
       principal,

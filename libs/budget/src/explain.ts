@@ -6,6 +6,8 @@ export interface ExplainOptions {
   readonly status: number;
   readonly nowMs: number;
   readonly principal: Principal | undefined;
+  /** What limits refused in the same step. */
+  readonly others?: readonly Denial[];
 }
 
 type RefusedMoney = RefusedClaim & { readonly claim: MoneyClaim };
@@ -20,8 +22,9 @@ const LEAST_BUSY_MS = 1_000;
  */
 export function explainRefusal(refusal: Refusal, options: ExplainOptions): GatewayError | undefined {
   const money = refusal.refused.filter(isMoney);
-  const over = money.find(({ reason }) => reason === 'over');
-  if (over) return exceeded(over, options);
+  const over = money.filter(({ reason }) => reason === 'over');
+  const [first, ...others] = over;
+  if (first) return exceeded(first, others, options);
   const busy = money[0];
   if (!busy) return undefined;
   const retryMs = Math.max(LEAST_BUSY_MS, ...refusal.refused.map(({ retryAfterMs }) => retryAfterMs ?? 0));
@@ -34,6 +37,7 @@ export function explainRefusal(refusal: Refusal, options: ExplainOptions): Gatew
         code: 'budget.busy',
         scope: busy.claim.scope,
         dimension: 'usd',
+        budget: busy.claim.budget,
         limit: formatUsd(busy.claim.capNanoUsd),
         current: formatUsd(BigInt(busy.current)),
         resetsAtMs: options.nowMs + retryMs,
@@ -44,16 +48,19 @@ export function explainRefusal(refusal: Refusal, options: ExplainOptions): Gatew
 }
 
 function exceeded(
-  { claim, current, retryAfterMs }: RefusedMoney,
-  { status, nowMs, principal }: ExplainOptions,
+  refused: RefusedMoney,
+  also: readonly RefusedMoney[],
+  { status, nowMs, principal, others: limits = [] }: ExplainOptions,
 ): GatewayError {
+  const { claim, current } = refused;
   const spent = formatUsd(BigInt(current));
   const cap = formatUsd(claim.capNanoUsd);
-  const resetsAtMs = claim.periodEndsAtMs ?? (retryAfterMs === undefined ? undefined : nowMs + retryAfterMs);
+  const resetsAtMs = resetOf(refused, nowMs);
   const renewal =
     resetsAtMs === undefined
       ? 'It does not reset by itself.'
       : `It resets at ${new Date(resetsAtMs).toISOString()}.`;
+  const others = [...also.map((one) => exceededDenial(one, nowMs)), ...limits];
   const left =
     BigInt(current) >= claim.capNanoUsd
       ? ''
@@ -65,15 +72,36 @@ function exceeded(
       ? {}
       : { headers: { 'retry-after': seconds(Math.max(0, resetsAtMs - nowMs)) } }),
     denial: {
-      code: 'budget.exceeded',
-      scope: claim.scope,
-      dimension: 'usd',
-      limit: cap,
-      current: spent,
-      ...(resetsAtMs === undefined ? {} : { resetsAtMs }),
-      wouldAllow: `Raise the budget of ${claim.scope.type} ${claim.budget}${resetsAtMs === undefined ? '' : ', or wait until it resets'}.`,
+      ...exceededDenial(refused, nowMs),
+      ...(others.length === 0 ? {} : { others }),
     },
   });
+}
+
+function exceededDenial(refused: RefusedMoney, nowMs: number): Denial {
+  const { claim, current } = refused;
+  const resetsAtMs = resetOf(refused, nowMs);
+  const enough = formatUsd(BigInt(current) + claim.minNanoUsd);
+  return {
+    code: 'budget.exceeded',
+    scope: claim.scope,
+    dimension: 'usd',
+    budget: claim.budget,
+    limit: formatUsd(claim.capNanoUsd),
+    current: formatUsd(BigInt(current)),
+    ...(resetsAtMs === undefined ? {} : { resetsAtMs }),
+    wouldAllow: `Raise the budget of ${claim.scope.type} ${claim.budget} to at least ${enough}${resetsAtMs === undefined ? '' : ', or wait until it resets'}.`,
+    change: {
+      action: 'raise_budget',
+      scope: claim.scope,
+      field: claim.budget === 'main' ? 'max_budget' : 'budget_limits',
+      value: enough,
+    },
+  };
+}
+
+function resetOf({ claim, retryAfterMs }: RefusedMoney, nowMs: number): number | undefined {
+  return claim.periodEndsAtMs ?? (retryAfterMs === undefined ? undefined : nowMs + retryAfterMs);
 }
 
 /**

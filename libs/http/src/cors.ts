@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 const ALLOWED_METHODS = 'GET,POST,PUT,PATCH,DELETE,OPTIONS';
 /** What clients read besides the body: ids, costs, limits and when to come back. */
 const EXPOSED_HEADERS =
-  'x-litellm-call-id,x-litellm-response-cost,x-ratelimit-limit-requests,x-ratelimit-remaining-requests,retry-after';
+  'x-litellm-call-id,x-litellm-response-cost,x-ratelimit-limit-requests,x-ratelimit-remaining-requests,retry-after,x-tollgate-decision-id';
 
 /**
  * Cross-origin answers for the configured origins; off when none are configured. Credentials (cookies) only when asked

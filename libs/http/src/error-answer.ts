@@ -24,9 +24,14 @@ export function errorAnswer(error: GatewayError, shape: ErrorShape): ErrorAnswer
   if (shape === 'anthropic') {
     const body = {
       type: 'error',
-      error: { type: anthropicType(error.status), message: error.publicMessage, ...limitMember(error) },
+      error: {
+        type: anthropicType(error.status),
+        message: error.publicMessage,
+        ...limitMember(error),
+        ...decisionMember(error),
+      },
     };
-    return { status: error.status, headers: error.headers, body };
+    return { status: error.status, headers: headersOf(error), body };
   }
   const body: Record<string, unknown> = {
     error: {
@@ -35,10 +40,22 @@ export function errorAnswer(error: GatewayError, shape: ErrorShape): ErrorAnswer
       param: error.param,
       code: isOwnRateLimit(error) ? error.status : String(error.status),
       ...limitMember(error),
+      ...decisionMember(error),
     },
   };
   if (error.detail !== undefined) body['detail'] = error.detail;
-  return { status: error.status, headers: error.headers, body };
+  return { status: error.status, headers: headersOf(error), body };
+}
+
+/** The name under which a refusal can be looked up. */
+export const DECISION_HEADER = 'x-tollgate-decision-id';
+
+function headersOf({ headers, decisionId }: GatewayError): Readonly<Record<string, string>> {
+  return decisionId === undefined ? headers : { ...headers, [DECISION_HEADER]: decisionId };
+}
+
+function decisionMember({ decisionId }: GatewayError): { decision_id?: string } {
+  return decisionId === undefined ? {} : { decision_id: decisionId };
 }
 
 function isOwnRateLimit(error: GatewayError): boolean {

@@ -7,7 +7,11 @@ import { errorAnswer, toGatewayError } from './error-answer.js';
 /** Everything thrown on a Nest route becomes the one error shape; unexpected ones are logged with their cause, never shown. */
 @Catch()
 export class GatewayErrorFilter implements ExceptionFilter {
-  constructor(private readonly logger: Logger) {}
+  /** `refused` is told of every error before it is answered: it must not throw and must be cheap. */
+  constructor(
+    private readonly logger: Logger,
+    private readonly refused?: (error: GatewayError, request: Request) => void,
+  ) {}
 
   catch(thrown: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
@@ -17,6 +21,7 @@ export class GatewayErrorFilter implements ExceptionFilter {
     if (error.status >= 500) {
       this.logger.error({ code: error.code, path: request.path, err: error.cause ?? error }, error.message);
     }
+    this.refused?.(error, request);
     if (response.headersSent) {
       response.destroy();
       return;

@@ -1,4 +1,6 @@
 import type { Denial } from './denial.js';
+import { newId } from './ids.js';
+import type { Principal } from './principal.js';
 
 /**
  * Every way a request can fail, in one table: `room.reason` -> HTTP status and the `type` a client sees on the wire.
@@ -80,6 +82,8 @@ export interface GatewayErrorOptions {
   /** Extra response headers, lower-case names. */
   headers?: Readonly<Record<string, string>>;
   denial?: Denial;
+  /** Who was refused, where that was known and the caller never came to be: a blocked key, an expired one. */
+  caller?: Principal;
   /** Extra members beside `error` in the body: contract families that carry `detail`. */
   detail?: unknown;
 }
@@ -96,6 +100,8 @@ export class GatewayError extends Error {
   readonly headers: Readonly<Record<string, string>>;
   readonly denial: Denial | undefined;
   readonly detail: unknown;
+  readonly #caller: Principal | undefined;
+  #decisionId: string | undefined;
 
   constructor(
     readonly code: ErrorCode,
@@ -112,5 +118,23 @@ export class GatewayError extends Error {
     this.headers = options.headers ?? {};
     this.denial = options.denial;
     this.detail = options.detail;
+    this.#caller = options.caller;
+  }
+
+  /** Private, so that nothing that prints an error prints a caller. */
+  get caller(): Principal | undefined {
+    return this.#caller;
+  }
+
+  /**
+   * Names this refusal for whoever asks why: in the answer, in the log line and in what is kept of it. Made when it is first asked
+   * for; undefined for failures that are nobody's decision.
+   */
+  get decisionId(): string | undefined {
+    if (!DECIDED.has(this.status) && this.denial === undefined) return undefined;
+    return (this.#decisionId ??= newId('dec'));
   }
 }
+
+/** Statuses that say no to somebody. */
+const DECIDED: ReadonlySet<number> = new Set([401, 403, 422, 429]);

@@ -27,14 +27,10 @@ export function explainLimits(refusal: Refusal, nowMs: number): GatewayError | u
   const waitMs = waitOf(worst);
   const resetsAtMs = waitMs === Infinity ? undefined : nowMs + waitMs;
   const allWaitsMs = Math.max(...refusal.refused.map(waitOf));
+  const others = limits.filter((one) => one !== worst);
   const denial: Denial = {
-    code: 'ratelimit.exceeded',
-    scope: { type: claim.scope.type, id: shownId(claim.scope) },
-    dimension: dimension === 'max_parallel_requests' ? 'parallel_requests' : dimension,
-    limit: claim.limit,
-    current: Number(worst.current),
-    ...(resetsAtMs !== undefined && { resetsAtMs }),
-    wouldAllow: wouldAllow(worst),
+    ...denialOf(worst, nowMs),
+    ...(others.length === 0 ? {} : { others: others.map((one) => denialOf(one, nowMs)) }),
   };
   return new GatewayError('ratelimit.exceeded', messageOf(worst, resetsAtMs), {
     internal: `rate_limit_exceeded ${claim.key}: ${worst.current} of ${claim.limit}`,
@@ -48,6 +44,41 @@ export function explainLimits(refusal: Refusal, nowMs: number): GatewayError | u
     },
   });
 }
+
+/** What every limit of a refusal says of itself. */
+export function limitDenials({ refused }: Refusal, nowMs: number): Denial[] {
+  return refused.filter(isLimit).map((one) => denialOf(one, nowMs));
+}
+
+function denialOf(refused: RefusedLimit, nowMs: number): Denial {
+  const { claim } = refused;
+  const dimension = dimensionOf(claim);
+  const waitMs = waitOf(refused);
+  return {
+    code: 'ratelimit.exceeded',
+    scope: { type: claim.scope.type, id: shownId(claim.scope) },
+    dimension: dimension === 'max_parallel_requests' ? 'parallel_requests' : dimension,
+    limit: claim.limit,
+    current: Number(refused.current),
+    ...(waitMs === Infinity ? {} : { resetsAtMs: nowMs + waitMs }),
+    wouldAllow: wouldAllow(refused),
+    change: {
+      action: 'raise_limit',
+      scope: claim.scope,
+      field: FIELDS[claim.kind === 'gauge' ? 'gauge' : claim.measure],
+      value: neededOf(refused),
+    },
+  };
+}
+
+/** What the admin API calls each limit. */
+const FIELDS = {
+  gauge: 'max_parallel_requests',
+  requests: 'rpm_limit',
+  total_tokens: 'tpm_limit',
+  input_tokens: 'input_tpm_limit',
+  output_tokens: 'output_tpm_limit',
+} as const;
 
 /** The `limit` member of a refusal's error body, from the denial every refusal carries. */
 export function limitDetails(denial: Denial): Record<string, unknown> {
@@ -135,12 +166,15 @@ function poolHeaders(worst: RefusedLimit): Record<string, string> {
   };
 }
 
-function wouldAllow({ claim, current, retryAfterMs }: RefusedLimit): string {
-  const dimension = dimensionOf(claim);
-  const needed =
-    claim.kind === 'window'
-      ? Number(current) + (claim.atLeast ?? claim.amount)
-      : Number(current) + (claim.kind === 'pool' ? claim.amount : 1);
-  const raise = `a limit of at least ${needed} ${UNITS[dimension]} for this ${claim.scope.type}`;
+/** The smallest limit under which the same request would pass now. */
+function neededOf({ claim, current }: RefusedLimit): number {
+  const taken = Number(current);
+  if (claim.kind === 'gauge') return taken + 1;
+  return taken + (claim.kind === 'window' ? (claim.atLeast ?? claim.amount) : claim.amount);
+}
+
+function wouldAllow(refused: RefusedLimit): string {
+  const { claim, retryAfterMs } = refused;
+  const raise = `a limit of at least ${neededOf(refused)} ${UNITS[dimensionOf(claim)]} for this ${claim.scope.type}`;
   return retryAfterMs === undefined ? raise : `waiting ${Math.ceil(retryAfterMs / 1_000)} s, or ${raise}`;
 }

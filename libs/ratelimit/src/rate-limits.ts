@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import { Clock, GatewayError, type Principal, PROXY_SCOPE, type ScopeLimit } from '#libs/kernel';
+import { Clock, type Denial, GatewayError, type Principal, PROXY_SCOPE, type ScopeLimit } from '#libs/kernel';
 import { Config } from '#libs/config';
 import type { Admission, Claim, Refusal, Standing } from '#libs/counters';
-import { explainLimits } from './explanation.js';
+import { explainLimits, limitDenials } from './explanation.js';
 import { LimitSet } from './limit-set.js';
 import { Priorities } from './priorities.js';
 import { standingHeaders } from './standing-headers.js';
@@ -86,6 +86,11 @@ export class RateLimits {
     return new GatewayError('internal.unexpected', 'The request was refused without a reason.', {
       internal: 'a refusal without limits was given to ratelimit to explain',
     });
+  }
+
+  /** What the limits of a refusal say, where money speaks for the whole of it. */
+  denials(refusal: Refusal): readonly Denial[] {
+    return limitDenials(refusal, this.clock.nowMs());
   }
 
   /** Appends limit headers as name, value, name, value. */

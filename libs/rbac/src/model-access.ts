@@ -33,6 +33,8 @@ export type ModelDecision =
       /** Which list said no; absent when every deployment is reserved for other keys. */
       readonly scope?: Scope;
       readonly model: string;
+      /** The name that has to stand in the list: what an alias of the caller's means. */
+      readonly target: string;
       /** The wire type when the code's own does not name the scope. */
       readonly type?: string;
     };
@@ -72,19 +74,19 @@ export function decideModelAccess(
     if (match === true) continue;
     if (match !== undefined) {
       through = through === undefined ? match : through.filter((group) => match.includes(group));
-      if (through.length === 0) return denied(scope, models, requestedModel);
+      if (through.length === 0) return denied(scope, models, requestedModel, name);
       continue;
     }
     // The team whose own model it is has decided by owning it.
     if (scope.type === 'team' && requested.ownerTeamId === scope.id) continue;
     if (!isAssigned(principal, scope, name, requested, assigned))
-      return denied(scope, models, requestedModel);
+      return denied(scope, models, requestedModel, name);
   }
   if (
     requested.deployments.length > 0 &&
     !requested.deployments.some((one) => mayUseDeployment(principal, one.allowedKeys))
   ) {
-    return { allowed: false, code: 'rbac.deployment_denied', model: requestedModel };
+    return { allowed: false, code: 'rbac.deployment_denied', model: requestedModel, target: name };
   }
   return through === undefined ? ALLOWED : { allowed: true, through };
 }
@@ -164,8 +166,8 @@ export function matchesGlob(pattern: string, text: string): boolean {
   return p === pattern.length;
 }
 
-function denied(scope: Scope, models: readonly string[], model: string): ModelDecision {
-  const base = { allowed: false as const, scope, model };
+function denied(scope: Scope, models: readonly string[], model: string, target: string): ModelDecision {
+  const base = { allowed: false as const, scope, model, target };
   switch (scope.type) {
     case 'key':
       return { ...base, code: 'rbac.key_model_denied' };
@@ -188,7 +190,7 @@ function denied(scope: Scope, models: readonly string[], model: string): ModelDe
 /** Throws the refusal of a denied model. The text never lists what would be allowed: that is for the log and for administrators. */
 export function assertModelAllowed(decision: ModelDecision): void {
   if (decision.allowed) return;
-  const { code, scope, model } = decision;
+  const { code, scope, model, target } = decision;
   const owner = scope === undefined ? 'key' : scope.type.replace('_', ' ');
   const denial: Denial = {
     code,
@@ -197,6 +199,15 @@ export function assertModelAllowed(decision: ModelDecision): void {
       scope === undefined
         ? 'Use a key the model is reserved for.'
         : `Add the model to the models of this ${owner}.`,
+    change:
+      scope === undefined
+        ? { action: 'reserve_deployment', field: 'litellm_params.allowed_keys' }
+        : {
+            action: 'grant_model',
+            scope,
+            field: scope.type === 'team_member' ? 'allowed_models' : 'models',
+            value: target,
+          },
   };
   throw new GatewayError(
     code,

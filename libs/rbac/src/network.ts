@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import ipaddr from 'ipaddr.js';
 import { Config } from '#libs/config';
-import { GatewayError } from '#libs/kernel';
+import { GatewayError, PROXY_SCOPE } from '#libs/kernel';
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6;
 type Range = readonly [Address, number];
@@ -113,6 +113,17 @@ export function assertNetworkAllowed(decision: NetworkDecision): void {
   throw new GatewayError('rbac.network_denied', 'Access forbidden: this network address is not allowed.', {
     param: 'None',
     internal: `address ${decision.address} is not in allowed_ips`,
+    denial: {
+      code: 'rbac.network_denied',
+      scope: PROXY_SCOPE,
+      wouldAllow: 'Add the address of the caller to general_settings.allowed_ips.',
+      change: {
+        action: 'allow_address',
+        scope: PROXY_SCOPE,
+        field: 'general_settings.allowed_ips',
+        value: decision.address,
+      },
+    },
   });
 }
 

@@ -1,6 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { Config } from '#libs/config';
-import { GatewayError, type Principal } from '#libs/kernel';
+import {
+  type Denial,
+  type ErrorCode,
+  GatewayError,
+  type Principal,
+  PROXY_SCOPE,
+  type Role,
+} from '#libs/kernel';
 import { findMatch, pathOf } from './allowed-routes.js';
 import { POLICY, policyOf, type RouteId, type RoutePolicy } from './policy.js';
 
@@ -19,6 +26,8 @@ export type RouteRefusal =
   | 'key_route_denied'
   /** What the credential itself is narrowed to (a token's routes). */
   | 'credential_route_denied'
+  /** What the operator narrowed the role to. */
+  | 'role_narrowed'
   /** A role that only reads. */
   | 'read_only_role'
   | 'role_denied';
@@ -85,7 +94,7 @@ export class RouteAccess {
       return { allowed: false, reason: 'credential_route_denied', route };
     }
     if (principal.roleRoutes !== undefined && findMatch(principal.roleRoutes, route) === undefined) {
-      return { allowed: false, reason: 'role_denied', route };
+      return { allowed: false, reason: 'role_narrowed', route };
     }
     const { access } = policyOf(route);
     if (access === 'any_caller' || access === 'metrics') return ANY_CALLER;
@@ -133,47 +142,126 @@ export function assertRouteAllowed(decision: RouteDecision, principal?: Principa
 function routeRefusal(reason: RouteRefusal, route: RouteId, principal: Principal | undefined): GatewayError {
   const path = pathOf(route);
   const role = principal?.role ?? 'unknown';
+  const refuse = (code: ErrorCode, message: string, detail?: string): GatewayError =>
+    new GatewayError(code, message, {
+      param: 'None',
+      denial: denialOf(code, reason, route, principal),
+      ...(detail === undefined ? {} : { detail }),
+    });
   switch (reason) {
     case 'proxy_route_closed':
-      return new GatewayError('rbac.route_denied', `Access forbidden: this proxy does not serve ${path}.`, {
-        param: 'None',
-      });
+      return refuse('rbac.route_denied', `Access forbidden: this proxy does not serve ${path}.`);
     case 'endpoints_disabled': {
       const message = `${path} is switched off on this instance.`;
-      return new GatewayError('rbac.route_denied', message, { param: 'None', detail: message });
+      return refuse('rbac.route_denied', message, message);
     }
     case 'reserved_for_admins':
-      return new GatewayError(
-        'rbac.route_denied',
-        `Access forbidden: ${path} is reserved for proxy administrators.`,
-        { param: 'None' },
-      );
+      return refuse('rbac.route_denied', `Access forbidden: ${path} is reserved for proxy administrators.`);
     case 'key_route_denied': {
       const allowed = principal?.key?.allowedRoutes?.join(', ') ?? '';
       const message = `Virtual key is not allowed to call this route. Allowed: [${allowed}]. Asked for: ${path}`;
-      return new GatewayError('rbac.route_denied', message, { param: 'None', detail: message });
+      return refuse('rbac.route_denied', message, message);
     }
     case 'credential_route_denied': {
       const allowed = principal?.credentialRoutes?.join(', ') ?? '';
       const message = `This token is not allowed to call this route. Allowed: [${allowed}]. Asked for: ${path}`;
       // The contract's answer to an administrator's token on other routes.
       return role === 'proxy_admin'
-        ? new GatewayError('rbac.admin_only', `Authentication Error, ${message}`, { param: 'None' })
-        : new GatewayError('rbac.route_denied', message, { param: 'None', detail: message });
+        ? refuse('rbac.admin_only', `Authentication Error, ${message}`)
+        : refuse('rbac.route_denied', message, message);
     }
     case 'read_only_role':
-      return new GatewayError(
-        'rbac.forbidden',
-        `user not allowed to access this route, role=${role}. Route=${path}`,
-        { param: 'None' },
-      );
+      return refuse('rbac.forbidden', `user not allowed to access this route, role=${role}. Route=${path}`);
+    case 'role_narrowed':
     case 'role_denied':
-      return new GatewayError(
+      return refuse(
         'rbac.admin_only',
         `Authentication Error, Only proxy admin can be used to generate or change this. Route=${path}, role=${role}, user_id=${maskedUser(principal)}`,
-        { param: 'None' },
       );
   }
+}
+
+/** Which of the lists said no, and the least that would make it say yes. */
+function denialOf(
+  code: ErrorCode,
+  reason: RouteRefusal,
+  route: RouteId,
+  principal: Principal | undefined,
+): Denial {
+  const path = pathOf(route);
+  switch (reason) {
+    case 'proxy_route_closed':
+    case 'endpoints_disabled':
+    case 'reserved_for_admins': {
+      const field = SETTINGS[reason];
+      return {
+        code,
+        scope: PROXY_SCOPE,
+        wouldAllow: `The operator changes ${field}.`,
+        change: { action: 'configure', scope: PROXY_SCOPE, field, value: path },
+      };
+    }
+    case 'key_route_denied': {
+      const scope = { type: 'key', id: principal?.key?.id ?? '' } as const;
+      return {
+        code,
+        scope,
+        wouldAllow: `Add ${path} to the allowed_routes of the key.`,
+        change: { action: 'allow_route', scope, field: 'allowed_routes', value: path },
+      };
+    }
+    case 'credential_route_denied':
+      return {
+        code,
+        wouldAllow: `Use a token that is allowed ${path}.`,
+        change: { action: 'allow_route', field: 'token', value: path },
+      };
+    case 'role_narrowed':
+      return {
+        code,
+        wouldAllow: `Add ${path} to the routes of the role.`,
+        change: {
+          action: 'allow_route',
+          field: `role ${principal?.customRole ?? principal?.role ?? ''}`,
+          value: path,
+        },
+      };
+    case 'read_only_role':
+    case 'role_denied': {
+      const role = leastRoleOf(route);
+      const { user } = principal ?? {};
+      return {
+        code,
+        wouldAllow: `Give the user the role ${role}.`,
+        change: {
+          action: 'grant_role',
+          ...(user === undefined ? {} : { scope: { type: 'user', id: user.id } }),
+          field: 'user_role',
+          value: role,
+        },
+      };
+    }
+  }
+}
+
+const SETTINGS = {
+  proxy_route_closed: 'general_settings.allowed_routes',
+  endpoints_disabled: 'DISABLE_ADMIN_ENDPOINTS or DISABLE_LLM_API_ENDPOINTS',
+  reserved_for_admins: 'general_settings.admin_only_routes',
+} as const;
+
+/** Roles that can be given to a person, the weakest first. */
+const GIVEN: readonly Role[] = [
+  'internal_user_viewer',
+  'internal_user',
+  'org_admin',
+  'proxy_admin_viewer',
+  'proxy_admin',
+];
+
+function leastRoleOf(route: RouteId): Role {
+  const { access } = policyOf(route);
+  return GIVEN.find((role) => typeof access !== 'string' && access.includes(role)) ?? 'proxy_admin';
 }
 
 /** First six and last two characters: enough for the caller to know which account it used, too little for others. */

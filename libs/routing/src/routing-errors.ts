@@ -56,7 +56,14 @@ export function deploymentDenied(model: string): GatewayError {
   return new GatewayError(
     'rbac.deployment_denied',
     `This key may not use the model ${shown(model)}: its deployments name the keys they serve.`,
-    { param: 'model' },
+    {
+      param: 'model',
+      denial: {
+        code: 'rbac.deployment_denied',
+        wouldAllow: 'Use a key the model is reserved for.',
+        change: { action: 'reserve_deployment', field: 'litellm_params.allowed_keys' },
+      },
+    },
   );
 }
 

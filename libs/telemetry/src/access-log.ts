@@ -19,6 +19,8 @@ export interface AccessEntry {
   readonly model?: string | undefined;
   readonly costNanoUsd?: NanoUsd | undefined;
   readonly errorCode?: ErrorCode | undefined;
+  /** Of a refusal: under this name its checks can be looked up. */
+  readonly decisionId?: string | undefined;
 }
 
 const SEVERITY: Readonly<Record<LogLevel, number>> = { trace: 0, debug: 1, info: 2, warn: 3, error: 4 };
@@ -65,11 +67,12 @@ export class AccessLog {
     if (entry.model !== undefined) line += `,"model":${this.#quoted(entry.model)}`;
     if (entry.costNanoUsd !== undefined) line += `,"cost_usd":${formatUsd(entry.costNanoUsd)}`;
     if (entry.errorCode !== undefined) line += `,"code":"${entry.errorCode}"`;
+    if (entry.decisionId !== undefined) line += `,"decision_id":"${entry.decisionId}"`;
     return `${line}}\n`;
   }
 
   #readable(entry: AccessEntry, level: LogLevel): string {
-    const { method, route, status, key, model, costNanoUsd, errorCode } = entry;
+    const { method, route, status, key, model, costNanoUsd, errorCode, decisionId } = entry;
     const fields: Record<string, unknown> = {
       method,
       route,
@@ -80,6 +83,7 @@ export class AccessLog {
       ...(model === undefined ? {} : { model: this.#safe(model) }),
       ...(costNanoUsd === undefined ? {} : { cost_usd: formatUsd(costNanoUsd) }),
       ...(errorCode === undefined ? {} : { code: errorCode }),
+      ...(decisionId === undefined ? {} : { decision_id: decisionId }),
     };
     return formatLine(this.#now(), level, messageFor(entry), fields);
   }

@@ -234,7 +234,9 @@ export class Admissions {
 
   /** The budget's reason first (the contract's order), then the limit's. */
   #explain(refusal: Refusal, principal: Principal): GatewayError {
-    return this.budgets.explain(refusal, principal) ?? this.limits.explain(refusal);
+    return (
+      this.budgets.explain(refusal, principal, this.limits.denials(refusal)) ?? this.limits.explain(refusal)
+    );
   }
 }
 

@@ -73,6 +73,7 @@ export class HotLane {
       model: facts?.requestedModel,
       costNanoUsd: call.costNanoUsd,
       errorCode: error?.code,
+      decisionId: error?.decisionId,
     });
     this.#seriesOf(call).record({
       status,
