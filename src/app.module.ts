@@ -1,5 +1,5 @@
 import { type DynamicModule, Global, Module, type Type } from '@nestjs/common';
-import { AdminModule, ProbesModule } from '#apps/admin';
+import { AdminModule, DecisionRoutesModule, ProbesModule } from '#apps/admin';
 import { ProxyModule } from '#apps/proxy';
 import { WorkerModule } from '#apps/worker';
 import { InstallationKey } from '#libs/audit';
@@ -8,6 +8,7 @@ import { BudgetModule, Budgets } from '#libs/budget';
 import { Config } from '#libs/config';
 import { CountersModule } from '#libs/counters';
 import { Changes, DatabaseModule, type EncryptionKeyOptions } from '#libs/database';
+import { DecisionsModule } from '#libs/decisions';
 import { Cors, Draining } from '#libs/http';
 import { Build, Clock, type Principal, type Secret, SystemClock } from '#libs/kernel';
 import { DeclaredRoutes, RbacModule } from '#libs/rbac';
@@ -29,7 +30,7 @@ export interface AppParts {
 
 const APPS: Readonly<Record<ProcessRole, readonly Type[]>> = {
   all: [ProxyModule, AdminModule, WorkerModule],
-  proxy: [ProxyModule, ProbesModule],
+  proxy: [ProxyModule, ProbesModule, DecisionRoutesModule],
   admin: [AdminModule],
   worker: [WorkerModule, ProbesModule],
 };
@@ -90,6 +91,7 @@ export class AppModule {
         CountersModule,
         BudgetModule,
         AuthModule,
+        DecisionsModule,
         ...APPS[parts.role],
       ],
     };

@@ -9,6 +9,7 @@ import { AuthenticationGuard, MasterKey, PrincipalPreparation, SignInMethods } f
 import { SpendLedger } from '#libs/budget';
 import { type Config, secretsOf } from '#libs/config';
 import { Changes, SingletonLock } from '#libs/database';
+import { DecisionLog } from '#libs/decisions';
 import { callId, Cors, FastExpressAdapter, GatewayErrorFilter, jsonBody, securityHeaders } from '#libs/http';
 import { newId, type Secret } from '#libs/kernel';
 import { assertEveryRouteDeclared, GateGuard, PolicyGuard } from '#libs/rbac';
@@ -23,6 +24,7 @@ import { assertDataDirUsable, assertPortFree } from './preflight.js';
 import { parseRole, type ProcessRole } from './roles.js';
 import { CLOSE_MS, inTime, Shutdown } from './shutdown.js';
 import { collectStartGarbage } from './start-garbage.js';
+import { refusalsOf } from './refusals.js';
 import { bringSchemaUpToDate, openStore } from './store.js';
 import { withStoredSettings } from './stored-settings.js';
 import { tellNotices, tellProblems } from './notices.js';
@@ -98,7 +100,7 @@ async function createApp(
   if (cors.isOn) app.use(cors.middleware);
   app.use(jsonBody);
   app.useGlobalGuards(app.get(GateGuard), app.get(AuthenticationGuard), app.get(PolicyGuard));
-  app.useGlobalFilters(new GatewayErrorFilter(logger));
+  app.useGlobalFilters(new GatewayErrorFilter(logger, refusalsOf(app.get(DecisionLog))));
   if (role === 'all' || role === 'proxy') adapter.useLane(app.get(HotLane).dispatch);
   await app.init();
   await app.get(SignInMethods, { strict: false }).start();

@@ -16,6 +16,7 @@ const BUSINESS = [
   'providers',
   'audit',
   'runtime',
+  'decisions',
 ];
 
 /** Rooms that never know each other: they meet in a use case, through kernel words. */
@@ -30,6 +31,8 @@ const SIDEWAYS: Record<string, readonly string[]> = {
   providers: ['routing'],
   // Keeps what routing knows in step with the database, and changes it in tenancy's transactions.
   runtime: ['routing', 'tenancy', 'audit'],
+  // Whose a decision is to see, tenancy says.
+  decisions: ['tenancy'],
   telemetry: ['config'],
   database: ['config', 'telemetry'],
   counters: ['config', 'telemetry'],

@@ -4,6 +4,7 @@ import { TenancyModule } from '#libs/tenancy';
 import { DocsController } from './docs/docs.controller.js';
 import { PrivacyRoutesModule } from './privacy/privacy-routes.module.js';
 import { AuditRoutesModule } from './audit/audit-routes.module.js';
+import { DecisionRoutesModule } from './decisions/decision-routes.module.js';
 import { HealthController } from './health/health.controller.js';
 import { MetaController } from './health/meta.controller.js';
 import { AdminCalls } from './http/admin-calls.js';
@@ -29,6 +30,7 @@ export class ProbesModule {}
     MoneyRoutesModule,
     PeopleRoutesModule,
     AuditRoutesModule,
+    DecisionRoutesModule,
     PrivacyRoutesModule,
     RuntimeRoutesModule,
     SpendRoutesModule,

@@ -1,4 +1,5 @@
 export { AdminModule, ProbesModule } from './admin.module.js';
+export { DecisionRoutesModule } from './decisions/decision-routes.module.js';
 export { AccessRecorder } from './audit/access-recorder.js';
 export { Disclosure } from './privacy/disclosure.js';
 export { Erasure } from './privacy/erasure.js';

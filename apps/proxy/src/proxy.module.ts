@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { AuditModule } from '#libs/audit';
 import { AuthModule } from '#libs/auth';
 import { BudgetModule } from '#libs/budget';
+import { DecisionsModule } from '#libs/decisions';
 import { ProvidersModule } from '#libs/providers';
 import { RateLimitModule } from '#libs/ratelimit';
 import { RbacModule } from '#libs/rbac';
@@ -15,6 +16,7 @@ import { Entrance } from './completion/entrance.js';
 import { PromptLog } from './completion/prompt-log.js';
 import { Traces } from './completion/traces.js';
 import { HotLane } from './http/hot-lane.js';
+import { LaneRefusals } from './http/lane-refusals.js';
 import { GrantedModels } from './models/granted-models.js';
 import { ModelsController } from './models/models.controller.js';
 
@@ -23,6 +25,7 @@ import { ModelsController } from './models/models.controller.js';
   imports: [
     AuditModule,
     AuthModule,
+    DecisionsModule,
     RbacModule,
     RoutingModule,
     ProvidersModule,
@@ -39,6 +42,7 @@ import { ModelsController } from './models/models.controller.js';
     Attempts,
     Completions,
     HotLane,
+    LaneRefusals,
     PromptLog,
     Traces,
   ],

@@ -8,6 +8,8 @@ import { DataSource } from 'typeorm';
 
 const WORKER = { system: 'retention' };
 const DAY_MS = 86_400_000;
+/** Refusals are looked up soon or never; a shorter `data_retention_days` holds for them, too. */
+const DECISION_DAYS = 7;
 
 /** Lets the request log and the prompts go when their time is over. Totals per scope and period are kept elsewhere and stay; the audit trail goes by a time of its own. */
 @Injectable()
@@ -25,8 +27,9 @@ export class Retention {
     const { retentionDays, promptRetentionDays } = this.config.privacy;
     const prompts = await this.#drop('logged_prompts', promptRetentionDays);
     const calls = await this.#drop('ledger_entries', retentionDays);
+    const decisions = await this.#drop('decisions', Math.min(DECISION_DAYS, retentionDays ?? DECISION_DAYS));
     await this.#pruneAudit();
-    return prompts + calls;
+    return prompts + calls + decisions;
   }
 
   async #pruneAudit(): Promise<void> {
@@ -41,7 +44,10 @@ export class Retention {
   }
 
   /** A day is over when its last moment is as old as what is kept. */
-  async #drop(table: 'ledger_entries' | 'logged_prompts', days: number | undefined): Promise<number> {
+  async #drop(
+    table: 'ledger_entries' | 'logged_prompts' | 'decisions',
+    days: number | undefined,
+  ): Promise<number> {
     if (days === undefined) return 0;
     const before = new Date(this.clock.nowMs() - days * DAY_MS).toISOString().slice(0, 10);
     const dropped = await dropDaysBefore(

@@ -25,6 +25,7 @@ export {
   EncryptionKey,
   ProxyModel,
   StoredCredential,
+  StoredDecision,
   AppState,
   ArchivedKey,
   ArchivedTeam,

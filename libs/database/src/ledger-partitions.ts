@@ -20,7 +20,7 @@ export async function ensureLedgerPartitions(
 /** The same for another table that is partitioned by day. */
 export async function ensureDayPartitions(
   manager: EntityManager,
-  table: 'logged_prompts',
+  table: 'logged_prompts' | 'decisions',
   fromDay: string,
   days: number,
 ): Promise<number> {
@@ -34,7 +34,7 @@ export async function ensureDayPartitions(
 /** Names of the table's partitions of days before `day` (`YYYY-MM-DD`), the oldest first. */
 export async function partitionsBefore(
   manager: Pick<EntityManager, 'query'>,
-  table: 'ledger_entries' | 'logged_prompts',
+  table: 'ledger_entries' | 'logged_prompts' | 'decisions',
   day: string,
 ): Promise<readonly string[]> {
   const rows: { name: string }[] = await manager.query(

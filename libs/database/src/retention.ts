@@ -10,7 +10,7 @@ const LOCK_WAIT_MS = 2_000;
  */
 export async function dropDaysBefore(
   transact: <T>(work: (manager: EntityManager) => Promise<T>) => Promise<T>,
-  table: 'ledger_entries' | 'logged_prompts',
+  table: 'ledger_entries' | 'logged_prompts' | 'decisions',
   day: string,
 ): Promise<readonly string[]> {
   const due = await transact((manager) => partitionsBefore(manager, table, day));

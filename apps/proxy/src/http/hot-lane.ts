@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Injectable } from '@nestjs/common';
-import { RefusalWatch } from '#libs/budget';
 import { Draining, type ErrorShape, toGatewayError } from '#libs/http';
 import type { GatewayError, Principal } from '#libs/kernel';
 import { AccessLog, Logger, Metrics, type RequestSeries } from '#libs/telemetry';
@@ -9,6 +8,7 @@ import { Call } from '../completion/call.js';
 import { ClientAnswer } from '../completion/client-answer.js';
 import { Completions } from '../completion/completions.js';
 import { matchCompletionRoute } from './completion-routes.js';
+import { LaneRefusals } from './lane-refusals.js';
 
 /**
  * Takes completion routes before Express sees them (docs/decisions/002), and is the one place where a completion's
@@ -24,7 +24,7 @@ export class HotLane {
     private readonly draining: Draining,
     private readonly accessLog: AccessLog,
     private readonly metrics: Metrics,
-    private readonly refusals: RefusalWatch,
+    private readonly refusals: LaneRefusals,
     private readonly logger: Logger,
   ) {}
 
@@ -51,7 +51,7 @@ export class HotLane {
           { request_id: call.id, code: error.code, err: error.cause ?? error },
           'a completion failed',
         );
-      this.refusals.note(error);
+      this.refusals.note(error, call);
       answer.fail(error, this.headers.ofFailure(call));
     } finally {
       this.draining.leave();

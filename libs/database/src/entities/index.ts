@@ -8,6 +8,7 @@ import { ConfigSetting } from './config-setting.js';
 import { EncryptionKey } from './encryption-key.js';
 import { ProxyModel } from './proxy-model.js';
 import { StoredCredential } from './stored-credential.js';
+import { StoredDecision } from './stored-decision.js';
 import { Tag } from './tag.js';
 import { Session } from './session.js';
 import { SignInAttempts } from './sign-in-attempts.js';
@@ -50,6 +51,7 @@ export const ENTITIES = [
   EncryptionKey,
   ProxyModel,
   StoredCredential,
+  StoredDecision,
   Tag,
   Session,
   SignInAttempts,
@@ -92,6 +94,7 @@ export {
   EncryptionKey,
   ProxyModel,
   StoredCredential,
+  StoredDecision,
   Tag,
   Session,
   SignInAttempts,

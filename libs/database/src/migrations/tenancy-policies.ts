@@ -56,6 +56,7 @@ export const TENANCY_POLICIES: Readonly<Record<string, string>> = {
   proxy_models: `team_id IS NULL OR team_id IN (SELECT id FROM teams)`,
   ledger_entries: ownCalls,
   daily_activity: ownCalls,
+  decisions: `user_id = ${me} OR key_id = ${key} OR organization_id = ANY ${governed}`,
   logged_prompts: `user_id = ${me} OR key_id = ${key} OR customer_id = ${customer}`,
   balances: seenScope,
   budget_periods: seenScope,

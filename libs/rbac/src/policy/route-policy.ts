@@ -31,6 +31,8 @@ export type OwnershipRule =
   | 'own_organizations'
   /** Spend of the caller, its key or its customer. */
   | 'own_spend'
+  /** Refusals of the caller itself, or of an organization it administers. */
+  | 'own_decisions'
   /** Models the caller could call. */
   | 'visible_models';
 

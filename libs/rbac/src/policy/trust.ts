@@ -7,7 +7,14 @@ const readTrail = {
   reachesProvider: false,
 } as const;
 
-/** What was done, whether the record of it is whole, and what is known of a person. */
+const why = {
+  groups: ['info_routes'],
+  access: 'any_caller',
+  ownership: 'own_decisions',
+  reachesProvider: false,
+} as const;
+
+/** What was done, whether the record of it is whole, what is known of a person, and why somebody was refused. */
 export const TRUST_ROUTES = {
   'GET /audit': readTrail,
   'GET /audit/export': readTrail,
@@ -15,4 +22,5 @@ export const TRUST_ROUTES = {
   'GET /audit/{id}': readTrail,
   'POST /privacy/export': { ...readTrail, access: ['proxy_admin'] },
   'POST /privacy/erase': { ...readTrail, access: ['proxy_admin'] },
+  'GET /decisions/{id}': why,
 } as const satisfies RouteRows;

@@ -1,0 +1,22 @@
+export {
+  type Check,
+  CHECK_NAMES,
+  checkOf,
+  type CheckName,
+  judgedChecks,
+  plannedChecks,
+  type Reached,
+  type Verdict,
+} from './check.js';
+export { type Decision, decisionOf, type RefusedRequest, type Subject, subjectOf } from './decision.js';
+export { DecisionLog } from './decision-log.js';
+export { DecisionStore, isOwn, seesAll } from './decision-store.js';
+export { DecisionsModule } from './decisions.module.js';
+export {
+  CHECKS_ANSWER,
+  DECISION_ANSWER,
+  toChecksAnswer,
+  toDecisionAnswer,
+  toSubjectAnswer,
+  type View,
+} from './answers.js';
