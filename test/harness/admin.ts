@@ -113,7 +113,7 @@ export async function startAdmin(database?: TestDatabase) {
     async reset(): Promise<void> {
       Object.assign(state, { caller: admin.principal, isDraining: false });
       await test.dataSource.query(
-        'TRUNCATE virtual_keys, archived_keys, key_graces, customers, budgets, tags, users, teams, team_members, organizations, organization_members, projects, invitations, archived_teams, audit_events',
+        'TRUNCATE virtual_keys, archived_keys, key_graces, customers, budgets, tags, users, teams, team_members, organizations, organization_members, projects, invitations, archived_teams, audit_events CASCADE',
       );
     },
     async stop(): Promise<void> {

@@ -19,6 +19,8 @@ import { Projects } from '../../libs/tenancy/src/projects.js';
 import { TeamCatalogue } from '../../libs/tenancy/src/team-catalogue.js';
 import { TeamMembers } from '../../libs/tenancy/src/team-members.js';
 import { Teams } from '../../libs/tenancy/src/teams.js';
+import { ScimGroups } from '../../libs/tenancy/src/scim/scim-groups.js';
+import { ScimUsers } from '../../libs/tenancy/src/scim/scim-users.js';
 import { type Author, Transactions } from '../../libs/tenancy/src/transactions.js';
 import { UserCatalogue } from '../../libs/tenancy/src/user-catalogue.js';
 import { Users } from '../../libs/tenancy/src/users.js';
@@ -74,6 +76,7 @@ export const NO_PEOPLE_DEFAULTS: Config['people'] = {
   addsCreatingAdmin: true,
 };
 const NO_DEFAULTS = {
+  auth: {},
   budgets: {},
   keys: { teamAdminEditableFields: [] },
   people: NO_PEOPLE_DEFAULTS,
@@ -96,13 +99,16 @@ export function tenancyOn(
   const keys = new Keys(transactions, clock, judge, new StatedSpendSetter(spend));
   const teams = new Teams(transactions, clock, NO_DEFAULTS);
   const secrets = new SecretColumns(new EncryptionKeySource({ salt: new Secret('the salt of the tests') }));
+  const users = new Users(transactions, keys, clock, NO_DEFAULTS);
   return {
     clock,
     changes,
+    scimUsers: new ScimUsers(database, transactions, users, clock, NO_DEFAULTS),
+    scimGroups: new ScimGroups(database, transactions, teams, clock, NO_DEFAULTS),
     spend,
     keys,
     rotation: new KeyRotation(database, transactions, clock, judge, secrets, logger),
-    users: new Users(transactions, keys, clock, NO_DEFAULTS),
+    users,
     teams,
     members: new TeamMembers(transactions, clock, NO_DEFAULTS, new StatedSpendSetter(spend)),
     teamCatalogue: new TeamCatalogue(database, clock, NO_DEFAULTS),

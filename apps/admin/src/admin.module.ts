@@ -13,6 +13,7 @@ import { KeyRoutesModule } from './keys/key-routes.module.js';
 import { MetricsController } from './metrics/metrics.controller.js';
 import { RuntimeRoutesModule } from './models/runtime-routes.module.js';
 import { PricingRoutesModule } from './spend/pricing-routes.module.js';
+import { ScimRoutesModule } from './scim/scim-routes.module.js';
 import { SpendRoutesModule } from './spend/spend-routes.module.js';
 import { PeopleRoutesModule } from './people/people-routes.module.js';
 
@@ -33,6 +34,7 @@ export class ProbesModule {}
     DecisionRoutesModule,
     PrivacyRoutesModule,
     RuntimeRoutesModule,
+    ScimRoutesModule,
     SpendRoutesModule,
     PricingRoutesModule,
   ],

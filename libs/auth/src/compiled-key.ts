@@ -44,10 +44,12 @@ export class CompiledKey {
 /** Whether the rows let the caller in, the credential's own end apart (that is judged on each request). */
 export function standingOf({ ids, key, user, team, project, customer }: CallerRecord): CallerStanding {
   if (key?.blocked === true) return 'key_blocked';
-  if (user !== null && (user.blocked || user.metadata['scim_active'] === false)) return 'user_blocked';
+  // The member of the metadata is what an imported database says.
+  const isDeactivated = user?.scimActive === false || user?.metadata['scim_active'] === false;
+  if (user?.blocked === true || isDeactivated) return 'user_blocked';
   // A team that is gone took its limits with it; its keys must not outlive them.
   if (ids.teamId !== null && team === null) return 'team_missing';
-  if (team?.blocked === true) return 'team_blocked';
+  if (team?.blocked === true || team?.scimActive === false) return 'team_blocked';
   if (project?.blocked === true) return 'project_blocked';
   return customer?.blocked === true ? 'customer_blocked' : 'good';
 }

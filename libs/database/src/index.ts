@@ -52,6 +52,8 @@ export {
   Session,
   SignInAttempts,
   SignInFlow,
+  ScimGroup,
+  ScimUser,
   SpendAdjustment,
   type StoredBudget,
   type StoredCharge,

@@ -10,6 +10,7 @@ import { MONEY_ROUTES } from './policy/money.js';
 import { ORGANIZATION_ROUTES } from './policy/organizations.js';
 import { PROJECT_ROUTES } from './policy/projects.js';
 import type { RoutePolicy, RouteRows } from './policy/route-policy.js';
+import { SCIM_ROUTES } from './policy/scim.js';
 import { SPEND_ROUTES } from './policy/spend.js';
 import { SYSTEM_ROUTES } from './policy/system.js';
 import { TEAM_ROUTES } from './policy/teams.js';
@@ -35,6 +36,7 @@ export const POLICY = {
   ...ORGANIZATION_ROUTES,
   ...PROJECT_ROUTES,
   ...MONEY_ROUTES,
+  ...SCIM_ROUTES,
   ...SPEND_ROUTES,
   ...SYSTEM_ROUTES,
   ...TRUST_ROUTES,

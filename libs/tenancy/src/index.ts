@@ -82,6 +82,8 @@ export { hashPassword } from './passwords.js';
 export { type ProjectChange, Projects } from './projects.js';
 export { CLI_TOKEN_PREFIX, type IssuedSession, type NewSession, Sessions } from './sessions.js';
 export { signingIn } from './authors.js';
+export { type Reading, type ScimGroupView, ScimGroups, type ScimTeam } from './scim/scim-groups.js';
+export { type ScimPerson, ScimUsers, type ScimUserView, type Slice } from './scim/scim-users.js';
 export { SpendReader, type SpendRow } from './spend-reader.js';
 export { SpendReset } from './spend-reset.js';
 export { type SpendOwner, SpendSetter } from './spend-setter.js';

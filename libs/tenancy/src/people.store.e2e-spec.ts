@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   await test.dataSource.query(
-    'TRUNCATE virtual_keys, users, teams, team_members, organizations, organization_members, projects, invitations, audit_events, changes',
+    'TRUNCATE virtual_keys, users, teams, team_members, organizations, organization_members, projects, invitations, audit_events, changes CASCADE',
   );
 });
 afterAll(() => test.drop());

@@ -87,16 +87,9 @@ export class TeamMembers {
   /** Takes somebody out of the team, and deletes its keys there. Throws 400 when it is not in the team. */
   async remove(author: Author, teamId: string, named: PersonNamed): Promise<TeamView> {
     return this.transactions.run(author, async (transaction) => {
-      const { manager } = transaction;
       const { team, member } = await this.#locked(transaction, author, teamId, named);
-      const { userId } = member;
-      await deleteKeysOf(transaction, { teamId, userId }, makerOf(author.principal));
-      await manager.delete(TeamMember, { teamId, userId });
-      await transaction.record('deleted', 'team_member', `${teamId}:${userId}`, {
-        before: member,
-        after: null,
-      });
-      return { team, members: await membersOf(manager, [teamId]) };
+      await removeMember(transaction, member, makerOf(author.principal));
+      return { team, members: await membersOf(transaction.manager, [teamId]) };
     });
   }
 
@@ -186,6 +179,14 @@ export class TeamMembers {
     if (member === null) throw notInTeam();
     return { team, member };
   }
+}
+
+/** Takes somebody out of a locked team inside a change that somebody else began and judged; the member's keys there are deleted. */
+export async function removeMember(transaction: Transaction, member: TeamMember, by: string): Promise<void> {
+  const { teamId, userId } = member;
+  await deleteKeysOf(transaction, { teamId, userId }, by);
+  await transaction.manager.delete(TeamMember, { teamId, userId });
+  await transaction.record('deleted', 'team_member', `${teamId}:${userId}`, { before: member, after: null });
 }
 
 function assertModels(team: Team, { allowedModels }: MemberChange): void {

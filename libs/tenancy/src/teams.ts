@@ -34,8 +34,15 @@ export class Teams {
     private readonly config: Config,
   ) {}
 
-  /** Makes a team and its members, all or none. Its maker becomes its administrator. Throws 400 when the id is taken. */
-  async create(author: Author, draft: NewTeam): Promise<TeamView> {
+  /**
+   * Makes a team, its members and what `also` adds, all or none. Its maker becomes its administrator. Throws 400 when the id is
+   * taken.
+   */
+  async create(
+    author: Author,
+    draft: NewTeam,
+    also?: (transaction: Transaction, team: Team) => Promise<void>,
+  ): Promise<TeamView> {
     const nowMs = this.clock.nowMs();
     const id = draft.id ?? newId('team', nowMs);
     const settings = this.#withDefaults(draft.settings);
@@ -52,6 +59,7 @@ export class Teams {
         await addMembers(transaction, this.config, standing, team, this.#members(author, draft));
         const members = await membersOf(manager, [id]);
         await transaction.record('created', 'team', id, { before: null, after: { ...team, members } });
+        await also?.(transaction, team);
         return { team, members };
       });
     } catch (thrown) {

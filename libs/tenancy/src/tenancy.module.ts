@@ -18,6 +18,8 @@ import { Tags } from './tags.js';
 import { TeamCatalogue } from './team-catalogue.js';
 import { TeamMembers } from './team-members.js';
 import { UserCatalogue } from './user-catalogue.js';
+import { ScimGroups } from './scim/scim-groups.js';
+import { ScimUsers } from './scim/scim-users.js';
 import { SpendReset } from './spend-reset.js';
 import { Teams } from './teams.js';
 import { Transactions } from './transactions.js';
@@ -42,6 +44,8 @@ const DOORS = [
   TeamMembers,
   Sessions,
   UserCatalogue,
+  ScimGroups,
+  ScimUsers,
   SpendReset,
   Teams,
   Transactions,

@@ -53,8 +53,15 @@ export class Users {
     private readonly config: Config,
   ) {}
 
-  /** Makes a user, its memberships and its first key, all or none of them. Throws 409 when the id or the e-mail address is taken. */
-  async create(author: Author, draft: NewUser): Promise<MadeUser> {
+  /**
+   * Makes a user, its memberships and its first key, all or none of them, and what `also` adds in the same transaction. Throws
+   * 409 when the id or the e-mail address is taken.
+   */
+  async create(
+    author: Author,
+    draft: NewUser,
+    also?: (transaction: Transaction, user: User) => Promise<void>,
+  ): Promise<MadeUser> {
     const id = draft.id ?? newId('user', this.clock.nowMs());
     const settings = withUserDefaults(this.config, draft.settings);
     const teams = draft.teams ?? this.config.people.newUser.teams;
@@ -77,6 +84,7 @@ export class Users {
         await transaction.record('created', 'user', id, { before: null, after: { ...user, teams } });
         const issued =
           draft.firstKey && (await this.#firstKey(transaction, author, standing, user, draft.firstKey));
+        await also?.(transaction, user);
         return { user, teamIds: teams.map(({ teamId }) => teamId), issued };
       });
     } catch (thrown) {

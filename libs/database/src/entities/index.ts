@@ -34,6 +34,8 @@ import { BudgetPeriod } from './budget-period.js';
 import { LedgerEntry } from './ledger-entry.js';
 import { ProxyInstance } from './proxy-instance.js';
 import { SignInFlow } from './sign-in-flow.js';
+import { ScimGroup } from './scim-group.js';
+import { ScimUser } from './scim-user.js';
 import { Team } from './team.js';
 import { TeamMember } from './team-member.js';
 import { User } from './user.js';
@@ -77,6 +79,8 @@ export const ENTITIES = [
   Project,
   ProxyInstance,
   SignInFlow,
+  ScimGroup,
+  ScimUser,
   Team,
   TeamMember,
   User,
@@ -120,6 +124,8 @@ export {
   Project,
   ProxyInstance,
   SignInFlow,
+  ScimGroup,
+  ScimUser,
   Team,
   TeamMember,
   User,

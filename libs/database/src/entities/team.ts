@@ -31,6 +31,10 @@ export class Team extends Dated(Governed) {
   @Column({ type: 'boolean', default: false })
   blocked!: boolean;
 
+  /** False: the identity provider deleted the group (SCIM). Apart from `blocked`, so that neither lifts the other. */
+  @Column({ type: 'boolean', default: true })
+  scimActive!: boolean;
+
   /** What members who do not administer the team may do with its keys; null: the product's default. */
   @Column({ type: 'text', array: true, nullable: true })
   memberPermissions!: string[] | null;

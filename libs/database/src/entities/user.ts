@@ -28,6 +28,10 @@ export class User extends Dated(Governed) {
   @Column({ type: 'boolean', default: false })
   blocked!: boolean;
 
+  /** False: the identity provider deactivated the person (SCIM). Apart from `blocked`, so that neither lifts the other. */
+  @Column({ type: 'boolean', default: true })
+  scimActive!: boolean;
+
   /** The subject at the identity provider; unique where present. */
   @Column({ type: 'text', nullable: true })
   ssoUserId!: string | null;

@@ -10,6 +10,7 @@ import { GovernedResets1700000000010 } from './1700000000010-governed-resets.js'
 import { Sessions1700000000011 } from './1700000000011-sessions.js';
 import { SignInFlows1700000000012 } from './1700000000012-sign-in-flows.js';
 import { Decisions1700000000014 } from './1700000000014-decisions.js';
+import { Scim1700000000013 } from './1700000000013-scim.js';
 import { Spend1700000000008 } from './1700000000008-spend.js';
 
 /** In the order they run. Append only. */
@@ -26,5 +27,6 @@ export const MIGRATIONS = [
   GovernedResets1700000000010,
   Sessions1700000000011,
   SignInFlows1700000000012,
+  Scim1700000000013,
   Decisions1700000000014,
 ];

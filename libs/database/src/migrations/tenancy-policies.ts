@@ -66,6 +66,8 @@ export const TENANCY_POLICIES: Readonly<Record<string, string>> = {
   audit_values: `EXISTS (SELECT FROM audit_events e WHERE e.id = event_id)`,
   audit_checkpoints: 'false',
   privacy_erasures: 'false',
+  scim_users: 'false',
+  scim_groups: 'false',
   config_settings: 'false',
   credentials: 'false',
   app_state: 'false',

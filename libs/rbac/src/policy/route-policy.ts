@@ -12,6 +12,7 @@ export const ROUTE_GROUPS = [
   'spend_tracking_routes',
   'internal_user_routes',
   'public_routes',
+  'scim_routes',
 ] as const;
 export type RouteGroup = (typeof ROUTE_GROUPS)[number];
 

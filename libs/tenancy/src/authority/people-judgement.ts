@@ -86,7 +86,13 @@ export function administersUser(standing: Standing, user: User): boolean {
 }
 
 /** Signing in goes by these; who sets them for others could sign in as them, or have others' rights arrive at his own account. */
-const IDENTITY: ReadonlySet<string> = new Set(['email', 'ssoUserId', 'organizationId', 'budgetId']);
+const IDENTITY: ReadonlySet<string> = new Set([
+  'email',
+  'ssoUserId',
+  'organizationId',
+  'budgetId',
+  'scimActive',
+]);
 /** All that people decide about themselves. */
 const OWN: ReadonlySet<string> = new Set([
   'alias',

@@ -1,0 +1,42 @@
+import {
+  applyDecorators,
+  createParamDecorator,
+  type ExecutionContext,
+  Header,
+  UseFilters,
+} from '@nestjs/common';
+import { GatewayError } from '#libs/kernel';
+import { Answers, noteBody } from '#libs/rbac';
+import type { Request } from 'express';
+import type { z } from 'zod';
+import { AdminController } from '../http/decorators.js';
+import { ScimErrorFilter } from './scim-error.filter.js';
+import { SCIM_MEDIA_TYPE } from './scim-words.js';
+
+/** A controller that identity providers talk to. */
+export function ScimController(): ClassDecorator {
+  return applyDecorators(AdminController(), UseFilters(ScimErrorFilter));
+}
+
+/** As `@Answers`, of the standard's media type. */
+export function ScimAnswers(summary: string, schema: z.ZodType): MethodDecorator {
+  return applyDecorators(
+    Answers(summary, schema, { mediaType: SCIM_MEDIA_TYPE }),
+    Header('content-type', SCIM_MEDIA_TYPE),
+  );
+}
+
+const sentObject = createParamDecorator((_: unknown, context: ExecutionContext): Record<string, unknown> => {
+  const { body } = context.switchToHttp().getRequest<Request>() as { body?: unknown };
+  if (typeof body === 'object' && body !== null && !Array.isArray(body))
+    return body as Record<string, unknown>;
+  throw new GatewayError('request.invalid', 'The body must be a JSON object.', { type: 'invalidSyntax' });
+});
+
+/** Parameter decorator: the body, an object and no more than that; `schema` describes it in the documents. */
+export function ScimBody(schema: z.ZodType): ParameterDecorator {
+  return (target, name, index) => {
+    noteBody(target, name, { schema });
+    sentObject()(target, name, index);
+  };
+}

@@ -1,0 +1,310 @@
+import { isDeepStrictEqual } from 'node:util';
+import { Injectable } from '@nestjs/common';
+import { Config } from '#libs/config';
+import { readAs, ScimUser, Team, TeamMember, User } from '#libs/database';
+import { Clock, type Principal } from '#libs/kernel';
+import type { Filter } from 'scim2-parse-filter';
+import { DataSource, type EntityManager, In } from 'typeorm';
+import { MASTER_USER_ID } from '../authority.js';
+import { Conditions } from '../rows.js';
+import { type Author, type Transaction, Transactions } from '../transactions.js';
+import { violatedIndex } from '../unique.js';
+import { Users } from '../users.js';
+import { asProvisioner, provisioner } from './scim-author.js';
+import { narrowBy, USER_ATTRIBUTES } from './scim-filter.js';
+import { administratorsAddress, lastAdministrator, notProvisioned, notUnique } from './scim-refusals.js';
+
+/** What the identity provider says of a person. */
+export interface ScimPerson {
+  readonly userName: string;
+  readonly externalId: string | null;
+  /** False: nothing of the person's is let in, keys and sessions alike. */
+  readonly active: boolean;
+  /** Null: it says none, and what the account has stays. */
+  readonly email: string | null;
+  readonly displayName: string | null;
+  /** The standard's other attributes, kept as they are. */
+  readonly attributes: Readonly<Record<string, unknown>>;
+}
+
+export interface ScimUserView {
+  readonly id: string;
+  readonly person: ScimPerson;
+  readonly teams: readonly { readonly id: string; readonly alias: string | null }[];
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+}
+
+/** A page by the place of its first row, from 1. */
+export interface Slice {
+  readonly startIndex: number;
+  readonly count: number;
+}
+
+/** Ids with a meaning of their own. */
+const RESERVED: ReadonlySet<string> = new Set([MASTER_USER_ID, 'litellm-proxy-budget', 'litellm-dashboard']);
+
+/**
+ * Users as an identity provider provisions them (SCIM). It decides who is let in (`User.scimActive`) apart from what
+ * administrators block, so that neither lifts the other; it gives no roles; and what it deletes is kept, letting nobody in.
+ * Who may call is decided by the routes.
+ */
+@Injectable()
+export class ScimUsers {
+  constructor(
+    private readonly database: DataSource,
+    private readonly transactions: Transactions,
+    private readonly users: Users,
+    private readonly clock: Clock,
+    private readonly config: Config,
+  ) {}
+
+  /** Throws 404 when there is none, or when it was deleted. */
+  find(caller: Principal, id: string): Promise<ScimUserView> {
+    return readAs(this.database, provisioner(caller), async (manager) => {
+      const user = await manager.findOneBy(User, { id });
+      const [view] = user === null ? [] : await viewsOf(manager, [user]);
+      if (view === undefined) throw notProvisioned('User', id);
+      return view;
+    });
+  }
+
+  /** In the order of ids. */
+  list(
+    caller: Principal,
+    filter: Filter | undefined,
+    { startIndex, count }: Slice,
+  ): Promise<{ total: number; items: readonly ScimUserView[] }> {
+    return readAs(this.database, provisioner(caller), async (manager) => {
+      const conditions = new Conditions().add('s.deleted_at IS NULL');
+      if (filter !== undefined) narrowBy(conditions, filter, USER_ATTRIBUTES);
+      const from = `FROM users u LEFT JOIN scim_users s ON s.user_id = u.id WHERE ${conditions.toString()}`;
+      const [counted]: { total: string }[] = await manager.query(
+        `SELECT count(*) AS total ${from}`,
+        conditions.values,
+      );
+      const rows: { id: string }[] = await manager.query(
+        `SELECT u.id ${from} ORDER BY u.id LIMIT ${count} OFFSET ${startIndex - 1}`,
+        conditions.values,
+      );
+      const users = await manager.find(User, {
+        where: { id: In(rows.map(({ id }) => id)) },
+        order: { id: 'ASC' },
+      });
+      return { total: Number(counted?.total ?? 0), items: await viewsOf(manager, users) };
+    });
+  }
+
+  /**
+   * Makes a user with the operator's defaults. Somebody it deleted before comes back with everything that was let in then, if
+   * its own id for the person (`externalId`) is the same; somebody else under a former name is a new account. Throws 409 for
+   * who is there.
+   */
+  async create(author: Author, person: ScimPerson): Promise<ScimUserView> {
+    const by = asProvisioner(author);
+    try {
+      const returned = await this.#takeBack(by, person);
+      const id = returned ?? (await this.#make(by, person));
+      return await this.find(author.principal, id);
+    } catch (thrown) {
+      throw refusalOf(thrown, person) ?? thrown;
+    }
+  }
+
+  /** Changes what `change` makes of the person, on a locked row. Nothing changed writes nothing. Throws 404, 403, 409. */
+  async change(
+    author: Author,
+    id: string,
+    change: (current: ScimPerson) => ScimPerson,
+  ): Promise<ScimUserView> {
+    const by = asProvisioner(author);
+    let wanted: ScimPerson | undefined;
+    try {
+      await this.transactions.run(by, async (transaction) => {
+        const { user, scim } = await locked(transaction.manager, id);
+        wanted = change(personOf(user, scim));
+        await this.#write(transaction, user, scim, wanted);
+      });
+    } catch (thrown) {
+      throw (wanted && refusalOf(thrown, wanted)) ?? thrown;
+    }
+    return this.find(author.principal, id);
+  }
+
+  /** Lets nothing of the person's in any more, and forgets the person towards the identity provider. The account stays. */
+  async remove(author: Author, id: string): Promise<void> {
+    await this.transactions.run(asProvisioner(author), async (transaction) => {
+      const { user, scim } = await locked(transaction.manager, id);
+      const deletedAt = new Date(this.clock.nowMs());
+      await this.#write(transaction, user, scim, { ...personOf(user, scim), active: false }, deletedAt);
+    });
+  }
+
+  async #make(author: Author, person: ScimPerson): Promise<string> {
+    const taken = await this.database.getRepository(ScimUser).findOneBy({ userId: person.userName });
+    // A name may come to somebody else, an id never does.
+    const id = taken !== null || RESERVED.has(person.userName) ? undefined : person.userName;
+    const { user } = await this.users.create(
+      author,
+      {
+        ...(id === undefined ? {} : { id }),
+        settings: {
+          ...(person.email === null ? {} : { email: person.email }),
+          ...(person.displayName === null ? {} : { alias: person.displayName }),
+        },
+        organizationIds: [],
+      },
+      (transaction, made) => this.#write(transaction, made, null, person),
+    );
+    return user.id;
+  }
+
+  async #takeBack(author: Author, person: ScimPerson): Promise<string | undefined> {
+    return this.transactions.run(author, async (transaction) => {
+      const { manager } = transaction;
+      const former = await manager
+        .createQueryBuilder(ScimUser, 's')
+        .where('s.deletedAt IS NOT NULL AND lower(s.userName) = lower(:name)', { name: person.userName })
+        .orderBy('s.deletedAt', 'DESC')
+        .setLock('pessimistic_write')
+        .getMany();
+      const same = former.find(({ externalId }) => externalId !== null && externalId === person.externalId);
+      for (const scim of former) {
+        const user = await manager.findOneOrFail(User, {
+          where: { id: scim.userId },
+          lock: { mode: 'pessimistic_write' },
+        });
+        if (scim === same) await this.#write(transaction, user, scim, person);
+        else if (same === undefined && user.email !== null && isSameText(user.email, person.email))
+          await this.#update(transaction, user, { email: null }, 'updated');
+      }
+      return same?.userId;
+    });
+  }
+
+  async #write(
+    transaction: Transaction,
+    user: User,
+    scim: ScimUser | null,
+    person: ScimPerson,
+    deletedAt: Date | null = null,
+  ): Promise<void> {
+    const { manager } = transaction;
+    const wasActive = isActive(user);
+    const columns = columnsFor(user, person);
+    if (columns.email !== undefined && user.role.startsWith('proxy_admin')) throw administratorsAddress();
+    if (wasActive && !person.active) await this.#assertNotLast(manager, user);
+    const isChanged = Object.keys(columns).length > 0;
+    const { userName, externalId, attributes } = person;
+    const row = { userName, externalId, attributes, deletedAt };
+    const isSaid =
+      scim !== null &&
+      Object.entries(row).every(([name, value]) => isDeepStrictEqual(scim[name as keyof ScimUser], value));
+    if (!isSaid) {
+      const updatedAt = new Date(this.clock.nowMs());
+      await manager.upsert(
+        ScimUser,
+        { userId: user.id, createdAt: scim?.createdAt ?? updatedAt, ...row, updatedAt } as never,
+        ['userId'],
+      );
+    }
+    if (!isChanged && isSaid) return;
+    const action = wasActive === person.active ? 'updated' : person.active ? 'unblocked' : 'blocked';
+    await this.#update(transaction, user, columns, action, { before: scim, after: row });
+  }
+
+  async #update(
+    transaction: Transaction,
+    before: User,
+    columns: Partial<User>,
+    action: 'updated' | 'blocked' | 'unblocked',
+    said?: { readonly before: object | null; readonly after: object },
+  ): Promise<void> {
+    const { manager } = transaction;
+    const updatedAt = new Date(this.clock.nowMs());
+    await manager.update(User, { id: before.id }, { ...columns, updatedAt } as never);
+    const after = await manager.findOneByOrFail(User, { id: before.id });
+    await transaction.record(action, 'user', before.id, {
+      before: { ...before, scim: said?.before ?? null },
+      after: { ...after, scim: said?.after ?? null },
+    });
+  }
+
+  /** Of two that would both go, one stays: they are judged one after the other. */
+  async #assertNotLast(manager: EntityManager, user: User): Promise<void> {
+    if (user.role !== 'proxy_admin' || this.config.auth.masterKey !== undefined) return;
+    await manager.query(`SELECT pg_advisory_xact_lock(hashtextextended('tollgate.administrators', 0))`);
+    const others: unknown[] = await manager.query(
+      `SELECT 1 FROM users WHERE role = 'proxy_admin' AND NOT blocked AND scim_active AND id <> $1 LIMIT 1`,
+      [user.id],
+    );
+    if (others.length === 0) throw lastAdministrator();
+  }
+}
+
+async function locked(manager: EntityManager, id: string): Promise<{ user: User; scim: ScimUser | null }> {
+  const user = await manager.findOne(User, { where: { id }, lock: { mode: 'pessimistic_write' } });
+  const scim = await manager.findOneBy(ScimUser, { userId: id });
+  if (user === null || (scim?.deletedAt ?? null) !== null) throw notProvisioned('User', id);
+  return { user, scim };
+}
+
+/** Columns that the person's words change. Deactivation from before there was a column is lifted with it. */
+function columnsFor(user: User, person: ScimPerson): Partial<User> {
+  const columns: Partial<User> = {};
+  if (person.email !== null && !isSameText(user.email, person.email)) columns.email = person.email;
+  if (person.displayName !== null && person.displayName !== user.alias) columns.alias = person.displayName;
+  if (person.active !== user.scimActive) columns.scimActive = person.active;
+  if (person.active && user.metadata['scim_active'] === false) {
+    const { scim_active: _, ...metadata } = user.metadata;
+    columns.metadata = metadata;
+  }
+  return columns;
+}
+
+function isActive({ scimActive, metadata }: User): boolean {
+  return scimActive && metadata['scim_active'] !== false;
+}
+
+function personOf(user: User, scim: ScimUser | null): ScimPerson {
+  return {
+    userName: scim?.userName ?? user.email ?? user.id,
+    externalId: scim?.externalId ?? null,
+    active: isActive(user),
+    email: user.email,
+    displayName: user.alias,
+    attributes: scim?.attributes ?? {},
+  };
+}
+
+async function viewsOf(manager: EntityManager, users: readonly User[]): Promise<ScimUserView[]> {
+  const ids = users.map(({ id }) => id);
+  const said = new Map((await manager.findBy(ScimUser, { userId: In(ids) })).map((row) => [row.userId, row]));
+  const members = await manager.find(TeamMember, { where: { userId: In(ids) }, order: { teamId: 'ASC' } });
+  const teamIds = [...new Set(members.map(({ teamId }) => teamId))];
+  const teams = new Map((await manager.findBy(Team, { id: In(teamIds) })).map((team) => [team.id, team]));
+  return users.flatMap((user) => {
+    const scim = said.get(user.id) ?? null;
+    if ((scim?.deletedAt ?? null) !== null) return [];
+    return {
+      id: user.id,
+      person: personOf(user, scim),
+      teams: members
+        .filter(({ userId }) => userId === user.id)
+        .map(({ teamId }) => ({ id: teamId, alias: teams.get(teamId)?.alias ?? null })),
+      createdAt: user.createdAt,
+      updatedAt: scim !== null && scim.updatedAt > user.updatedAt ? scim.updatedAt : user.updatedAt,
+    };
+  });
+}
+
+function isSameText(left: string | null, right: string | null): boolean {
+  return left !== null && right !== null && left.toLowerCase() === right.toLowerCase();
+}
+
+function refusalOf(thrown: unknown, { userName, email }: ScimPerson): Error | undefined {
+  const index = violatedIndex(thrown);
+  if (index === 'scim_users_user_name_key') return notUnique(`userName '${userName}'`);
+  if (index === 'users_email_key') return notUnique(`The e-mail address '${email ?? ''}'`);
+  return undefined;
+}

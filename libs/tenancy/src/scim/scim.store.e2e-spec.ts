@@ -1,0 +1,352 @@
+import { AuditEvent, ScimUser, Team, TeamMember, User } from '#libs/database';
+import { parse } from 'scim2-parse-filter';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createTestDatabase, silentLogger, type TestDatabase } from '../../../../test/harness/postgres.js';
+import { admin, principal, tenancyOn } from '../../../../test/harness/tenancy.js';
+import type { ScimTeam } from './scim-groups.js';
+import type { ScimPerson } from './scim-users.js';
+
+let test: TestDatabase;
+let room: ReturnType<typeof tenancyOn>;
+
+beforeAll(async () => {
+  test = await createTestDatabase();
+  room = tenancyOn(test.dataSource, silentLogger, { directUrl: test.url });
+});
+beforeEach(async () => {
+  await test.dataSource.query(
+    'TRUNCATE virtual_keys, users, teams, team_members, audit_events, changes CASCADE',
+  );
+});
+afterAll(() => test.drop());
+
+/** A key that an administrator limited to the SCIM routes; its own role is nothing. */
+const okta = {
+  principal: principal({
+    role: 'internal_user',
+    displayName: 'key_okta',
+    key: { id: 'key_okta', hash: 'h', maskedName: 'sk-...okta', allowedRoutes: ['/scim/*'] },
+  }),
+  ip: '127.0.0.1',
+  requestId: 'req',
+};
+const person = (userName: string, more: Partial<ScimPerson> = {}): ScimPerson => ({
+  userName,
+  externalId: null,
+  active: true,
+  email: userName,
+  displayName: null,
+  attributes: {},
+  ...more,
+});
+const group = (displayName: string, ...memberIds: string[]): ScimTeam => ({
+  displayName,
+  externalId: null,
+  memberIds,
+});
+const userRow = (id: string) => test.dataSource.getRepository(User).findOneByOrFail({ id });
+const refused = (work: Promise<unknown>): Promise<{ status: number; type: string }> =>
+  work.then(
+    () => ({ status: 200, type: 'allowed' }),
+    (error: { status: number; type: string }) => ({ status: error.status, type: error.type }),
+  );
+const deactivate = (current: ScimPerson): ScimPerson => ({ ...current, active: false });
+
+describe('a provisioned user', () => {
+  it('is an account with the operator’s defaults, found by what the identity provider calls it', async () => {
+    const made = await room.scimUsers.create(
+      okta,
+      person('Ann@x.org', {
+        externalId: '00u1',
+        displayName: 'Ann B',
+        attributes: { name: { familyName: 'B' } },
+      }),
+    );
+    expect(made.id).toBe('Ann@x.org');
+    expect(await userRow(made.id)).toMatchObject({
+      email: 'Ann@x.org',
+      alias: 'Ann B',
+      role: 'internal_user',
+      scimActive: true,
+    });
+    for (const filter of [
+      'userName eq "ann@X.org"',
+      'externalId eq "00u1"',
+      'emails[type eq "work"].value eq "ann@x.org"',
+      'name.familyName eq "b" and active eq true',
+      'not (userName eq "bob")',
+      'displayName co "nn" or id eq "nobody"',
+      'meta.lastModified gt "2001-01-01T00:00:00Z"',
+    ]) {
+      const found = await room.scimUsers.list(okta.principal, parse(filter), { startIndex: 1, count: 10 });
+      expect([filter, found.total, found.items.map(({ id }) => id)]).toEqual([filter, 1, [made.id]]);
+    }
+  });
+
+  /** Attack: a value that ends its own quotes, to read or change other rows. */
+  it('is not found by a filter that says more than a value', async () => {
+    await room.scimUsers.create(okta, person('ann@x.org'));
+    for (const value of [`ann' OR '1'='1`, `'; DROP TABLE users; --`, `%`, `_nn@x.org`, `\\`, `$1`, `?`]) {
+      const filter = parse(
+        `userName eq ${JSON.stringify(value)} or emails.value sw ${JSON.stringify(value)}`,
+      );
+      const found = await room.scimUsers.list(okta.principal, filter, { startIndex: 1, count: 10 });
+      expect([value, found.total]).toEqual([value, 0]);
+    }
+    for (const filter of [
+      'passwordHash pr',
+      'role eq "proxy_admin"',
+      '__proto__ pr',
+      'userName gt "a"',
+      'active co "t"',
+    ])
+      expect([
+        filter,
+        await refused(room.scimUsers.list(okta.principal, parse(filter), { startIndex: 1, count: 1 })),
+      ]).toEqual([filter, { status: 400, type: 'invalidFilter' }]);
+    expect(await userRow('ann@x.org')).toBeDefined();
+  });
+
+  it('is there once: a second one of the name, the address or the id is a conflict', async () => {
+    await room.scimUsers.create(okta, person('ann@x.org'));
+    const conflict = { status: 409, type: 'uniqueness' };
+    expect((await refused(room.scimUsers.create(okta, person('ann@x.org')))).status).toBe(409);
+    expect((await refused(room.scimUsers.create(okta, person('ANN@x.org')))).status).toBe(409);
+    expect((await refused(room.scimUsers.create(okta, person('other', { email: 'ann@X.org' })))).status).toBe(
+      409,
+    );
+    await room.scimUsers.create(okta, person('bob@x.org'));
+    const rename = (current: ScimPerson) => ({ ...current, userName: 'ANN@x.org', email: null });
+    expect(await refused(room.scimUsers.change(okta, 'bob@x.org', rename))).toEqual(conflict);
+    expect(await test.dataSource.getRepository(User).count()).toBe(2);
+  });
+
+  it('of a hundred requests for one name, one is made', async () => {
+    const asked = Array.from({ length: 20 }, () => refused(room.scimUsers.create(okta, person('ann@x.org'))));
+    const statuses = (await Promise.all(asked)).map(({ status }) => status);
+    expect(statuses.filter((status) => status === 200)).toHaveLength(1);
+    expect(statuses.filter((status) => status === 409)).toHaveLength(19);
+  });
+
+  it('is linked with the account that is there already, whoever made it', async () => {
+    await room.users.create(admin, { id: 'u1', settings: { email: 'ann@x.org' }, organizationIds: [] });
+    const filter = parse('userName eq "ANN@x.org"');
+    const found = await room.scimUsers.list(okta.principal, filter, { startIndex: 1, count: 10 });
+    expect(found.items.map(({ id }) => id)).toEqual(['u1']);
+    const linked = await room.scimUsers.change(okta, 'u1', (now) => ({
+      ...now,
+      userName: 'ann',
+      externalId: 'e1',
+      email: null,
+    }));
+    expect(linked.person).toMatchObject({ userName: 'ann', externalId: 'e1', email: 'ann@x.org' });
+  });
+
+  it('writes nothing and tells nobody when nothing changed', async () => {
+    await room.scimUsers.create(
+      okta,
+      person('ann@x.org', { attributes: { title: 'x', name: { givenName: 'A' } } }),
+    );
+    const before = await test.dataSource.getRepository(AuditEvent).count();
+    await room.scimUsers.change(okta, 'ann@x.org', (now) => ({
+      ...now,
+      email: null,
+      attributes: { name: { givenName: 'A' }, title: 'x' },
+    }));
+    expect(await test.dataSource.getRepository(AuditEvent).count()).toBe(before);
+  });
+});
+
+describe('deactivation', () => {
+  it('and an administrator’s block are two things: neither lifts the other', async () => {
+    await room.scimUsers.create(okta, person('ann@x.org'));
+    await room.users.update(admin, { userId: 'ann@x.org' }, { blocked: true });
+    await room.scimUsers.change(okta, 'ann@x.org', deactivate);
+    await room.scimUsers.change(okta, 'ann@x.org', (now) => ({ ...now, active: true }));
+    expect(await userRow('ann@x.org')).toMatchObject({ blocked: true, scimActive: true });
+    await room.scimUsers.change(okta, 'ann@x.org', deactivate);
+    await room.users.update(admin, { userId: 'ann@x.org' }, { blocked: false, metadata: {} });
+    expect(await userRow('ann@x.org')).toMatchObject({ blocked: false, scimActive: false });
+  });
+
+  it('of an imported database is lifted by the identity provider', async () => {
+    await room.users.create(admin, {
+      id: 'u1',
+      settings: { metadata: { scim_active: false, note: 1 } },
+      organizationIds: [],
+    });
+    expect((await room.scimUsers.find(okta.principal, 'u1')).person.active).toBe(false);
+    await room.scimUsers.change(okta, 'u1', (now) => ({ ...now, active: true }));
+    expect((await userRow('u1')).metadata).toEqual({ note: 1 });
+  });
+
+  it('is in the audit trail with who did it', async () => {
+    await room.scimUsers.create(okta, person('ann@x.org'));
+    await room.scimUsers.change(okta, 'ann@x.org', deactivate);
+    const event = await test.dataSource
+      .getRepository(AuditEvent)
+      .findOneByOrFail({ action: 'blocked', noun: 'user', nounId: 'ann@x.org' });
+    expect(event.actorKeyId).toBe('key_okta');
+  });
+
+  it('of the last administrator is refused where there is no master key, also when two go at once', async () => {
+    for (const id of ['a1', 'a2'])
+      await room.users.create(admin, {
+        id,
+        settings: { role: 'proxy_admin', email: `${id}@x.org` },
+        organizationIds: [],
+      });
+    const both = await Promise.all(
+      ['a1', 'a2'].map((id) => refused(room.scimUsers.change(okta, id, deactivate))),
+    );
+    expect(both.map(({ status }) => status).toSorted()).toEqual([200, 409]);
+    const left = both[0]?.status === 409 ? 'a1' : 'a2';
+    expect(await refused(room.scimUsers.remove(okta, left))).toEqual({ status: 409, type: 'mutability' });
+  });
+});
+
+describe('a provisioner', () => {
+  /** Attack: a leaked SCIM key gives an administrator's account another address and signs in with it. */
+  it('never changes the address of an administrator', async () => {
+    await room.users.create(admin, {
+      id: 'boss',
+      settings: { role: 'proxy_admin', email: 'boss@x.org' },
+      organizationIds: [],
+    });
+    const steal = (now: ScimPerson) => ({ ...now, email: 'thief@y.org' });
+    expect(await refused(room.scimUsers.change(okta, 'boss', steal))).toEqual({
+      status: 403,
+      type: 'mutability',
+    });
+    expect((await userRow('boss')).email).toBe('boss@x.org');
+  });
+
+  it('does not get an id that means something', async () => {
+    const made = await room.scimUsers.create(okta, person('default_user_id', { email: null }));
+    expect(made.id).toMatch(/^user_/);
+  });
+
+  it('gives nobody a role, whatever it sends', async () => {
+    await room.scimUsers.create(
+      okta,
+      person('ann@x.org', {
+        attributes: { roles: [{ value: 'proxy_admin', primary: true }], userType: 'proxy_admin' },
+      }),
+    );
+    expect((await userRow('ann@x.org')).role).toBe('internal_user');
+  });
+});
+
+describe('a deleted user', () => {
+  it('is gone to the identity provider, and comes back as it was under the same external id', async () => {
+    await room.scimUsers.create(okta, person('ann@x.org', { externalId: 'e1' }));
+    await room.scimUsers.remove(okta, 'ann@x.org');
+    expect((await refused(room.scimUsers.find(okta.principal, 'ann@x.org'))).status).toBe(404);
+    expect((await refused(room.scimUsers.change(okta, 'ann@x.org', (now) => now))).status).toBe(404);
+    expect((await room.scimUsers.list(okta.principal, undefined, { startIndex: 1, count: 10 })).total).toBe(
+      0,
+    );
+    expect((await userRow('ann@x.org')).scimActive).toBe(false);
+    const back = await room.scimUsers.create(okta, person('ann@x.org', { externalId: 'e1' }));
+    expect([back.id, back.person.active]).toEqual(['ann@x.org', true]);
+    expect((await userRow('ann@x.org')).scimActive).toBe(true);
+  });
+
+  /** Attack: somebody leaves, keeps the keys, and a new colleague gets the same address. */
+  it('does not come back for somebody else of the same name', async () => {
+    await room.scimUsers.create(okta, person('ann@x.org', { externalId: 'e1' }));
+    await room.scimUsers.remove(okta, 'ann@x.org');
+    for (const externalId of ['e2', null]) {
+      const other = await room.scimUsers.create(okta, person('ann@x.org', { externalId }));
+      expect(other.id).toMatch(/^user_/);
+      expect(await userRow(other.id)).toMatchObject({ email: 'ann@x.org', scimActive: true });
+      expect(await userRow('ann@x.org')).toMatchObject({ email: null, scimActive: false });
+      await room.scimUsers.remove(okta, other.id);
+    }
+    expect(await test.dataSource.getRepository(ScimUser).count()).toBe(3);
+  });
+});
+
+describe('a provisioned group', () => {
+  beforeEach(async () => {
+    for (const name of ['ann', 'bob', 'cid'])
+      await room.scimUsers.create(okta, person(name, { email: null }));
+  });
+  const membersOf = async (teamId: string): Promise<string[]> =>
+    (
+      await test.dataSource.getRepository(TeamMember).find({ where: { teamId }, order: { userId: 'ASC' } })
+    ).map(({ userId }) => userId);
+
+  it('is a team without models, whose members are the group’s and administer nothing', async () => {
+    const made = await room.scimGroups.create(okta, { ...group('Data', 'ann', 'bob'), externalId: 'oid-1' });
+    expect(made.id).toBe('oid-1');
+    const team = await test.dataSource.getRepository(Team).findOneByOrFail({ id: 'oid-1' });
+    expect(team).toMatchObject({ alias: 'Data', models: ['no-default-models'] });
+    const members = await test.dataSource.getRepository(TeamMember).findBy({ teamId: 'oid-1' });
+    expect(members.map(({ userId, role }) => [userId, role]).toSorted()).toEqual([
+      ['ann', 'user'],
+      ['bob', 'user'],
+    ]);
+    for (const filter of [
+      'displayName eq "data"',
+      'externalId eq "oid-1"',
+      'members.value eq "ann"',
+      'members[value eq "bob"]',
+    ])
+      expect([
+        filter,
+        (
+          await room.scimGroups.list(
+            okta.principal,
+            parse(filter),
+            { startIndex: 1, count: 5 },
+            { withMembers: false },
+          )
+        ).total,
+      ]).toEqual([filter, 1]);
+  });
+
+  it('adds who joined, takes out who left with their keys there, and leaves the others as they are', async () => {
+    const { id } = await room.scimGroups.create(okta, group('Data', 'ann', 'bob'));
+    await room.members.update(admin, id, { userId: 'ann' }, { role: 'admin' });
+    const kept = await room.keys.generate(admin, { userId: 'bob' }, { randomBytes: 16 });
+    const lost = await room.keys.generate(admin, { userId: 'bob', teamId: id }, { randomBytes: 16 });
+    await room.scimGroups.change(okta, id, (now) => ({ ...now, memberIds: ['ann', 'cid'] }), {
+      withMembers: true,
+    });
+    expect(await membersOf(id)).toEqual(['ann', 'cid']);
+    const ann = await test.dataSource
+      .getRepository(TeamMember)
+      .findOneByOrFail({ teamId: id, userId: 'ann' });
+    expect(ann.role).toBe('admin');
+    expect(await room.directory.findByHash(kept.key.tokenHash)).toBeDefined();
+    expect(await room.directory.findByHash(lost.key.tokenHash)).toBeUndefined();
+  });
+
+  it('names users who are there, or changes nothing', async () => {
+    const { id } = await room.scimGroups.create(okta, group('Data', 'ann'));
+    const change = (now: ScimTeam) => ({ ...now, displayName: 'New', memberIds: ['bob', 'ghost'] });
+    expect(await refused(room.scimGroups.change(okta, id, change, { withMembers: true }))).toEqual({
+      status: 400,
+      type: 'invalidValue',
+    });
+    expect(await membersOf(id)).toEqual(['ann']);
+    expect((await refused(room.scimGroups.create(okta, group('data')))).status).toBe(409);
+  });
+
+  it('that is deleted lets nobody in and destroys nothing; it comes back under its external id', async () => {
+    const { id } = await room.scimGroups.create(okta, { ...group('Data', 'ann'), externalId: 'oid-1' });
+    const { key } = await room.keys.generate(
+      admin,
+      { teamId: id, serviceAccountId: 'robot' },
+      { randomBytes: 16 },
+    );
+    await room.scimGroups.remove(okta, id);
+    const gone = await test.dataSource.getRepository(Team).findOneByOrFail({ id });
+    expect([gone.scimActive, gone.blocked]).toEqual([false, false]);
+    expect((await refused(room.scimGroups.find(okta.principal, id, { withMembers: true }))).status).toBe(404);
+    const back = await room.scimGroups.create(okta, { ...group('Data', 'bob'), externalId: 'oid-1' });
+    expect([back.id, back.group.memberIds]).toEqual([id, ['bob']]);
+    expect((await room.directory.findByHash(key.tokenHash))?.team?.scimActive).toBe(true);
+  });
+});
