@@ -23,6 +23,10 @@ export async function findSubject(
   }
   const [user]: { email: string | null; alias: string | null; sso_user_id: string | null }[] =
     await manager.query('SELECT email, alias, sso_user_id FROM users WHERE id = $1', [id]);
+  const [provisioned]: { user_name: string; external_id: string | null }[] = await manager.query(
+    'SELECT user_name, external_id FROM scim_users WHERE user_id = $1',
+    [id],
+  );
   const keys: { id: string; hash: string; alias: string | null; label: string | null }[] =
     await manager.query(
       `SELECT id, token_hash AS hash, alias, label FROM virtual_keys WHERE user_id = $1
@@ -37,6 +41,8 @@ export async function findSubject(
       user?.email,
       user?.alias,
       user?.sso_user_id,
+      provisioned?.user_name,
+      provisioned?.external_id,
       ...keys.flatMap(({ alias, label }) => [alias, label]),
     ]),
     keys: keys.map(({ id: keyId, hash }) => ({ id: keyId, hash })),

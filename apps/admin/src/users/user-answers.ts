@@ -129,6 +129,7 @@ function keyless(user: User, maker: string): VirtualKey {
   return Object.assign(blankKey('', user.createdAt), none);
 }
 
+/** The contract says in the metadata that the identity provider deactivated somebody. */
 function shownMetadata(user: User): Record<string, unknown> {
-  return { ...user.metadata, ...foldedOf(user) };
+  return { ...user.metadata, ...foldedOf(user), ...(user.scimActive ? {} : { scim_active: false }) };
 }

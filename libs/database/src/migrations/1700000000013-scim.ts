@@ -1,12 +1,17 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { RAISE_TENANCY_WALL } from './tenancy-policies.js';
 
 /** People and groups as an identity provider keeps them, beside the users and teams they are; and whether it lets them in. */
 export class Scim1700000000013 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(TABLES);
+    await runner.query(END_SESSIONS);
+    await runner.query(RAISE_TENANCY_WALL);
   }
 
   async down(runner: QueryRunner): Promise<void> {
+    await runner.query('DROP TRIGGER users_end_sessions_deactivated ON users');
+    await runner.query('DROP FUNCTION end_sessions_of_deactivated');
     await runner.query('DROP TABLE scim_groups, scim_users');
     await runner.query('ALTER TABLE users DROP COLUMN scim_active');
     await runner.query('ALTER TABLE teams DROP COLUMN scim_active');
@@ -38,4 +43,16 @@ CREATE TABLE scim_groups (
   updated_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX scim_groups_external_id_idx ON scim_groups (external_id);
+`;
+
+/** As `users_end_sessions`: in the database, so that no way of changing an account can forget it. */
+const END_SESSIONS = `
+CREATE FUNCTION end_sessions_of_deactivated() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+  DELETE FROM sessions WHERE user_id = NEW.id;
+  RETURN NULL;
+END
+$$;
+CREATE TRIGGER users_end_sessions_deactivated AFTER UPDATE OF scim_active ON users FOR EACH ROW
+  WHEN (OLD.scim_active AND NOT NEW.scim_active) EXECUTE FUNCTION end_sessions_of_deactivated();
 `;

@@ -129,9 +129,10 @@ export class ScimGroups {
   async #make(author: Author, group: ScimTeam): Promise<string> {
     const template = this.config.people.newTeam.models;
     const id = group.externalId;
-    const { manager } = this.database;
-    if (id !== null && (await manager.existsBy(Team, { id }))) throw notUnique(`The id '${id}'`);
-    await assertNameFree(manager, group.displayName);
+    await readAs(this.database, author.principal, async (manager) => {
+      if (id !== null && (await manager.existsBy(Team, { id }))) throw notUnique(`The id '${id}'`);
+      await assertNameFree(manager, group.displayName);
+    });
     const { team } = await this.teams.create(
       author,
       {

@@ -141,7 +141,9 @@ export class ScimUsers {
   }
 
   async #make(author: Author, person: ScimPerson): Promise<string> {
-    const taken = await this.database.getRepository(ScimUser).findOneBy({ userId: person.userName });
+    const taken = await readAs(this.database, author.principal, (manager) =>
+      manager.findOneBy(ScimUser, { userId: person.userName }),
+    );
     // A name may come to somebody else, an id never does.
     const id = taken !== null || RESERVED.has(person.userName) ? undefined : person.userName;
     const { user } = await this.users.create(

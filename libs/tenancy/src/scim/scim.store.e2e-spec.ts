@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   await test.dataSource.query(
-    'TRUNCATE virtual_keys, users, teams, team_members, audit_events, changes CASCADE',
+    'TRUNCATE sessions, virtual_keys, users, teams, team_members, audit_events, changes CASCADE',
   );
 });
 afterAll(() => test.drop());
@@ -86,7 +86,7 @@ describe('a provisioned user', () => {
   /** Attack: a value that ends its own quotes, to read or change other rows. */
   it('is not found by a filter that says more than a value', async () => {
     await room.scimUsers.create(okta, person('ann@x.org'));
-    for (const value of [`ann' OR '1'='1`, `'; DROP TABLE users; --`, `%`, `_nn@x.org`, `\\`, `$1`, `?`]) {
+    for (const value of [`ann' OR '1'='1`, `'; DROP TABLE users; --`, `%`, `_nn@x.org`, `a\\b`, `$1`, `?`]) {
       const filter = parse(
         `userName eq ${JSON.stringify(value)} or emails.value sw ${JSON.stringify(value)}`,
       );
@@ -167,6 +167,18 @@ describe('deactivation', () => {
     await room.scimUsers.change(okta, 'ann@x.org', deactivate);
     await room.users.update(admin, { userId: 'ann@x.org' }, { blocked: false, metadata: {} });
     expect(await userRow('ann@x.org')).toMatchObject({ blocked: false, scimActive: false });
+  });
+
+  it('ends the person’s sessions for good', async () => {
+    await room.scimUsers.create(okta, person('ann@x.org'));
+    await test.dataSource.query(
+      `INSERT INTO sessions (id, token_hash, kind, user_id, method, expires_at, idle_ends_at)
+       SELECT n, n, 'browser', n, 'oidc', now() + interval '1 day', now() + interval '1 day' FROM unnest(ARRAY['ann@x.org', 'bob']) n`,
+    );
+    await room.scimUsers.change(okta, 'ann@x.org', (now) => ({ ...now, email: null, displayName: 'A' }));
+    expect(await test.dataSource.query('SELECT user_id FROM sessions')).toHaveLength(2);
+    await room.scimUsers.change(okta, 'ann@x.org', deactivate);
+    expect(await test.dataSource.query('SELECT user_id FROM sessions')).toEqual([{ user_id: 'bob' }]);
   });
 
   it('of an imported database is lifted by the identity provider', async () => {
