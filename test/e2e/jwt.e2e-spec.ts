@@ -114,8 +114,16 @@ describe('a token of the identity provider', () => {
   });
 
   it('without it manages nothing of others', async () => {
-    const token = await provider.token({ ...person, user_role: 'proxy_admin', role: 'proxy_admin' });
+    const token = await provider.token({
+      ...person,
+      sub: 'eve',
+      email: 'eve@my-co.com',
+      user_role: 'proxy_admin',
+      role: 'proxy_admin',
+    });
     expect((await call(token, '/user/new', { user_id: 'x' })).status).toBe(401);
+    const inTeam = await provider.token({ ...person, sub: 'eve', groups: ['cheap-team'] });
+    expect((await call(inTeam, '/user/new', { user_id: 'x' })).status).toBe(403);
   });
 
   it('takes effect at once after a rotation of keys, and the old key’s tokens end with it', async () => {

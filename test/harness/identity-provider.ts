@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT } from 'jose';
@@ -53,10 +54,8 @@ export class IdentityProvider {
     this.#keys = [];
     await this.addKey();
     const [only] = this.#keys;
-    if (only)
-      this.#keys = [
-        { ...only, kid: `rotated-${Date.now()}`, jwk: { ...only.jwk, kid: `rotated-${Date.now()}` } },
-      ];
+    const kid = `rotated-${randomUUID()}`;
+    if (only) this.#keys = [{ ...only, kid, jwk: { ...only.jwk, kid } }];
   }
 
   publish(jwk: JWK): void {

@@ -5,7 +5,14 @@ import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Config } from '#libs/config';
 import { Clock, GatewayError, type Principal, SystemClock } from '#libs/kernel';
-import { CallerDirectory, Identities, KeyDirectory, Sessions } from '#libs/tenancy';
+import {
+  CallerDirectory,
+  Identities,
+  JwtKeyMappings,
+  JwtRegistration,
+  KeyDirectory,
+  Sessions,
+} from '#libs/tenancy';
 import { configWith, keyRow, recordOf } from '../test/records.js';
 import { AuthModule } from './auth.module.js';
 import { AuthenticationGuard } from './authentication.guard.js';
@@ -28,6 +35,8 @@ const outcomes: string[] = [];
     { provide: CallerDirectory, useValue: {} },
     { provide: Identities, useValue: {} },
     { provide: Sessions, useValue: {} },
+    { provide: JwtKeyMappings, useValue: {} },
+    { provide: JwtRegistration, useValue: {} },
     { provide: ChangeFeed, useValue: { subscribe: () => undefined, state: () => 'live' } },
     { provide: PrincipalPreparation, useValue: { prepare: async () => undefined } },
     { provide: PublicRoutes, useValue: { isPublic: () => false } },
@@ -46,6 +55,8 @@ const outcomes: string[] = [];
     CallerDirectory,
     Identities,
     Sessions,
+    JwtKeyMappings,
+    JwtRegistration,
     ChangeFeed,
     PrincipalPreparation,
     PublicRoutes,

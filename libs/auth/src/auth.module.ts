@@ -22,7 +22,7 @@ import {
 } from './sign-in/sign-in.strategies.js';
 import { TokenCallers } from './sign-in/token-callers.js';
 
-/** From credentials to principals. Expects, provided globally: Config, Clock, KeyDirectory, CallerDirectory, Identities, Sessions, ChangeFeed, PrincipalPreparation, AuthenticationEvents, PublicRoutes. */
+/** From credentials to principals. Expects, provided globally: Config, Clock, KeyDirectory, CallerDirectory, Identities, JwtKeyMappings, JwtRegistration, Sessions, ChangeFeed, PrincipalPreparation, AuthenticationEvents, PublicRoutes. */
 @Module({
   imports: [PassportModule.register({ session: false })],
   providers: [

@@ -34,8 +34,8 @@ export interface CredentialClaims {
   readonly models?: readonly string[];
   /** Caps what the caller's user may spend in its life, beside whatever else caps it. */
   readonly capNanoUsd?: NanoUsd;
-  /** Narrows the caller to these routes. */
-  readonly routes?: readonly string[];
+  /** Narrows the caller to the routes that all of these lists name. */
+  readonly routes?: readonly (readonly string[])[];
   readonly expiresAtMs?: number;
   readonly metadata?: Readonly<Record<string, unknown>>;
 }
@@ -79,7 +79,9 @@ export function compilePrincipal(
     ...(ids.organizationId === null ? {} : { organizationId: ids.organizationId }),
     ...(ids.projectId === null ? {} : { projectId: ids.projectId }),
     ...(ids.customerId === null ? {} : { customerId: ids.customerId }),
-    ...(claims?.routes === undefined ? {} : { credentialRoutes: claims.routes }),
+    ...(claims?.routes === undefined || claims.routes.length === 0
+      ? {}
+      : { credentialRoutes: claims.routes }),
     modelGrants: withRole(withRole(modelGrantsOf(record), roleModels), claims?.models),
     // The key's own word counts before its team's.
     modelAliases: { ...team?.modelAliases, ...key?.aliases },
@@ -208,9 +210,9 @@ function expiryOf(expiresAtMs: number | undefined): Pick<Principal, 'expiresAtMs
   return expiresAtMs === undefined ? {} : { expiresAtMs };
 }
 
-/** A key is as powerful as its user. Without a user it calls models and reads about itself, no more; pinned to a customer, it is that customer's whoever made it. */
-function roleOf({ ids, user }: CallerRecord): string {
-  if (ids.customerId !== null) return 'customer';
+/** A key is as powerful as its user. Without a user it calls models and reads about itself, no more; pinned to a customer, it is that customer's whoever made it. A token that names a person and a customer is the person's. */
+function roleOf({ ids, key, user }: CallerRecord): string {
+  if (ids.customerId !== null && (key !== null || user === null)) return 'customer';
   if (user === null) return 'team';
   return user.role;
 }

@@ -17,6 +17,7 @@ export type { CredentialEntry } from './models.js';
 export type {
   CustomAuthSettings,
   JwtOptions,
+  ScopeMapping,
   JwtSettings,
   OAuth2Settings,
   ProxyHeaderField,

@@ -11,18 +11,25 @@ import { readSingleSignOn, type SsoSettings } from './single-sign-on.js';
 
 export type JwtOptions = z.output<typeof jwtAuth>;
 
+/** What tokens with a scope may call; `routes` as in `allowed_routes`. */
+export type ScopeMapping = NonNullable<JwtOptions['scope_mappings']>[number];
+
 /** `general_settings.enable_jwt_auth` and all that goes with it (contract/auth 3). */
 export interface JwtSettings {
   /** JWKS or OpenID discovery documents; the body tells which. */
   readonly keyUrls: readonly string[];
   /** Empty: not checked. */
   readonly audiences: readonly string[];
+  /** By how much `exp` and `nbf` may be missed. */
+  readonly leewayMs: number;
   readonly issuer?: string;
   readonly adminScopes: readonly string[];
   readonly adminRoutes: readonly string[];
   readonly teamRoutes: readonly string[];
   /** Lower-case, whole. */
   readonly allowedEmailDomain?: string;
+  /** Absent: scopes narrow nothing. */
+  readonly scopeMappings?: readonly ScopeMapping[];
   /** `general_settings.enforce_rbac`: a token that names neither a user nor a team is refused. */
   readonly requiresUserOrTeam: boolean;
   readonly customValidate?: ModuleReference;
@@ -38,6 +45,8 @@ export interface OAuth2Settings {
   readonly userIdField: string;
   readonly roleField: string;
   readonly teamIdField: string;
+  /** As for signed tokens. */
+  readonly scopeMappings?: readonly ScopeMapping[];
   /** A token is asked about again after this at the latest. */
   readonly cacheTtlMs: number;
 }
@@ -59,6 +68,8 @@ export interface ProxyHeaderSettings {
   readonly headers: Readonly<Partial<Record<ProxyHeaderField, string>>>;
   /** Set: `x-goog-iap-jwt-assertion` must be there, signed by Google for this audience. */
   readonly iapAudience?: string;
+  /** Where the keys of that signature are. */
+  readonly iapKeysUrl: string;
 }
 
 export interface CustomAuthSettings {
@@ -91,6 +102,7 @@ const TEAM_ROUTES = [
   '/v1/messages',
   '/v1/messages/count_tokens',
 ];
+const IAP_KEYS = 'https://www.gstatic.com/iap/verify/public_key-jwk';
 const OAUTH2_CACHE_MS = 60_000;
 
 /** Which other ways in there are. Environment and nested block win over the flat spellings. */
@@ -122,9 +134,7 @@ function readJwt(
   folder: string,
   findings: Findings,
 ): JwtSettings {
-  const parsed = jwtAuth.safeParse(withoutNulls(general.litellm_jwtauth ?? {}));
-  // What is wrong in it has been reported with its path by `checkJwtSettings`.
-  const options = parsed.success ? parsed.data : {};
+  const options = readOptions(general);
   const keyUrls = environment.list('JWT_PUBLIC_KEY_URL') ?? general.jwt_public_key_url ?? [];
   const audiences = environment.list('JWT_AUDIENCE') ?? general.jwt_audience ?? [];
   const issuer = environment.get('JWT_ISSUER') ?? general.jwt_issuer;
@@ -136,11 +146,8 @@ function readJwt(
       'neither JWT_AUDIENCE nor JWT_ISSUER is set: any token signed by the same identity provider is accepted, also one made for another application',
     );
   }
-  if (options.scope_mappings !== undefined && options.enforce_scope_based_access !== true)
-    findings.error(
-      `${path}.scope_mappings`,
-      'needs enforce_scope_based_access: true, or it would do nothing',
-    );
+  if (options.routing_overrides !== undefined && general.enable_oauth2_auth !== true)
+    findings.error(`${path}.routing_overrides`, 'needs enable_oauth2_auth: true, where its tokens go');
   if ((options.user_roles_jwt_field === undefined) !== (options.user_allowed_roles === undefined))
     findings.error(
       `${path}.user_roles_jwt_field`,
@@ -155,28 +162,58 @@ function readJwt(
         'needs either audience or disable_audience_validation: true',
       );
   }
-  for (const name of ['virtual_key_claim_field', 'jwt_client_id_field', 'agent_id_jwt_field'] as const) {
-    if (options[name] !== undefined)
-      findings.unsupported(
-        `${path}.${name}`,
-        'Mapping tokens to keys or agents: not there yet. Remove it to start without.',
-        true,
-      );
-  }
+  if (options.agent_id_jwt_field !== undefined)
+    findings.unsupported(
+      `${path}.agent_id_jwt_field`,
+      'Mapping tokens to agents: not there yet. Remove it to start without.',
+      true,
+    );
   return {
     keyUrls,
     audiences,
     ...(issuer === undefined ? {} : { issuer }),
+    leewayMs: readLeeway(options, environment, findings),
     adminScopes: options.admin_jwt_scope ?? general.jwt_admin_scope ?? ['litellm_proxy_admin'],
     adminRoutes: withShortForms(options.admin_allowed_routes ?? ADMIN_ROUTES),
     teamRoutes: withShortForms(options.team_allowed_routes ?? TEAM_ROUTES),
     ...(domain === undefined ? {} : { allowedEmailDomain: domain.toLowerCase() }),
+    ...readScopeMappings(general, findings),
     requiresUserOrTeam: general.enforce_rbac ?? false,
     ...(options.custom_validate === undefined
       ? {}
       : moduleMember('customValidate', options.custom_validate, folder, `${path}.custom_validate`, findings)),
     options,
   };
+}
+
+/** What is wrong in it has been reported with its path by `checkJwtSettings`. */
+function readOptions(general: General): JwtOptions {
+  const parsed = jwtAuth.safeParse(withoutNulls(general.litellm_jwtauth ?? {}));
+  return parsed.success ? parsed.data : {};
+}
+
+function readScopeMappings(
+  general: General,
+  findings: Findings | undefined,
+): { scopeMappings?: readonly ScopeMapping[] } {
+  const { scope_mappings: mappings, enforce_scope_based_access: isOn } = readOptions(general);
+  if (mappings === undefined) return {};
+  if (isOn === true) return { scopeMappings: mappings };
+  findings?.error(
+    'general_settings.litellm_jwtauth.scope_mappings',
+    'needs enforce_scope_based_access: true, or it would do nothing',
+  );
+  return {};
+}
+
+/** `JWT_LEEWAY` is in seconds, as the setting is. */
+function readLeeway(options: JwtOptions, environment: Environment, findings: Findings): number {
+  const written = environment.get('JWT_LEEWAY');
+  if (written === undefined) return options.leeway ?? 0;
+  const seconds = Number(written);
+  if (Number.isFinite(seconds) && seconds >= 0) return Math.round(seconds * 1_000);
+  findings.error('JWT_LEEWAY', 'expected a number of seconds, 0 or more');
+  return 0;
 }
 
 function readOAuth2(
@@ -206,6 +243,8 @@ function readOAuth2(
         environment.get('OAUTH_USER_TEAM_ID_FIELD_NAME') ??
         general.oauth_user_team_id_field_name ??
         'team_id',
+      // With signed tokens on, their reading has told what is wrong with these.
+      ...readScopeMappings(general, general.enable_jwt_auth === true ? undefined : findings),
       cacheTtlMs: general.oauth_cache_ttl ?? OAUTH2_CACHE_MS,
     },
   };
@@ -230,6 +269,7 @@ function readProxyHeaders(general: General, findings: Findings): ProxyHeaderSett
     findings.error(path, 'needs a header for user_id, user_email or team_id');
   return {
     headers,
+    iapKeysUrl: general.iap_jwt_public_key_url ?? IAP_KEYS,
     ...(general.iap_jwt_audience === undefined ? {} : { iapAudience: general.iap_jwt_audience }),
   };
 }

@@ -14,7 +14,8 @@ export type ChangeNoun =
   | 'credential'
   | 'access_group'
   | 'erasure'
-  | 'session';
+  | 'session'
+  | 'jwt_key_mapping';
 
 export interface Change {
   readonly seq: bigint;

@@ -42,6 +42,7 @@ export {
   Governed,
   Invitation,
   KeyGrace,
+  JwtKeyMapping,
   LedgerEntry,
   LoggedPrompt,
   Organization,

@@ -13,7 +13,8 @@ export type IdPrefix =
   | 'budget'
   | 'change'
   | 'dec'
-  | 'session';
+  | 'session'
+  | 'jwtmap';
 
 const ALPHABET = Buffer.from('0123456789abcdefghjkmnpqrstvwxyz', 'latin1');
 const TIME_DIGITS = 9;

@@ -56,8 +56,8 @@ export interface Principal {
   readonly customRole?: string;
   /** What the role is narrowed to: paths and groups, as in `key.allowedRoutes`; they never open anything. Absent: all the role reaches. */
   readonly roleRoutes?: readonly string[];
-  /** What the credential itself is narrowed to, in the same words: a token's scopes, an administrator's token. Absent: nothing. */
-  readonly credentialRoutes?: readonly string[];
+  /** What the credential itself is narrowed to, in the same words: a token's scopes, its team, an administrator's token. Every list must name the route. Absent: nothing. */
+  readonly credentialRoutes?: readonly (readonly string[])[];
   /** What logs and spend rows call the caller: a key id, or a name for callers without a key. Never a secret or its hash. */
   readonly displayName: string;
   readonly key?: {

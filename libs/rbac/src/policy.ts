@@ -3,6 +3,7 @@ import { CREDENTIAL_ROUTES } from './policy/credentials.js';
 import { MODEL_MANAGEMENT_ROUTES } from './policy/model-management.js';
 import { SETTING_ROUTES } from './policy/settings.js';
 import { COMPLETION_ROUTES } from './policy/completions.js';
+import { JWT_KEY_MAPPING_ROUTES } from './policy/jwt-key-mappings.js';
 import { HEALTH_ROUTES } from './policy/health.js';
 import { KEY_ROUTES } from './policy/keys.js';
 import { MODEL_ROUTES } from './policy/models.js';
@@ -31,6 +32,7 @@ export const POLICY = {
   ...SETTING_ROUTES,
   ...HEALTH_ROUTES,
   ...KEY_ROUTES,
+  ...JWT_KEY_MAPPING_ROUTES,
   ...USER_ROUTES,
   ...TEAM_ROUTES,
   ...ORGANIZATION_ROUTES,

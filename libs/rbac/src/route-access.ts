@@ -86,17 +86,20 @@ export class RouteAccess {
     if (entries !== undefined && entries.length > 0 && match === undefined) {
       return { allowed: false, reason: 'key_route_denied', route };
     }
-    if (
-      principal.credentialRoutes !== undefined &&
-      findMatch(principal.credentialRoutes, route) === undefined &&
-      policyOf(route).access !== 'public'
-    ) {
-      return { allowed: false, reason: 'credential_route_denied', route };
-    }
     if (principal.roleRoutes !== undefined && findMatch(principal.roleRoutes, route) === undefined) {
       return { allowed: false, reason: 'role_narrowed', route };
     }
     const { access } = policyOf(route);
+    const isReachable =
+      access !== 'public' &&
+      (typeof access === 'string' || isAdmin || match === 'path' || access.includes(principal.role));
+    // After the role's word: who may not come here at all is told so.
+    if (
+      isReachable &&
+      principal.credentialRoutes?.some((list) => findMatch(list, route) === undefined) === true
+    ) {
+      return { allowed: false, reason: 'credential_route_denied', route };
+    }
     if (access === 'any_caller' || access === 'metrics') return ANY_CALLER;
     if (isAdmin || (access !== 'public' && access.includes(principal.role))) return BY_ROLE;
     // Only an administrator can put a path on a key, so a path there is a grant (SCIM keys live from this).
@@ -163,7 +166,7 @@ function routeRefusal(reason: RouteRefusal, route: RouteId, principal: Principal
       return refuse('rbac.route_denied', message, message);
     }
     case 'credential_route_denied': {
-      const allowed = principal?.credentialRoutes?.join(', ') ?? '';
+      const allowed = principal?.credentialRoutes?.map((list) => list.join(', ')).join('] and [') ?? '';
       const message = `This token is not allowed to call this route. Allowed: [${allowed}]. Asked for: ${path}`;
       // The contract's answer to an administrator's token on other routes.
       return role === 'proxy_admin'

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Injectable } from '@nestjs/common';
 import { Config } from '#libs/config';
-import { Team, TeamMember, User } from '#libs/database';
+import { Organization, Team, TeamMember, User } from '#libs/database';
 import { GatewayError } from '#libs/kernel';
 import { DataSource, In } from 'typeorm';
 import { TeamMembers } from './team-members.js';
@@ -116,6 +116,40 @@ export class Identities {
       .getRepository(TeamMember)
       .find({ where: { userId }, order: { createdAt: 'ASC', teamId: 'ASC' } });
     return rows.map(({ teamId }) => teamId);
+  }
+
+  /** What the token knows and the row does not: an address where there is none, the provider's id where people were found by address. */
+  async completeUser(user: User, subject: string | undefined, email: string | undefined): Promise<User> {
+    const change = {
+      ...(user.email === null && email !== undefined ? { email } : {}),
+      ...(subject !== undefined && user.id !== subject && user.ssoUserId === null
+        ? { ssoUserId: subject }
+        : {}),
+    };
+    if (Object.keys(change).length === 0) return user;
+    try {
+      await this.users.update(PROVIDER, { userId: user.id }, change);
+    } catch (thrown) {
+      // Another row has the address or the id already: nothing that keeps this one's owner out.
+      if (!(thrown instanceof GatewayError) || thrown.status >= 500) throw thrown;
+    }
+    return user;
+  }
+
+  /** The one organization of this alias; null when there is none or more than one. */
+  async findOrganizationByAlias(alias: string): Promise<Organization | null> {
+    const rows = await this.database.getRepository(Organization).find({ where: { alias }, take: 2 });
+    return rows.length === 1 ? (rows[0] ?? null) : null;
+  }
+
+  /** Makes the user a member where it is none; a team that does not take it goes on without. */
+  async joinTeam(teamId: string, userId: string): Promise<void> {
+    if ((await this.teamIdsOf(userId)).includes(teamId)) return;
+    try {
+      await this.#join(teamId, userId);
+    } catch (thrown) {
+      if (!(thrown instanceof GatewayError) || thrown.status >= 500) throw thrown;
+    }
   }
 
   /** Of two sign-ins at once one finds the other's membership there. */

@@ -48,6 +48,8 @@ export {
   pinnedTagsOf,
 } from './caller-record.js';
 export { Identities } from './identities.js';
+export { claimId, JwtKeyMappings, type MappingSettings, type TokenClaim } from './jwt-key-mappings.js';
+export { JwtRegistration, type Registration } from './jwt-registration.js';
 export { Invitations } from './invitations.js';
 export { KeyDirectory } from './key-directory.js';
 export {

@@ -19,10 +19,20 @@ export class KeyDirectory {
     return (await this.findByHashes([hash])).get(hash);
   }
 
+  /** The caller of the key with this id, under its current secret. Undefined when there is none. */
+  async findById(id: string): Promise<KeyRecord | undefined> {
+    const [record] = await this.#complete(await this.#keysWhere({ id }));
+    return record;
+  }
+
   /** The same for many hashes in a few reads; hashes nobody has are not in the answer. */
   async findByHashes(hashes: readonly string[]): Promise<ReadonlyMap<string, KeyRecord>> {
     const current = await this.#keysWhere({ tokenHash: Any(hashes) });
-    const found = [...current, ...(await this.#formerKeys(hashes, current))];
+    const records = await this.#complete([...current, ...(await this.#formerKeys(hashes, current))]);
+    return new Map(records.map((record) => [record.key.tokenHash, record]));
+  }
+
+  #complete(found: readonly JoinedKey[]): Promise<KeyRecord[]> {
     const seeds = found.map(({ user = null, team = null, membership = null, ...columns }) => ({
       // For everybody but the unique index, a label is the key's name like an alias.
       key: Object.assign(new VirtualKey(), columns, { alias: columns.alias ?? columns.label }),
@@ -37,8 +47,7 @@ export class KeyDirectory {
         customerId: columns.customerId,
       },
     }));
-    const records: KeyRecord[] = await this.callers.complete(seeds);
-    return new Map(records.map((record) => [record.key.tokenHash, record]));
+    return this.callers.complete(seeds);
   }
 
   #keysWhere(where: FindOptionsWhere<VirtualKey>): Promise<JoinedKey[]> {

@@ -8,6 +8,8 @@ import { KeyJudge } from './key-judge.js';
 import { KeyRotation } from './key-rotation.js';
 import { Keys } from './keys.js';
 import { Identities } from './identities.js';
+import { JwtKeyMappings } from './jwt-key-mappings.js';
+import { JwtRegistration } from './jwt-registration.js';
 import { Invitations } from './invitations.js';
 import { OrganizationCatalogue } from './organization-catalogue.js';
 import { Organizations } from './organizations.js';
@@ -37,6 +39,8 @@ const DOORS = [
   Keys,
   Identities,
   Invitations,
+  JwtKeyMappings,
+  JwtRegistration,
   OrganizationCatalogue,
   Organizations,
   Projects,

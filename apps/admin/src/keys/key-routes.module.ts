@@ -4,6 +4,7 @@ import { TenancyModule } from '#libs/tenancy';
 import { AdminCalls } from '../http/admin-calls.js';
 import { BudgetCalendar } from '../http/budget-calendar.js';
 import { GovernedAnswers } from '../http/governed-answers.js';
+import { JwtKeyMappingsController } from '../jwt/jwt-key-mappings.controller.js';
 import { KeyAnswers } from './key-answers.js';
 import { KeyBulkController } from './key-bulk.controller.js';
 import { KeyPolicies } from './key-policies.js';
@@ -17,7 +18,13 @@ import { KeysController } from './keys.controller.js';
 /** Virtual keys. */
 @Module({
   imports: [TenancyModule, RbacModule],
-  controllers: [KeysController, KeyBulkController, KeyRotationController, KeyReadsController],
+  controllers: [
+    KeysController,
+    KeyBulkController,
+    KeyRotationController,
+    KeyReadsController,
+    JwtKeyMappingsController,
+  ],
   providers: [
     AdminCalls,
     BudgetCalendar,

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { GatewayError } from '#libs/kernel';
 
+/** For all attempts together: whoever waits for the answer has a patience of their own. */
 const TIMEOUT_MS = 5_000;
 /** Key sets and user infos are a few kilobytes; what is larger is not one. */
 const MAX_BYTES = 1024 * 1024;
@@ -12,11 +13,12 @@ const PAUSE_MS = 250;
  * `auth.provider_unavailable` when none came; the address is for the log only.
  */
 export async function fetchJson(url: string, init: RequestInit = {}): Promise<unknown> {
+  const signal = AbortSignal.timeout(TIMEOUT_MS);
   for (let attempt = 1; ; attempt += 1) {
     try {
       const response = await fetch(url, {
         ...init,
-        signal: AbortSignal.timeout(TIMEOUT_MS),
+        signal,
         redirect: 'error',
       });
       if (response.status >= 500) throw new Error(`status ${response.status}`);
@@ -26,7 +28,7 @@ export async function fetchJson(url: string, init: RequestInit = {}): Promise<un
       return JSON.parse(text) as unknown;
     } catch (thrown) {
       if (thrown instanceof ProviderRefusal) throw thrown;
-      if (attempt >= ATTEMPTS) throw providerUnavailable(url, 'it does not answer', thrown);
+      if (attempt >= ATTEMPTS || signal.aborted) throw providerUnavailable(url, 'it does not answer', thrown);
       await delay(PAUSE_MS * attempt);
     }
   }

@@ -4,11 +4,14 @@ import type { Identities } from '#libs/tenancy';
 import { refusal } from '../refusal.js';
 import type { TokenFields } from './token-fields.js';
 
+/** A token that names many groups is judged by the first few that are teams here. */
+const MOST_TEAMS = 20;
+
 export interface TokenTeams {
   /** In order of preference. */
   readonly ids: readonly string[];
-  /** What the token itself names, for synchronisation; undefined when it says nothing about teams. */
-  readonly named: readonly string[] | undefined;
+  /** The token names groups and none of them is a team: it may call no model, whatever its user may. */
+  readonly isStranded?: boolean;
 }
 
 /** Which teams a token may act for, in the contract's order (auth 3.6). Lists keep the order of their claim. */
@@ -25,24 +28,27 @@ export class JwtTeams {
     asked: string | undefined,
     rows: string[],
   ): Promise<TokenTeams> {
-    const named = this.#namedBy(fields);
-    for (const id of named ?? []) rows.push(`team:${id}`);
-    if (asked !== undefined) return { ids: [await this.#asked(asked, fields, userId, rows)], named };
+    for (const id of namedBy(fields)) rows.push(`team:${id}`);
+    if (asked !== undefined) return { ids: [await this.#asked(asked, fields, userId, rows)] };
     const single = await this.#single(fields, rows);
-    if (single !== undefined) return { ids: [single], named };
-    if (fields.teamIds.length > 0) {
-      const present = await this.identities.findTeams(fields.teamIds);
-      if (present.length > 0) return { ids: present.map(({ id }) => id), named };
+    if (single !== undefined) return { ids: [single] };
+    const { teamIds } = fields;
+    const { team_claim_fallback: fallsBack, fallback_to_db_teams: usesStored } = this.settings.options;
+    if (teamIds.length > 0) {
+      const present = await this.#present(teamIds);
+      if (present.length > 0) return { ids: present };
+      if (fallsBack !== true && usesStored !== true) return { ids: [], isStranded: true };
     }
-    return { ids: await this.#stored(userId, rows), named };
+    return { ids: await this.#stored(userId, rows) };
   }
 
-  #namedBy({ teamId, teamIds }: TokenFields): string[] | undefined {
-    const { options } = this.settings;
-    const named = [...new Set([...(teamId === undefined ? [] : [teamId]), ...teamIds])];
-    if (named.length > 0) return named;
-    // A list that is configured and empty says: no teams. With the stored teams as fallback it says nothing.
-    return options.team_ids_jwt_field === undefined || options.fallback_to_db_teams === true ? undefined : [];
+  /** In the order of the claim; missing ones are made where the operator wants that. */
+  async #present(teamIds: readonly string[]): Promise<string[]> {
+    const present = (await this.identities.findTeams(teamIds)).map(({ id }) => id);
+    if (this.settings.options.team_id_upsert !== true) return present.slice(0, MOST_TEAMS);
+    const wanted = teamIds.slice(0, MOST_TEAMS);
+    for (const id of wanted) if (!present.includes(id)) await this.identities.ensureTeam(id);
+    return wanted;
   }
 
   /** A header chooses among what the token or, as fallback, the database gives; unknown and not a member look alike. */
@@ -54,7 +60,7 @@ export class JwtTeams {
   ): Promise<string> {
     const team =
       (await this.identities.findTeams([asked]))[0] ?? (await this.identities.findTeamByAlias(asked));
-    const mine = this.#namedBy(fields) ?? [];
+    const mine = await this.#mine(fields);
     const stored =
       this.settings.options.fallback_to_db_teams === true && userId !== undefined
         ? await this.identities.teamIdsOf(userId)
@@ -66,6 +72,13 @@ export class JwtTeams {
       `Authentication Error, x-litellm-team-id does not name one of the token's teams: [${mine.join(', ')}].`,
       { param: 'None' },
     );
+  }
+
+  /** Ids of the teams that the token itself names, by id or alias. */
+  async #mine(fields: TokenFields): Promise<string[]> {
+    const byAlias =
+      fields.teamAlias === undefined ? null : await this.identities.findTeamByAlias(fields.teamAlias);
+    return [...namedBy(fields), ...(byAlias ? [byAlias.id] : [])];
   }
 
   async #single(fields: TokenFields, rows: string[]): Promise<string | undefined> {
@@ -112,4 +125,8 @@ export class JwtTeams {
     const ids = await this.identities.teamIdsOf(userId);
     return ids.length === 1 || this.settings.options.fallback_to_db_teams === true ? ids : [];
   }
+}
+
+function namedBy({ teamId, teamIds }: TokenFields): string[] {
+  return [...new Set([...(teamId === undefined ? [] : [teamId]), ...teamIds])];
 }

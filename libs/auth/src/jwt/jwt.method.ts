@@ -3,12 +3,13 @@ import type { JwtSettings } from '#libs/config';
 import { type Clock, GatewayError, type Principal } from '#libs/kernel';
 import { decodeJwt } from 'jose';
 import { CredentialMethod, type Presented } from '../credential-method.js';
+import { refusal } from '../refusal.js';
 import { loadFunction } from '../sign-in/operator-module.js';
 import type { TokenCallers } from '../sign-in/token-callers.js';
 import { type Claims, scopesOf } from './claims.js';
 import { fetchJson, ProviderRefusal } from './identity-provider.js';
 import { globMatches } from './glob.js';
-import type { JwtCallers } from './jwt-callers.js';
+import type { JwtKeys } from './jwt-keys.js';
 import { TokenVerifier, type VerifiedToken } from './token-verifier.js';
 
 const MOST_TOKENS = 10_000;
@@ -30,7 +31,7 @@ export class JwtMethod extends CredentialMethod {
     private readonly settings: JwtSettings,
     private readonly clock: Clock,
     private readonly callers: TokenCallers,
-    private readonly meaning: JwtCallers,
+    private readonly meaning: JwtKeys,
     /** Where `routing_overrides` send tokens; also takes opaque ones. */
     private readonly oauth2: CredentialMethod | undefined,
   ) {
@@ -61,7 +62,17 @@ export class JwtMethod extends CredentialMethod {
 
   #callerOf({ hash, facts }: Presented, token: VerifiedToken): Principal | Promise<Principal> {
     const asked = headerOf(facts.rawHeaders, TEAM_HEADER);
-    return this.callers.find(`jwt:${hash}:${asked ?? ''}`, () => this.meaning.resolve(token, asked));
+    const key = asked === undefined ? `jwt:${hash}` : `jwt:${hash}:${asked}`;
+    const found = this.callers.find(key, () => this.meaning.resolve(token, asked));
+    return found instanceof Promise
+      ? found.then((caller) => this.#unexpired(caller))
+      : this.#unexpired(found);
+  }
+
+  /** Only the key that a token stands for has an end of its own; the token's was judged before. */
+  #unexpired(caller: Principal): Principal {
+    if (caller.expiresAtMs === undefined || caller.expiresAtMs > this.clock.nowMs()) return caller;
+    throw refusal('auth.key_expired', 'Expired Key: the key that this token stands for has ended.');
   }
 
   async #verify(raw: string): Promise<VerifiedToken> {

@@ -35,12 +35,20 @@ interface Expectation {
   readonly options: IssuerOptions | undefined;
 }
 
+interface Checked {
+  readonly payload: JWTPayload;
+  readonly set: KeySet;
+  /** Of the keys it was checked with. */
+  readonly version: number;
+}
+
 /** A token without an end is asked about again this often. */
 const WITHOUT_END_MS = 300_000;
 
 /** Signature, times, issuer and audience of a token (contract/auth 3.1, 3.2; RFC 7519, RFC 8725). */
 export class TokenVerifier {
   readonly #sets = new Map<string, KeySet>();
+  readonly #choosers = new WeakMap<JSONWebKeySet, ReturnType<typeof createLocalJWKSet>>();
   readonly #global: Expectation;
   readonly #issuers: ReadonlyMap<string, Expectation>;
 
@@ -73,25 +81,25 @@ export class TokenVerifier {
         'auth.credential_malformed',
         'no public keys are configured for tokens (JWT_PUBLIC_KEY_URL).',
       );
-    for (const [index, set] of expected.sets.entries()) {
-      const payload = await this.#verifyWith(token, set, expected, index === expected.sets.length - 1);
-      if (payload === undefined) continue;
-      const version = set.version;
-      return {
-        claims: withoutInternal(payload),
-        expiresAtMs:
-          payload.exp === undefined
-            ? this.clock.nowMs() + WITHOUT_END_MS
-            : payload.exp * 1_000 + this.#leewayMs,
-        issuer: expected.options,
-        isCurrent: () => set.version === version,
-      };
+    const silent: unknown[] = [];
+    const found =
+      (await this.#among(token, expected, (one) => one.keys(), silent)) ??
+      (await this.#among(token, expected, (one) => one.afterMiss(), silent));
+    if (found === undefined) {
+      // A key nobody knows yet while a provider is away: nobody can say that the token is wrong.
+      if (silent.length > 0) throw silent[0];
+      throw notValid('it is signed with a key that its issuer does not publish');
     }
-    throw unknownKey();
-  }
-
-  get #leewayMs(): number {
-    return this.settings.options.leeway ?? 0;
+    const { payload, set, version } = found;
+    return {
+      claims: withoutInternal(payload),
+      expiresAtMs:
+        payload.exp === undefined
+          ? this.clock.nowMs() + WITHOUT_END_MS
+          : payload.exp * 1_000 + this.settings.leewayMs,
+      issuer: expected.options,
+      isCurrent: () => set.vouchesFor(version),
+    };
   }
 
   /** The unverified issuer only chooses whose keys and rules the token is judged by. */
@@ -105,47 +113,43 @@ export class TokenVerifier {
     }
   }
 
-  /** Undefined: none of the set's keys is the token's, and another set may have it. */
-  async #verifyWith(
+  /** The payload and the first set that has the token's key; undefined: none has. Whoever does not answer is added to `silent`. */
+  async #among(
     token: string,
-    set: KeySet,
     expected: Expectation,
-    isLast: boolean,
-  ): Promise<JWTPayload | undefined> {
-    const keys = await set.keys();
-    try {
-      return await this.#check(token, keys, expected);
-    } catch (thrown) {
-      if (!(thrown instanceof errors.JWKSNoMatchingKey)) throw thrown;
+    keysOf: (set: KeySet) => Promise<JSONWebKeySet | undefined>,
+    silent: unknown[],
+  ): Promise<Checked | undefined> {
+    for (const set of expected.sets) {
+      let keys: JSONWebKeySet | undefined;
+      try {
+        keys = await keysOf(set);
+      } catch (thrown) {
+        silent.push(thrown);
+      }
+      if (keys === undefined) continue;
+      const { version } = set;
+      try {
+        return { payload: await this.#check(token, keys, expected), set, version };
+      } catch (thrown) {
+        if (!(thrown instanceof errors.JWKSNoMatchingKey)) throw thrown;
+      }
     }
-    let fresh: JSONWebKeySet | undefined;
-    try {
-      fresh = await set.afterMiss();
-    } catch (thrown) {
-      // A key nobody knows yet while its provider is away: nobody can say that the token is wrong.
-      if (isLast) throw thrown;
-    }
-    if (fresh === undefined) return undefined;
-    try {
-      return await this.#check(token, fresh, expected);
-    } catch (thrown) {
-      if (thrown instanceof errors.JWKSNoMatchingKey) return undefined;
-      throw thrown;
-    }
+    return undefined;
   }
 
   async #check(token: string, keys: JSONWebKeySet, { issuer, audiences }: Expectation): Promise<JWTPayload> {
     try {
-      const { payload } = await jwtVerify(token, createLocalJWKSet(keys), {
+      const { payload } = await jwtVerify(token, this.#chooserOf(keys), {
         algorithms: ALGORITHMS,
-        clockTolerance: this.#leewayMs / 1_000,
+        clockTolerance: this.settings.leewayMs / 1_000,
         currentDate: new Date(this.clock.nowMs()),
         ...(issuer === undefined ? {} : { issuer }),
         ...(audiences.length === 0 ? {} : { audience: [...audiences] }),
       });
       if (
         typeof payload.iat === 'number' &&
-        payload.iat * 1_000 > this.clock.nowMs() + this.#leewayMs + CLOCK_SKEW_MS
+        payload.iat * 1_000 > this.clock.nowMs() + this.settings.leewayMs + CLOCK_SKEW_MS
       )
         throw notValid('it was issued in the future');
       return payload;
@@ -155,8 +159,17 @@ export class TokenVerifier {
         throw new GatewayError('auth.key_expired', 'Authentication Error, Token Expired', { cause: thrown });
       if (thrown instanceof errors.JWTClaimValidationFailed)
         throw notValid(`the claim ${thrown.claim} is not what is expected here`, thrown);
+      if (thrown instanceof errors.JWKSMultipleMatchingKeys)
+        throw notValid('its issuer publishes more than one key that could be meant', thrown);
       throw notValid('the signature or the form is not right', thrown);
     }
+  }
+
+  /** Keys are imported once, not for each token. */
+  #chooserOf(keys: JSONWebKeySet): ReturnType<typeof createLocalJWKSet> {
+    let chooser = this.#choosers.get(keys);
+    if (!chooser) this.#choosers.set(keys, (chooser = createLocalJWKSet(keys)));
+    return chooser;
   }
 
   #setOf(url: string): KeySet {
@@ -170,8 +183,8 @@ export class TokenVerifier {
   }
 }
 
-/** Machines' clocks differ; a token from a minute ahead is no attack. */
-const CLOCK_SKEW_MS = 60_000;
+/** The provider's clock may be a moment ahead of ours. */
+const CLOCK_SKEW_MS = 5_000;
 
 /** Names that only this product may set. */
 function withoutInternal(payload: JWTPayload): Claims {
@@ -183,8 +196,4 @@ function notValid(why: string, cause?: unknown): GatewayError {
     param: 'None',
     cause,
   });
-}
-
-function unknownKey(): GatewayError {
-  return notValid('it is signed with a key that its issuer does not publish');
 }

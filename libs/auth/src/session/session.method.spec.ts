@@ -42,10 +42,9 @@ beforeEach(() => {
   const directory = {
     find: async (ids: object) => people(ids),
   } as unknown as CallerDirectory;
-  const callers = new TokenCallers(config, clock, directory, { prepare: async () => undefined }, {
-    subscribe: (one: ChangeListener) => (listener = one),
-    state: () => 'live',
-  } as never);
+  const feed = { subscribe: (one: ChangeListener) => (listener = one), state: () => 'live' } as never;
+  const preparation = { prepare: async () => undefined };
+  const callers = new TokenCallers(config, clock, directory, preparation, feed, {} as never);
   method = new SessionMethod(config, clock, callers, sessions, new OwnOrigin(config));
 });
 
@@ -130,8 +129,10 @@ describe('a session', () => {
 
   it('that waits for a new password opens nothing else', async () => {
     row = session({ mustChangePassword: true });
-    expect((await method.authenticate(presented('GET'))).credentialRoutes).toContain('/user/password/change');
-    expect((await method.authenticate(presented('GET'))).credentialRoutes).not.toContain('/key/list');
+    expect((await method.authenticate(presented('GET'))).credentialRoutes?.flat()).toContain(
+      '/user/password/change',
+    );
+    expect((await method.authenticate(presented('GET'))).credentialRoutes?.flat()).not.toContain('/key/list');
   });
 
   it('of the environment’s administrator hangs on the environment’s password', async () => {

@@ -79,7 +79,7 @@ export class SessionMethod extends CredentialMethod {
             credential: 'session',
             displayName: session.userId,
             ...(isEnvironment ? { role: 'proxy_admin' } : {}),
-            ...(session.mustChangePassword ? { routes: WHILE_PASSWORD_IS_DUE } : {}),
+            ...(session.mustChangePassword ? { routes: [WHILE_PASSWORD_IS_DUE] } : {}),
             expiresAtMs: session.expiresAt.getTime(),
             metadata: { session_id: session.id },
           },

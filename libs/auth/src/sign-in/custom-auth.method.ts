@@ -102,7 +102,7 @@ function callerOf(answer: CustomAuthAnswer): SignedIn {
       displayName: userId ?? teamId ?? 'custom-auth',
       ...(role ? { role } : {}),
       ...(answer.models ? { models: answer.models } : {}),
-      ...(answer.allowed_routes ? { routes: answer.allowed_routes } : {}),
+      ...(answer.allowed_routes ? { routes: [answer.allowed_routes] } : {}),
       ...(answer.metadata ? { metadata: answer.metadata } : {}),
     },
   };

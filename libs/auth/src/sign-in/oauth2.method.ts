@@ -1,10 +1,11 @@
 import { LRUCache } from 'lru-cache';
-import type { OAuth2Settings } from '#libs/config';
+import type { Config, OAuth2Settings } from '#libs/config';
 import { type Clock, GatewayError, type Principal, ROLES } from '#libs/kernel';
 import { CredentialMethod, type Presented } from '../credential-method.js';
 import { type Claims, scopesOf, textClaim } from '../jwt/claims.js';
 import { fetchJson, ProviderRefusal } from '../jwt/identity-provider.js';
 import { refusal } from '../refusal.js';
+import { customRoleAmong, scopeRules } from './scope-rules.js';
 import type { TokenCallers } from './token-callers.js';
 
 interface KnownToken {
@@ -13,6 +14,9 @@ interface KnownToken {
 }
 
 const MOST_TOKENS = 10_000;
+const MOST_REFUSED = 1_000;
+/** A token that its server does not know is refused without another question for this long. */
+const REFUSED_MS = 1_000;
 
 /**
  * Opaque access tokens of an OAuth2 server: introspection (RFC 7662) when the endpoint and the client credentials say so, else a
@@ -21,9 +25,14 @@ const MOST_TOKENS = 10_000;
 export class OAuth2Method extends CredentialMethod {
   readonly name = 'oauth2';
   readonly #known = new LRUCache<string, KnownToken>({ max: MOST_TOKENS });
+  readonly #refused = new LRUCache<string, { readonly error: GatewayError; readonly atMs: number }>({
+    max: MOST_REFUSED,
+  });
+  readonly #running = new Map<string, Promise<KnownToken>>();
 
   constructor(
     private readonly settings: OAuth2Settings,
+    private readonly roles: Config['roles'],
     private readonly clock: Clock,
     private readonly callers: TokenCallers,
   ) {
@@ -37,10 +46,26 @@ export class OAuth2Method extends CredentialMethod {
   authenticate({ raw, hash }: Presented): Principal | Promise<Principal> {
     const known = this.#known.get(hash);
     if (known !== undefined && known.untilMs > this.clock.nowMs()) return this.#callerOf(hash, known.claims);
-    return this.#ask(raw).then((fresh) => {
+    return this.#learn(raw, hash).then(({ claims }) => this.#callerOf(hash, claims));
+  }
+
+  /** One question at a time for each token, however many requests bring it. */
+  async #learn(raw: string, hash: string): Promise<KnownToken> {
+    const refused = this.#refused.get(hash);
+    if (refused !== undefined && this.clock.monotonicMs() - refused.atMs < REFUSED_MS) throw refused.error;
+    const running = this.#running.get(hash);
+    if (running) return running;
+    const asked = this.#ask(raw).finally(() => this.#running.delete(hash));
+    this.#running.set(hash, asked);
+    try {
+      const fresh = await asked;
       this.#known.set(hash, fresh);
-      return this.#callerOf(hash, fresh.claims);
-    });
+      return fresh;
+    } catch (thrown) {
+      if (thrown instanceof GatewayError && thrown.status === 401)
+        this.#refused.set(hash, { error: thrown, atMs: this.clock.monotonicMs() });
+      throw thrown;
+    }
   }
 
   #callerOf(hash: string, claims: Claims): Principal | Promise<Principal> {
@@ -48,8 +73,11 @@ export class OAuth2Method extends CredentialMethod {
       const { userIdField, roleField, teamIdField } = this.settings;
       const userId = textClaim(claims, userIdField) ?? null;
       const role = textClaim(claims, roleField);
-      if (role !== undefined && !ROLES.some((known) => known === role))
+      const scopes = scopesOf(claims);
+      if (role !== undefined && !ROLES.some((one) => one === role) && !Object.hasOwn(this.roles.custom, role))
         throw refusal('auth.token_invalid', 'the role of this token is not one of this proxy.');
+      const ownRole = customRoleAmong(this.roles, [...(role === undefined ? [] : [role]), ...scopes]);
+      const isAdmin = role === 'proxy_admin';
       return {
         callers: [
           {
@@ -57,9 +85,10 @@ export class OAuth2Method extends CredentialMethod {
             claims: {
               credential: 'oauth2',
               displayName: userId ?? 'oauth2',
-              // Other roles are the stored user's to have: a token cannot promote anybody else.
-              ...(role === 'proxy_admin' ? { role } : {}),
-              metadata: { scopes: scopesOf(claims) },
+              // Other built-in roles are the stored user's to have: a token cannot promote anybody else.
+              ...(isAdmin ? { role } : ownRole === undefined ? {} : { role: ownRole }),
+              ...(isAdmin ? {} : scopeRules(this.settings.scopeMappings, scopes)),
+              metadata: { scopes },
             },
           },
         ],
@@ -77,11 +106,12 @@ export class OAuth2Method extends CredentialMethod {
       if (thrown instanceof ProviderRefusal) throw notAccepted(thrown);
       throw thrown;
     }
-    if (typeof claims !== 'object' || claims === null || (claims as Claims)['active'] === false)
-      throw notAccepted();
+    if (typeof claims !== 'object' || claims === null || Array.isArray(claims)) throw notAccepted();
     const answer = claims as Claims;
+    // Absent: a token-info endpoint, which answers only about good ones. Anything but true is no yes.
+    if (answer['active'] !== undefined && answer['active'] !== true) throw notAccepted();
     const nowMs = this.clock.nowMs();
-    const exp = typeof answer['exp'] === 'number' ? answer['exp'] * 1_000 : Number.POSITIVE_INFINITY;
+    const exp = endOf(answer['exp']);
     if (exp <= nowMs) throw new GatewayError('auth.key_expired', 'Authentication Error, Token Expired');
     return { claims: answer, untilMs: Math.min(exp, nowMs + cacheTtlMs) };
   }
@@ -97,6 +127,13 @@ export class OAuth2Method extends CredentialMethod {
       body: new URLSearchParams({ token, token_type_hint: 'access_token' }),
     };
   }
+}
+
+/** Milliseconds; some servers send the seconds as text. An end that cannot be read is one that has passed. */
+function endOf(exp: unknown): number {
+  if (exp === undefined || exp === null) return Number.POSITIVE_INFINITY;
+  const seconds = typeof exp === 'string' && /^\d{1,12}$/.test(exp) ? Number(exp) : exp;
+  return typeof seconds === 'number' && Number.isFinite(seconds) ? seconds * 1_000 : 0;
 }
 
 function notAccepted(cause?: unknown): GatewayError {

@@ -1,11 +1,20 @@
 import { hash } from 'node:crypto';
-import { createRemoteJWKSet, jwtVerify } from 'jose';
+import {
+  createLocalJWKSet,
+  decodeJwt,
+  decodeProtectedHeader,
+  errors,
+  type JSONWebKeySet,
+  jwtVerify,
+  type JWTPayload,
+} from 'jose';
+import { LRUCache } from 'lru-cache';
 import type { ProxyHeaderField, ProxyHeaderSettings } from '#libs/config';
 import { type Clock, GatewayError, parseUsd, type Principal } from '#libs/kernel';
 import type { Identities } from '#libs/tenancy';
 import type { CredentialFacts } from '../credential.js';
 import { CredentialMethod, type Presented } from '../credential-method.js';
-import { providerUnavailable } from '../jwt/identity-provider.js';
+import { KeySet } from '../jwt/key-sets.js';
 import { refusal } from '../refusal.js';
 import { TrustedPeers } from '../session/trusted-peers.js';
 import type { Resolution, TokenCallers } from './token-callers.js';
@@ -13,11 +22,21 @@ import type { Resolution, TokenCallers } from './token-callers.js';
 /** Google's Identity-Aware Proxy writes `accounts.google.com:` before its ids and addresses. */
 const IAP_PREFIX = /^accounts\.google\.com:/;
 const IAP_HEADER = 'x-goog-iap-jwt-assertion';
-const IAP_KEYS = 'https://www.gstatic.com/iap/verify/public_key-jwk';
 const IAP_ISSUER = 'https://cloud.google.com/iap';
+const IAP_TIMES = { ttlMs: 600_000, staleMs: 3_600_000 };
 const LONGEST_VALUE = 1_024;
+/** Of assertions, which are signed tokens. */
+const LONGEST_ASSERTION = 8_192;
+const MOST_ASSERTIONS = 10_000;
 
 type Headers = Partial<Record<ProxyHeaderField, string>>;
+
+interface Assertion {
+  readonly payload: JWTPayload;
+  readonly untilMs: number;
+  /** Of the keys it was checked with. */
+  readonly version: number;
+}
 
 /**
  * Identity in headers that an authenticating proxy sets (contract/auth 4.2). Anybody can write a header, so they count only
@@ -27,7 +46,8 @@ type Headers = Partial<Record<ProxyHeaderField, string>>;
 export class ProxyHeadersMethod extends CredentialMethod {
   readonly name = 'proxy-headers';
   readonly #trusted: TrustedPeers;
-  readonly #iapKeys = createRemoteJWKSet(new URL(IAP_KEYS));
+  readonly #iapKeys: KeySet;
+  readonly #assertions = new LRUCache<string, Assertion>({ max: MOST_ASSERTIONS });
 
   constructor(
     private readonly settings: ProxyHeaderSettings,
@@ -37,6 +57,7 @@ export class ProxyHeadersMethod extends CredentialMethod {
     private readonly identities: Identities,
   ) {
     super();
+    this.#iapKeys = new KeySet(settings.iapKeysUrl, IAP_TIMES, clock);
     this.#trusted = new TrustedPeers(trustedRanges);
   }
 
@@ -51,9 +72,17 @@ export class ProxyHeadersMethod extends CredentialMethod {
     if (sent.user_id === undefined && sent.user_email === undefined && sent.team_id === undefined)
       throw refusal('auth.credential_missing', 'No api key passed in, and no header says who is calling.');
     const { iapAudience } = this.settings;
-    if (iapAudience !== undefined)
-      return this.#verifyIap(facts, iapAudience).then(() => this.#callerOf(sent));
-    return this.#callerOf(sent);
+    if (iapAudience === undefined) return this.#callerOf(sent);
+    const text = onlyHeader(facts.rawHeaders, IAP_HEADER, LONGEST_ASSERTION);
+    if (text === undefined) throw refusal('auth.token_invalid', `${IAP_HEADER} is missing.`);
+    const key = hash('sha256', text);
+    const known = this.#assertions.get(key);
+    if (known !== undefined && known.untilMs > this.clock.nowMs() && this.#iapKeys.vouchesFor(known.version))
+      return this.#callerOf(matching(sent, known));
+    return this.#verifyIap(text, iapAudience).then((fresh) => {
+      this.#assertions.set(key, fresh);
+      return this.#callerOf(matching(sent, fresh));
+    });
   }
 
   #callerOf(sent: Headers): Principal | Promise<Principal> {
@@ -92,35 +121,75 @@ export class ProxyHeadersMethod extends CredentialMethod {
   #read({ rawHeaders }: CredentialFacts): Headers {
     const sent: Headers = {};
     for (const [field, name] of Object.entries(this.settings.headers) as [ProxyHeaderField, string][]) {
-      const value = onlyHeader(rawHeaders, name)?.replace(IAP_PREFIX, '').trim();
-      if (value !== undefined && value !== '') sent[field] = value;
+      const value = withoutPrefix(onlyHeader(rawHeaders, name) ?? '').trim();
+      if (value !== '') sent[field] = value;
     }
     return sent;
   }
 
-  async #verifyIap({ rawHeaders }: CredentialFacts, audience: string): Promise<void> {
-    const assertion = onlyHeader(rawHeaders, IAP_HEADER);
-    if (assertion === undefined) throw refusal('auth.token_invalid', `${IAP_HEADER} is missing.`);
+  async #verifyIap(text: string, audience: string): Promise<Assertion> {
+    assertReadable(text);
+    const keys = await this.#iapKeys.keys();
     try {
-      await jwtVerify(assertion, this.#iapKeys, {
-        algorithms: ['ES256'],
-        audience,
-        issuer: IAP_ISSUER,
-        currentDate: new Date(this.clock.nowMs()),
-      });
+      return await this.#check(text, keys, audience);
     } catch (thrown) {
-      const code = (thrown as { code?: string }).code ?? '';
-      if (!code.startsWith('ERR_J'))
-        throw providerUnavailable(IAP_KEYS, 'its keys could not be read', thrown);
-      throw new GatewayError('auth.token_invalid', `Authentication Error, ${IAP_HEADER} is not valid.`, {
-        param: 'None',
-        cause: thrown,
+      const fresh = thrown instanceof errors.JWKSNoMatchingKey ? await this.#iapKeys.afterMiss() : undefined;
+      if (fresh === undefined) throw notValid(thrown);
+      return this.#check(text, fresh, audience).catch((again: unknown) => {
+        throw notValid(again);
       });
     }
   }
+
+  async #check(text: string, keys: JSONWebKeySet, audience: string): Promise<Assertion> {
+    const { version } = this.#iapKeys;
+    const { payload } = await jwtVerify(text, createLocalJWKSet(keys), {
+      algorithms: ['ES256'],
+      audience,
+      issuer: IAP_ISSUER,
+      requiredClaims: ['exp', 'sub'],
+      currentDate: new Date(this.clock.nowMs()),
+    });
+    return { payload, untilMs: (payload.exp ?? 0) * 1_000, version };
+  }
 }
 
-function onlyHeader(rawHeaders: readonly string[], wanted: string): string | undefined {
+/** Headers that name somebody else than the signature does are a forgery that came past the proxy. */
+function matching(sent: Headers, { payload }: Assertion): Headers {
+  const email = typeof payload['email'] === 'string' ? withoutPrefix(payload['email']) : undefined;
+  const subject = withoutPrefix(payload.sub ?? '');
+  const isOneOf = (value: string | undefined): boolean =>
+    value === undefined || value === subject || value.toLowerCase() === email?.toLowerCase();
+  if (isOneOf(sent.user_id) && isOneOf(sent.user_email)) return sent;
+  throw refusal('auth.token_invalid', `the headers name somebody else than ${IAP_HEADER}.`);
+}
+
+/** What is no assertion at all is refused without asking anybody. */
+function assertReadable(text: string): void {
+  try {
+    if (decodeProtectedHeader(text).alg === 'ES256' && decodeJwt(text).iss === IAP_ISSUER) return;
+  } catch (cause) {
+    throw notValid(cause);
+  }
+  throw notValid(undefined);
+}
+
+function withoutPrefix(value: string): string {
+  return value.replace(IAP_PREFIX, '');
+}
+
+function notValid(cause: unknown): GatewayError {
+  return new GatewayError('auth.token_invalid', `Authentication Error, ${IAP_HEADER} is not valid.`, {
+    param: 'None',
+    cause,
+  });
+}
+
+function onlyHeader(
+  rawHeaders: readonly string[],
+  wanted: string,
+  longest = LONGEST_VALUE,
+): string | undefined {
   let value: string | undefined;
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     if (rawHeaders[i]?.toLowerCase() !== wanted) continue;
@@ -130,7 +199,7 @@ function onlyHeader(rawHeaders: readonly string[], wanted: string): string | und
       });
     value = rawHeaders[i + 1] ?? '';
   }
-  if (value !== undefined && value.length > LONGEST_VALUE)
+  if (value !== undefined && value.length > longest)
     throw new GatewayError('request.invalid', `The header ${wanted} is too long.`, { param: wanted });
   return value;
 }

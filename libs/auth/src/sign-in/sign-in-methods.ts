@@ -1,10 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { Config } from '#libs/config';
 import { Clock } from '#libs/kernel';
-import { Identities } from '#libs/tenancy';
+import { Identities, JwtKeyMappings, JwtRegistration } from '#libs/tenancy';
 import type { CredentialMethod } from '../credential-method.js';
 import { CustomAuthMethod } from './custom-auth.method.js';
 import { JwtCallers } from '../jwt/jwt-callers.js';
+import { JwtKeys } from '../jwt/jwt-keys.js';
 import { JwtMethod } from '../jwt/jwt.method.js';
 import { OAuth2Method } from './oauth2.method.js';
 import { ProxyHeadersMethod } from './proxy-headers.method.js';
@@ -22,10 +23,12 @@ export class SignInMethods {
   readonly #starting: readonly (() => Promise<void>)[];
 
   constructor(
-    { signIn, network }: Config,
+    { signIn, network, roles }: Config,
     clock: Clock,
     callers: TokenCallers,
     identities: Identities,
+    mappings: JwtKeyMappings,
+    registration: JwtRegistration,
     sessions: SessionMethod,
   ) {
     const starting: (() => Promise<void>)[] = [];
@@ -37,9 +40,11 @@ export class SignInMethods {
       starting.push(() => custom.load());
       first.push(custom);
     }
-    const oauth2 = signIn.oauth2 && new OAuth2Method(signIn.oauth2, clock, callers);
+    const oauth2 = signIn.oauth2 && new OAuth2Method(signIn.oauth2, roles, clock, callers);
     if (signIn.jwt) {
-      const jwt = new JwtMethod(signIn.jwt, clock, callers, new JwtCallers(signIn.jwt, identities), oauth2);
+      const meaning = new JwtCallers(signIn.jwt, roles, identities);
+      const keys = new JwtKeys(signIn.jwt, mappings, registration, identities, meaning);
+      const jwt = new JwtMethod(signIn.jwt, clock, callers, keys, oauth2);
       starting.push(() => jwt.load());
       others.push(jwt);
     }

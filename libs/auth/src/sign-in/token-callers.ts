@@ -2,12 +2,13 @@ import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { Config } from '#libs/config';
 import { Clock, GatewayError, type Principal } from '#libs/kernel';
-import { CallerDirectory, type CallerIds, type CallerRecord } from '#libs/tenancy';
+import { CallerDirectory, type CallerIds, type CallerRecord, KeyDirectory } from '#libs/tenancy';
 import { compilePrincipal, type CredentialClaims } from '../compile-principal.js';
 import { dependenciesOf, standingOf } from '../compiled-key.js';
 import { unavailable } from '../key-lookups.js';
 import { MAX_STALE_MS } from '../key-vault.js';
 import { ChangeFeed, PrincipalPreparation } from '../ports.js';
+import { refusal } from '../refusal.js';
 import { refusalOf } from '../standing-refusal.js';
 
 /** Whom a credential without a key speaks for. */
@@ -16,9 +17,18 @@ export interface SignedIn {
   readonly claims: CredentialClaims;
 }
 
+/** The virtual key that a credential stands for: it is judged as that key, and dies with it. */
+export interface ForKey {
+  readonly keyId: string;
+}
+
+export function isForKey(caller: SignedIn | ForKey): caller is ForKey {
+  return 'keyId' in caller;
+}
+
 /** What a credential means now: callers in order of preference, and every row a change of which may change that. */
 export interface Resolution {
-  readonly callers: readonly [SignedIn, ...SignedIn[]];
+  readonly callers: readonly [SignedIn | ForKey, ...(SignedIn | ForKey)[]];
   readonly rows: readonly string[];
 }
 
@@ -51,6 +61,7 @@ export class TokenCallers {
     private readonly directory: CallerDirectory,
     private readonly preparation: PrincipalPreparation,
     private readonly feed: ChangeFeed,
+    private readonly keys: KeyDirectory,
   ) {
     this.#kept = new LRUCache({ max: MOST_KEPT, dispose: (kept, hash) => this.#drop(hash, kept) });
     feed.subscribe({
@@ -108,10 +119,19 @@ export class TokenCallers {
 
   async #read({ callers }: Resolution): Promise<CallerRecord[]> {
     try {
-      return await Promise.all(callers.map(({ ids }) => this.directory.find(ids)));
+      return await Promise.all(
+        callers.map((one) => (isForKey(one) ? this.#keyRecord(one) : this.directory.find(one.ids))),
+      );
     } catch (thrown) {
       throw thrown instanceof GatewayError ? thrown : unavailable('reading a caller failed', thrown);
     }
+  }
+
+  async #keyRecord({ keyId }: ForKey): Promise<CallerRecord> {
+    const record = await this.keys.findById(keyId);
+    if (record === undefined)
+      throw refusal('auth.credential_unknown', 'The key that this token stands for was deleted.', 'key');
+    return record;
   }
 
   /** The first caller that may come in; the others stand by for models that it may not call. */
@@ -120,9 +140,11 @@ export class TokenCallers {
     const good: Principal[] = [];
     let refused: GatewayError | undefined;
     for (const [index, record] of records.entries()) {
-      const principal = compilePrincipal(record, this.config, fenced, callers[index]?.claims);
-      const refusal = refusalOf(standingOf(record), principal);
-      if (refusal) refused ??= refusal;
+      const caller = callers[index];
+      const claims = caller === undefined || isForKey(caller) ? undefined : caller.claims;
+      const principal = compilePrincipal(record, this.config, fenced, claims);
+      const why = refusalOf(standingOf(record), principal);
+      if (why) refused ??= why;
       else good.push(principal);
     }
     const [first, ...others] = good;

@@ -23,6 +23,7 @@ export const signInSettings = {
   enable_oauth2_proxy_auth: flag,
   oauth2_config_mappings: z.record(z.string(), text),
   iap_jwt_audience: text,
+  iap_jwt_public_key_url: text,
   custom_auth: text,
   custom_auth_settings: z.object({ mode: z.enum(['on', 'off', 'auto']).optional() }),
   custom_auth_run_common_checks: flag,

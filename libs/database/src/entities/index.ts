@@ -23,6 +23,7 @@ import { ArchivedTeam } from './archived-team.js';
 import { AuditCheckpoint } from './audit-checkpoint.js';
 import { AuditValue } from './audit-value.js';
 import { Invitation } from './invitation.js';
+import { JwtKeyMapping } from './jwt-key-mapping.js';
 import { LoggedPrompt } from './logged-prompt.js';
 import { Organization } from './organization.js';
 import { OrganizationMember } from './organization-member.js';
@@ -71,6 +72,7 @@ export const ENTITIES = [
   Balance,
   BudgetPeriod,
   Invitation,
+  JwtKeyMapping,
   LedgerEntry,
   LoggedPrompt,
   Organization,
@@ -116,6 +118,7 @@ export {
   Balance,
   BudgetPeriod,
   Invitation,
+  JwtKeyMapping,
   LedgerEntry,
   LoggedPrompt,
   Organization,

@@ -11,6 +11,7 @@ import { Sessions1700000000011 } from './1700000000011-sessions.js';
 import { SignInFlows1700000000012 } from './1700000000012-sign-in-flows.js';
 import { Decisions1700000000014 } from './1700000000014-decisions.js';
 import { Scim1700000000013 } from './1700000000013-scim.js';
+import { JwtKeyMappings1700000000016 } from './1700000000016-jwt-key-mappings.js';
 import { Spend1700000000008 } from './1700000000008-spend.js';
 
 /** In the order they run. Append only. */
@@ -29,4 +30,5 @@ export const MIGRATIONS = [
   SignInFlows1700000000012,
   Scim1700000000013,
   Decisions1700000000014,
+  JwtKeyMappings1700000000016,
 ];

@@ -73,6 +73,7 @@ export const TENANCY_POLICIES: Readonly<Record<string, string>> = {
   app_state: 'false',
   alert_deliveries: 'false',
   sign_in_flows: 'false',
+  jwt_key_mappings: 'false',
 };
 
 /**
