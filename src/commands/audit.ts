@@ -1,7 +1,7 @@
 import { createWriteStream, readFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { type AuditReport, exportAudit, InstallationKey, verifyDatabase, verifyExport } from '#libs/audit';
-import type { CommandOptions } from './index.js';
+import type { CommandOptions } from './options.js';
 import { readConfig } from './read-config.js';
 import { withStore } from './with-store.js';
 

@@ -6,7 +6,7 @@ import { createDataSource, isWallStanding } from '#libs/database';
 import { createLogger, MemorySink } from '#libs/telemetry';
 import type { DataSource } from 'typeorm';
 import { NO_SECOND_WALL } from '../store.js';
-import type { CommandOptions } from './index.js';
+import type { CommandOptions } from './options.js';
 import { readConfig } from './read-config.js';
 
 /** One finding: `ok` is fine, `look` is worth a look, `bad` would not work or is unsafe. */

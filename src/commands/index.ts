@@ -1,3 +1,4 @@
+import type { CommandOptions } from './options.js';
 import { parseArgs } from 'node:util';
 import { productVersion } from '../version.js';
 import { describeFailure } from './failure.js';
@@ -29,29 +30,6 @@ Stores: DATABASE_URL (default: an embedded PostgreSQL), REDIS_URL.
 Keys:   LITELLM_MASTER_KEY (default: one is made on first start and kept in the data directory),
         LITELLM_SALT_KEY (seals stored secrets; a kept one on the embedded store, needed with DATABASE_URL).
 ${REMOTE_HELP}`;
-
-export interface CommandOptions {
-  readonly config?: string;
-  readonly port?: string;
-  readonly host?: string;
-  readonly 'data-dir'?: string;
-  readonly role?: string;
-  readonly production?: boolean;
-  readonly database?: string;
-  readonly export?: string;
-  readonly out?: string;
-  readonly 'public-key'?: string;
-  readonly user?: string;
-  readonly customer?: string;
-  readonly check?: boolean;
-  readonly url?: string;
-  readonly output?: string;
-  readonly file?: string;
-  readonly all?: boolean;
-  readonly from?: string;
-  readonly 'dry-run'?: boolean;
-  readonly 'salt-key-env'?: string;
-}
 
 /** Runs one command of the CLI; resolves with the exit code (0 fine, 1 failed, 2 wrong usage) once there is nothing left to do. */
 export async function runCommand(argv: readonly string[]): Promise<number> {

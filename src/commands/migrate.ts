@@ -1,6 +1,6 @@
 import { createLogger, ProcessSink } from '#libs/telemetry';
 import { bringSchemaUpToDate, openStore } from '../store.js';
-import type { CommandOptions } from './index.js';
+import type { CommandOptions } from './options.js';
 import { readConfig } from './read-config.js';
 
 /** Brings the schema up to date and exits; safe to run from several places at once. */

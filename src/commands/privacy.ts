@@ -2,7 +2,7 @@ import { Disclosure, Erasure, toCertificateAnswer, toDisclosureAnswer } from '#a
 import { AuditTrail, InstallationKey, NOBODY } from '#libs/audit';
 import { Changes } from '#libs/database';
 import { createLogger, MemorySink } from '#libs/telemetry';
-import type { CommandOptions } from './index.js';
+import type { CommandOptions } from './options.js';
 import { readConfig } from './read-config.js';
 import { withStore } from './with-store.js';
 

@@ -1,5 +1,5 @@
 import { type Config, loadConfig } from '#libs/config';
-import type { CommandOptions } from './index.js';
+import type { CommandOptions } from './options.js';
 
 /** The configuration this process was asked to run with: its flags, its environment, its files. */
 export function readConfig(options: CommandOptions): Promise<Config> {

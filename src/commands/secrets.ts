@@ -8,7 +8,7 @@ import {
 } from '#libs/database';
 import { createLogger, ProcessSink } from '#libs/telemetry';
 import { openStore } from '../store.js';
-import type { CommandOptions } from './index.js';
+import type { CommandOptions } from './options.js';
 import { readConfig } from './read-config.js';
 
 /**

@@ -1,6 +1,6 @@
 import { boot } from '../boot.js';
 import { roleOf } from '../roles.js';
-import type { CommandOptions } from './index.js';
+import type { CommandOptions } from './options.js';
 import { readConfig } from './read-config.js';
 
 /** Runs until a signal ends it. */

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ConfigFolder } from './config-folder.harness.js';
-import { type Config, ConfigSource, readStoredModel } from './index.js';
+import { type Config, type SettingSource, readStoredModel } from './index.js';
 import type { SettingOverride } from './setting-overrides.js';
 
 let folder: ConfigFolder;
@@ -9,7 +9,7 @@ beforeEach(() => {
 });
 afterEach(() => folder.remove());
 
-const sourceOf = (config: Config): ConfigSource => {
+const sourceOf = (config: Config): SettingSource => {
   if (!config.source) throw new Error('a configuration without a source');
   return config.source;
 };

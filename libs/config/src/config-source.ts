@@ -1,8 +1,8 @@
 import { assemble, type ConfigFlags } from './assemble.js';
-import type { ConfigTree, LiveParts } from './config.js';
+import type { ConfigTree, LiveParts, Overridden, SettingSource } from './config.js';
 import { Environment, readEnvironmentSection, type Variables } from './environment.js';
 import { readCredentials, readModels } from './models.js';
-import { type ConfigProblem, Findings } from './problems.js';
+import { Findings } from './problems.js';
 import { resolveReferences } from './references.js';
 import { hideSecrets, isPlainObject } from './secret-values.js';
 import { readSections } from './sections.js';
@@ -18,41 +18,28 @@ interface RawConfig {
   readonly raw: Readonly<Record<string, unknown>>;
 }
 
-/** What settings of the database amount to on top of the file. */
-export interface Overridden {
-  readonly tree: Omit<ConfigTree, 'notices'>;
-  /** Why they cannot be used, by path; then the tree must not be. */
-  readonly problems: readonly ConfigProblem[];
-  /** Paths that are not known or do nothing yet. */
-  readonly ignored: readonly string[];
-}
-
 /** The file, the flags and the environment as they were read at start: what configuration is made from, again for each change. */
-export class ConfigSource {
+export class ConfigSource implements SettingSource {
   readonly #raw: RawConfig;
 
   constructor(raw: RawConfig) {
     this.#raw = raw;
   }
 
-  /** Whether the file says it: then the database has no word. */
   owns(section: string, field: string): boolean {
     return this.fileValue(section, field) !== undefined;
   }
 
-  /** The file's own value, as written there. */
   fileValue(section: string, field: string): unknown {
     const own = this.#raw.raw[section];
     return isPlainObject(own) && Object.hasOwn(own, field) ? (own[field] ?? undefined) : undefined;
   }
 
-  /** The file's settings of one section, by name. */
   fileFields(section: string): readonly string[] {
     const own = this.#raw.raw[section];
     return isPlainObject(own) ? Object.keys(own) : [];
   }
 
-  /** The tree with these settings where the file has none. Never throws; secrets of the settings go nowhere but into the tree. */
   withOverrides(overrides: readonly SettingOverride[]): Overridden {
     const findings = new Findings();
     const used = overrides.filter(
@@ -72,7 +59,6 @@ export class ConfigSource {
     };
   }
 
-  /** The parts that a running process can take up, made with only those settings that it can. */
   liveParts(overrides: readonly SettingOverride[], running: ConfigTree): LiveParts | undefined {
     const live = overrides.filter(({ section, field }) => isLive(section, field));
     const { tree, problems } = this.withOverrides(live);

@@ -1,6 +1,7 @@
-import type { ConfigSource } from './config-source.js';
+import type { ConfigNotice, ConfigProblem } from './problems.js';
 import type { RoleSettings } from './roles.js';
 import type { UserRoleName } from './sections/people.schemas.js';
+import type { SettingOverride } from './setting-overrides.js';
 import type { SignInSettings } from './sign-in.js';
 import type { NanoUsd, ScopeType, Secret } from '#libs/kernel';
 
@@ -35,15 +36,6 @@ export interface PrioritySettings {
   readonly defaultWeight?: number;
   /** The share of a window that is free for all. */
   readonly saturation: number;
-}
-
-export interface ConfigNotice {
-  /** Dotted path in the file: `litellm_settings.guardrails`. */
-  readonly path: string;
-  readonly level: 'unsupported' | 'unknown' | 'notice';
-  readonly message: string;
-  /** True where going on without the setting would weaken security; `loadConfig` then refuses. */
-  readonly refusesStart?: boolean;
 }
 
 /**
@@ -328,5 +320,28 @@ export interface ConfigTree {
   /** Looks a variable up where `os.environ/NAME` does (process, `.env`, `environment_variables`): for the providers' customary key and base variables. */
   readonly environment?: ((name: string) => string | undefined) | undefined;
   /** What the tree was made from, to make it again with settings of the database. */
-  readonly source?: ConfigSource;
+  readonly source?: SettingSource;
+}
+
+/** What settings of the database amount to on top of the file. */
+export interface Overridden {
+  readonly tree: Omit<ConfigTree, 'notices'>;
+  /** Why they cannot be used, by path; then the tree must not be. */
+  readonly problems: readonly ConfigProblem[];
+  /** Paths that are not known or do nothing yet. */
+  readonly ignored: readonly string[];
+}
+
+/** What a tree was made from: asked again for each change of a setting. */
+export interface SettingSource {
+  /** Whether the file says it: then the database has no word. */
+  owns(section: string, field: string): boolean;
+  /** The file's own value, as written there. */
+  fileValue(section: string, field: string): unknown;
+  /** The file's settings of one section, by name. */
+  fileFields(section: string): readonly string[];
+  /** The tree with these settings where the file has none. Never throws; secrets of the settings go nowhere but into the tree. */
+  withOverrides(overrides: readonly SettingOverride[]): Overridden;
+  /** The parts that a running process can take up, made with only those settings that it can. */
+  liveParts(overrides: readonly SettingOverride[], running: ConfigTree): LiveParts | undefined;
 }

@@ -2,7 +2,6 @@ export type { ConfigFlags } from './assemble.js';
 export {
   Config,
   type AlertChannel,
-  type ConfigNotice,
   type ConfigTree,
   type KeyGenerationRule,
   type LiveParts,
@@ -10,8 +9,9 @@ export {
   type NamedBudget,
   type PrioritySettings,
   type NamedCredential,
+  type Overridden,
+  type SettingSource,
 } from './config.js';
-export { ConfigSource, type Overridden } from './config-source.js';
 export type { BrowserSettings } from './browser-settings.js';
 export type { CredentialEntry } from './models.js';
 export type {

@@ -3,9 +3,9 @@ import type { ConfigFlags } from './assemble.js';
 import { ConfigSource } from './config-source.js';
 import { BUILT_IN_SECTIONS } from './built-in-config.js';
 import { readConfigFile } from './config-file.js';
-import { Config, type ConfigNotice, type ConfigTree } from './config.js';
+import { Config, type ConfigTree } from './config.js';
 import { Environment, readEnvFile, type Variables } from './environment.js';
-import { ConfigError, type ConfigProblem, Findings } from './problems.js';
+import { ConfigError, type ConfigNotice, type ConfigProblem, Findings } from './problems.js';
 
 export interface ConfigSources {
   readonly flags?: ConfigFlags;

@@ -1,9 +1,16 @@
-import type { ConfigNotice } from './config.js';
-
 /** One thing that is wrong, and where: `general_settings.allowed_ips.0`, `PORT`, `proxy_config.yaml:3:7`. Never holds a value. */
 export interface ConfigProblem {
   readonly path: string;
   readonly message: string;
+}
+
+export interface ConfigNotice {
+  /** Dotted path in the file: `litellm_settings.guardrails`. */
+  readonly path: string;
+  readonly level: 'unsupported' | 'unknown' | 'notice';
+  readonly message: string;
+  /** True where going on without the setting would weaken security; `loadConfig` then refuses. */
+  readonly refusesStart?: boolean;
 }
 
 /** The configuration cannot be used. Lists every problem at once; names settings and types, never values. */

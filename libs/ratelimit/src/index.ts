@@ -1,4 +1,5 @@
 export { limitDetails } from './explanation.js';
-export { type LimitedDeployment, RateLimits } from './rate-limits.js';
+export type { LimitedDeployment } from './limited-deployment.js';
+export { RateLimits } from './rate-limits.js';
 export { RateLimitModule } from './ratelimit.module.js';
 export { type LimitedCall } from './token-hold.js';

@@ -1,7 +1,7 @@
 import type { PrioritySettings } from '#libs/config';
 import { type Claim, internKey, type Measure, type PoolClaim } from '#libs/counters';
 import type { Principal, Scope } from '#libs/kernel';
-import type { LimitedDeployment } from './rate-limits.js';
+import type { LimitedDeployment } from './limited-deployment.js';
 import { type LimitedCall, type TokenMeasure, usualTokensOf } from './token-hold.js';
 
 /** The pool of everybody whose class has no share of its own. */

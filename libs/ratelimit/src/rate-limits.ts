@@ -6,17 +6,8 @@ import { explainLimits, limitDenials } from './explanation.js';
 import { LimitSet } from './limit-set.js';
 import { Priorities } from './priorities.js';
 import { standingHeaders } from './standing-headers.js';
+import type { LimitedDeployment } from './limited-deployment.js';
 import { type LimitedCall, outputCapOf, type TokenMeasure } from './token-hold.js';
-
-/** The limits of one upstream, as routing knows it. */
-export interface LimitedDeployment {
-  readonly id: string;
-  readonly requestsPerMinute?: number;
-  readonly tokensPerMinute?: number;
-  readonly inputTokensPerMinute?: number;
-  readonly outputTokensPerMinute?: number;
-  readonly maxParallelRequests?: number;
-}
 
 /** Which requests, tokens and slots a call takes, and what a refusal means to its caller. Counts nothing itself. */
 @Injectable()

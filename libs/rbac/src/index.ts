@@ -2,7 +2,7 @@ export { assertEveryRouteDeclared } from './every-route-declared.js';
 export { DeclaredRoutes } from './declared-routes.js';
 export { Caller, Handles, principalOf, routesOf } from './handles.js';
 export { Answers, noteBody, noteQuery, type RouteAnswer, type RouteBody } from './openapi/answers.js';
-export { controllersOf, type DescribedRoute, describedRoutes } from './openapi/described-routes.js';
+export { controllersOf, describedRoutes } from './openapi/described-routes.js';
 export { openApiDocument, type OpenApiDocument } from './openapi/document.js';
 export { permissionsPage } from './openapi/permissions-page.js';
 export {

@@ -6,7 +6,7 @@ import { RuntimeStore } from '#libs/runtime';
 import { createLogger, MemorySink } from '#libs/telemetry';
 import type { DataSource } from 'typeorm';
 import { encryptionKeyOf } from '../../store.js';
-import type { CommandOptions } from '../index.js';
+import type { CommandOptions } from '../options.js';
 import { readConfig } from '../read-config.js';
 import { withStore } from '../with-store.js';
 import { reportOf } from './report.js';

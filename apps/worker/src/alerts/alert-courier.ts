@@ -3,6 +3,7 @@ import { type AlertChannel, Config } from '#libs/config';
 import { withTransaction } from '#libs/database';
 import { Logger } from '#libs/telemetry';
 import { DataSource } from 'typeorm';
+import type { Letter } from './letter.js';
 import { sendEmail } from './email.js';
 import { sendSlack } from './slack.js';
 import { sendWebhook } from './webhook.js';
@@ -16,15 +17,6 @@ const FIRST_PAUSE_SECONDS = 5;
 const LONGEST_PAUSE_SECONDS = 3_600;
 /** Some eight hours of a receiver that is away. */
 const MOST_ATTEMPTS = 16;
-
-/** One alert on its way. The id is the same in every attempt: a receiver that hears twice can tell. */
-export interface Letter {
-  readonly alertId: string;
-  readonly channel: string;
-  readonly attempts: number;
-  readonly event: string;
-  readonly payload: Readonly<Record<string, unknown>>;
-}
 
 /** Takes what is due from the outbox, sends it, and notes how that went. At least once; nothing is lost while a receiver is away. */
 @Injectable()

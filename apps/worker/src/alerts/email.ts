@@ -1,6 +1,6 @@
 import type { AlertChannel } from '#libs/config';
 import { createTransport } from 'nodemailer';
-import type { Letter } from './alert-courier.js';
+import type { Letter } from './letter.js';
 
 const PATIENCE_MS = 10_000;
 

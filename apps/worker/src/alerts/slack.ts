@@ -1,5 +1,5 @@
 import type { AlertChannel } from '#libs/config';
-import type { Letter } from './alert-courier.js';
+import type { Letter } from './letter.js';
 import { post } from './post.js';
 
 const TYPES: Readonly<Record<string, string>> = {

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import type { AlertChannel } from '#libs/config';
-import type { Letter } from './alert-courier.js';
+import type { Letter } from './letter.js';
 import { post } from './post.js';
 
 /**

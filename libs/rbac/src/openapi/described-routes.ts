@@ -1,23 +1,11 @@
 import { HTTP_CODE_METADATA, METHOD_METADATA, MODULE_METADATA } from '@nestjs/common/constants.js';
 import { routesOf } from '../handles.js';
 import type { RouteId } from '../policy.js';
-import { answerOf, bodyOf, queryOf, type RouteAnswer, type RouteBody } from './answers.js';
+import { answerOf, bodyOf, queryOf } from './answers.js';
+import type { DescribedRoute } from './described-route.js';
 import { LANE_ROUTES } from './lane-routes.js';
-import type { z } from 'zod';
 
 type Class = abstract new (...args: never[]) => object;
-
-/** A route and what its handler tells of itself. */
-export interface DescribedRoute {
-  readonly route: RouteId;
-  /** For messages: `KeysController.generate`. */
-  readonly handler: string;
-  readonly answer: RouteAnswer | undefined;
-  readonly body: RouteBody | undefined;
-  readonly query: z.ZodType | undefined;
-  /** Of a success. */
-  readonly status: number;
-}
 
 /** Every route these controllers handle, in the order they are written, and the completion routes, which no controller handles. */
 export function describedRoutes(controllers: Iterable<Class>): DescribedRoute[] {

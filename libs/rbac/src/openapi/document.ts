@@ -1,6 +1,6 @@
 import { policyOf, type RouteId, type RoutePolicy } from '../policy.js';
 import { z } from 'zod';
-import type { DescribedRoute } from './described-routes.js';
+import type { DescribedRoute } from './described-route.js';
 import { type JsonSchema, JsonSchemas } from './json-schemas.js';
 
 /** An OpenAPI 3.1 document. */

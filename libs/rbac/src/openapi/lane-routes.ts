@@ -1,6 +1,6 @@
 import { COMPLETION_ROUTES } from '../policy/completions.js';
 import { z } from 'zod';
-import type { DescribedRoute } from './described-routes.js';
+import type { DescribedRoute } from './described-route.js';
 
 /**
  * The completion routes for the documents. They are served past the framework, and their bodies go to the provider as they

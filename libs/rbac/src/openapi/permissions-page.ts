@@ -1,6 +1,6 @@
 import { ROLES } from '#libs/kernel';
 import { policyOf, ROUTE_GROUPS } from '../policy.js';
-import type { DescribedRoute } from './described-routes.js';
+import type { DescribedRoute } from './described-route.js';
 
 const WHOSE: Readonly<Record<string, string>> = {
   none: '',
