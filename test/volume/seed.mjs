@@ -22,6 +22,18 @@ function randomFrom(seed) {
 
 export const hashOf = (n) => createHash('sha256').update(`volume ${n}`).digest('hex');
 
+/** Secrets of people that lists are asked for as, beside the master key. */
+export const READERS = {
+  /** Administers the organization that has half of everything. */
+  org_admin: 'sk-volume-organization-admin',
+  /** Administers one team of it. */
+  team_admin: 'sk-volume-team-administrator',
+  internal_user: 'sk-volume-internal-user',
+};
+
+/** The first organization has every second team: a company with one large subsidiary. */
+const organizationOf = (team) => (team % 2 === 0 ? 0 : 1 + (team % (ORGANIZATIONS - 1)));
+
 export function ownersOf(size) {
   const users = Math.max(10, Math.floor(size.keys / 5));
   const teams = Math.max(5, Math.floor(size.keys / 500));
@@ -59,19 +71,52 @@ async function seedPeople(client, size, owners) {
     [ORGANIZATIONS],
   );
   await client.query(
-    `INSERT INTO teams (id, alias, organization_id) SELECT 'team-' || n, 'Team ' || n, 'org-' || (n % $2::int) FROM generate_series(0, $1::int - 1) n`,
+    `INSERT INTO teams (id, alias, organization_id)
+     SELECT 'team-' || n, 'Team ' || n, 'org-' || CASE WHEN n % 2 = 0 THEN 0 ELSE 1 + n % ($2::int - 1) END FROM generate_series(0, $1::int - 1) n`,
     [owners.teams, ORGANIZATIONS],
   );
   await client.query(
-    `INSERT INTO users (id, email, role) SELECT 'user-' || n, 'user' || n || '@example.com', 'internal_user' FROM generate_series(0, $1::int - 1) n`,
-    [owners.users],
+    `INSERT INTO users (id, email, role, organization_id)
+     SELECT 'user-' || n, 'user' || n || '@example.com', 'internal_user', (SELECT organization_id FROM teams WHERE id = 'team-' || n % $2::int)
+     FROM generate_series(0, $1::int - 1) n`,
+    [owners.users, owners.teams],
   );
+  await client.query(
+    `INSERT INTO team_members (team_id, user_id, role) SELECT 'team-' || n % $2::int, 'user-' || n, 'user' FROM generate_series(0, $1::int - 1) n`,
+    [owners.users, owners.teams],
+  );
+  await client.query(
+    `INSERT INTO organization_members (organization_id, user_id, role) SELECT organization_id, id, 'internal_user' FROM users`,
+  );
+  await seedReaders(client);
   await copyInto(
     client,
     'virtual_keys',
     ['id', 'token_hash', 'masked_name', 'alias', 'user_id', 'team_id', 'max_budget_nano', 'created_at'],
     keys(size, owners),
   );
+}
+
+/** Three people with a key each: what they administer is of the large organization. */
+async function seedReaders(client) {
+  await client.query(
+    `INSERT INTO users (id, email, role, organization_id) SELECT name, name || '@example.com', 'internal_user', 'org-0' FROM unnest($1::text[]) name`,
+    [Object.keys(READERS)],
+  );
+  await client.query(
+    `INSERT INTO organization_members (organization_id, user_id, role)
+     SELECT 'org-0', name, CASE name WHEN 'org_admin' THEN name ELSE 'internal_user' END FROM unnest($1::text[]) name`,
+    [Object.keys(READERS)],
+  );
+  await client.query(
+    `INSERT INTO team_members (team_id, user_id, role) VALUES ('team-0', 'team_admin', 'admin'), ('team-0', 'internal_user', 'user')`,
+  );
+  for (const [name, secret] of Object.entries(READERS)) {
+    await client.query(
+      `INSERT INTO virtual_keys (id, token_hash, masked_name, user_id) VALUES ($1, $2, 'sk-...', $3)`,
+      [`key-of-${name}`, createHash('sha256').update(secret).digest('hex'), name],
+    );
+  }
 }
 
 function* keys(size, owners) {
@@ -115,7 +160,7 @@ function* calls(size, owners, today) {
     yield [
       isoDay(day), `req_${n.toString(36).padStart(8, '0')}`, `req_${n}`, `chatcmpl-${n}`, random() < 0.2 ? `session-${n >> 4}` : null, started, ended,
       'chat', 't', failed ? 'failure' : 'success', '', model, `${model}-2026`, provider, `deployment-${model}`, 'https://provider.example',
-      `key-${key}`, hashOf(key), owners.user(key), owners.team(key), `org-${team % ORGANIZATIONS}`,
+      `key-${key}`, hashOf(key), owners.user(key), owners.team(key), `org-${organizationOf(team)}`,
       random() < 0.15 ? `customer-${Math.floor(random() ** 2 * 20_000)}` : null,
       random() < 0.1 ? `{${TAGS[Math.floor(random() * TAGS.length)]},${TAGS[Math.floor(random() * TAGS.length)]}}` : '{}',
       input, output, 'provider', cost, input * 2_500, failed ? 0 : output * 10_000, 'volume',

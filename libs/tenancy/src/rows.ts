@@ -57,14 +57,14 @@ export async function pageOf(
     order,
     limit,
     offset,
-    extras,
+    extras = {},
   }: {
     readonly table: string;
     readonly conditions: Conditions;
     readonly order: string;
     readonly limit: number;
     readonly offset: number;
-    readonly extras: Readonly<Record<string, string>>;
+    readonly extras?: Readonly<Record<string, string>>;
   },
 ): Promise<{ rows: Record<string, unknown>[]; total: number }> {
   const more = Object.entries(extras).map(([name, expression]) => `, ${expression} AS "${name}"`);

@@ -1,6 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { Config } from '#libs/config';
-import { ArchivedTeam, Organization, readAs, Team, TeamMember, VirtualKey } from '#libs/database';
+import {
+  ArchivedTeam,
+  beyondTenancy,
+  Organization,
+  readAs,
+  Team,
+  TeamMember,
+  VirtualKey,
+} from '#libs/database';
 import { Clock, type Principal } from '#libs/kernel';
 import { DataSource, type EntityManager, In } from 'typeorm';
 import { seesEverything } from './authority.js';
@@ -49,9 +57,18 @@ export interface TeamOrder {
   readonly direction: 'ASC' | 'DESC';
 }
 
-const MEMBERS = `(SELECT coalesce(json_agg(json_build_object('teamId', m.team_id, 'userId', m.user_id, 'role', m.role, 'email', u.email, 'alias', u.alias)
-    ORDER BY m.created_at, m.user_id), '[]') FROM team_members m JOIN users u ON u.id = m.user_id WHERE m.team_id = page.id)`;
-const KEY_COUNT = '(SELECT count(*) FROM virtual_keys k WHERE k.team_id = page.id)';
+/**
+ * Members and numbers of keys of the named teams. Read with our own rights, because whoever sees a team sees its members and how many
+ * keys it has: the teams come from a query behind the wall.
+ */
+const DETAILS = `
+SELECT named.id, coalesce(listed.members, '[]') AS members, coalesce(counted.keys, 0) AS keys FROM unnest($1::text[]) named(id)
+  LEFT JOIN (
+    SELECT m.team_id, json_agg(json_build_object('teamId', m.team_id, 'userId', m.user_id, 'role', m.role, 'email', u.email, 'alias', u.alias)
+             ORDER BY m.created_at, m.user_id) AS members
+      FROM team_members m JOIN users u ON u.id = m.user_id WHERE m.team_id = ANY($1) GROUP BY m.team_id
+  ) listed ON listed.team_id = named.id
+  LEFT JOIN (SELECT team_id, count(*) AS keys FROM virtual_keys WHERE team_id = ANY($1) GROUP BY team_id) counted ON counted.team_id = named.id`;
 
 /** Looks teams up for people. A team that is not the caller's to see is answered as one that is not there. */
 @Injectable()
@@ -225,21 +242,20 @@ export class TeamCatalogue {
     limit: number,
     offset: number,
   ): Promise<Page<ListedTeam>> {
-    const extras = { memberList: MEMBERS, keyCount: KEY_COUNT };
-    const { rows, total } = await pageOf(manager, {
-      table: 'teams',
-      conditions,
-      order,
-      limit,
-      offset,
-      extras,
-    });
+    const { rows, total } = await pageOf(manager, { table: 'teams', conditions, order, limit, offset });
+    const teams = rows.map((row) => entityFromRow(this.database, Team, row));
+    const details: { id: string; members: Membership[]; keys: string }[] = await beyondTenancy(
+      manager,
+      'members and keys of teams that are seen',
+      (unbound) => unbound.query(DETAILS, [teams.map(({ id }) => id)]),
+    );
+    const byId = new Map(details.map((detail) => [detail.id, detail]));
     return {
       total,
-      items: rows.map((row) => ({
-        team: entityFromRow(this.database, Team, row),
-        members: row['memberList'] as Membership[],
-        keyCount: Number(row['keyCount']),
+      items: teams.map((team) => ({
+        team,
+        members: byId.get(team.id)?.members ?? [],
+        keyCount: Number(byId.get(team.id)?.keys ?? 0),
         deletedAt: null,
       })),
     };

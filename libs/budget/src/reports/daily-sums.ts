@@ -3,7 +3,7 @@ import type { ActivityFacet } from '#libs/database';
 import type { NanoUsd } from '#libs/kernel';
 import { SpendLedger } from '../ledger/spend-ledger.js';
 import { Reading } from './reading.js';
-import { narrowToView, type View } from './view.js';
+import { narrowToSums, narrowToView, type OwnerSums, type View } from './view.js';
 import { Where } from './where.js';
 
 /** What daily rows can be told apart by. `tag`: a row with two tags counts for both. */
@@ -86,7 +86,7 @@ export class DailySums {
   async sum<Column extends DailyColumn>(query: DailyQuery<Column>): Promise<DailyRow<Column>[]> {
     await this.ledger.flush();
     const where = new Where();
-    narrowDaily(where, query, facetOf(query));
+    narrowDaily(where, query, ownerSumsOf(query) ?? facetOf(query));
     if (query.among !== undefined) {
       const { type, most } = query.among;
       where.and(`${type}_id IN (SELECT scope_id FROM (${LARGEST(type, where.parameter(most))}) AS largest)`);
@@ -118,10 +118,36 @@ function facetOf({ view, only, coarse, fine = 'key' }: DailyQuery<DailyColumn>):
   return coarse === undefined || needsOwners ? fine : coarse;
 }
 
+/** Which sums a limited view can be read from; undefined: only from the rows of single keys. */
+function ownerSumsOf({
+  view,
+  only,
+  by,
+  coarse,
+  exceptTeams,
+}: DailyQuery<DailyColumn>): { readonly sums: OwnerSums } | undefined {
+  const isKept = coarse === 'proxy' || coarse === 'organization' || coarse === 'team';
+  const tellsOwnersApart =
+    only?.key_id !== undefined || only?.user_id !== undefined || by.some((column) => BELOW_TEAMS.has(column));
+  if (view.everything || view.customerId !== undefined || !isKept || tellsOwnersApart) return undefined;
+  const needsTeams =
+    coarse === 'team' || only?.team_id !== undefined || exceptTeams !== undefined || by.includes('team_id');
+  return { sums: needsTeams ? 'team' : 'organization' };
+}
+
+const BELOW_TEAMS: ReadonlySet<DailyColumn> = new Set(['key_id', 'user_id', 'customer_id', 'tag']);
+
 /** Adds everything a filter says to a query over daily rows. */
-export function narrowDaily(where: Where, filter: DailyFilter, facet: ActivityFacet): void {
+export function narrowDaily(
+  where: Where,
+  filter: DailyFilter,
+  from: ActivityFacet | { readonly sums: OwnerSums },
+): void {
   // Written out: the planner chooses among partial indexes by it.
-  where.and(`facet = '${facet}'`);
+  if (typeof from === 'string') {
+    where.and(`facet = '${from}'`);
+    narrowToView(where, filter.view);
+  } else narrowToSums(where, filter.view, from.sums);
   if (filter.from !== undefined) where.and(`day >= ${where.parameter(filter.from)}::date`);
   if (filter.until !== undefined) where.and(`day <= ${where.parameter(filter.until)}::date`);
   if (filter.days !== undefined) where.and(`day = ANY(${where.parameter(filter.days)}::date[])`);
@@ -135,7 +161,6 @@ export function narrowDaily(where: Where, filter: DailyFilter, facet: ActivityFa
   }
   if (filter.exceptTeams !== undefined)
     where.and(`team_id <> ALL(${where.parameter(filter.exceptTeams)}::text[])`);
-  narrowToView(where, filter.view);
 }
 
 function expressionOf(column: DailyColumn): string {

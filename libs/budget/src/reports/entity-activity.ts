@@ -61,8 +61,15 @@ export class EntityActivity {
     const own = filter.view.customerId === undefined ? fine : 'customer';
     const isCoarse = filter.view.everything && isFewRows && filter.only?.key_id === undefined;
     const facet = !isCoarse ? own : noun === 'tag' ? 'tagged' : coarse;
+    // A caller who administers some sees their sums, like the proxy's administrators see everybody's.
+    const isSummed =
+      (noun === 'team' || noun === 'organization') &&
+      !filter.view.everything &&
+      filter.view.customerId === undefined &&
+      filter.only?.key_id === undefined &&
+      filter.only?.user_id === undefined;
     const where = new Where();
-    narrowDaily(where, filter, facet);
+    narrowDaily(where, filter, isSummed ? { sums: noun } : facet);
     const limit = where.parameter(most);
     if (everybody && facet === fine) {
       where.and(`${column} IN (SELECT scope_id FROM (SELECT scope_id FROM balances WHERE scope_type = '${noun}' AND budget = 'total'

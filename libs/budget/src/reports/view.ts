@@ -83,3 +83,30 @@ export function narrowToView(where: Where, view: View): void {
     any.push(`organization_id = ANY(${where.parameter(view.organizationIds)}::text[])`);
   where.and(any.length === 0 ? 'false' : `(${any.join(' OR ')})`);
 }
+
+/** Sums that are kept beside the single keys' rows: of each organization, or of each team, with its organization. */
+export type OwnerSums = 'organization' | 'team';
+
+/**
+ * Adds the view to a query over daily rows that does not tell keys or people apart: whole organizations and teams are read from their
+ * own sums, which are few, and only what the caller spent elsewhere key by key. No call is in two of the parts.
+ */
+export function narrowToSums(where: Where, view: View, sums: OwnerSums): void {
+  const elsewhere: string[] = [];
+  const parts: string[] = [];
+  if (view.organizationIds.length > 0) {
+    const ids = `ANY(${where.parameter(view.organizationIds)}::text[])`;
+    parts.push(`facet = '${sums}' AND organization_id = ${ids}`);
+    elsewhere.push(`(organization_id = ${ids}) IS NOT TRUE`);
+  }
+  if (view.teamIds.length > 0) {
+    const ids = `ANY(${where.parameter(view.teamIds)}::text[])`;
+    parts.push([`facet = 'team' AND team_id = ${ids}`, ...elsewhere].join(' AND '));
+    elsewhere.push(`(team_id = ${ids}) IS NOT TRUE`);
+  }
+  if (view.keyId !== undefined)
+    parts.push([`facet = 'key' AND key_id = ${where.parameter(view.keyId)}`, ...elsewhere].join(' AND '));
+  if (view.userId !== undefined)
+    parts.push([`facet = 'key' AND user_id = ${where.parameter(view.userId)}`, ...elsewhere].join(' AND '));
+  where.and(parts.length === 0 ? 'false' : `(${parts.map((part) => `(${part})`).join(' OR ')})`);
+}

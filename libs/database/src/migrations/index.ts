@@ -13,6 +13,7 @@ import { Decisions1700000000014 } from './1700000000014-decisions.js';
 import { Scim1700000000013 } from './1700000000013-scim.js';
 import { JwtKeyMappings1700000000016 } from './1700000000016-jwt-key-mappings.js';
 import { Spend1700000000008 } from './1700000000008-spend.js';
+import { FastWalls1700000000017 } from './1700000000017-fast-walls.js';
 
 /** In the order they run. Append only. */
 export const MIGRATIONS = [
@@ -31,4 +32,5 @@ export const MIGRATIONS = [
   Scim1700000000013,
   Decisions1700000000014,
   JwtKeyMappings1700000000016,
+  FastWalls1700000000017,
 ];
