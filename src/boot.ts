@@ -3,16 +3,24 @@ import { hostname } from 'node:os';
 import { type INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { AccessRecorder } from '#apps/admin';
-import { HotLane } from '#apps/proxy';
+import { HotLane, PassThroughLane } from '#apps/proxy';
 import { InstallationKey } from '#libs/audit';
 import { AuthenticationGuard, MasterKey, PrincipalPreparation, SignInMethods } from '#libs/auth';
 import { SpendLedger } from '#libs/budget';
 import { type Config, secretsOf } from '#libs/config';
 import { Changes, SingletonLock } from '#libs/database';
 import { DecisionLog } from '#libs/decisions';
-import { callId, Cors, FastExpressAdapter, GatewayErrorFilter, jsonBody, securityHeaders } from '#libs/http';
+import {
+  callId,
+  Cors,
+  FastExpressAdapter,
+  GatewayErrorFilter,
+  jsonBody,
+  type Lane,
+  securityHeaders,
+} from '#libs/http';
 import { newId, type Secret } from '#libs/kernel';
-import { assertEveryRouteDeclared, GateGuard, PolicyGuard } from '#libs/rbac';
+import { assertEveryRouteDeclared, assertOpeningsSafe, GateGuard, PolicyGuard } from '#libs/rbac';
 import { Catalogue } from '#libs/routing';
 import { anonymizeLines, createLogger, type Logger, ProcessSink, registerSecret } from '#libs/telemetry';
 import { AppModule, pseudonymsOf } from './app.module.js';
@@ -41,6 +49,7 @@ export interface Running {
 /** Starts one process in its role, from configuration to an open port, and keeps it until a signal. */
 export async function boot(asked: Config, roleText: string | undefined): Promise<Running> {
   const role = parseRole(roleText);
+  assertOpeningsSafe(asked);
   assertDataDirUsable(asked.server.dataDir);
   const configured = withMasterKey(asked);
   const sink = new ProcessSink(configured.logging.file);
@@ -101,7 +110,7 @@ async function createApp(
   app.use(jsonBody);
   app.useGlobalGuards(app.get(GateGuard), app.get(AuthenticationGuard), app.get(PolicyGuard));
   app.useGlobalFilters(new GatewayErrorFilter(logger, refusalsOf(app.get(DecisionLog))));
-  if (role === 'all' || role === 'proxy') adapter.useLane(app.get(HotLane).dispatch);
+  if (role === 'all' || role === 'proxy') adapter.useLane(laneOf(app, config));
   await app.init();
   await app.get(SignInMethods, { strict: false }).start();
   assertEveryRouteDeclared(app);
@@ -110,6 +119,14 @@ async function createApp(
   showGauges(app);
   await app.get(PrincipalPreparation).prepare(app.get(MasterKey).principal);
   return app;
+}
+
+/** Completions first, and nothing is asked in between where there is no pass-through endpoint. */
+function laneOf(app: INestApplication, { passThrough }: Config): Lane {
+  const completions = app.get(HotLane).dispatch;
+  if (passThrough.length === 0) return completions;
+  const endpoints = app.get(PassThroughLane).dispatch;
+  return (request, response) => completions(request, response) || endpoints(request, response);
 }
 
 /** Without Redis the counters of limits and budgets live in one process, so there may be only one (hard-parts 6). */

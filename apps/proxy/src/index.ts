@@ -1,2 +1,3 @@
 export { HotLane } from './http/hot-lane.js';
 export { ProxyModule } from './proxy.module.js';
+export { PassThroughLane } from './pass-through/pass-through-lane.js';

@@ -19,8 +19,15 @@ import { HotLane } from './http/hot-lane.js';
 import { LaneRefusals } from './http/lane-refusals.js';
 import { GrantedModels } from './models/granted-models.js';
 import { ModelsController } from './models/models.controller.js';
+import { AnswerRelay } from './pass-through/answer-relay.js';
+import { ErrandCaller } from './pass-through/errand-caller.js';
+import { Errands } from './pass-through/errands.js';
+import { FlatAdmissions } from './pass-through/flat-admissions.js';
+import { FlatLedger } from './pass-through/flat-ledger.js';
+import { PassThroughLane } from './pass-through/pass-through-lane.js';
+import { Telling } from './pass-through/telling.js';
 
-/** The data plane: completions through the hot lane, model lists through Nest. */
+/** The data plane: completions through the hot lane, pass-through endpoints past Express too, model lists through Nest. */
 @Module({
   imports: [
     AuditModule,
@@ -45,7 +52,14 @@ import { ModelsController } from './models/models.controller.js';
     LaneRefusals,
     PromptLog,
     Traces,
+    AnswerRelay,
+    ErrandCaller,
+    Errands,
+    FlatAdmissions,
+    FlatLedger,
+    PassThroughLane,
+    Telling,
   ],
-  exports: [HotLane],
+  exports: [HotLane, PassThroughLane],
 })
 export class ProxyModule {}

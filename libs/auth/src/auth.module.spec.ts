@@ -39,7 +39,7 @@ const outcomes: string[] = [];
     { provide: JwtRegistration, useValue: {} },
     { provide: ChangeFeed, useValue: { subscribe: () => undefined, state: () => 'live' } },
     { provide: PrincipalPreparation, useValue: { prepare: async () => undefined } },
-    { provide: PublicRoutes, useValue: { isPublic: () => false } },
+    { provide: PublicRoutes, useValue: { isPublic: () => false, isOpened: () => false } },
     {
       provide: AuthenticationEvents,
       useValue: {

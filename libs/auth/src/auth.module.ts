@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { PassportModule } from '@nestjs/passport';
+import { Anonymous } from './anonymous.js';
 import { Authentication } from './authentication.js';
 import { AuthenticationGuard } from './authentication.guard.js';
 import { CallScopes } from './call-scopes.js';
@@ -26,6 +27,7 @@ import { TokenCallers } from './sign-in/token-callers.js';
 @Module({
   imports: [PassportModule.register({ session: false })],
   providers: [
+    Anonymous,
     MasterKey,
     KeyVault,
     RequestParts,
@@ -49,6 +51,7 @@ import { TokenCallers } from './sign-in/token-callers.js';
     AuthenticationGuard,
   ],
   exports: [
+    Anonymous,
     MasterKey,
     KeyVault,
     CallScopes,

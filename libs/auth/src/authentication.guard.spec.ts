@@ -5,6 +5,7 @@ import { Strategy } from 'passport-custom';
 import passport from 'passport';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GatewayError, type Principal } from '#libs/kernel';
+import { Anonymous } from './anonymous.js';
 import { Authentication } from './authentication.js';
 import { AuthenticationGuard } from './authentication.guard.js';
 import { PublicRoutes } from './ports.js';
@@ -18,11 +19,16 @@ const authentication = {
     if (at < 0) throw new GatewayError('auth.credential_missing', 'No api key passed in.');
     return rawHeaders[at + 1];
   },
+  isSilent: ({ rawHeaders }: { rawHeaders: string[] }) =>
+    !rawHeaders.some((name) => name.toLowerCase() === 'x-api-key'),
 } as unknown as Authentication;
 
 class OpenAtRoot extends PublicRoutes {
   isPublic(context: ExecutionContext): boolean {
     return context.getHandler().name === 'open';
+  }
+  isOpened(context: ExecutionContext): boolean {
+    return context.getHandler().name === 'opened';
   }
 }
 
@@ -36,6 +42,10 @@ class Probe {
   closed(@Req() request: { user?: Principal }) {
     return { user: request.user?.displayName };
   }
+  @Get('opened')
+  opened(@Req() request: { user?: Principal }) {
+    return { user: request.user?.displayName };
+  }
 }
 
 @Module({
@@ -43,6 +53,7 @@ class Probe {
   providers: [
     { provide: Authentication, useValue: authentication },
     { provide: PublicRoutes, useClass: OpenAtRoot },
+    { provide: Anonymous, useValue: { principal: { displayName: 'anonymous' } } },
     { provide: APP_GUARD, useClass: AuthenticationGuard },
   ],
 })

@@ -1,6 +1,7 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { AuthGuard, type IAuthGuard } from '@nestjs/passport';
 import { GatewayError } from '#libs/kernel';
+import { Anonymous } from './anonymous.js';
 import { Authentication } from './authentication.js';
 import type { CredentialFacts } from './credential.js';
 import { refusal } from './refusal.js';
@@ -17,6 +18,7 @@ export class AuthenticationGuard implements CanActivate {
   constructor(
     private readonly authentication: Authentication,
     private readonly publicRoutes: PublicRoutes,
+    private readonly anonymous: Anonymous,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -24,6 +26,10 @@ export class AuthenticationGuard implements CanActivate {
     // Whatever stands there was put by nobody we trust.
     request.user = undefined;
     if (this.publicRoutes.isPublic(context)) return true;
+    if (this.publicRoutes.isOpened(context) && this.authentication.isSilent(request)) {
+      request.user = this.anonymous.principal;
+      return true;
+    }
     try {
       await this.guardOf(this.authentication.methodNameOf(request)).canActivate(context);
     } catch (thrown) {

@@ -51,6 +51,14 @@ export class Authentication {
     return this.#run(facts, name);
   }
 
+  /** Whether the request carries no credential at all; a malformed one is one. */
+  isSilent(facts: CredentialFacts): boolean {
+    return (
+      credentialOf(facts, this.#keyHeaderName).kind === 'missing' &&
+      this.sessionCookie.read(facts) === undefined
+    );
+  }
+
   /** Which method a request's credential is for. Throws what a missing or malformed one is answered. */
   methodNameOf(facts: CredentialFacts): string {
     try {

@@ -99,6 +99,7 @@ export function compilePrincipal(
     spendScopes: [...scopes.map(({ scope }) => scope), PROXY_SCOPE],
     tags,
     metadata: claims?.metadata ?? key?.metadata ?? {},
+    ...passThroughOf(key?.metadata, team?.metadata),
     ...expiryOf(claims?.expiresAtMs ?? key?.expiresAt?.getTime()),
     isCurrent,
   } satisfies Principal);
@@ -204,6 +205,23 @@ function creditOf({ ids }: CallerRecord, claims: CredentialClaims | undefined): 
 function throttleOf({ key }: CallerRecord, config: Config): Pick<Principal, 'throttleTo'> {
   const share = config.budgets.throttleShare;
   return share !== undefined && key?.throttleOnBudgetExceeded === true ? { throttleTo: share } : {};
+}
+
+type Metadata = Readonly<Record<string, unknown>>;
+
+/** The key's list of allowed endpoints, else its team's; what either denies is denied (contract/auth 6.8). */
+function passThroughOf(
+  key: Metadata | undefined,
+  team: Metadata | undefined,
+): Pick<Principal, 'passThrough'> {
+  const ofKey = textsIn(key?.['allowed_passthrough_routes']);
+  const allowed = ofKey.length > 0 ? ofKey : textsIn(team?.['allowed_passthrough_routes']);
+  const denied = [key, team].flatMap((from) => textsIn(from?.['denied_passthrough_routes']));
+  return allowed.length === 0 && denied.length === 0 ? {} : { passThrough: { allowed, denied } };
+}
+
+function textsIn(value: unknown): readonly string[] {
+  return Array.isArray(value) ? value.filter((one) => typeof one === 'string') : [];
 }
 
 function expiryOf(expiresAtMs: number | undefined): Pick<Principal, 'expiresAtMs'> {

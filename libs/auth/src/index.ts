@@ -1,3 +1,4 @@
+export { Anonymous } from './anonymous.js';
 export { AuthModule } from './auth.module.js';
 export { AuthenticationGuard } from './authentication.guard.js';
 export { Authentication } from './authentication.js';

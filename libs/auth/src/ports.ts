@@ -27,6 +27,8 @@ export abstract class AuthenticationEvents {
 /** Which handlers are answered without a credential. The policy table knows; this room does not know the table. */
 export abstract class PublicRoutes {
   abstract isPublic(context: ExecutionContext): boolean;
+  /** Whether who sends no credential is let in as nobody in particular; who sends one is judged by it. */
+  abstract isOpened(context: ExecutionContext): boolean;
 }
 
 /** Awaited before a newly compiled principal is served: opens its budget counters, so that the hot path finds them. */

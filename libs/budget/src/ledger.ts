@@ -1,5 +1,5 @@
 import type { PreparedBudget } from './prepared.js';
-import type { Endpoint, NanoUsd, Scope, Usage } from '#libs/kernel';
+import type { LedgerEndpoint, NanoUsd, Scope, Usage } from '#libs/kernel';
 
 /** One balance a call's cost is added to: a scope, and the period of one of its budgets (`total` never resets). */
 export interface Charge {
@@ -22,7 +22,7 @@ export interface BeginRecord {
   /** `YYYY-MM-DD` UTC, fixed at admission: the ledger's partition. */
   readonly day: string;
   readonly startedAtMs: number;
-  readonly endpoint: Endpoint;
+  readonly endpoint: LedgerEndpoint;
   readonly charges: readonly Charge[];
   /** What a crash between begin and end is charged: input bound plus output bound at most. */
   readonly crashChargeNanoUsd: NanoUsd;

@@ -7,6 +7,7 @@ import { readKeys } from './keys.js';
 import { readPeople } from './people.js';
 import { weaknessOfMasterKey } from './master-key.js';
 import { readBudgets, readPricing, readPriorities } from './money.js';
+import { readPassThrough } from './pass-through.js';
 import type { Findings } from './problems.js';
 import { readRoles } from './roles.js';
 import type { Sections } from './sections.js';
@@ -83,7 +84,10 @@ export function assemble(parts: Ingredients, findings: Findings): Omit<ConfigTre
       keyCacheSize: general.user_api_key_cache_max_size ?? KEY_CACHE_SIZE,
       adminOnlyRoutes: general.admin_only_routes ?? [],
       ...(general.allowed_routes === undefined ? {} : { allowedRoutes: general.allowed_routes }),
+      publicRoutes: general.public_routes ?? [],
+      allowUserAuth: general.allow_user_auth ?? false,
     },
+    passThrough: readPassThrough(sections, environment, findings),
     signIn: readSignIn(sections, environment, configFile, findings),
     stores: readStores(
       {

@@ -123,8 +123,8 @@ describe('files as people have them', () => {
     ['tracing', 'general_settings: {otel: True}', ['general_settings.otel']],
     [
       'pass-through',
-      'general_settings: {pass_through_endpoints: [{path: /a, target: b}]}',
-      ['general_settings.pass_through_endpoints'],
+      'general_settings: {pass_through_endpoints: [{path: /a, target: os.environ/NOBODY_SET_THIS}]}',
+      [],
     ],
     [
       'an adaptive router',

@@ -1,3 +1,4 @@
+import type { PassThroughEndpoint } from './pass-through.js';
 import type { ConfigNotice, ConfigProblem } from './problems.js';
 import type { RoleSettings } from './roles.js';
 import type { UserRoleName } from './sections/people.schemas.js';
@@ -138,7 +139,12 @@ export interface ConfigTree {
     readonly keyCacheSize: number;
     readonly adminOnlyRoutes: readonly string[];
     readonly allowedRoutes?: readonly string[];
+    /** `public_routes`: what the operator opens to callers without a credential. */
+    readonly publicRoutes: readonly string[];
+    /** `allow_user_auth`: whether the route `/user/auth` may be asked. */
+    readonly allowUserAuth: boolean;
   };
+  readonly passThrough: readonly PassThroughEndpoint[];
   /** Ways in beside the master key and virtual keys. */
   readonly signIn: SignInSettings;
   readonly stores: {

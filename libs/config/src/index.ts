@@ -14,6 +14,7 @@ export {
 } from './config.js';
 export type { BrowserSettings } from './browser-settings.js';
 export type { CredentialEntry } from './models.js';
+export type { PassThroughEndpoint } from './pass-through.js';
 export type {
   CustomAuthSettings,
   JwtOptions,

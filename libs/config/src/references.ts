@@ -2,6 +2,9 @@ import type { Findings } from './problems.js';
 import { isPlainObject } from './secret-values.js';
 
 const ENVIRONMENT = 'os.environ/';
+/** Texts with variables anywhere in them, whose reader looks them up itself. */
+const READ_LATER =
+  /^general_settings\.pass_through_endpoints\.\d+\.(?:target$|headers\.|default_query_params\.)/;
 const WORKLOAD_IDENTITY = /^oidc\/(?:google|github|circleci|circleci_v2|azure|file|env|env_path)\//;
 
 /**
@@ -15,6 +18,7 @@ export function resolveReferences(
   findings: Findings,
   missing: string[],
 ): unknown {
+  if (typeof value === 'string' && READ_LATER.test(path)) return value;
   if (typeof value === 'string') return resolveText(value, path, lookUp, findings, missing);
   if (Array.isArray(value)) {
     const items = value.map((item, index) =>

@@ -24,6 +24,10 @@ const FILE_ONLY: ReadonlySet<string> = new Set([
   'general_settings.coordination_redis',
   'general_settings.litellm_key_header_name',
   'general_settings.trusted_proxy_ranges',
+  // Who may come in without a credential, and where calls go with the operator's.
+  'general_settings.pass_through_endpoints',
+  'general_settings.public_routes',
+  'general_settings.allow_user_auth',
   'router_settings.redis_url',
   'router_settings.redis_host',
   'router_settings.redis_port',

@@ -1,6 +1,9 @@
 /** The shapes of call the proxy understands. `messages` is Anthropic's; the others are OpenAI's. */
 export type Endpoint = 'chat' | 'completions' | 'embeddings' | 'responses' | 'messages';
 
+/** What a ledger entry may be of: a completion, a call to a pass-through endpoint, or one answer of a realtime session. */
+export type LedgerEndpoint = Endpoint | 'pass_through' | 'realtime';
+
 /**
  * What governance needs to know of one call, read once from the parsed body. All counts are upper bounds where the
  * body cannot tell exactly, so that a hold made from them can never be too small.

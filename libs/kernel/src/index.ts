@@ -1,5 +1,5 @@
 export { Build } from './build.js';
-export type { CallFacts, Endpoint } from './call.js';
+export type { CallFacts, Endpoint, LedgerEndpoint } from './call.js';
 export { Clock, ManualClock, SystemClock } from './clock.js';
 export type { Change, ChangeAction, Denial } from './denial.js';
 export { ERROR_CODES, type ErrorCode, GatewayError, type GatewayErrorOptions } from './errors.js';

@@ -13,7 +13,7 @@ export const ROLES = [
 export type Role = (typeof ROLES)[number];
 
 export type CredentialKind =
-  'master_key' | 'virtual_key' | 'jwt' | 'oauth2' | 'proxy_headers' | 'session' | 'custom';
+  'master_key' | 'virtual_key' | 'jwt' | 'oauth2' | 'proxy_headers' | 'session' | 'custom' | 'anonymous';
 
 /** Requests and tokens per minute and requests at once that one scope allows; an absent member is no limit, 0 blocks. */
 export interface ScopeLimit {
@@ -95,6 +95,8 @@ export interface Principal {
   readonly spendScopes: readonly Scope[];
   readonly tags: readonly string[];
   readonly metadata: Readonly<Record<string, unknown>>;
+  /** Pass-through endpoints, by path: what the key, else its team, may call, and what either may not whatever else says so. Absent: neither says anything. */
+  readonly passThrough?: { readonly allowed: readonly string[]; readonly denied: readonly string[] };
   /** The same person in other teams, in order: a token that names several teams is judged by the first that may call the model. */
   readonly alternatives?: readonly Principal[];
   /** Milliseconds since the epoch; checked on every request, because a cached principal outlives its expiry. */

@@ -123,7 +123,8 @@ export function withForwarded(
   return headers;
 }
 
-const NEVER_FORWARDED = new Set([
+/** Credentials, framing, and what says where a call came from. */
+export const NEVER_FORWARDED: ReadonlySet<string> = new Set([
   'authorization',
   'x-api-key',
   'api-key',

@@ -72,6 +72,23 @@ export function responseHeaders(upstreamHeaders: readonly string[], out: string[
   }
 }
 
+/** Says what the bytes are or how many; true of an answer that is passed on as it came. */
+const KEPT_AS_IS = new Set(['content-length', 'content-encoding']);
+
+/**
+ * The same of an answer that is passed on byte for byte: under its own names, without framing and without anything that
+ * would steer the caller's browser on our origin. `x-litellm-*` is ours to say.
+ */
+export function passedOnHeaders(upstreamHeaders: readonly string[], out: string[]): void {
+  for (let i = 0; i + 1 < upstreamHeaders.length && i < 2 * MAX_RELAYED; i += 2) {
+    const name = (upstreamHeaders[i] ?? '').toLowerCase();
+    const value = upstreamHeaders[i + 1] ?? '';
+    if (!NAME.test(name) || BAD_VALUE.test(value) || name.startsWith('x-litellm-')) continue;
+    if (KEPT_AS_IS.has(name) || !(NEVER_RELAYED.has(name) || NEVER_RELAYED_PREFIX.test(name)))
+      out.push(name, value);
+  }
+}
+
 function decide(name: string): Outcome {
   const lower = name.toLowerCase();
   let outcome: Outcome = [`llm_provider-${lower}`];

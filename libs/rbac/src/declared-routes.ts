@@ -25,6 +25,11 @@ export class DeclaredRoutes {
     return this.access.isPublic(this.routeOf(context));
   }
 
+  /** Whether a caller without a credential may reach the handler, as nobody in particular. */
+  isOpened(context: ExecutionContext): boolean {
+    return this.access.isOpened(this.routeOf(context));
+  }
+
   /** Several routes on one handler: the router says which of its own patterns matched. */
   #matched(declared: readonly RouteId[], context: ExecutionContext): RouteId | undefined {
     const pattern = context.switchToHttp().getRequest<{ route?: { path?: unknown } }>().route?.path;

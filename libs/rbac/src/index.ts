@@ -16,6 +16,7 @@ export {
   type RequestedModel,
 } from './model-access.js';
 export { assertNetworkAllowed, isAddressIn, Network, type NetworkDecision } from './network.js';
+export { assertPassThroughAllowed, PassThroughAccess } from './pass-through-access.js';
 export { GateGuard, PolicyGuard } from './policy.guard.js';
 export {
   type OwnershipRule,
@@ -28,6 +29,7 @@ export {
   type RoutePolicy,
   routerPathOf,
 } from './policy.js';
+export { assertOpeningsSafe, openingsOf } from './public-routes.js';
 export { RbacModule } from './rbac.module.js';
 export { assertRouteAllowed, RouteAccess, type RouteDecision, type RouteRefusal } from './route-access.js';
 export { assertSafeBody } from './safe-body.js';

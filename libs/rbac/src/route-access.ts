@@ -9,6 +9,7 @@ import {
   type Role,
 } from '#libs/kernel';
 import { findMatch, pathOf } from './allowed-routes.js';
+import { openingsOf } from './public-routes.js';
 import { POLICY, policyOf, type RouteId, type RoutePolicy } from './policy.js';
 
 export type RouteDecision =
@@ -45,6 +46,8 @@ export class RouteAccess {
   #reserved: ReadonlySet<string> = new Set();
   #settings: Config['auth'];
   readonly #metricsOpen: boolean;
+  /** What the operator opened; `assertOpeningsSafe` has looked at it before anything starts. */
+  readonly #opened: ReadonlySet<RouteId>;
 
   constructor(private readonly config: Config) {
     this.#settings = config.auth;
@@ -57,12 +60,18 @@ export class RouteAccess {
         this.#disabled.set(route, { allowed: false, reason: 'endpoints_disabled', route });
     }
     this.#metricsOpen = !config.metrics.requireAuth;
+    this.#opened = openingsOf(config).routes;
   }
 
   /** Whether the route is answered without a credential. */
   isPublic(route: RouteId): boolean {
     const { access } = policyOf(route);
     return access === 'public' || (access === 'metrics' && this.#metricsOpen);
+  }
+
+  /** Whether the operator lets callers without a credential in, who are then nobody in particular (`public_routes`). */
+  isOpened(route: RouteId): boolean {
+    return this.#opened.size > 0 && this.#opened.has(route) && policyOf(route).mayBePublic === true;
   }
 
   /** What no caller can change, so it is asked before the credential is looked at. It binds the master key too. */
@@ -77,6 +86,8 @@ export class RouteAccess {
     const off = this.#closed.get(route) ?? this.#disabled.get(route);
     if (off) return off;
     if (this.isPublic(route)) return PUBLIC;
+    if (principal.credential === 'anonymous')
+      return this.isOpened(route) ? PUBLIC : { allowed: false, reason: 'role_denied', route };
     const isAdmin = principal.role === 'proxy_admin';
     if (!isAdmin && this.#reserved.size > 0 && this.#reserved.has(pathOf(route))) {
       return { allowed: false, reason: 'reserved_for_admins', route };

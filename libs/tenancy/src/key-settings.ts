@@ -1,6 +1,7 @@
 import type { VirtualKey } from '#libs/database';
 import { GatewayError } from '#libs/kernel';
 import { after, parseDuration } from './duration.js';
+import { metadataWith } from './pass-through-lists.js';
 import { governedColumns, type GovernedSettings } from './governed-settings.js';
 
 /** What an administrator decides about a key. In a change, an absent member is left as it is. */
@@ -20,6 +21,9 @@ export interface KeySettings extends GovernedSettings {
   readonly keyType: KeyType | null;
   readonly tags: readonly string[];
   readonly metadata: Readonly<Record<string, unknown>>;
+  /** Pass-through endpoints the key may call, and those it may not; kept in metadata, where the contract has them, and not part of what replaces it. */
+  readonly allowedPassThrough: readonly string[] | null;
+  readonly deniedPassThrough: readonly string[] | null;
   readonly blocked: boolean;
   /** A duration from now; null: for ever. */
   readonly lifetime: string | null;
@@ -70,7 +74,8 @@ export function columnsOf(
   if (change.models !== undefined) columns.models = [...change.models];
   if (change.modelAliases !== undefined) columns.aliases = { ...change.modelAliases };
   if (change.tags !== undefined) columns.tags = [...change.tags];
-  if (change.metadata !== undefined) columns.metadata = { ...change.metadata };
+  const metadata = metadataWith(change, current?.metadata ?? {});
+  if (metadata !== undefined) columns.metadata = metadata;
   if (change.blocked !== undefined) columns.blocked = change.blocked;
   if (change.lifetime !== undefined) columns.expiresAt = expiryOf(change.lifetime, nowMs);
   if (change.serviceAccountId !== undefined) columns.serviceAccountId = change.serviceAccountId;

@@ -1,6 +1,7 @@
 import type { Team } from '#libs/database';
 import type { NanoUsd } from '#libs/kernel';
 import { type GovernedChange, governedColumns } from './governed-settings.js';
+import { metadataWith } from './pass-through-lists.js';
 
 /** What an administrator decides about a team. In a change, an absent member is left as it is. */
 export interface TeamSettings {
@@ -11,6 +12,9 @@ export interface TeamSettings {
   readonly blocked: boolean;
   readonly tags: readonly string[];
   readonly metadata: Readonly<Record<string, unknown>>;
+  /** As of a key, whose own list comes first. */
+  readonly allowedPassThrough: readonly string[] | null;
+  readonly deniedPassThrough: readonly string[] | null;
   /** Null: the product's default. */
   readonly memberPermissions: readonly string[] | null;
   /** What each member may spend and ask for, where its membership says nothing. */
@@ -32,7 +36,6 @@ const COLUMN_OF = {
   modelAliases: 'modelAliases',
   blocked: 'blocked',
   tags: 'tags',
-  metadata: 'metadata',
   memberPermissions: 'memberPermissions',
   memberCapNanoUsd: 'memberMaxBudgetNano',
   memberBudgetDuration: 'memberBudgetDuration',
@@ -40,14 +43,19 @@ const COLUMN_OF = {
   memberTokensPerMinute: 'memberTpmLimit',
   memberKeyDuration: 'memberKeyDuration',
   memberModels: 'memberModels',
-} as const satisfies Record<keyof TeamSettings, keyof Team>;
+} as const satisfies Record<
+  Exclude<keyof TeamSettings, 'metadata' | 'allowedPassThrough' | 'deniedPassThrough'>,
+  keyof Team
+>;
 
 /** Columns that a change writes. */
 export function teamColumns(change: TeamChange, current: Team | undefined, nowMs: number): Partial<Team> {
   const columns: Partial<Record<keyof Team, unknown>> = governedColumns(change, current, nowMs);
   for (const [setting, column] of Object.entries(COLUMN_OF)) {
-    const value = change[setting as keyof TeamSettings];
+    const value = change[setting as keyof typeof COLUMN_OF];
     if (value !== undefined) columns[column] = value;
   }
+  const metadata = metadataWith(change, current?.metadata ?? {});
+  if (metadata !== undefined) columns.metadata = metadata;
   return columns as Partial<Team>;
 }

@@ -149,6 +149,13 @@ export const openMap = z.record(z.string(), z.unknown()).superRefine((data, cont
   if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
 });
 
+/** Paths of pass-through endpoints: exact, a path above, or a prefix ending in `*`; `/` stands for all. Groups mean nothing here. */
+export const passThroughPaths = z
+  .array(z.string().min(1).max(256).startsWith('/', 'send paths'))
+  .max(200)
+  .nullable()
+  .optional();
+
 /** Whether the value says nothing: what a client sends for a field it does not use. */
 export function isEmpty(value: unknown): boolean {
   if (value === undefined || value === null || value === false || value === '') return true;

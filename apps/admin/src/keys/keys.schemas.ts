@@ -13,6 +13,7 @@ import {
   name,
   names,
   optionalName,
+  passThroughPaths,
   period,
   tokenLimit,
 } from '../http/fields.schemas.js';
@@ -42,8 +43,6 @@ const NOT_BUILT = [
   'router_settings',
   'permissions',
   'allowed_cache_controls',
-  'allowed_passthrough_routes',
-  'denied_passthrough_routes',
   'allowed_vector_store_indexes',
   'enforced_params',
   'enable_prompt_caching',
@@ -109,6 +108,8 @@ const MORE_KEY_FIELDS = {
   tpm_limit_type: z.enum(LIMIT_TYPES).nullable().optional(),
   throttle_on_budget_exceeded: flag,
   end_user_budget_id: optionalName,
+  allowed_passthrough_routes: passThroughPaths,
+  denied_passthrough_routes: passThroughPaths,
 } as const;
 
 /** For nouns that take a key's fields: what of them is not theirs. */
@@ -127,6 +128,8 @@ const FOLDED = [
   'temp_budget_expiry',
   'throttle_on_budget_exceeded',
   'end_user_budget_id',
+  'allowed_passthrough_routes',
+  'denied_passthrough_routes',
 ] as const;
 
 const ALL_KEY_FIELDS = { ...KEY_FIELDS, ...MORE_KEY_FIELDS } as const;
@@ -285,5 +288,7 @@ export function toKeyChange(body: KeyFields): KeyChange {
     tokenLimitType: body.tpm_limit_type,
     throttled: body.throttle_on_budget_exceeded ?? undefined,
     customerBudgetId: body.end_user_budget_id,
+    allowedPassThrough: body.allowed_passthrough_routes,
+    deniedPassThrough: body.denied_passthrough_routes,
   };
 }

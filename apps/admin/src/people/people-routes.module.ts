@@ -14,12 +14,14 @@ import { TeamReadsController } from '../teams/team-reads.controller.js';
 import { TeamsController } from '../teams/teams.controller.js';
 import { UserAnswers } from '../users/user-answers.js';
 import { UserReadsController } from '../users/user-reads.controller.js';
+import { UserAuthController } from '../users/user-auth.controller.js';
 import { UsersController } from '../users/users.controller.js';
 
 /** People, and what they belong to. */
 @Module({
   imports: [TenancyModule, RbacModule, KeyRoutesModule],
   controllers: [
+    UserAuthController,
     UsersController,
     UserReadsController,
     TeamsController,

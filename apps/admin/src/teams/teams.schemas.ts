@@ -10,6 +10,7 @@ import {
   name,
   names,
   optionalName,
+  passThroughPaths,
   period,
   tokenLimit,
 } from '../http/fields.schemas.js';
@@ -49,6 +50,8 @@ const TEAM_FIELDS = {
   team_member_tpm_limit: tokenLimit,
   team_member_key_duration: lifetime,
   default_team_member_models: names,
+  allowed_passthrough_routes: passThroughPaths,
+  denied_passthrough_routes: passThroughPaths,
 } as const;
 const teamFields = z.object(TEAM_FIELDS);
 
@@ -56,11 +59,9 @@ const teamFields = z.object(TEAM_FIELDS);
 export const TEAM_FIELDS_NOT_BUILT = [
   'access_group_ids',
   'allow_team_guardrail_config',
-  'allowed_passthrough_routes',
   'allowed_vector_store_indexes',
   'default_estimated_output_tokens',
   'default_estimated_output_tokens_per_model',
-  'denied_passthrough_routes',
   'disable_global_guardrails',
   'enforced_batch_output_expires_after',
   'enforced_file_expires_after',
@@ -78,6 +79,9 @@ export const TEAM_FIELDS_NOT_BUILT = [
   'tpm_limit_type',
 ] as const;
 
+/** Fields that clients may also send inside `metadata`, where the contract keeps them. */
+const FOLDED = [...FOLDED_LIMITS, 'allowed_passthrough_routes', 'denied_passthrough_routes'] as const;
+
 export const newTeamBody = {
   schema: z.object({
     ...TEAM_FIELDS,
@@ -87,7 +91,7 @@ export const newTeamBody = {
     members: userIds,
   }),
   notBuilt: TEAM_FIELDS_NOT_BUILT,
-  folded: FOLDED_LIMITS,
+  folded: FOLDED,
   optional: true,
 } satisfies BodyDefinition;
 export type NewTeamBody = z.output<typeof newTeamBody.schema>;
@@ -95,14 +99,14 @@ export type NewTeamBody = z.output<typeof newTeamBody.schema>;
 export const updateTeamBody = {
   schema: z.object({ ...TEAM_FIELDS, team_id: name.min(1) }),
   notBuilt: TEAM_FIELDS_NOT_BUILT,
-  folded: FOLDED_LIMITS,
+  folded: FOLDED,
 } satisfies BodyDefinition;
 export type UpdateTeamBody = z.output<typeof updateTeamBody.schema>;
 
 export const patchTeamBody = {
   schema: teamFields,
   notBuilt: TEAM_FIELDS_NOT_BUILT,
-  folded: FOLDED_LIMITS,
+  folded: FOLDED,
 } satisfies BodyDefinition;
 export type PatchTeamBody = z.output<typeof patchTeamBody.schema>;
 
@@ -182,6 +186,8 @@ export function toTeamChange(body: Partial<z.output<typeof teamFields>>): TeamCh
     memberTokensPerMinute: body.team_member_tpm_limit,
     memberKeyDuration: body.team_member_key_duration,
     memberModels: body.default_team_member_models,
+    allowedPassThrough: body.allowed_passthrough_routes,
+    deniedPassThrough: body.denied_passthrough_routes,
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Endpoint, NanoUsd, Scope } from '#libs/kernel';
+import type { LedgerEndpoint, NanoUsd, Scope } from '#libs/kernel';
 import type { BeginRecord, Charge, EndRecord } from '../ledger.js';
 import { boundedId, boundedText } from './storable.js';
 
@@ -119,7 +119,7 @@ type BeginRow = [
   string,
   string,
   number,
-  Endpoint,
+  LedgerEndpoint,
   string,
   string,
   string,

@@ -4,6 +4,7 @@ import { isIpRange } from '../ip-range.js';
 import { customRoles, rolePermissions } from '../roles.js';
 import { count, flag, listOf, positiveCount, secondsAsMs, text, textList } from './fields.js';
 import { alertingSettings } from './alerting.schemas.js';
+import { passThroughSettings } from './pass-through.schemas.js';
 import { guards, moot, notBuilt, type UnbuiltSettings } from './section.js';
 import { signInSettings } from './sign-in.schemas.js';
 
@@ -115,6 +116,7 @@ export const generalSettings = z.object({
   log_level: logLevel,
   json_logs: flag,
   set_verbose: flag,
+  ...passThroughSettings,
   ...signInSettings,
 });
 
@@ -152,9 +154,6 @@ export const UNBUILT_GENERAL_SETTINGS: UnbuiltSettings = new Map([
     'A list of hosts that provider URLs may name': ['provider_url_destination_allowed_hosts'],
   }),
   ...notBuilt({
-    'The route /user/auth': ['allow_user_auth'],
-    'Public routes of your own': ['public_routes'],
-    'Pass-through endpoints': ['pass_through_endpoints'],
     'Asking whether a password was leaked': ['password_policy_check_breached_passwords'],
     'Alerts of slow calls and reports': [
       'alerting_threshold',

@@ -5,6 +5,7 @@ const modelList = {
   access: 'any_caller',
   ownership: 'visible_models',
   reachesProvider: false,
+  mayBePublic: true,
 } as const satisfies RoutePolicy;
 
 const oneModel = {
@@ -12,6 +13,7 @@ const oneModel = {
   access: 'any_caller',
   ownership: 'visible_models',
   reachesProvider: false,
+  mayBePublic: true,
 } as const satisfies RoutePolicy;
 
 /** Models as their callers see them. */

@@ -50,6 +50,8 @@ export interface RoutePolicy {
   readonly audits?: `${string}.${'created' | 'updated' | 'deleted' | 'blocked' | 'unblocked' | 'rotated'}`;
   /** Answered whatever the caller's address is: probes must work from anywhere. */
   readonly anyNetwork?: true;
+  /** An operator may open it to callers without a credential (`public_routes`): it changes nothing, shows nobody's rows and reaches no provider. */
+  readonly mayBePublic?: true;
 }
 
 /** Rows of the policy table, by `METHOD /path`. */

@@ -42,7 +42,7 @@ export const SPEND_ROUTES = {
   'GET /spend/keys': ownActivity,
   'GET /spend/users': ownActivity,
   'GET /spend/tags': ownActivity,
-  'POST /spend/calculate': ownActivity,
+  'POST /spend/calculate': { ...ownActivity, mayBePublic: true },
   'GET /key/spend/report': ownActivity,
   'GET /user/spend/report': ownActivity,
   'GET /team/spend/report': ownActivity,

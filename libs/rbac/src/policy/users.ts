@@ -15,4 +15,5 @@ export const USER_ROUTES = {
   'GET /user/filter/ui': ownRead('own_people', 'info_routes'),
   'GET /user/available_roles': ownRead('none'),
   'GET /user/available_users': ownRead('none'),
+  'POST /user/auth': { groups: [], access: 'any_caller', ownership: 'none', reachesProvider: false },
 } as const satisfies RouteRows;

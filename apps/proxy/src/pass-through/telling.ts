@@ -1,0 +1,52 @@
+import { Injectable } from '@nestjs/common';
+import { RefusalWatch } from '#libs/budget';
+import { DecisionLog, type RefusedRequest } from '#libs/decisions';
+import type { GatewayError, NanoUsd, Principal } from '#libs/kernel';
+import { Logger, Metrics } from '#libs/telemetry';
+
+/** Tells the metrics, the alerts and the log how a call ended that is no completion. */
+@Injectable()
+export class Telling {
+  constructor(
+    readonly metrics: Metrics,
+    private readonly refusals: RefusalWatch,
+    private readonly decisions: DecisionLog,
+    private readonly logger: Logger,
+  ) {}
+
+  failure(error: GatewayError, refused: Omit<RefusedRequest, 'isCompletion'>, what: string): void {
+    if (error.status >= 500)
+      this.logger.error({ request_id: refused.requestId, code: error.code, err: error.cause ?? error }, what);
+    this.refusals.note(error);
+    this.decisions.note(error, { ...refused, isCompletion: true });
+  }
+
+  request(
+    route: string,
+    model: string,
+    principal: Principal | undefined,
+    outcome: {
+      status: number;
+      durationMs: number;
+      costNanoUsd: NanoUsd;
+      error: GatewayError | undefined;
+      inputTokens?: number;
+      outputTokens?: number;
+    },
+  ): void {
+    const { error, inputTokens = 0, outputTokens = 0, ...facts } = outcome;
+    this.metrics
+      .requests({
+        route,
+        requestedModel: model,
+        model,
+        hashedApiKey: principal?.key?.hash,
+        apiKeyAlias: principal?.key?.alias,
+        user: principal?.user?.id,
+        team: principal?.team?.id,
+        teamAlias: principal?.team?.alias,
+        organizationId: principal?.organizationId,
+      })
+      .record({ ...facts, upstreamMs: undefined, inputTokens, outputTokens, errorCode: error?.code });
+  }
+}
