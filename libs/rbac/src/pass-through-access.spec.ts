@@ -26,14 +26,14 @@ describe('who may call a pass-through endpoint', () => {
     expect(reasonFor({ passThrough: { allowed: ['/svc/b'], denied: [] } })).toBe('not_granted');
     expect(reasonFor({ passThrough: { allowed: ['/sv'], denied: [] } })).toBe('not_granted');
     expect(reasonFor({ key: { allowedRoutes: ['/svc/*'] } })).toBe('allowed');
-    expect(reasonFor({ credentialRoutes: ['/svc'] })).toBe('allowed');
+    expect(reasonFor({ credentialRoutes: [['/svc'], ['*']] })).toBe('allowed');
   });
 
   it('is nobody by the name of a group or by a star', () => {
     expect(reasonFor({ key: { allowedRoutes: ['llm_api_routes'] } })).toBe('not_granted');
     expect(reasonFor({ key: { allowedRoutes: ['*'] } })).toBe('not_granted');
     expect(reasonFor({ key: { allowedRoutes: ['/*'] } })).toBe('not_granted');
-    expect(reasonFor({ credentialRoutes: ['openai_routes'] })).toBe('credential_route_denied');
+    expect(reasonFor({ credentialRoutes: [['/svc'], ['openai_routes']] })).toBe('credential_route_denied');
   });
 
   it('is not whose lists leave it out or deny it, administrators’ keys included', () => {

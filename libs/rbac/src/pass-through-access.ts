@@ -48,8 +48,11 @@ export class PassThroughAccess {
       return refused('reserved_for_admins');
     const byKey = matchOf(principal.key?.allowedRoutes, calledPath);
     if (byKey === 'none') return refused('key_route_denied');
-    const byCredential = matchOf(principal.credentialRoutes, calledPath);
-    if (byCredential === 'none') return refused('credential_route_denied');
+    // Each of a token's lists binds by itself; one that names the path is a grant.
+    const byCredential = (principal.credentialRoutes ?? []).map((list) =>
+      list.length === 0 ? 'none' : matchOf(list, calledPath),
+    );
+    if (byCredential.includes('none')) return refused('credential_route_denied');
     if (matchOf(principal.roleRoutes, calledPath) === 'none') return refused('role_denied');
     const lists = principal.passThrough;
     if (lists?.denied.some((entry) => entry === '/' || pathCovers(entry, calledPath)))
@@ -57,7 +60,7 @@ export class PassThroughAccess {
     const isGranted =
       isAdmin ||
       byKey === 'path' ||
-      byCredential === 'path' ||
+      byCredential.includes('path') ||
       lists?.allowed.some((entry) => pathCovers(entry, calledPath)) === true;
     return isGranted ? ALLOWED : refused('not_granted');
   }
