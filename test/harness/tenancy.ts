@@ -77,6 +77,7 @@ export const NO_PEOPLE_DEFAULTS: Config['people'] = {
 };
 const NO_DEFAULTS = {
   auth: {},
+  signIn: { browser: { adminUserId: 'named-admin' } },
   budgets: {},
   keys: { teamAdminEditableFields: [] },
   people: NO_PEOPLE_DEFAULTS,

@@ -120,7 +120,7 @@ function assertSamePerson(
   id: string,
   email: string | undefined,
 ): void {
-  if (user.blocked)
+  if (user.blocked || !user.scimActive)
     throw new GatewayError('auth.user_blocked', 'Authentication Error, this account is blocked.', {
       param: 'None',
     });

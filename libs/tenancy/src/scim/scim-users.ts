@@ -145,7 +145,8 @@ export class ScimUsers {
       manager.findOneBy(ScimUser, { userId: person.userName }),
     );
     // A name may come to somebody else, an id never does.
-    const id = taken !== null || RESERVED.has(person.userName) ? undefined : person.userName;
+    const isTaken = taken !== null || RESERVED.has(person.userName) || this.#isNamedAdmin(person.userName);
+    const id = isTaken ? undefined : person.userName;
     const { user } = await this.users.create(
       author,
       {
@@ -194,7 +195,8 @@ export class ScimUsers {
     const { manager } = transaction;
     const wasActive = isActive(user);
     const columns = columnsFor(user, person);
-    if (columns.email !== undefined && user.role.startsWith('proxy_admin')) throw administratorsAddress();
+    const isAdmin = user.role.startsWith('proxy_admin') || this.#isNamedAdmin(user.id);
+    if (columns.email !== undefined && isAdmin) throw administratorsAddress();
     if (wasActive && !person.active) await this.#assertNotLast(manager, user);
     const isChanged = Object.keys(columns).length > 0;
     const { userName, externalId, attributes } = person;
@@ -230,6 +232,11 @@ export class ScimUsers {
       before: { ...before, scim: said?.before ?? null },
       after: { ...after, scim: said?.after ?? null },
     });
+  }
+
+  /** `PROXY_ADMIN_ID`: whoever signs in to that account is an administrator from then on. */
+  #isNamedAdmin(id: string): boolean {
+    return this.config.signIn.browser.adminUserId === id;
   }
 
   /** Of two that would both go, one stays: they are judged one after the other. */

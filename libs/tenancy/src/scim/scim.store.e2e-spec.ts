@@ -234,8 +234,14 @@ describe('a provisioner', () => {
   });
 
   it('does not get an id that means something', async () => {
-    const made = await room.scimUsers.create(okta, person('default_user_id', { email: null }));
-    expect(made.id).toMatch(/^user_/);
+    for (const name of ['default_user_id', 'named-admin']) {
+      const made = await room.scimUsers.create(okta, person(name, { email: null }));
+      expect(made.id).toMatch(/^user_/);
+    }
+    const named = { id: 'named-admin', settings: { email: 'boss@x.org' }, organizationIds: [] };
+    await room.users.create(admin, named);
+    const steal = room.scimUsers.change(okta, 'named-admin', (now) => ({ ...now, email: 'thief@y.org' }));
+    expect((await refused(steal)).status).toBe(403);
   });
 
   it('gives nobody a role, whatever it sends', async () => {
