@@ -1,4 +1,4 @@
-// `npm run chaos [-- kill ROUNDS | spool ROUNDS | replicas CALLS]`: builds what is stale and makes life hard for a long time; all, when none is named.
+// `npm run chaos [-- kill ROUNDS | spool ROUNDS | replicas CALLS | drain ENTRIES]`: builds what is stale and makes life hard for a long time; all, when none is named.
 import { join } from 'node:path';
 import { ROOT, assertHostNode, run, say } from './runtime.mjs';
 
@@ -8,6 +8,7 @@ const { prepare } = await import('./prepare.mjs');
 const RUNS = {
   kill: { file: 'kill-under-load.ts', rounds: '20', limitMs: 30 * 60_000 },
   replicas: { file: 'replicas.ts', rounds: '500', limitMs: 20 * 60_000 },
+  drain: { file: 'drain.ts', rounds: '1000000', limitMs: 30 * 60_000 },
   spool: { file: 'spool-kill.ts', rounds: '300', limitMs: 30 * 60_000 },
 };
 const [name, rounds] = process.argv.slice(2);

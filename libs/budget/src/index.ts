@@ -16,6 +16,7 @@ export { type CallEnding, type ChargedCost, chargeFor } from './charge-rules.js'
 export { inputTokenBound, mayWriteCache } from './input-bound.js';
 export { BalanceStore } from './ledger/balance-store.js';
 export { LedgerStore } from './ledger/ledger-store.js';
+export { entryOf } from './spool/codec.js';
 export { PostgresSpendReader } from './ledger/postgres-spend-reader.js';
 export { type LedgerBacklog, SpendLedger } from './ledger/spend-ledger.js';
 export type { BeginRecord, Charge, EndRecord } from './ledger.js';

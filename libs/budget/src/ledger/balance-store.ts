@@ -96,7 +96,8 @@ async function sumByTime(manager: EntityManager, openings: readonly PeriodOpenin
   // Takes the rows' locks: a drain that has added to them is waited for, one that has not yet waits for us.
   await manager.query(
     `INSERT INTO balances (scope_type, scope_id, budget, period_id)
-     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
+     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS t(type, id, budget, period)
+     ORDER BY type COLLATE "C", id COLLATE "C", budget COLLATE "C", period COLLATE "C"
      ON CONFLICT (scope_type, scope_id, budget, period_id) DO UPDATE SET updated_at = now()`,
     namesOf(openings),
   );

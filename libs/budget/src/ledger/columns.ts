@@ -53,14 +53,15 @@ const COLUMNS: readonly (readonly [name: string, index: number, expression: stri
 
 /**
  * Adds the entries of `fresh` to every balance they are charged to. In the database, from the charges that the entries carry: the
- * gateway would name nine balances an entry in eight arrays. Rows are taken in one order everywhere: two writers cannot wait for each other.
+ * gateway would name nine balances an entry in eight arrays. Rows are taken in one order everywhere, that of their bytes whatever the
+ * database's language: two writers cannot wait for each other.
  */
 const ADD_TO_BALANCES = `INSERT INTO balances (scope_type, scope_id, budget, period_id, settled_nano, requests, input_tokens, output_tokens)
 SELECT c #>> '{scope,type}', c #>> '{scope,id}', c ->> 'budget', c ->> 'periodId',
   sum(cost_nano)::bigint, count(*), sum(input_tokens)::bigint, sum(output_tokens)::bigint
 FROM fresh, jsonb_array_elements(charges) AS c
 GROUP BY 1, 2, 3, 4
-ORDER BY 1, 2, 3, 4
+ORDER BY (c #>> '{scope,type}') COLLATE "C", (c #>> '{scope,id}') COLLATE "C", (c ->> 'budget') COLLATE "C", (c ->> 'periodId') COLLATE "C"
 ON CONFLICT (scope_type, scope_id, budget, period_id) DO UPDATE SET
   settled_nano = balances.settled_nano + excluded.settled_nano, requests = balances.requests + excluded.requests,
   input_tokens = balances.input_tokens + excluded.input_tokens, output_tokens = balances.output_tokens + excluded.output_tokens,

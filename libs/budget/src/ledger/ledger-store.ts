@@ -74,12 +74,13 @@ export class LedgerStore {
     }
   }
 
-  /** Notes when keys were last used; sorted, so that two processes cannot wait for each other. */
+  /** Notes when keys were last used. A row that somebody else has is passed by: nobody waits for anybody, and it is said again in a minute. */
   async touchKeys(usedAtMs: ReadonlyMap<string, number>): Promise<void> {
-    const rows = [...usedAtMs].sort(([a], [b]) => compare(a, b));
+    const rows = [...usedAtMs];
     await this.dataSource.query(
-      `UPDATE virtual_keys SET last_active_at = to_timestamp(t.at / 1000.0)
-       FROM unnest($1::text[], $2::float8[]) AS t(id, at)
+      `WITH free AS (SELECT id FROM virtual_keys WHERE id = ANY($1) FOR NO KEY UPDATE SKIP LOCKED)
+       UPDATE virtual_keys SET last_active_at = to_timestamp(t.at / 1000.0)
+       FROM unnest($1::text[], $2::float8[]) AS t(id, at) JOIN free ON free.id = t.id
        WHERE virtual_keys.id = t.id AND (last_active_at IS NULL OR last_active_at < to_timestamp(t.at / 1000.0))`,
       [rows.map(([id]) => id), rows.map(([, at]) => at)],
     );
