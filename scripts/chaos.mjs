@@ -9,7 +9,7 @@ const RUNS = {
   kill: { file: 'kill-under-load.ts', rounds: '20', limitMs: 30 * 60_000 },
   replicas: { file: 'replicas.ts', rounds: '500', limitMs: 20 * 60_000 },
   drain: { file: 'drain.ts', rounds: '1000000', limitMs: 30 * 60_000 },
-  spool: { file: 'spool-kill.ts', rounds: '300', limitMs: 30 * 60_000 },
+  spool: { file: 'spool-kill.ts', rounds: '300', limitMs: 90 * 60_000 },
 };
 const [name, rounds] = process.argv.slice(2);
 if (name !== undefined && !(name in RUNS)) {

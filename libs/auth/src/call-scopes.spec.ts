@@ -86,6 +86,18 @@ describe('a call that names a customer and tags', () => {
     expect(asked).toEqual([['c', 'x']]);
   });
 
+  it('is limited by what its key allows under each tag, its own ones and those it names', async () => {
+    const key = keyRow('sk-a', { tags: ['own'], tagRpmLimits: { own: 5, x: 2, y: 1 } });
+    const principal = compilePrincipal(recordOf(key), config);
+    const ofKey = (tag: string, requestsPerMinute: number) => ({
+      scope: { type: 'tag', id: `${key.id}\0${tag}` },
+      requestsPerMinute,
+    });
+    expect(principal.limits).toEqual([ofKey('own', 5)]);
+    const derived = await scopes.forRequest(principal, undefined, ['x', 'z']);
+    expect(derived.limits).toEqual([ofKey('own', 5), ofKey('x', 2)]);
+  });
+
   it('binds a customer nobody has heard of by the default budget', async () => {
     rows.budgets.set('default', governedRow(new Budget(), { id: 'default', maxBudgetNano: 2n }));
     const derived = await scopes.forRequest(plain, 'stranger', []);

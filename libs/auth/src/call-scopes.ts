@@ -8,6 +8,7 @@ import {
   type ScopeBudget,
   type ScopeLimit,
 } from '#libs/kernel';
+import { tagLimitsOf } from './governed-scopes.js';
 import { type PartName, type RequestPart, RequestParts } from './request-parts.js';
 
 /** Callers derived from one principal that are remembered. Names are chosen by requests, so the number must be bounded. */
@@ -118,16 +119,21 @@ type KeyLimits = Omit<ScopeLimit, 'scope'>;
 function withParts(principal: Principal, parts: readonly RequestPart[]): Principal {
   const customerId = parts.find(({ scope }) => scope.type === 'customer')?.scope.id;
   const rules = parts.flatMap((part) => (part.rules === undefined ? [] : [part.rules]));
+  const tags = parts.flatMap(({ scope }) => (scope.type === 'tag' ? [scope.id] : []));
   const granted = parts.filter(({ models }) => models.length > 0);
   return Object.freeze({
     ...principal,
     ...(customerId === undefined ? {} : { customerId }),
-    limits: [...principal.limits, ...parts.flatMap(({ limits }) => limits)],
+    limits: [
+      ...principal.limits,
+      ...parts.flatMap(({ limits }) => limits),
+      ...tagLimitsOf(principal.key?.id, principal.tagLimits, tags),
+    ],
     budgets: [...principal.budgets, ...parts.flatMap(({ budgets }) => budgets)],
     ...(rules.length === 0 ? {} : { modelRules: [...(principal.modelRules ?? []), ...rules] }),
     modelGrants: [...principal.modelGrants, ...granted.map(({ scope, models }) => ({ scope, models }))],
     spendScopes: [...principal.spendScopes, ...parts.map(({ scope }) => scope)],
-    tags: [...principal.tags, ...parts.flatMap(({ scope }) => (scope.type === 'tag' ? [scope.id] : []))],
+    tags: [...principal.tags, ...tags],
     isCurrent: () => principal.isCurrent() && parts.every((part) => part.isCurrent),
   });
 }

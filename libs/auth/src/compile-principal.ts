@@ -18,6 +18,7 @@ import {
   proxyBudgets,
   proxyLimits,
   tagBudgetsOf,
+  tagLimitsOf,
 } from './governed-scopes.js';
 
 /** Words in a model list that lift the restriction instead of naming a model. */
@@ -85,7 +86,11 @@ export function compilePrincipal(
     modelGrants: withRole(withRole(modelGrantsOf(record), roleModels), claims?.models),
     // The key's own word counts before its team's.
     modelAliases: { ...team?.modelAliases, ...key?.aliases },
-    limits: [...scopes.flatMap(limitsOf), ...proxyLimits(config)],
+    limits: [
+      ...scopes.flatMap(limitsOf),
+      ...tagLimitsOf(key?.id, key?.tagRpmLimits, tags),
+      ...proxyLimits(config),
+    ],
     budgets: [
       ...scopes.filter(paysIn(record, config)).flatMap(budgetsOf),
       ...creditOf(record, claims),
@@ -96,6 +101,7 @@ export function compilePrincipal(
     ...(rules.length === 0 ? {} : { modelRules: rules }),
     ...(typeof priority === 'string' && priority !== '' ? { priority } : {}),
     ...throttleOf(record, config),
+    ...looseLimitsOf(record),
     spendScopes: [...scopes.map(({ scope }) => scope), PROXY_SCOPE],
     tags,
     metadata: claims?.metadata ?? key?.metadata ?? {},
@@ -222,6 +228,19 @@ function passThroughOf(
 
 function textsIn(value: unknown): readonly string[] {
   return Array.isArray(value) ? value.filter((one) => typeof one === 'string') : [];
+}
+
+/** Limits by tag, and those that are meant for bad times only; absent for nearly every key. */
+function looseLimitsOf({ key }: CallerRecord): Pick<Principal, 'tagLimits' | 'relaxedLimits'> {
+  if (key === null) return {};
+  const relaxed = [
+    ...(key.rpmLimitType === 'dynamic' ? (['requests'] as const) : []),
+    ...(key.tpmLimitType === 'dynamic' ? (['tokens'] as const) : []),
+  ];
+  return {
+    ...(Object.keys(key.tagRpmLimits).length === 0 ? {} : { tagLimits: key.tagRpmLimits }),
+    ...(relaxed.length === 0 ? {} : { relaxedLimits: relaxed }),
+  };
 }
 
 function expiryOf(expiresAtMs: number | undefined): Pick<Principal, 'expiresAtMs'> {

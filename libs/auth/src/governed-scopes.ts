@@ -59,6 +59,20 @@ export function budgetsOf({ scope, row, linked }: GovernedScope): ScopeBudget[] 
   return budgets;
 }
 
+/** What a key allows under these tags. The scope is the key's own part of the tag; no tag can be called so. */
+export function tagLimitsOf(
+  keyId: string | undefined,
+  limits: Readonly<Record<string, number>> | undefined,
+  tags: readonly string[],
+): ScopeLimit[] {
+  if (limits === undefined || keyId === undefined) return [];
+  return tags.flatMap((tag) => {
+    const requestsPerMinute = Object.hasOwn(limits, tag) ? limits[tag] : undefined;
+    if (requestsPerMinute === undefined) return [];
+    return [{ scope: { type: 'tag' as const, id: `${keyId}\0${tag}` }, requestsPerMinute }];
+  });
+}
+
 /** What the configuration lets be spent under a tag (`tag_budget_config`), beside the tag's own row. */
 export function tagBudgetsOf(tag: string, { budgets }: Config): ScopeBudget[] {
   const named = Object.hasOwn(budgets.tags, tag) ? budgets.tags[tag] : undefined;

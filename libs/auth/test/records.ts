@@ -49,6 +49,7 @@ export function keyRow(raw: string, changed: Partial<VirtualKey> = {}): VirtualK
       blocked: false,
       expiresAt: null,
       keyType: null,
+      tagRpmLimits: {},
       throttleOnBudgetExceeded: false,
       customerBudgetId: null,
       createdAt: CREATED,

@@ -79,7 +79,9 @@ export class Budgets implements OnApplicationShutdown {
     let open = true;
     for (const prepared of budgets) {
       if (this.counters.isOpen(prepared.key)) continue;
-      const opening = prepared.continues ? openingOf(prepared) : undefined;
+      // What a period begins with is in PostgreSQL where the last one's excess is carried over.
+      const startsAtZero = prepared.continues && !this.config.budgets.rollover;
+      const opening = startsAtZero ? openingOf(prepared) : undefined;
       if (opening) {
         // A store that answers later is waited for in `open`, which finds the counter open by then.
         if (this.counters.open(prepared.key, 0n, opening.endsAtMs) !== undefined) open = false;
@@ -103,6 +105,7 @@ export class Budgets implements OnApplicationShutdown {
       if (shown) wanted.add(shown);
       for (const deployment of deployments)
         for (const budget of this.#upstreams.of(deployment, nowMs, this.#wasOpen).budgets) wanted.add(budget);
+      if (this.config.budgets.rollover) await this.ledger.flush();
       await this.#opener.open(wanted);
     } catch (cause) {
       throw new GatewayError(

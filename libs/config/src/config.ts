@@ -222,6 +222,8 @@ export interface ConfigTree {
     readonly applyUserBudgetToTeamKeys: boolean;
     readonly blockUnpricedModels: boolean;
     readonly maxWaitMs: number;
+    /** `budget_rollover`: what was spent beyond a cap counts in the period after, too. */
+    readonly rollover: boolean;
     /** `max_end_user_budget_id`: the row of `budgets` for customers without a budget of their own. */
     readonly customerBudgetId?: string;
     /** `budget_exceeded_throttle_percentage`: to what share of its limits a key over its budget is slowed down, where the key says so. */

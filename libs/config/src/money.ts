@@ -27,6 +27,7 @@ export function readBudgets(
     applyUserBudgetToTeamKeys: general.apply_user_budget_to_team_keys ?? false,
     blockUnpricedModels: litellm.block_requests_for_models_without_pricing ?? false,
     maxWaitMs: 30_000,
+    rollover: litellm.budget_rollover ?? false,
     ...(litellm.max_end_user_budget_id === undefined
       ? {}
       : { customerBudgetId: litellm.max_end_user_budget_id }),

@@ -89,6 +89,10 @@ export interface Principal {
   readonly customerBudgetId?: string;
   /** What the priority limiter calls this caller's class (team's or key's metadata). */
   readonly priority?: string;
+  /** Requests per minute of this key under each tag; absent for nearly everybody. */
+  readonly tagLimits?: Readonly<Record<string, number>>;
+  /** Limits of the key that count only while a deployment of the model fails. */
+  readonly relaxedLimits?: readonly ('requests' | 'tokens')[];
   /** An exhausted key budget slows the key down to this share of its limits instead of refusing it. */
   readonly throttleTo?: number;
   /** Every scope that this caller's spend counts towards, budgeted or not. */

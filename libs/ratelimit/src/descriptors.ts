@@ -21,6 +21,7 @@ const OF_MODEL: ReadonlyMap<string, string> = new Map(SCOPE_TYPES.map((type) => 
 
 /** The name of the scope in headers and messages; undefined for scopes that are ours alone. */
 export function descriptorOf({ type, id }: Scope): string | undefined {
+  if (type === 'tag' && id.includes('\0')) return 'tag_per_key';
   if (type !== 'model') return DESCRIPTORS[type];
   return OF_MODEL.get(id.slice(0, id.indexOf(':'))) ?? DESCRIPTORS.model;
 }
@@ -41,6 +42,9 @@ const LONGEST_SHOWN_ID = 96;
 export function shownId(scope: Scope): string {
   // Which upstreams there are is nobody's business outside.
   if (scope.type === 'deployment' || scope.type === 'provider') return 'upstream';
-  const printable = scope.id.replace(/[^\x20-\x7e]+/g, '').slice(0, LONGEST_SHOWN_ID);
+  const printable = scope.id
+    .replace('\0', ':')
+    .replace(/[^\x20-\x7e]+/g, '')
+    .slice(0, LONGEST_SHOWN_ID);
   return /^(?:[0-9a-f]{32,}|sk-.*)$/i.test(printable) ? `...${printable.slice(-4)}` : printable;
 }

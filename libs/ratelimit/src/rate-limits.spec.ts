@@ -209,6 +209,34 @@ describe('limit headers', () => {
   });
 });
 
+describe('limits that are meant for bad times', () => {
+  const caller = {
+    ...principal(
+      { scope: key, requestsPerMinute: 1, tokensPerMinute: 5_000, parallelRequests: 9 },
+      { scope: team, requestsPerMinute: 2 },
+    ),
+    relaxedLimits: ['requests'],
+  } as Principal;
+  const shapes = (isHealthy: boolean, throttled = false): string[] => {
+    const claims: Claim[] = [];
+    limits.claims(caller, call, claims, throttled, isHealthy);
+    return claims.map(
+      (claim) => `${claim.scope.type} ${claim.kind === 'window' ? claim.measure : claim.kind}`,
+    );
+  };
+
+  it('do not count while the model is healthy; all others of the caller do', () => {
+    expect(shapes(true)).toEqual(
+      ['proxy requests', 'key gauge', 'team requests', 'key total_tokens'].slice(1),
+    );
+    expect(shapes(false)).toContain('key requests');
+  });
+
+  it('count for a key that is slowed down', () => {
+    expect(shapes(true, true)).toContain('key requests');
+  });
+});
+
 describe('the limits of a deployment', () => {
   it('refuse the deployment, not the caller, and are told to nobody', () => {
     const deployment = { id: 'dep_1', requestsPerMinute: 1, maxParallelRequests: 1 };

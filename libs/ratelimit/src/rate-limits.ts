@@ -13,6 +13,7 @@ import { type LimitedCall, outputCapOf, type TokenMeasure } from './token-hold.j
 @Injectable()
 export class RateLimits {
   readonly #ofPrincipal = new WeakMap<Principal, LimitSet>();
+  readonly #ofRelaxed = new WeakMap<Principal, LimitSet>();
   readonly #ofDeployment = new WeakMap<LimitedDeployment, LimitSet>();
 
   readonly #priorities: Priorities | undefined;
@@ -27,10 +28,13 @@ export class RateLimits {
 
   /**
    * Appends the claims of every scope of the caller that has limits; the proxy's own come from the configuration when the
-   * principal has none. `throttled`: with the key's limits cut to the share that its throttle leaves.
+   * principal has none. `throttled`: with the key's limits cut to the share that its throttle leaves. `isHealthy`: no deployment of
+   * the model fails, so limits that are meant for such times do not count.
    */
-  claims(principal: Principal, call: LimitedCall, out: Claim[], throttled = false): void {
+  claims(principal: Principal, call: LimitedCall, out: Claim[], throttled = false, isHealthy = false): void {
     if (throttled) return this.#setOf(throttledLimitsOf(principal)).claim(call, out);
+    if (isHealthy && principal.relaxedLimits !== undefined)
+      return this.#relaxedSetOf(principal).claim(call, out);
     let set = this.#ofPrincipal.get(principal);
     if (!set) this.#ofPrincipal.set(principal, (set = this.#setOf(this.#limitsOf(principal))));
     set.claim(call, out);
@@ -89,6 +93,13 @@ export class RateLimits {
     standingHeaders(standings, out);
   }
 
+  #relaxedSetOf(principal: Principal): LimitSet {
+    let set = this.#ofRelaxed.get(principal);
+    if (!set)
+      this.#ofRelaxed.set(principal, (set = this.#setOf(relaxed(this.#limitsOf(principal), principal))));
+    return set;
+  }
+
   #setOf(limits: readonly ScopeLimit[]): LimitSet {
     return new LimitSet(limits, this.config.limits.windowMs, this.config.limits.tokenMeasure);
   }
@@ -115,6 +126,19 @@ function measureOf({ standings }: Admission): TokenMeasure {
     if (claim.measure === 'input_tokens') measure = 'input';
   }
   return measure;
+}
+
+/** Without the key's limits that count in bad times only. */
+function relaxed(limits: readonly ScopeLimit[], { relaxedLimits = [] }: Principal): ScopeLimit[] {
+  return limits.map((limit) => {
+    if (limit.scope.type !== 'key') return limit;
+    const { requestsPerMinute, tokensPerMinute, ...rest } = limit;
+    return {
+      ...rest,
+      ...(requestsPerMinute === undefined || relaxedLimits.includes('requests') ? {} : { requestsPerMinute }),
+      ...(tokensPerMinute === undefined || relaxedLimits.includes('tokens') ? {} : { tokensPerMinute }),
+    };
+  });
 }
 
 /** The share of each limit of the key, at least 1, that throttling leaves. */

@@ -74,6 +74,14 @@ export class Cooldowns {
     if (restMs > 0) this.#untilMs.set(deployment.id, nowMs + restMs);
   }
 
+  /** Failures of a deployment's own making in this minute, as this process saw them; all of them when nobody counts. */
+  failuresOf(id: string): number {
+    if (this.settings.disableCooldowns) return Number.POSITIVE_INFINITY;
+    const health = this.#health.get(id);
+    if (health === undefined || this.clock.monotonicMs() - health.windowStartMs >= MINUTE_MS) return 0;
+    return health.failures;
+  }
+
   /** Forgets deployments that a reload removed. */
   keepOnly(ids: ReadonlySet<string>): void {
     for (const id of this.#health.keys()) if (!ids.has(id)) this.#health.delete(id);

@@ -115,6 +115,19 @@ describe('cooldowns', () => {
     expect(router.healthyCount(resolution.deployments)).toBe(0);
   });
 
+  it('tell a healthy model by what fails in a minute; one failure is none', () => {
+    const { clock, router, resolution, fail } = routerOf([{}, {}]);
+    const isHealthy = (): boolean => router.isHealthy(resolution.deployments);
+    fail(0, 500);
+    fail(0, 400);
+    expect(isHealthy()).toBe(true);
+    fail(0, 500);
+    expect(isHealthy()).toBe(false);
+    clock.advance(60_000);
+    expect(isHealthy()).toBe(true);
+    expect(routerOf([{}], { disableCooldowns: true }).router.isHealthy(resolution.deployments)).toBe(false);
+  });
+
   it('can be switched off', () => {
     const { ids, fail } = routerOf([{}, {}], { disableCooldowns: true });
     fail(0, 429, 9);

@@ -73,6 +73,11 @@ export class Router {
     );
   }
 
+  /** Whether none of these has failed more than once in this minute. Where failures are not counted nobody can say so. */
+  isHealthy(deployments: readonly Deployment[]): boolean {
+    return deployments.every(({ id }) => this.#cooldowns.failuresOf(id) <= 1);
+  }
+
   /** Every attempt reports once. A failure may put the deployment to rest (contract: candidates, thresholds, durations). */
   report(deployment: Deployment, outcome: 'success' | AttemptOutcome): void {
     if (outcome === 'success') this.#cooldowns.succeeded(deployment);

@@ -34,6 +34,7 @@ export interface KeySettings extends GovernedSettings {
   readonly serviceAccountId: string | null;
   readonly requestLimitType: LimitType | null;
   readonly tokenLimitType: LimitType | null;
+  readonly tagRequestsPerMinute: Readonly<Record<string, number>>;
   /** Over its budget the key is slowed down instead of refused. */
   readonly throttled: boolean;
   /** The budget of customers of this key that have none of their own. */
@@ -81,6 +82,7 @@ export function columnsOf(
   if (change.serviceAccountId !== undefined) columns.serviceAccountId = change.serviceAccountId;
   if (change.requestLimitType !== undefined) columns.rpmLimitType = change.requestLimitType;
   if (change.tokenLimitType !== undefined) columns.tpmLimitType = change.tokenLimitType;
+  if (change.tagRequestsPerMinute !== undefined) columns.tagRpmLimits = { ...change.tagRequestsPerMinute };
   if (change.throttled !== undefined) columns.throttleOnBudgetExceeded = change.throttled;
   if (change.customerBudgetId !== undefined) columns.customerBudgetId = change.customerBudgetId;
   Object.assign(columns, governedColumns(change, current, nowMs));
@@ -172,6 +174,7 @@ export function blankKey(id: string, now: Date): VirtualKey {
     modelBudgets: {},
     modelRpmLimits: {},
     modelTpmLimits: {},
+    tagRpmLimits: {},
     blocked: false,
     autoRotate: false,
     throttleOnBudgetExceeded: false,

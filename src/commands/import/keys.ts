@@ -5,7 +5,7 @@ import { limitsOf, metadataOf, noteUsed } from './limits.js';
 import type { Omissions } from './omissions.js';
 import { originOf, spendOf } from './people.js';
 import type { Row, Source } from './source.js';
-import { count, instant, record, text, texts } from './values.js';
+import { count, counts, instant, record, text, texts } from './values.js';
 
 /** Keys of this team are sign-ins to LiteLLM's own pages. */
 const DASHBOARD = 'litellm-dashboard';
@@ -79,6 +79,7 @@ function draftOf(row: Row, tokenHash: string, maskedName: string, name: string, 
     serviceAccountId: text(metadata['service_account_id']),
     rpmLimitType: oneOf(LIMIT_TYPES, metadata['rpm_limit_type']),
     tpmLimitType: oneOf(LIMIT_TYPES, metadata['tpm_limit_type']),
+    tagRpmLimits: counts(metadata['tag_rpm_limit']),
     throttleOnBudgetExceeded: metadata['throttle_on_budget_exceeded'] === true,
     customerBudgetId: text(metadata['end_user_budget_id']),
   };

@@ -79,6 +79,9 @@ function perModel<S extends z.ZodType>(rule: S) {
 const count = (of: typeof limit) =>
   of.refine((value): value is number => typeof value === 'number', 'send a whole number, 0 or more');
 
+/** Requests per minute by name: of a model, of a tag. */
+export const requestsByName = perModel(count(limit));
+
 /** Limits and budgets as every noun of the contract takes them. */
 export const GOVERNED_FIELDS = {
   max_budget: amount,
@@ -94,7 +97,7 @@ export const GOVERNED_FIELDS = {
   itpm_limit: tokenLimit,
   otpm_limit: tokenLimit,
   max_parallel_requests: limit,
-  model_rpm_limit: perModel(count(limit)),
+  model_rpm_limit: requestsByName,
   model_tpm_limit: perModel(count(tokenLimit)),
 } as const;
 

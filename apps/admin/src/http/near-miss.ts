@@ -20,6 +20,7 @@ const GOVERNING = [
   'model_max_budget',
   'model_rpm_limit',
   'model_tpm_limit',
+  'tag_rpm_limit',
   'rpm_limit_type',
   'tpm_limit_type',
   'temp_budget_increase',

@@ -13,6 +13,7 @@ import {
 } from '#libs/counters';
 import type { CallFacts, GatewayError, NanoUsd, Principal } from '#libs/kernel';
 import { type LimitedCall, RateLimits } from '#libs/ratelimit';
+import { Router } from '#libs/routing';
 import type { Call } from './call.js';
 import type { Asked } from './entrance.js';
 import { type Candidate, makePlan, type Plan } from './plan.js';
@@ -31,6 +32,7 @@ export class Admissions {
     private readonly budgets: Budgets,
     private readonly counters: Counters,
     private readonly config: Config,
+    private readonly router: Router,
   ) {}
 
   /** Synchronous when nothing has to be counted or waited for. Throws what `explain` of the refusing room says: a budget's refusal first, then a limit's. */
@@ -193,8 +195,10 @@ export class Admissions {
   #claims(asked: Asked, facts: CallFacts, plan: Plan, at: number, throttled: boolean): Claim[] {
     const claims: Claim[] = [];
     const call = limitedCall(plan, facts);
-    this.limits.claims(asked.principal, call, claims, throttled);
-    this.limits.poolClaims(asked.principal, call, plan.resolution.deployments, claims);
+    const { deployments } = plan.resolution;
+    const isHealthy = asked.principal.relaxedLimits !== undefined && this.router.isHealthy(deployments);
+    this.limits.claims(asked.principal, call, claims, throttled, isHealthy);
+    this.limits.poolClaims(asked.principal, call, deployments, claims);
     const candidate = plan.candidates[at];
     if (candidate) {
       this.limits.deploymentClaims(candidate.deployment, call, claims);

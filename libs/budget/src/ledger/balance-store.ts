@@ -1,10 +1,12 @@
 import { Injectable } from '@nestjs/common';
+import { Config } from '#libs/config';
 import { withTransaction } from '#libs/database';
 import type { NanoUsd, Scope, ScopeType } from '#libs/kernel';
 import { DataSource, type EntityManager } from 'typeorm';
 import { counterKey } from '../counter-key.js';
 import { LIFETIME } from '../periods.js';
 import { boundedId } from '../spool/storable.js';
+import { carryOver } from './rollover.js';
 
 const OPENING = { system: 'budget-opening' };
 /** Rows locked by one transaction at most. */
@@ -38,7 +40,10 @@ const COLUMN_OF: Readonly<Record<string, string>> = {
 /** What scopes have spent, as PostgreSQL knows it. */
 @Injectable()
 export class BalanceStore {
-  constructor(private readonly dataSource: DataSource) {}
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly config: Config,
+  ) {}
 
   /**
    * What scopes have spent: lifetimes and periods, by counter key; absent means nothing yet. The first opening of a period
@@ -61,6 +66,7 @@ export class BalanceStore {
           fresh.has(counterKey({ type: scope.type, id: boundedId(scope.id) }, budget, periodId)),
         );
         await sumByTime(manager, unsummed);
+        if (this.config.budgets.rollover) await carryOver(manager, unsummed);
         await readInto(settled, manager, some);
       });
     }

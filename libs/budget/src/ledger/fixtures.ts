@@ -73,7 +73,7 @@ export function keyPrincipal(over: Partial<Principal> = {}): Principal {
   };
 }
 
-export function testConfig(dataDir: string): Config {
+export function testConfig(dataDir: string, rollover = false): Config {
   const budgets = {
     timezone: 'UTC',
     resetTime: '00:00',
@@ -81,6 +81,7 @@ export function testConfig(dataDir: string): Config {
     applyUserBudgetToTeamKeys: false,
     blockUnpricedModels: false,
     maxWaitMs: 30_000,
+    rollover,
   };
   return { server: { dataDir }, budgets } as unknown as Config;
 }

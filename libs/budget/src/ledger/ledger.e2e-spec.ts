@@ -28,7 +28,9 @@ beforeAll(async () => {
 afterAll(async () => database.drop());
 beforeEach(async () => {
   dataDir = mkdtempSync(join(tmpdir(), 'tollgate-ledger-'));
-  await db.query('TRUNCATE ledger_entries, daily_activity, balances, budget_periods, virtual_keys CASCADE');
+  await db.query(
+    'TRUNCATE ledger_entries, daily_activity, balances, budget_periods, spend_adjustments, virtual_keys CASCADE',
+  );
 });
 
 const scalar = async (sql: string): Promise<string> => {
@@ -218,13 +220,13 @@ class LedgerOnFragileDisk extends SpendLedger {
 
 describe('opening budgets', () => {
   const clock = new ManualClock(Date.UTC(2026, 10, 21, 12));
-  const budgetsOn = (ledger: SpendLedger, counters: LocalCounters): Budgets =>
+  const budgetsOn = (ledger: SpendLedger, counters: LocalCounters, rollover = false): Budgets =>
     new Budgets(
-      testConfig(dataDir),
+      testConfig(dataDir, rollover),
       clock,
       counters,
       ledger,
-      new BalanceStore(db),
+      new BalanceStore(db, testConfig(dataDir, rollover)),
       new PriceBook(),
       silentLogger,
     );
@@ -300,6 +302,39 @@ describe('opening budgets', () => {
     expect(settled(counters, 'budget:key:k1:main:1d@20261122T000000Z')).toBe(0n);
     expect(budgets.isOpen(daily, tomorrow + 2 * 86_400_000)).toBe(false);
     budgets.onApplicationShutdown();
+    await ledger.close();
+  });
+
+  it('carries what was spent beyond a cap into the next period, once, where that is asked for', async () => {
+    const ledger = await open();
+    const counters = new LocalCounters(clock);
+    const budgets = budgetsOn(ledger, counters, true);
+    const now = clock.nowMs();
+    const tomorrow = now + 86_400_000;
+    const [today, next] = [
+      'budget:key:k1:main:1d@20261121T000000Z',
+      'budget:key:k1:main:1d@20261122T000000Z',
+    ];
+    await budgets.open(daily, now);
+    const charges = budgets.charges(daily, now);
+    await spend(ledger, beginRecord({ charges }), 1_200n);
+    await counters.adjust(today, 1_200n);
+    // What it begins with has to be read.
+    expect(budgets.isOpen(daily, tomorrow)).toBe(false);
+    await budgets.open(daily, tomorrow);
+    expect(settled(counters, next)).toBe(200n);
+    const again = new LocalCounters(clock);
+    await budgetsOn(ledger, again, true).open(daily, tomorrow);
+    expect(settled(again, next)).toBe(200n);
+    await spend(
+      ledger,
+      beginRecord({ charges: budgets.charges(daily, tomorrow), startedAtMs: tomorrow }),
+      50n,
+    );
+    // A day within its cap leaves nothing to carry, however much came from before.
+    await budgets.open(daily, tomorrow + 86_400_000);
+    expect(settled(counters, 'budget:key:k1:main:1d@20261123T000000Z')).toBe(0n);
+    expect(await scalar("SELECT count(*) FROM spend_adjustments WHERE reason = 'rollover'")).toBe('1');
     await ledger.close();
   });
 

@@ -162,8 +162,6 @@ export const UNBUILT_LITELLM_SETTINGS: UnbuiltSettings = new Map([
   }),
   ...moot({
     force_redis_hash_tag_grouping: 'All counters stand under one hash tag.',
-    budget_rollover:
-      'Nothing is spent beyond a cap by more than one answer can be wrong about its own bound, so there is nothing to carry into the next period.',
     num_retries_per_request:
       'A cap on all retries of one request is not there yet; num_retries and max_fallbacks bound them.',
   }),

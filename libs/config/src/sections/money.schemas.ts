@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { dollars, duration, text } from './fields.js';
+import { dollars, duration, flag, text } from './fields.js';
 
 /** A share of one: `0.25`, also as text from the environment. */
 const spelled = (value: unknown): unknown =>
@@ -85,6 +85,7 @@ export const throttleShare = z.preprocess(
 export const moneySettings = {
   max_end_user_budget_id: text,
   budget_exceeded_throttle_percentage: throttleShare,
+  budget_rollover: flag,
   tag_budget_config: budgetsByName,
   cost_discount_config: discounts,
   cost_margin_config: margins,

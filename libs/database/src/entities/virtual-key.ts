@@ -95,6 +95,10 @@ export class VirtualKey extends Authored(Governed) {
   @Column({ type: 'text', nullable: true })
   tpmLimitType!: string | null;
 
+  /** Requests per minute under a tag: `tag_rpm_limit`. */
+  @Column({ type: 'jsonb', default: {} })
+  tagRpmLimits!: Record<string, number>;
+
   /** Over its budget the key is slowed down instead of refused. */
   @Column({ type: 'boolean', default: false })
   throttleOnBudgetExceeded!: boolean;

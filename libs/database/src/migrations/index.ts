@@ -14,6 +14,7 @@ import { Scim1700000000013 } from './1700000000013-scim.js';
 import { JwtKeyMappings1700000000016 } from './1700000000016-jwt-key-mappings.js';
 import { Spend1700000000008 } from './1700000000008-spend.js';
 import { FastWalls1700000000017 } from './1700000000017-fast-walls.js';
+import { TagLimits1700000000018 } from './1700000000018-tag-limits.js';
 
 /** In the order they run. Append only. */
 export const MIGRATIONS = [
@@ -33,4 +34,5 @@ export const MIGRATIONS = [
   Decisions1700000000014,
   JwtKeyMappings1700000000016,
   FastWalls1700000000017,
+  TagLimits1700000000018,
 ];

@@ -44,6 +44,7 @@ const FREE_COLUMNS: ReadonlySet<string> = new Set([
   'maxParallelRequests',
   'modelRpmLimits',
   'modelTpmLimits',
+  'tagRpmLimits',
   'blocked',
 ] satisfies (keyof VirtualKey)[]);
 /** Money: not the owner's to set, not even down, because a reset of its period is a gift. */

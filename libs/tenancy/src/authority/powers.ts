@@ -17,6 +17,7 @@ export interface Powers {
   readonly maxParallelRequests: number | null;
   readonly modelRpmLimits: Readonly<Record<string, number>>;
   readonly modelTpmLimits: Readonly<Record<string, number>>;
+  readonly tagRpmLimits: Readonly<Record<string, number>>;
 }
 
 /** What a bound does not mention it does not bound: a team has no routes, a user no expiry. */
@@ -45,6 +46,7 @@ const WIRE_NAME = {
   maxParallelRequests: 'max_parallel_requests',
   modelRpmLimits: 'model_rpm_limit',
   modelTpmLimits: 'model_tpm_limit',
+  tagRpmLimits: 'tag_rpm_limit',
 } as const satisfies Record<keyof Powers, string>;
 
 type Within<Name extends keyof Powers> = (wanted: Powers[Name], bound: Powers[Name]) => boolean;
@@ -77,6 +79,7 @@ const WITHIN: { readonly [Name in keyof Powers]: Within<Name> } = {
   maxParallelRequests: isAmountWithin,
   modelRpmLimits: isMapWithin,
   modelTpmLimits: isMapWithin,
+  tagRpmLimits: isMapWithin,
 };
 export const POWER_NAMES = Object.keys(WITHIN) as (keyof Powers)[];
 
