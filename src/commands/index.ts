@@ -51,6 +51,12 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
         'public-key': { type: 'string' },
         user: { type: 'string' },
         customer: { type: 'string' },
+        key: { type: 'string' },
+        model: { type: 'string' },
+        route: { type: 'string' },
+        team: { type: 'string' },
+        organization: { type: 'string' },
+        tokens: { type: 'string' },
         check: { type: 'boolean' },
         url: { type: 'string' },
         output: { type: 'string', short: 'o' },
@@ -122,6 +128,8 @@ async function dispatch(command: string, rest: readonly string[], options: Comma
     case 'login':
       if (rest.length > 0) return usage('login takes no argument: it reads the key from standard input');
       return login(options);
+    case 'explain':
+      return (await import('./remote/explain.js')).explain(rest, options);
     default:
       if (isRemoteNoun(command)) return manage(command, rest, options);
       return usage(`there is no command ${command}`);

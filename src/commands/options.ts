@@ -20,4 +20,10 @@ export interface CommandOptions {
   readonly from?: string;
   readonly 'dry-run'?: boolean;
   readonly 'salt-key-env'?: string;
+  readonly key?: string;
+  readonly model?: string;
+  readonly route?: string;
+  readonly team?: string;
+  readonly organization?: string;
+  readonly tokens?: string;
 }

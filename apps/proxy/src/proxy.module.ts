@@ -8,6 +8,7 @@ import { RateLimitModule } from '#libs/ratelimit';
 import { RbacModule } from '#libs/rbac';
 import { RoutingModule } from '#libs/routing';
 import { RuntimeModule } from '#libs/runtime';
+import { TenancyModule } from '#libs/tenancy';
 import { Admissions } from './completion/admissions.js';
 import { AnswerHeaders } from './completion/answer-headers.js';
 import { Attempts } from './completion/attempts.js';
@@ -15,6 +16,8 @@ import { Completions } from './completion/completions.js';
 import { Entrance } from './completion/entrance.js';
 import { PromptLog } from './completion/prompt-log.js';
 import { Traces } from './completion/traces.js';
+import { ExplainController } from './explain/explain.controller.js';
+import { Explanations } from './explain/explanation.js';
 import { HotLane } from './http/hot-lane.js';
 import { LaneRefusals } from './http/lane-refusals.js';
 import { GrantedModels } from './models/granted-models.js';
@@ -37,13 +40,15 @@ import { Telling } from './pass-through/telling.js';
     RoutingModule,
     ProvidersModule,
     RuntimeModule,
+    TenancyModule,
     RateLimitModule,
     BudgetModule,
   ],
-  controllers: [ModelsController],
+  controllers: [ModelsController, ExplainController],
   providers: [
     GrantedModels,
     Entrance,
+    Explanations,
     Admissions,
     AnswerHeaders,
     Attempts,

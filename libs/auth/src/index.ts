@@ -29,6 +29,7 @@ export { OwnOrigin } from './session/own-origin.js';
 export { checkedReturnTo } from './session/return-to.js';
 export { csrfTokenOf, isCsrfToken, SessionCookie } from './session/session-cookie.js';
 export { crossSite } from './session/session.method.js';
+export { standingRefusals } from './standing-refusals.js';
 export type { CustomAuth, CustomAuthAnswer, CustomAuthRequest } from './sign-in/custom-auth.method.js';
 export { SignInMethods } from './sign-in/sign-in-methods.js';
 export { normalEmail } from './sso/allowed-email.js';

@@ -47,6 +47,7 @@ export {
   type KeyRecord,
   pinnedTagsOf,
 } from './caller-record.js';
+export { ExplainedCallers, type NamedCaller } from './explained-callers.js';
 export { Identities } from './identities.js';
 export { claimId, JwtKeyMappings, type MappingSettings, type TokenClaim } from './jwt-key-mappings.js';
 export { JwtRegistration, type Registration } from './jwt-registration.js';

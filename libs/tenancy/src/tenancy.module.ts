@@ -7,6 +7,7 @@ import { KeyDirectory } from './key-directory.js';
 import { KeyJudge } from './key-judge.js';
 import { KeyRotation } from './key-rotation.js';
 import { Keys } from './keys.js';
+import { ExplainedCallers } from './explained-callers.js';
 import { Identities } from './identities.js';
 import { JwtKeyMappings } from './jwt-key-mappings.js';
 import { JwtRegistration } from './jwt-registration.js';
@@ -31,6 +32,7 @@ import { Users } from './users.js';
 const DOORS = [
   CallerDirectory,
   Customers,
+  ExplainedCallers,
   SharedBudgets,
   Tags,
   KeyCatalogue,

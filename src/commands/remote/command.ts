@@ -12,6 +12,9 @@ Managing a running Tollgate (TOLLGATE_URL, default http://127.0.0.1:4000; keys a
   tollgate <noun> create [name=value ...] | --file FILE      fields as in the admin API; values are JSON or text
   tollgate <noun> update ID [name=value ...] | --file FILE
   tollgate keys rotate ID · keys|teams|users block|unblock ID · keys block --all · <noun> delete ID
+  tollgate explain DECISION_ID            why a request was refused, by the decision_id of its answer
+  tollgate explain --model M [--route R] [--key ID|ALIAS|- | --user ID --team ID --organization ID] [--tokens N]
+                                          whether a call would be served, and what would allow it (--key -: from standard input)
   -o json|table                           how answers are printed (default table)
   The key comes from TOLLGATE_API_KEY or LITELLM_MASTER_KEY, from \`tollgate login\`, or from the data directory of a server here.
   Exit codes: 0 fine, 2 wrong usage, 3 not signed in, 4 not allowed, 5 not there, 6 refused, 7 try later, 8 no answer.
@@ -136,7 +139,7 @@ function fileFields(file: string | undefined): Fields {
   return value as Fields;
 }
 
-function assertNoSecret(arg: string): void {
+export function assertNoSecret(arg: string): void {
   if (/(?:^|=)"?sk-[\w-]{8,}/.test(arg))
     throw new Misuse(
       'a key is not an argument: everybody on this machine could read it. Name it by alias or hash, or use --file -',

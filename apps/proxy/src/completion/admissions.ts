@@ -7,11 +7,19 @@ import {
   type Claim,
   Counters,
   CountersClosed,
+  type GaugeClaim,
   type Refusal,
   type RefusedClaim,
   type Settlement,
 } from '#libs/counters';
-import type { CallFacts, GatewayError, NanoUsd, Principal } from '#libs/kernel';
+import {
+  type CallFacts,
+  type GatewayError,
+  type NanoUsd,
+  newId,
+  type Principal,
+  PROXY_SCOPE,
+} from '#libs/kernel';
 import { type LimitedCall, RateLimits } from '#libs/ratelimit';
 import { Router } from '#libs/routing';
 import type { Call } from './call.js';
@@ -43,6 +51,40 @@ export class Admissions {
     return this.budgets
       .open(principal, plan.atMs, plan.deployments)
       .then(() => this.#admitFrom(call, asked, plan, 0, NOTHING_PASSED));
+  }
+
+  /**
+   * What would refuse the call now; undefined when it would be admitted, or wait for money that others hold. Takes nothing: among the
+   * claims is one that nobody can have, and what is not taken whole is not taken at all.
+   */
+  async examine(asked: Asked, plan: Plan): Promise<GatewayError | undefined> {
+    const { principal, facts } = asked;
+    if (!this.budgets.isOpen(principal, plan.atMs, plan.deployments))
+      await this.budgets.open(principal, plan.atMs, plan.deployments);
+    const reasons: RefusedClaim[] = [];
+    for (let at = 0; at < plan.candidates.length; at += 1) {
+      let refusal = await this.#wouldRefuse(asked, facts, plan, at, false);
+      if (refusal && isKeysMoney(refusal) && this.limits.canThrottle(principal))
+        refusal = await this.#wouldRefuse(asked, facts, plan, at, true);
+      if (refusal === undefined) return undefined;
+      if (!isUpstreamOnly(refusal)) return this.#explain(refusal, principal);
+      reasons.push(...refusal.refused);
+    }
+    return this.#explainUpstreams(reasons);
+  }
+
+  async #wouldRefuse(
+    asked: Asked,
+    facts: CallFacts,
+    plan: Plan,
+    at: number,
+    throttled: boolean,
+  ): Promise<Refusal | undefined> {
+    const claims = [...this.#claims(asked, facts, plan, at, throttled), NOBODYS];
+    const verdict = await this.#ask({ id: newId('req'), claims, waitMs: 0 }, asked.principal, plan);
+    if (verdict.admitted) throw new Error('what nobody can have was given');
+    const refused = verdict.refused.filter(({ claim }) => claim.key !== NOBODYS.key);
+    return refused.length === 0 ? undefined : { ...verdict, refused };
   }
 
   /** A retry on another deployment takes that deployment's own limits and budgets too; false when they are used up. */
@@ -251,6 +293,14 @@ interface Passed {
 }
 
 const NOTHING_PASSED: Passed = Object.freeze({ reasons: [], countableAt: undefined });
+
+/** A limit of none: with it among the claims, an admission is refused whatever the others say, and each of them still says it. */
+const NOBODYS: GaugeClaim = Object.freeze({
+  kind: 'gauge',
+  key: 'parallel:nobody',
+  scope: PROXY_SCOPE,
+  limit: 0,
+});
 
 const NOTHING_USED: Settlement = Object.freeze({
   requests: 0,

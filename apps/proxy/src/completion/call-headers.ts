@@ -22,7 +22,7 @@ export interface CallHeaders {
 const NO_TAGS: readonly string[] = Object.freeze([]);
 
 /** Throws `request.invalid` naming the header for a value that is not what it should be. */
-export function readCallHeaders(call: Call, userHeaderName: string | undefined): CallHeaders {
+export function readCallHeaders(call: Pick<Call, 'header'>, userHeaderName: string | undefined): CallHeaders {
   const timeoutMs = seconds(call, 'x-litellm-timeout');
   const streamTimeoutMs = seconds(call, 'x-litellm-stream-timeout');
   const numRetries = wholeNumber(call, 'x-litellm-num-retries', 10);
@@ -51,7 +51,7 @@ export function readCallHeaders(call: Call, userHeaderName: string | undefined):
   };
 }
 
-function seconds(call: Call, name: string): number | undefined {
+function seconds(call: Pick<Call, 'header'>, name: string): number | undefined {
   const text = call.header(name);
   if (text === undefined) return undefined;
   const value = Number(text);
@@ -63,7 +63,7 @@ function seconds(call: Call, name: string): number | undefined {
   return value * 1000;
 }
 
-function wholeNumber(call: Call, name: string, most: number): number | undefined {
+function wholeNumber(call: Pick<Call, 'header'>, name: string, most: number): number | undefined {
   const text = call.header(name);
   if (text === undefined) return undefined;
   const value = Number(text);
@@ -77,6 +77,6 @@ function wholeNumber(call: Call, name: string, most: number): number | undefined
   return value;
 }
 
-function recorded(call: Call, name: string): string | null {
+function recorded(call: Pick<Call, 'header'>, name: string): string | null {
   return call.header(name)?.slice(0, MAX_RECORDED) ?? null;
 }

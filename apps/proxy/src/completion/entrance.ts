@@ -32,6 +32,9 @@ export interface Asked {
   readonly stripped: readonly string[];
 }
 
+/** What of a call its meaning is read from. */
+export type Understandable = Pick<Call, 'route' | 'header'>;
+
 /** The first half of a completion: who is calling, may they be here, what do they ask, may they have it. */
 @Injectable()
 export class Entrance {
@@ -71,7 +74,7 @@ export class Entrance {
   }
 
   /** Everything a caller asks for that grants can refuse. Synchronous when the customer and tags it names were met before. */
-  understand(call: Call, signedIn: Principal, body: RequestBody): Asked | Promise<Asked> {
+  understand(call: Understandable, signedIn: Principal, body: RequestBody): Asked | Promise<Asked> {
     assertRouteAllowed(this.routes.decide(call.route.policy, signedIn), signedIn);
     const stripped = assertSafeBody(body.json, this.config.calls.allowClientCredentials);
     const { endpoint, model } = call.route;

@@ -49,6 +49,14 @@ export function matchCompletionRoute(method: string | undefined, url: string): C
   return EXACT[path] ?? matchWithModel(path);
 }
 
+/** The completion route of a row of the policy table; `model` for those whose path names it. Undefined for every other row. */
+export function completionRouteOf(policy: RouteId, model: string | undefined): CompletionRoute | undefined {
+  const exact = Object.values(EXACT).find((route) => route.policy === policy);
+  if (exact) return exact;
+  const named = WITH_MODEL.find((route) => route.policy === policy);
+  return named && { policy, endpoint: named.endpoint, ...(model === undefined ? {} : { model }) };
+}
+
 function matchWithModel(path: string): CompletionRoute | undefined {
   if (!path.startsWith('/openai/deployments/') && !path.startsWith('/engines/')) return undefined;
   for (const { prefix, suffix, policy, endpoint } of WITH_MODEL) {

@@ -23,4 +23,5 @@ export const TRUST_ROUTES = {
   'POST /privacy/export': { ...readTrail, access: ['proxy_admin'] },
   'POST /privacy/erase': { ...readTrail, access: ['proxy_admin'] },
   'GET /decisions/{id}': why,
+  'POST /explain': why,
 } as const satisfies RouteRows;
