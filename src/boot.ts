@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { hostname } from 'node:os';
 import { type INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { AccessRecorder } from '#apps/admin';
+import { AccessRecorder, isFormPath } from '#apps/admin';
 import { HotLane, PassThroughLane } from '#apps/proxy';
 import { InstallationKey } from '#libs/audit';
 import { AuthenticationGuard, MasterKey, PrincipalPreparation, SignInMethods } from '#libs/auth';
@@ -14,6 +14,7 @@ import {
   callId,
   Cors,
   FastExpressAdapter,
+  formBody,
   GatewayErrorFilter,
   jsonBody,
   type Lane,
@@ -107,7 +108,7 @@ async function createApp(
   app.use(securityHeaders, callId);
   if (role === 'all' || role === 'admin') app.use(app.get(AccessRecorder, { strict: false }).middleware);
   if (cors.isOn) app.use(cors.middleware);
-  app.use(jsonBody);
+  app.use(formBody(isFormPath), jsonBody);
   app.useGlobalGuards(app.get(GateGuard), app.get(AuthenticationGuard), app.get(PolicyGuard));
   app.useGlobalFilters(new GatewayErrorFilter(logger, refusalsOf(app.get(DecisionLog))));
   if (role === 'all' || role === 'proxy') adapter.useLane(laneOf(app, config));

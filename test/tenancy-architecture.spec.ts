@@ -14,6 +14,7 @@ const OWN_RIGHTS: Readonly<Record<string, string>> = {
   'libs/tenancy/src/caller-directory.ts': 'authentication compiles a caller',
   'libs/tenancy/src/identities.ts': 'signing in asks who somebody is',
   'libs/tenancy/src/sessions.ts': 'signing in asks whose session a token is',
+  'libs/tenancy/src/invitation-claims.ts': 'who holds a link is nobody yet',
   'libs/tenancy/src/key-rotation.ts': 'a job rotates keys on nobody’s behalf',
   'libs/tenancy/src/customers.ts': 'budgets, by the ids of rows already seen',
   'libs/tenancy/src/shared-budgets.ts': 'budgets are the proxy’s',

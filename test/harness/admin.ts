@@ -1,14 +1,16 @@
 import 'reflect-metadata';
+import { tmpdir } from 'node:os';
 import { type CanActivate, type ExecutionContext, Global, Module } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, NestFactory } from '@nestjs/core';
 import { AdminModule, ProbesModule } from '#apps/admin';
 import { InstallationKey } from '#libs/audit';
 import { Budgets, PriceBook, SpendLedger } from '#libs/budget';
-import { Config } from '#libs/config';
+import { AuthenticationEvents, ChangeFeed, PrincipalPreparation, PublicRoutes } from '#libs/auth';
+import { Config, loadConfig } from '#libs/config';
 import { Changes, DatabaseHealth, EncryptionKeySource, SecretColumns } from '#libs/database';
 import { Draining, FastExpressAdapter, GatewayErrorFilter } from '#libs/http';
 import { Build, Clock, type Principal, Secret, SystemClock } from '#libs/kernel';
-import { SpendReader, SpendSetter } from '#libs/tenancy';
+import { SpendReader, SpendSetter, TenancyModule } from '#libs/tenancy';
 import { Logger, Metrics, Pseudonyms } from '#libs/telemetry';
 import express from 'express';
 import { DataSource } from 'typeorm';
@@ -47,12 +49,14 @@ export async function startAdmin(database?: TestDatabase) {
       generation: {},
       rotates: true,
     },
-    auth: { masterKey: new Secret('sk-the-master-key-of-this-test'), adminOnlyRoutes: [] },
-    server: { disableAdminEndpoints: false, disableLlmEndpoints: false },
+    auth: { masterKey: new Secret('sk-the-master-key-of-this-test'), adminOnlyRoutes: [], keyCacheSize: 10 },
+    server: { disableAdminEndpoints: false, disableLlmEndpoints: false, rootPath: '' },
+    limits: {},
     metrics: { requireAuth: true },
     budgets: { timezone: 'UTC', resetTime: '00:00' },
     network: { trustedProxyRanges: [] },
     people: NO_PEOPLE_DEFAULTS,
+    signIn: (await loadConfig({ env: {}, cwd: tmpdir() })).signIn,
     models: [],
     credentials: [],
     router: { modelGroupAlias: {}, fallbacks: {}, defaultFallbacks: [], contextWindowFallbacks: {} },
@@ -79,10 +83,18 @@ export async function startAdmin(database?: TestDatabase) {
     },
     { provide: SpendSetter, useValue: new StatedSpendSetter(spend) },
     { provide: SpendLedger, useValue: { flush: async () => undefined } },
+    { provide: ChangeFeed, useValue: { subscribe: () => undefined, state: () => 'live' } },
+    { provide: PublicRoutes, useValue: { isPublic: () => false } },
+    { provide: PrincipalPreparation, useValue: { prepare: async () => undefined } },
+    { provide: AuthenticationEvents, useValue: { failed: () => undefined, succeeded: () => undefined } },
   ];
   class Stands {}
   Global()(Stands);
-  Module({ providers: stands, exports: stands.map(({ provide }) => provide) })(Stands);
+  Module({
+    imports: [TenancyModule],
+    providers: stands,
+    exports: [...stands.map(({ provide }) => provide), TenancyModule],
+  })(Stands);
   class Root {}
   Module({
     imports: [Stands, AdminModule, ProbesModule],

@@ -15,6 +15,7 @@ import { RuntimeRoutesModule } from './models/runtime-routes.module.js';
 import { PricingRoutesModule } from './spend/pricing-routes.module.js';
 import { ScimRoutesModule } from './scim/scim-routes.module.js';
 import { SpendRoutesModule } from './spend/spend-routes.module.js';
+import { SignInRoutesModule } from './sign-in/sign-in-routes.module.js';
 import { PeopleRoutesModule } from './people/people-routes.module.js';
 
 /** Probes, metrics and the few public facts: served by every role. */
@@ -37,6 +38,7 @@ export class ProbesModule {}
     ScimRoutesModule,
     SpendRoutesModule,
     PricingRoutesModule,
+    SignInRoutesModule,
   ],
   providers: [AdminCalls],
 })

@@ -17,7 +17,7 @@ const MOST_WAITING = 5_000;
 const SAME_READ_MS = 60_000;
 
 /**
- * Who knocked: refusals, sign-ins, reads of what is secret, uses of stored credentials. A chain of its own, written in batches
+ * Who knocked: refusals, reads of what is secret, uses of stored credentials. A chain of its own, written in batches
  * and bounded: a flood is a number in a row, and the admin plane goes on. Nobody waits for it, and nothing here throws.
  */
 @Injectable()
@@ -40,26 +40,6 @@ export class AccessJournal implements OnModuleDestroy {
   /** Somebody was turned away from a route of the control plane. */
   refused(actor: Actor, route: string, status: number): void {
     this.#add({ actor, action: 'refused', noun: 'route', nounId: route, after: { status } });
-  }
-
-  signedIn(actor: Actor, how: string): void {
-    this.#add({
-      actor,
-      action: 'signed_in',
-      noun: 'session',
-      nounId: actor.userId ?? 'unknown',
-      after: { how },
-    });
-  }
-
-  signInRefused(actor: Actor, how: string): void {
-    this.#add({
-      actor,
-      action: 'refused',
-      noun: 'session',
-      nounId: actor.userId ?? 'unknown',
-      after: { how },
-    });
   }
 
   /** Somebody looked at what is not its own, and secret or nearly so. */

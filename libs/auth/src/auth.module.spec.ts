@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { Controller, Get, Global, Module, Req } from '@nestjs/common';
 import { APP_GUARD, NestFactory } from '@nestjs/core';
 import { connect } from 'node:net';
+import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Config } from '#libs/config';
 import { Clock, GatewayError, type Principal, SystemClock } from '#libs/kernel';
@@ -12,6 +13,7 @@ import {
   JwtRegistration,
   KeyDirectory,
   Sessions,
+  UserPasswords,
 } from '#libs/tenancy';
 import { configWith, keyRow, recordOf } from '../test/records.js';
 import { AuthModule } from './auth.module.js';
@@ -37,6 +39,8 @@ const outcomes: string[] = [];
     { provide: Sessions, useValue: {} },
     { provide: JwtKeyMappings, useValue: {} },
     { provide: JwtRegistration, useValue: {} },
+    { provide: UserPasswords, useValue: {} },
+    { provide: DataSource, useValue: {} },
     { provide: ChangeFeed, useValue: { subscribe: () => undefined, state: () => 'live' } },
     { provide: PrincipalPreparation, useValue: { prepare: async () => undefined } },
     { provide: PublicRoutes, useValue: { isPublic: () => false, isOpened: () => false } },
@@ -57,6 +61,8 @@ const outcomes: string[] = [];
     Sessions,
     JwtKeyMappings,
     JwtRegistration,
+    UserPasswords,
+    DataSource,
     ChangeFeed,
     PrincipalPreparation,
     PublicRoutes,

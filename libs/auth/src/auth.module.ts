@@ -4,12 +4,17 @@ import { Anonymous } from './anonymous.js';
 import { Authentication } from './authentication.js';
 import { AuthenticationGuard } from './authentication.guard.js';
 import { CallScopes } from './call-scopes.js';
+import { CliSignIns } from './cli/cli-sign-ins.js';
 import { MasterKeyMethod, VirtualKeyMethod } from './credential-method.js';
 import { MasterKeyStrategy, VirtualKeyStrategy } from './key.strategies.js';
 import { KeyVault } from './key-vault.js';
 import { MasterKey } from './master-key.js';
+import { AttemptWindows } from './passwords/attempt-windows.js';
+import { LoginLockOut } from './passwords/login-lock-out.js';
+import { PasswordSignIn } from './passwords/password-sign-in.js';
 import { RequestParts } from './request-parts.js';
 import { BrowserSignIn } from './session/browser-sign-in.js';
+import { BrowserSessions } from './session/browser-sessions.js';
 import { OwnOrigin } from './session/own-origin.js';
 import { SessionCookie } from './session/session-cookie.js';
 import { SessionMethod } from './session/session.method.js';
@@ -38,7 +43,12 @@ import { TokenCallers } from './sign-in/token-callers.js';
     OwnOrigin,
     SessionCookie,
     SessionMethod,
+    BrowserSessions,
     BrowserSignIn,
+    AttemptWindows,
+    LoginLockOut,
+    PasswordSignIn,
+    CliSignIns,
     SignInMethods,
     Authentication,
     MasterKeyStrategy,
@@ -60,7 +70,11 @@ import { TokenCallers } from './sign-in/token-callers.js';
     AuthenticationGuard,
     OwnOrigin,
     SessionCookie,
+    BrowserSessions,
+    BrowserSessions,
     BrowserSignIn,
+    PasswordSignIn,
+    CliSignIns,
   ],
 })
 export class AuthModule {}

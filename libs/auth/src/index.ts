@@ -2,6 +2,7 @@ export { Anonymous } from './anonymous.js';
 export { AuthModule } from './auth.module.js';
 export { AuthenticationGuard } from './authentication.guard.js';
 export { Authentication } from './authentication.js';
+export { CLI_SIGN_IN_MS, type CliOutcome, CliSignIns } from './cli/cli-sign-ins.js';
 export { CallScopes } from './call-scopes.js';
 export { type CallerStanding, CompiledKey, dependenciesOf, standingOf } from './compiled-key.js';
 export { compilePrincipal, type CredentialClaims } from './compile-principal.js';
@@ -9,6 +10,7 @@ export { CredentialMethod, type Presented } from './credential-method.js';
 export { type Credential, type CredentialFacts, credentialOf, type CredentialSource } from './credential.js';
 export { KeyVault, MAX_STALE_MS } from './key-vault.js';
 export { MasterKey } from './master-key.js';
+export { PasswordSignIn } from './passwords/password-sign-in.js';
 export {
   AuthenticationEvents,
   ChangeFeed,
@@ -19,16 +21,14 @@ export {
 export {
   addCookie,
   BrowserSignIn,
-  ENVIRONMENT,
   type ProvenIdentity,
   type SignedInBrowser,
   type SignInPlace,
 } from './session/browser-sign-in.js';
-export { isEnvironmentAdmin } from './session/environment-admin.js';
+export { BrowserSessions, type SignedIn } from './session/browser-sessions.js';
 export { OwnOrigin } from './session/own-origin.js';
 export { checkedReturnTo } from './session/return-to.js';
-export { csrfTokenOf, isCsrfToken, SessionCookie } from './session/session-cookie.js';
-export { crossSite } from './session/session.method.js';
+export { SessionCookie } from './session/session-cookie.js';
 export { standingRefusals } from './standing-refusals.js';
 export type { CustomAuth, CustomAuthAnswer, CustomAuthRequest } from './sign-in/custom-auth.method.js';
 export { SignInMethods } from './sign-in/sign-in-methods.js';

@@ -8,3 +8,4 @@ export { Cors } from './cors.js';
 export { Draining } from './draining.js';
 export { callId } from './call-id.js';
 export { jsonBody } from './json-body.js';
+export { formBody } from './form-body.js';

@@ -19,7 +19,15 @@ type WithBody = IncomingMessage & { body?: unknown };
 export function jsonBody(request: WithBody, response: ServerResponse, next: Next): void | Promise<void> {
   const { headers, method } = request;
   const isEmpty = headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0;
-  if (method === 'GET' || method === 'HEAD' || method === 'OPTIONS' || isEmpty || !mayBeJson(headers)) {
+  const isRead = request.body !== undefined;
+  if (
+    method === 'GET' ||
+    method === 'HEAD' ||
+    method === 'OPTIONS' ||
+    isEmpty ||
+    isRead ||
+    !mayBeJson(headers)
+  ) {
     next();
     return;
   }

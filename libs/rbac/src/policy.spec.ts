@@ -13,7 +13,7 @@ describe('the policy table', () => {
       ? route.replace(/[A-Z]+(?=[a-z])/g, (name) => name.toLowerCase())
       : route;
     expect(spelled).toMatch(
-      /^(GET|POST|PUT|PATCH|DELETE) \/([a-z0-9_.-]+|\{[a-z_]+\})?(\/([a-z0-9_.-]+|\{[a-z_]+\}))*$/,
+      /^(GET|POST|PUT|PATCH|DELETE) \/([a-z0-9_.-]+|\{[a-z_]+\})?(\/([a-z0-9_.-]+|\{[a-z_]+\}))*\/?$/,
     );
     const { access, groups, audits, reachesProvider } = policyOf(route);
     if (typeof access !== 'string') for (const role of access) expect(ROLES).toContain(role);
@@ -23,10 +23,13 @@ describe('the policy table', () => {
     if (route.startsWith('GET ')) expect(audits).toBeUndefined();
   });
 
-  it('answers nothing but probes and the front page without a credential', () => {
+  it('answers nothing but probes, the front page and signing in without a credential', () => {
     expect(routes.filter((route) => policyOf(route).access === 'public').toSorted()).toEqual([
-      'GET /', 'GET /config/yaml', 'GET /docs', 'GET /health/liveliness', 'GET /health/liveness', 'GET /health/readiness',
-      'GET /openapi.json', 'GET /redoc', 'GET /routes', 'GET /test',
+      'GET /', 'GET /.well-known/litellm-ui-config', 'GET /config/yaml', 'GET /docs', 'GET /fallback/login', 'GET /health/liveliness',
+      'GET /health/liveness', 'GET /health/readiness', 'GET /litellm/.well-known/litellm-ui-config', 'GET /logout',
+      'GET /onboarding/get_token', 'GET /openapi.json', 'GET /redoc', 'GET /routes', 'GET /sso/cli/poll/{id}', 'GET /sso/key/generate',
+      'GET /test', 'GET /ui/', 'GET /ui/password', 'POST /login', 'POST /logout', 'POST /onboarding/claim',
+      'POST /onboarding/claim_token', 'POST /sso/cli/complete/{id}', 'POST /sso/cli/start', 'POST /ui/password', 'POST /v2/login',
     ]); // prettier-ignore
   });
 
@@ -38,6 +41,8 @@ describe('the policy table', () => {
   });
 
   it('becomes router paths', () => {
+    expect(routerPathOf('GET /')).toEqual({ method: 'GET', path: '/' });
+    expect(routerPathOf('GET /ui/')).toEqual({ method: 'GET', path: '/ui{/}' });
     expect(routerPathOf('POST /key/{key}/regenerate')).toEqual({
       method: 'POST',
       path: '/key/:key/regenerate',

@@ -12,6 +12,7 @@ import { ORGANIZATION_ROUTES } from './policy/organizations.js';
 import { PROJECT_ROUTES } from './policy/projects.js';
 import type { RoutePolicy, RouteRows } from './policy/route-policy.js';
 import { SCIM_ROUTES } from './policy/scim.js';
+import { SIGN_IN_ROUTES } from './policy/sign-in.js';
 import { SPEND_ROUTES } from './policy/spend.js';
 import { SYSTEM_ROUTES } from './policy/system.js';
 import { TEAM_ROUTES } from './policy/teams.js';
@@ -42,6 +43,7 @@ export const POLICY = {
   ...SPEND_ROUTES,
   ...SYSTEM_ROUTES,
   ...TRUST_ROUTES,
+  ...SIGN_IN_ROUTES,
 } as const satisfies RouteRows;
 
 export {
@@ -59,8 +61,9 @@ export function policyOf(route: RouteId): RoutePolicy {
   return POLICY[route];
 }
 
-/** `POST /key/{key}/regenerate` as method and router path: `POST`, `/key/:key/regenerate`. */
+/** `POST /key/{key}/regenerate` as method and router path: `POST`, `/key/:key/regenerate`. A slash at the end may be left out: `GET /ui/`. */
 export function routerPathOf(route: RouteId): { method: string; path: string } {
   const space = route.indexOf(' ');
-  return { method: route.slice(0, space), path: route.slice(space + 1).replaceAll(/\{(\w+)\}/g, ':$1') };
+  const path = route.slice(space + 1).replaceAll(/\{(\w+)\}/g, ':$1');
+  return { method: route.slice(0, space), path: path.replace(/(?<=.)\/$/, '{/}') };
 }

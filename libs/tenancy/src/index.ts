@@ -51,6 +51,7 @@ export { ExplainedCallers, type NamedCaller } from './explained-callers.js';
 export { Identities } from './identities.js';
 export { claimId, JwtKeyMappings, type MappingSettings, type TokenClaim } from './jwt-key-mappings.js';
 export { JwtRegistration, type Registration } from './jwt-registration.js';
+export { InvitationClaims } from './invitation-claims.js';
 export { Invitations } from './invitations.js';
 export { KeyDirectory } from './key-directory.js';
 export {
@@ -81,7 +82,6 @@ export {
   type OrganizationView,
 } from './organization-catalogue.js';
 export { type OrganizationChange, type OrganizationMemberDraft, Organizations } from './organizations.js';
-export { hashPassword } from './passwords.js';
 export { type ProjectChange, Projects } from './projects.js';
 export { CLI_TOKEN_PREFIX, type IssuedSession, type NewSession, Sessions } from './sessions.js';
 export { signingIn } from './authors.js';
@@ -109,5 +109,6 @@ export {
   type UserOrder,
   type UserView,
 } from './user-catalogue.js';
+export { UserPasswords } from './user-passwords.js';
 export { USER_ROLES, type UserChange } from './user-settings.js';
 export { type MadeUser, type NewUser, Users } from './users.js';

@@ -11,6 +11,7 @@ import { ExplainedCallers } from './explained-callers.js';
 import { Identities } from './identities.js';
 import { JwtKeyMappings } from './jwt-key-mappings.js';
 import { JwtRegistration } from './jwt-registration.js';
+import { InvitationClaims } from './invitation-claims.js';
 import { Invitations } from './invitations.js';
 import { OrganizationCatalogue } from './organization-catalogue.js';
 import { Organizations } from './organizations.js';
@@ -26,6 +27,7 @@ import { ScimUsers } from './scim/scim-users.js';
 import { SpendReset } from './spend-reset.js';
 import { Teams } from './teams.js';
 import { Transactions } from './transactions.js';
+import { UserPasswords } from './user-passwords.js';
 import { Users } from './users.js';
 
 /** What other rooms may inject. */
@@ -40,6 +42,7 @@ const DOORS = [
   KeyRotation,
   Keys,
   Identities,
+  InvitationClaims,
   Invitations,
   JwtKeyMappings,
   JwtRegistration,
@@ -55,6 +58,7 @@ const DOORS = [
   SpendReset,
   Teams,
   Transactions,
+  UserPasswords,
   Users,
 ];
 

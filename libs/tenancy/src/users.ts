@@ -15,6 +15,7 @@ import { columnsOf, type KeyChange } from './key-settings.js';
 import { type IssuedKey, Keys, type KeySecret } from './keys.js';
 import { findUser, type PersonNamed } from './membership.js';
 import { withUserDefaults } from './new-user.js';
+import { assertGoodPassword } from './password-policy.js';
 import { hashPassword } from './passwords.js';
 import { type Author, type Transaction, Transactions } from './transactions.js';
 import { violatedIndex } from './unique.js';
@@ -99,6 +100,7 @@ export class Users {
    */
   async update(author: Author, named: PersonNamed, settings: UserChange): Promise<User> {
     // Before the transaction: it takes its time on purpose, and no lock should wait for it.
+    if (settings.password !== undefined) assertGoodPassword(this.config, settings.password);
     const passwordHash = settings.password === undefined ? undefined : await hashPassword(settings.password);
     try {
       return await this.transactions.run(author, async (transaction) => {

@@ -68,8 +68,8 @@ export function users(source: Source, omissions: Omissions): Noun {
     if (role !== null && !isKnown) note('a role that people do not have here becomes internal_user');
     if (role === 'proxy_admin') note('administers the proxy, with every key of its own');
     const password = text(row['password']);
-    const canSignIn = password?.startsWith('scrypt:') ?? false;
-    if (password !== null && !canSignIn) note('a password stored as a bare hash has to be set anew');
+    const canSignIn = /^(?:scrypt:|[0-9a-f]{64}$)/.test(password ?? '');
+    if (password !== null && !canSignIn) note('a password of an unknown kind has to be set anew');
     const columns = {
       ...limitsOf(row, note),
       email: text(row['user_email']),

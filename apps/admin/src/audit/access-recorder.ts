@@ -17,9 +17,6 @@ const SECRET_READS: Readonly<Record<string, { noun: string; named: string }>> = 
   'GET /credentials/by_model/:id': { noun: 'credential', named: 'id' },
 };
 
-/** Routes on which people prove who they are. Where there is no name in the request, whoever answers it writes the row itself. */
-const SIGN_INS: ReadonlySet<string> = new Set(['POST /login', 'POST /v2/login', 'POST /v3/login']);
-
 /** Puts into the access journal who was refused on a route of the control plane, and who read secrets. */
 @Injectable()
 export class AccessRecorder {
@@ -40,16 +37,8 @@ export class AccessRecorder {
     const route = `${request.method} ${request.route?.path ?? '(no such route)'}`;
     if (status === 401 || status === 403)
       return this.journal.refused(this.#actorOf(request, response), route, status);
-    if (SIGN_INS.has(route) && status < 400) return this.#signedIn(request, response, route);
     const read = status === 200 ? SECRET_READS[route] : undefined;
     if (read) this.#read(request, response, read);
-  }
-
-  #signedIn(request: Asked, response: Response, route: string): void {
-    const name: unknown = (request.body as Record<string, unknown> | undefined)?.['username'];
-    const actor = this.#actorOf(request, response);
-    const userId = actor.userId ?? (typeof name === 'string' ? name : null);
-    this.journal.signedIn({ ...actor, userId }, route);
   }
 
   #read(request: Asked, response: Response, { noun, named }: { noun: string; named: string }): void {

@@ -5,7 +5,7 @@ import { Sessions, signingIn } from '#libs/tenancy';
 import type { CredentialFacts } from '../credential.js';
 import { environmentProof } from './environment-admin.js';
 import { checkedReturnTo } from './return-to.js';
-import { SessionCookie } from './session-cookie.js';
+import { csrfTokenOf, SessionCookie } from './session-cookie.js';
 
 /** Who has proved who it is, and how. */
 export interface ProvenIdentity {
@@ -31,6 +31,8 @@ export interface SignedInBrowser {
   readonly setCookie: string;
   /** Where to send the browser with `303`, already checked: a path with `SERVER_ROOT_PATH`, or the operator's control plane. */
   readonly location: string;
+  /** What pages send along with whatever changes something. */
+  readonly csrfToken: string;
 }
 
 /** What Express and Node's own responses have in common. */
@@ -83,7 +85,12 @@ export class BrowserSignIn {
       livesMs: browser.sessionMs,
       idleMs: browser.sessionIdleMs,
     });
-    return { session, setCookie: this.cookie.issue(token, request, browser.sessionMs), location };
+    return {
+      session,
+      setCookie: this.cookie.issue(token, request, browser.sessionMs),
+      location,
+      csrfToken: csrfTokenOf(token),
+    };
   }
 
   /** `begin`, and the answer: `303` with the cookie. Cookies that were set before stay. */

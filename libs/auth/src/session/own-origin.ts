@@ -56,8 +56,9 @@ export class OwnOrigin {
     const origins = headersOf(facts, 'origin');
     if (origins.length > 1) return false;
     const [origin] = origins;
-    if (origin !== undefined) return this.#others.has(origin) || this.#isSame(origin, facts);
-    return site === undefined ? undefined : false;
+    if (origin !== undefined && this.#others.has(origin)) return true;
+    if (site !== undefined) return false;
+    return origin === undefined ? undefined : this.#isSame(origin, facts);
   }
 
   /** A proxy that ends TLS may not say so, and then our own scheme is one step behind the browser's. */

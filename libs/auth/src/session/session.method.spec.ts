@@ -170,6 +170,20 @@ describe('a forged request', () => {
     expect(asked).toBe(0);
   });
 
+  it('is not what its type hides: with a cookie only JSON is JSON', async () => {
+    const body = { ...OURS, 'Content-Length': '12' };
+    for (const type of [
+      'text/plain',
+      'application/x-www-form-urlencoded',
+      'multipart/form-data; boundary=x',
+      '',
+    ])
+      expect(await outcome(presented('POST', { ...body, 'Content-Type': type }))).toBe(
+        'request.unprocessable',
+      );
+    expect(await outcome(presented('POST', { ...body, 'Content-Type': 'application/json' }))).toBe('ada');
+  });
+
   it('is not what a page of ours sends', async () => {
     expect(await outcome(presented('POST', OURS))).toBe('ada');
     expect(await outcome(presented('DELETE', { ...OURS, 'Sec-Fetch-Site': 'same-origin' }))).toBe('ada');

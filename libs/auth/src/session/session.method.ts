@@ -42,11 +42,18 @@ export class SessionMethod extends CredentialMethod {
   }
 
   authenticate({ raw, hash: digest, cookie, facts }: Presented): Principal | Promise<Principal> {
-    if (cookie !== undefined) this.#assertNotForged(cookie, facts);
-    const token = cookie ?? raw;
-    const kind = cookie === undefined ? 'cli' : 'browser';
-    const known = cookie === undefined ? digest : hash('sha256', cookie);
-    const found = this.callers.find(`${kind}:${known}`, () => this.#resolve(token, kind));
+    if (cookie === undefined) return this.#find('cli', raw, digest);
+    this.#assertNotForged(cookie, facts);
+    return this.callerOf(cookie);
+  }
+
+  /** The caller of a browser's session, wherever the request came from: for pages that only show. Throws as `authenticate`. */
+  callerOf(cookie: string): Principal | Promise<Principal> {
+    return this.#find('browser', cookie, hash('sha256', cookie));
+  }
+
+  #find(kind: Session['kind'], token: string, digest: string): Principal | Promise<Principal> {
+    const found = this.callers.find(`${kind}:${digest}`, () => this.#resolve(token, kind));
     return found instanceof Promise ? found.then((one) => this.#unlessOver(one)) : this.#unlessOver(found);
   }
 
@@ -64,10 +71,18 @@ export class SessionMethod extends CredentialMethod {
     const sent = headersOf(facts, CSRF_HEADER);
     if (sent.length !== 1 || !isCsrfToken(sent[0], cookie))
       throw crossSite(`Send the session's token in ${CSRF_HEADER}; GET /session/info has it.`);
+    // A form of another site can send text, never this type; with a cookie nothing else is taken for JSON.
+    if (
+      hasBody(facts) &&
+      !/^application\/(?:[\w.+-]+\+)?json\b/i.test(headersOf(facts, 'content-type')[0] ?? '')
+    )
+      throw new GatewayError('request.unprocessable', 'Send the body as application/json.', {
+        param: 'content-type',
+      });
   }
 
   async #resolve(token: string, kind: Session['kind']): Promise<Resolution> {
-    const session = await this.#find(token);
+    const session = await this.#read(token);
     if (session === null || session.kind !== kind) throw over();
     const isEnvironment = session.method === 'environment';
     if (isEnvironment && session.proof !== environmentProof(this.config)) throw over();
@@ -81,7 +96,7 @@ export class SessionMethod extends CredentialMethod {
             ...(isEnvironment ? { role: 'proxy_admin' } : {}),
             ...(session.mustChangePassword ? { routes: [WHILE_PASSWORD_IS_DUE] } : {}),
             expiresAtMs: session.expiresAt.getTime(),
-            metadata: { session_id: session.id },
+            metadata: { session_id: session.id, signed_in_by: session.method },
           },
         },
       ],
@@ -89,7 +104,7 @@ export class SessionMethod extends CredentialMethod {
     };
   }
 
-  async #find(token: string): Promise<Session | null> {
+  async #read(token: string): Promise<Session | null> {
     try {
       const session = await this.sessions.find(token);
       if (session !== null)
@@ -107,6 +122,12 @@ export class SessionMethod extends CredentialMethod {
     if (principal.expiresAtMs !== undefined && principal.expiresAtMs <= this.clock.nowMs()) throw over();
     return principal;
   }
+}
+
+function hasBody(facts: CredentialFacts): boolean {
+  return (
+    headersOf(facts, 'transfer-encoding').length > 0 || Number(headersOf(facts, 'content-length')[0] ?? 0) > 0
+  );
 }
 
 /** One answer, whether it never was, was ended, or ran out. */
