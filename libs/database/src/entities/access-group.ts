@@ -1,9 +1,9 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
-import { Authored, Row } from './authored.js';
+import { Authored } from './authored.js';
 
 /** Models under a name, given to teams and keys as a whole. */
 @Entity('access_groups')
-export class AccessGroup extends Authored(Row) {
+export class AccessGroup extends Authored {
   @PrimaryColumn({ type: 'text' })
   id!: string;
 

@@ -1,32 +1,21 @@
 import { Column } from 'typeorm';
+import { Governed } from './governed.js';
+import { Dated } from './dated.js';
 
-// A mixin's parameter has to be `any[]`, says TypeScript (TS2545).
-// eslint-disable-next-line @typescript-eslint/no-explicit-any
-type Base = abstract new (...parts: any[]) => object;
+/** A row that knows who made it and changed it last: a user's id or a credential's name; null for what the product did itself. */
+export abstract class Authored extends Dated {
+  @Column({ type: 'text', nullable: true })
+  createdBy!: string | null;
 
-/** A row that knows when it was made and changed last, beside whatever `Rest` gives it: `class Team extends Dated(Governed)`. */
-export function Dated<T extends Base>(Rest: T) {
-  abstract class DatedRow extends Rest {
-    @Column({ type: 'timestamptz', default: () => 'now()' })
-    createdAt!: Date;
-
-    @Column({ type: 'timestamptz', default: () => 'now()' })
-    updatedAt!: Date;
-  }
-  return DatedRow;
+  @Column({ type: 'text', nullable: true })
+  updatedBy!: string | null;
 }
 
-/** The same, and who did it: a user's id or a credential's name; null for what the product did itself. */
-export function Authored<T extends Base>(Rest: T) {
-  abstract class AuthoredRow extends Dated(Rest) {
-    @Column({ type: 'text', nullable: true })
-    createdBy!: string | null;
+/** The same of a row with limits and budgets. */
+export abstract class AuthoredGoverned extends Governed {
+  @Column({ type: 'text', nullable: true })
+  createdBy!: string | null;
 
-    @Column({ type: 'text', nullable: true })
-    updatedBy!: string | null;
-  }
-  return AuthoredRow;
+  @Column({ type: 'text', nullable: true })
+  updatedBy!: string | null;
 }
-
-/** What has no limits or budgets starts from nothing. */
-export abstract class Row {}

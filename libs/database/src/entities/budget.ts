@@ -1,10 +1,9 @@
 import { Entity, PrimaryColumn } from 'typeorm';
-import { Authored } from './authored.js';
-import { Governed } from './governed.js';
+import { AuthoredGoverned } from './authored.js';
 
 /** Limits and budgets under a name of their own, for any number of rows to point at by `budgetId`. Each of them counts for itself. */
 @Entity('budgets')
-export class Budget extends Authored(Governed) {
+export class Budget extends AuthoredGoverned {
   @PrimaryColumn({ type: 'text' })
   id!: string;
 }

@@ -1,10 +1,9 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
-import { Dated } from './authored.js';
 import { Governed } from './governed.js';
 
 /** An end user of a client's own product, named by requests: exists here once somebody gave it a setting or blocked it. */
 @Entity('customers')
-export class Customer extends Dated(Governed) {
+export class Customer extends Governed {
   @PrimaryColumn({ type: 'text' })
   id!: string;
 

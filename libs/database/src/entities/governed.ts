@@ -1,5 +1,6 @@
 import { Column } from 'typeorm';
 import { countColumn, nanoUsdColumn } from '../columns.js';
+import { Dated } from './dated.js';
 
 /** A budget beside the main one: its own amount and period (`budget_limits`, `model_max_budget`). Nano-dollars as decimal text, because JSON has no 64-bit integers. */
 export interface StoredBudget {
@@ -12,7 +13,7 @@ export interface StoredBudget {
  * The limits and budgets that a row can carry: keys, users, teams, organizations, members, projects, customers, tags and
  * budgets have the same ones, and everything that reads or writes them works on this shape. Null is no limit, 0 blocks.
  */
-export abstract class Governed {
+export abstract class Governed extends Dated {
   @Column({ type: 'bigint', nullable: true, transformer: nanoUsdColumn })
   maxBudgetNano!: bigint | null;
 

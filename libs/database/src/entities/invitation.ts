@@ -1,9 +1,9 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
-import { Authored, Row } from './authored.js';
+import { Authored } from './authored.js';
 
 /** A link with which a user sets a first password. Its id is the secret of the link: unguessable, and dead once used or expired. Goes with the user. */
 @Entity('invitations')
-export class Invitation extends Authored(Row) {
+export class Invitation extends Authored {
   @PrimaryColumn({ type: 'text' })
   id!: string;
 

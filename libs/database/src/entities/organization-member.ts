@@ -1,10 +1,9 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
-import { Dated } from './authored.js';
 import { Governed } from './governed.js';
 
 /** A user in an organization, with what it may spend there. Goes when either of the two goes. */
 @Entity('organization_members')
-export class OrganizationMember extends Dated(Governed) {
+export class OrganizationMember extends Governed {
   @PrimaryColumn({ type: 'text' })
   organizationId!: string;
 

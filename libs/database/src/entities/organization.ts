@@ -1,10 +1,9 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
-import { Authored } from './authored.js';
-import { Governed } from './governed.js';
+import { AuthoredGoverned } from './authored.js';
 
 /** A tenant: teams, projects, people and keys that belong together, and what all of them may use and spend together. */
 @Entity('organizations')
-export class Organization extends Authored(Governed) {
+export class Organization extends AuthoredGoverned {
   @PrimaryColumn({ type: 'text' })
   id!: string;
 

@@ -1,10 +1,9 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
-import { Authored } from './authored.js';
-import { Governed } from './governed.js';
+import { AuthoredGoverned } from './authored.js';
 
 /** A part of a team's work with models, limits and a budget of its own. Goes with its team. */
 @Entity('projects')
-export class Project extends Authored(Governed) {
+export class Project extends AuthoredGoverned {
   @PrimaryColumn({ type: 'text' })
   id!: string;
 

@@ -1,9 +1,9 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
-import { Authored, Row } from './authored.js';
+import { Authored } from './authored.js';
 
 /** A deployment that was added at run time; those of the configuration file have no row. */
 @Entity('proxy_models')
-export class ProxyModel extends Authored(Row) {
+export class ProxyModel extends Authored {
   /** `model_info.id`: the deployment's id. */
   @PrimaryColumn({ type: 'text' })
   id!: string;

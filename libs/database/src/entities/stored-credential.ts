@@ -1,9 +1,9 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
-import { Authored, Row } from './authored.js';
+import { Authored } from './authored.js';
 
 /** A provider's secrets under a name, for models to point at with `litellm_credential_name`. */
 @Entity('credentials')
-export class StoredCredential extends Authored(Row) {
+export class StoredCredential extends Authored {
   @PrimaryColumn({ type: 'text' })
   id!: string;
 

@@ -1,10 +1,9 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
-import { Dated } from './authored.js';
 import { Governed } from './governed.js';
 
 /** A word that keys, teams and requests carry, with limits and a budget for everything that carries it. */
 @Entity('tags')
-export class Tag extends Dated(Governed) {
+export class Tag extends Governed {
   @PrimaryColumn({ type: 'text' })
   name!: string;
 

@@ -1,10 +1,9 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
-import { Dated } from './authored.js';
 import { Governed } from './governed.js';
 
 /** A user in a team, with what it may use and spend there; where it has no value of its own, the team's default for members counts. Goes when either of the two goes. */
 @Entity('team_members')
-export class TeamMember extends Dated(Governed) {
+export class TeamMember extends Governed {
   @PrimaryColumn({ type: 'text' })
   teamId!: string;
 

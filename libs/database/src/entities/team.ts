@@ -1,11 +1,10 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
-import { Dated } from './authored.js';
 import { nanoUsdColumn, countColumn } from '../columns.js';
 import { Governed } from './governed.js';
 
 /** People who share models, limits and a budget. */
 @Entity('teams')
-export class Team extends Dated(Governed) {
+export class Team extends Governed {
   @PrimaryColumn({ type: 'text' })
   id!: string;
 

@@ -1,10 +1,9 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
-import { Dated } from './authored.js';
 import { Governed } from './governed.js';
 
 /** A person or a service that keys belong to. */
 @Entity('users')
-export class User extends Dated(Governed) {
+export class User extends Governed {
   @PrimaryColumn({ type: 'text' })
   id!: string;
 

@@ -1,10 +1,9 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
-import { Authored } from './authored.js';
-import { Governed } from './governed.js';
+import { AuthoredGoverned } from './authored.js';
 
 /** A credential we issued. `id` never changes, so that spend, budgets and limits survive a rotation; only `tokenHash` does. */
 @Entity('virtual_keys')
-export class VirtualKey extends Authored(Governed) {
+export class VirtualKey extends AuthoredGoverned {
   @PrimaryColumn({ type: 'text' })
   id!: string;
 
