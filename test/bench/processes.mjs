@@ -99,3 +99,9 @@ export function residentMb(pid) {
     throw error;
   }
 }
+
+/** CPU time that a process has used so far, all its threads', in milliseconds (Linux). */
+export function cpuMs(pid) {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1].split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * 10;
+}

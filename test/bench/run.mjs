@@ -94,7 +94,7 @@ try {
   const context = { inputs, ...size, databaseUrl: database?.url };
   // Memory comes first, on processes that have done nothing yet; each pair ends before the next begins.
   const order = [...chosen].sort(
-    (a, b) => Number(Boolean(SCENARIOS[b].needsFresh)) - Number(Boolean(SCENARIOS[a].needsFresh)),
+    (a, b) => Number(SCENARIOS[b].needs === 'fresh') - Number(SCENARIOS[a].needs === 'fresh'),
   );
   let standing;
   const stand = async (kind, source) => {
@@ -103,8 +103,14 @@ try {
       await target.stop();
       started.delete(target);
     }
-    standing = { kind, targets: await pair(source, database) };
-    if (kind !== 'fresh') await warmUp(standing.targets, inputs, kind === 'streams');
+    standing = {
+      kind,
+      targets:
+        kind === 'tokens'
+          ? [keep(await starters.startGovernedWithTokens(upstream, database, folder))]
+          : await pair(source, database),
+    };
+    if (kind !== 'fresh' && kind !== 'tokens') await warmUp(standing.targets, inputs, kind === 'streams');
     return standing.targets;
   };
   let others;
@@ -113,8 +119,9 @@ try {
     say(`\n== ${name}: ${scenario.describe}`);
     const began = Date.now();
     try {
-      if (name === 'flood' && values['bare-only']) throw new Error('it needs the product');
-      const kind = scenario.needsStreams ? 'streams' : scenario.needsFresh ? 'fresh' : 'whole';
+      if ((name === 'flood' || name === 'jwt') && values['bare-only'])
+        throw new Error('it needs the product');
+      const kind = scenario.needs ?? 'whole';
       const targets = await stand(kind, kind === 'streams' ? streams : upstream);
       others ??= [
         ...(await optional('redis', () => starters.startGovernedWithRedis(upstream, database, folder))),

@@ -1,7 +1,7 @@
 // The scenarios of the benchmark. Each takes its targets turn about (A B A B), because a machine drifts, and compares medians.
 import { readFileSync } from 'node:fs';
 import { fixedRate, firstBytes, wrk } from './load.mjs';
-import { residentMb, sleep } from './processes.mjs';
+import { cpuMs, residentMb, sleep } from './processes.mjs';
 import { transactions } from './seed.mjs';
 
 export const median = (values) => {
@@ -86,6 +86,43 @@ export const SCENARIOS = {
       };
     },
   },
+  jwt: {
+    describe: 'signed tokens beside virtual keys of the same people: CPU per request, 32 connections, 1 KB',
+    needs: 'tokens',
+    async run({ targets: [target], inputs, rounds, seconds }) {
+      const call = (keysFile, length) =>
+        wrk(target, { connections: 32, seconds: length, keysFile, bodyFile: inputs['1k'] });
+      for (const file of [target.files.keys, target.files.tokens]) onlyGood(await call(file, 3));
+      const askedBefore = target.asked();
+      const result = await turnAbout(
+        ['keys', 'tokens'].map((name) => ({ name })),
+        rounds,
+        async ({ name }) => {
+          const before = cpuMs(target.pid);
+          const measured = onlyGood(await call(target.files[name], seconds));
+          return { ...measured, cpuUs: ((cpuMs(target.pid) - before) * 1_000) / measured.requests };
+        },
+      );
+      const { keys, tokens } = result;
+      const cost = tokens.cpuUs / keys.cpuUs;
+      const questions = target.asked() - askedBefore;
+      return {
+        result: { ...result, questions },
+        rows: [
+          row(
+            'keys, then tokens',
+            'us CPU',
+            keys.cpuUs,
+            tokens.cpuUs,
+            `${cost.toFixed(2)}x`,
+            '<= 1.15x',
+            cost <= 1.15,
+          ),
+          row('questions to the provider', 'calls', 0, questions, `${questions}`, '0', questions === 0),
+        ],
+      };
+    },
+  },
   latency: {
     describe: 'added p50 at one connection',
     async run({ targets, others, inputs, rounds, seconds }) {
@@ -119,7 +156,7 @@ export const SCENARIOS = {
   },
   streaming: {
     describe: 'streams of 64 frames: first byte and frames/s',
-    needsStreams: true,
+    needs: 'streams',
     async run({ streamTargets, inputs, rounds, seconds }) {
       const inputFiles = { keysFile: inputs['few-keys'], bodyFile: inputs.stream };
       const streams = seconds * 40;
@@ -203,7 +240,7 @@ export const SCENARIOS = {
   },
   memory: {
     describe: 'resident memory, idle and after many requests',
-    needsFresh: true,
+    needs: 'fresh',
     async run({ freshTargets, inputs, totalRequests }) {
       const result = {};
       for (const target of freshTargets) {

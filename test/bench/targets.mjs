@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findOrInstall } from '../../scripts/find-or-install.mjs';
 import { MAIN, NODE_FLAGS } from '../../scripts/runtime.mjs';
+import { issueTokens } from './tokens.mjs';
 import { freePort, start, waitForHttp } from './processes.mjs';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
@@ -86,7 +87,7 @@ const environment = (more) => ({ PATH: process.env.PATH, HOME: process.env.HOME,
 
 const MASTER_KEY = 'sk-master-of-the-benchmark-0123456789';
 
-export async function startGoverned(upstream, database, folder, more = {}) {
+export async function startGoverned(upstream, database, folder, more = {}, settings = {}) {
   const port = await freePort();
   const dataDir = join(folder, `data-${port}`);
   mkdirSync(dataDir);
@@ -103,7 +104,7 @@ export async function startGoverned(upstream, database, folder, more = {}) {
     litellm_params: params,
     model_info: { max_input_tokens: 200_000, max_output_tokens: 4_096 },
   };
-  writeFileSync(config, JSON.stringify({ model_list: [model] }));
+  writeFileSync(config, JSON.stringify({ model_list: [model], ...settings }));
   const args = [
     ...NODE_FLAGS,
     MAIN,
@@ -126,6 +127,21 @@ export async function startGoverned(upstream, database, folder, more = {}) {
   const url = `http://127.0.0.1:${port}`;
   await waitForHttp(`${url}/health/readiness`, child);
   return { name: 'governed', url, pid: child.pid, stop: () => child.stop(), output: child.output };
+}
+
+/** The product with an identity provider beside it, and who calls it either way. */
+export async function startGovernedWithTokens(upstream, database, folder) {
+  const issued = await issueTokens(folder);
+  const governed = await startGoverned(upstream, database, folder, issued.env, issued.settings);
+  return {
+    ...governed,
+    files: issued.files,
+    asked: issued.asked,
+    async stop() {
+      await governed.stop();
+      await issued.stop();
+    },
+  };
 }
 
 /** The product counting in a Redis on the same machine, off the gateway's core. */
