@@ -170,7 +170,8 @@ describe('claims', () => {
     const claims = { sub: 'thief', contact: { mail: 'owner@my-co.com' } };
     const thief = await tokenOf({ ...claims, email_verified: false });
     expect((await call(thief, '/user/new', { user_id: 'planted' })).status).toBe(401);
-    expect((await call(await tokenOf(claims), '/user/list', null)).status).toBe(200);
+    const owner = await tokenOf({ ...claims, sub: 'owner-at-the-provider' });
+    expect((await call(owner, '/user/list', null)).status).toBe(200);
   });
 });
 
@@ -243,8 +244,6 @@ describe('times', () => {
     expect(late).toMatchObject({ status: 401, json: { error: { type: 'expired_key', param: null } } });
     expect((await call(await tokenOf({ sub: 'kim', nbf: now() + 1 }))).status).toBe(200);
     expect((await call(await tokenOf({ sub: 'kim', nbf: now() + 10 }))).status).toBe(401);
-    expect(
-      (await call(await tokenOf({ sub: 'kim', exp: 'tomorrow' as never }).catch(() => 'a.b.c'))).status,
-    ).toBe(401);
+    expect((await call(await tokenOf({ sub: 'kim', nbf: 'soon' as never }))).status).toBe(401);
   });
 });
