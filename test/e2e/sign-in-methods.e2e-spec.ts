@@ -43,6 +43,14 @@ beforeAll(async () => {
         custom_auth: './my_auth.mjs:authenticate',
         custom_auth_settings: { mode: 'on' },
         enable_oauth2_auth: true,
+        custom_roles: [{ name: 'clerk', base: 'internal_user', routes: ['/v1/models'] }],
+        litellm_jwtauth: {
+          enforce_scope_based_access: true,
+          scope_mappings: [
+            { scope: 'chat', models: ['demo'] },
+            { scope: 'read', models: ['demo'] },
+          ],
+        },
         oauth_token_info_endpoint: `${provider.issuer}/introspect`,
         enable_oauth2_proxy_auth: true,
         trusted_proxy_ranges: ['127.0.0.1/32'],
@@ -97,6 +105,40 @@ describe('an opaque token of an OAuth2 server', () => {
     expect((await call(bearer('opaque-nobody'))).status).toBe(401);
     provider.opaque.set('opaque-old', { sub: 'ada', exp: Math.floor(Date.now() / 1000) - 1 });
     expect((await call(bearer('opaque-old'))).text).toMatch(/Token Expired/);
+  });
+
+  it('is refused for every answer that is no plain yes; an end may be written as text', async () => {
+    provider.opaque.set('opaque-text', { sub: 'ada', active: 'false' });
+    provider.opaque.set('opaque-odd-end', { sub: 'ada', exp: 'never' });
+    provider.opaque.set('opaque-ended', { sub: 'ada', exp: String(Math.floor(Date.now() / 1000) - 5) });
+    provider.opaque.set('opaque-list', { sub: { $ne: null } });
+    for (const token of ['opaque-text', 'opaque-odd-end', 'opaque-ended', 'opaque-list'])
+      expect((await call(bearer(token))).status).toBe(401);
+    provider.opaque.set('opaque-lasting', {
+      sub: 'ada',
+      scope: 'read',
+      exp: String(Math.floor(Date.now() / 1000) + 60),
+    });
+    expect((await call(bearer('opaque-lasting'))).status).toBe(200);
+  });
+
+  it('is asked about once, however many bring it at once', async () => {
+    provider.opaque.set('opaque-crowd', { sub: 'ada', scope: 'read' });
+    const asked = provider.asked.length;
+    const answers = await Promise.all(Array.from({ length: 20 }, () => call(bearer('opaque-crowd'))));
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+    expect(provider.asked.length).toBe(asked + 1);
+  });
+
+  it('is narrowed by its scopes, to models and to a role of the operator’s own', async () => {
+    const token = { sub: 'ada', scope: 'chat clerk' };
+    provider.opaque.set('opaque-clerk', token);
+    expect((await call(bearer('opaque-clerk'), '/v1/models', null)).status).toBe(200);
+    expect((await call(bearer('opaque-clerk'))).status).toBeGreaterThanOrEqual(401);
+    const dear = { ...CHAT, model: 'dear' };
+    provider.opaque.set('opaque-chat', { sub: 'ada', scope: 'chat' });
+    expect((await call(bearer('opaque-chat'))).status).toBe(200);
+    expect((await call(bearer('opaque-chat'), '/v1/chat/completions', dear)).status).toBe(403);
   });
 
   it('makes an administrator only where it says so in a role of this proxy', async () => {
