@@ -14,7 +14,8 @@ Usage: tollgate [start] [options]       run the gateway (default)
        tollgate audit export            the audit trail as JSON lines (--out FILE)
        tollgate privacy export|erase    everything kept of one person, or its end (--user ID or --customer ID)
        tollgate import [--dry-run]      bring keys, teams, people, budgets, models and spend over from a LiteLLM database
-                                        (LITELLM_DATABASE_URL, or --from URL; --salt-key-env NAME opens its stored secrets)
+                                        (LITELLM_DATABASE_URL, or --from URL; --salt-key-env NAME opens its stored secrets),
+                                        or models and credentials from a proxy_config.yaml (--from FILE)
        tollgate config check FILE       list everything in a proxy_config.yaml that is wrong or not there yet
 
 Options (environment variable):

@@ -41,6 +41,7 @@ export {
 } from './setting-overrides.js';
 export { readStoredModel, type StoredModel, type StoredModelReading } from './stored-model.js';
 export { checkConfig, type ConfigReport, type ConfigSources, loadConfig } from './load-config.js';
+export { readModelFile } from './model-file.js';
 export { weaknessOfMasterKey } from './master-key.js';
 export { editDistance } from './nearest-name.js';
 export { secretsOf } from './secrets-of.js';

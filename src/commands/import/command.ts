@@ -9,19 +9,23 @@ import { encryptionKeyOf } from '../../store.js';
 import type { CommandOptions } from '../options.js';
 import { readConfig } from '../read-config.js';
 import { withStore } from '../with-store.js';
+import { readFileSource } from './file-source.js';
+import { Omissions } from './omissions.js';
 import { reportOf } from './report.js';
 import { runImport } from './run-import.js';
 import { readSource } from './source.js';
 
 /**
- * `import`: brings a LiteLLM database over, also while a gateway runs here. LiteLLM's is only read. With `--dry-run` nothing is written on
+ * `import`: brings a LiteLLM database, or a configuration file's models, over, also while a gateway runs here. They are only read. With `--dry-run` nothing is written on
  * either side.
  */
 export async function importLiteLLM(options: CommandOptions): Promise<number> {
   // A URL on the command line shows its password to everybody on the machine; the variable does not.
   const from = options.from ?? process.env['LITELLM_DATABASE_URL'];
   if (from === undefined || from === '')
-    return misuse('name LiteLLM’s database: LITELLM_DATABASE_URL=postgres://… (or --from)');
+    return misuse(
+      'name LiteLLM’s database (LITELLM_DATABASE_URL=postgres://…, or --from) or its configuration file (--from config.yaml)',
+    );
   const saltKeyName = options['salt-key-env'];
   if (saltKeyName !== undefined && !process.env[saltKeyName])
     return misuse(`--salt-key-env: ${saltKeyName} is not set`);
@@ -29,7 +33,10 @@ export async function importLiteLLM(options: CommandOptions): Promise<number> {
   const logger = createLogger(config.logging, new MemorySink());
   return withStore(config, options.database, async (dataSource, url) => {
     await assertMigrated(dataSource);
-    const source = await readSource(new Secret(from), logger);
+    const omissions = new Omissions();
+    const source = isDatabase(from)
+      ? await readSource(new Secret(from), logger)
+      : readFileSource(from, config.environment ?? ((name) => process.env[name]), omissions);
     const isDry = options['dry-run'] === true;
     const target = {
       dataSource,
@@ -41,10 +48,19 @@ export async function importLiteLLM(options: CommandOptions): Promise<number> {
         new SecretColumns(new EncryptionKeySource(encryptionKeyOf(config))),
       ),
     };
-    const done = await runImport(source, target, { isDry, saltKeys: saltKeysOf(config, saltKeyName) });
+    const done = await runImport(
+      source,
+      target,
+      { isDry, saltKeys: saltKeysOf(config, saltKeyName) },
+      omissions,
+    );
     process.stdout.write(reportOf(done, isDry));
     return 0;
   });
+}
+
+function isDatabase(from: string): boolean {
+  return /^postgres(?:ql)?:\/\//i.test(from);
 }
 
 /** The one that was named; else the salt key of here, which a drop-in shares, and the master key, which LiteLLM falls back to. */

@@ -37,6 +37,14 @@ export function openSealed(
   return { values: opened, unreadable: looksSealed && !hasOpened };
 }
 
+function openOf(
+  source: Source,
+  values: Record<string, unknown>,
+  saltKeys: readonly Secret[],
+): ReturnType<typeof openSealed> {
+  return source.ofFile === true ? { values, unreadable: false } : openSealed(values, saltKeys);
+}
+
 export function credentials(
   source: Source,
   omissions: Omissions,
@@ -45,7 +53,7 @@ export function credentials(
 ): Noun {
   const drafts = source.rows('CredentialsTable').flatMap((row): Draft[] => {
     const name = String(row['credential_name']);
-    const { values, unreadable } = openSealed(record(row['credential_values']), saltKeys);
+    const { values, unreadable } = openOf(source, record(row['credential_values']), saltKeys);
     if (unreadable) {
       omissions.add('credentials: sealed with another salt key (see --salt-key-env)', name);
       return [];
@@ -87,7 +95,7 @@ export function models(
     const modelName =
       (teamId === null ? null : text(info['team_public_model_name'])) ?? String(row['model_name']);
     const name = `${modelName} (${id})`;
-    const { values: params, unreadable } = openSealed(record(row['litellm_params']), saltKeys);
+    const { values: params, unreadable } = openOf(source, record(row['litellm_params']), saltKeys);
     const problem = unreadable
       ? 'sealed with another salt key (see --salt-key-env)'
       : ofFile.has(id)

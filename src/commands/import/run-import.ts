@@ -33,8 +33,8 @@ export async function runImport(
   source: Source,
   target: ImportTarget,
   { isDry, saltKeys }: { readonly isDry: boolean; readonly saltKeys: readonly Secret[] },
+  omissions = new Omissions(),
 ): Promise<Imported> {
-  const omissions = new Omissions();
   for (const [table, rows] of source.others)
     omissions.add(`tables that are not read (${table}: ${rows} rows)`, table);
   const plans: Plan[] = [];
@@ -42,7 +42,7 @@ export async function runImport(
   const linked: Linked = (id) => (typeof id === 'string' ? shared.get(id) : undefined);
   const { dataSource, config, store } = target;
 
-  const take = async (noun: Noun, options?: PlanOptions): Promise<Plan> => {
+  const take: Take = async (noun, options) => {
     const plan = isDry
       ? await planNoun(dataSource.manager, noun, omissions, options)
       : await withTransaction(dataSource, { system: 'import' }, async (manager) => {
@@ -55,6 +55,28 @@ export async function runImport(
     return plan;
   };
 
+  if (source.ofFile !== true) await takePeopleAndKeys(source, omissions, dataSource.manager, take, shared);
+  const credential = credentials(source, omissions, saltKeys, store);
+  await take(credential);
+  const known = await store.credentialsByName(dataSource.manager, config.credentials ?? []);
+  for (const { name, columns } of credential.drafts)
+    known.set(
+      name,
+      known.get(name) ?? ({ values: columns['values'] as object, info: columns['info'] as object } as never),
+    );
+  await take(models(source, omissions, saltKeys, store, config, known));
+  return { plans, omissions };
+}
+
+type Take = (noun: Noun, options?: PlanOptions) => Promise<Plan>;
+
+async function takePeopleAndKeys(
+  source: Source,
+  omissions: Omissions,
+  manager: EntityManager,
+  take: Take,
+  shared: Map<string, Readonly<Record<string, unknown>>>,
+): Promise<void> {
   const budgetRows = budgets(source, omissions);
   for (const { id, columns } of budgetRows.drafts) shared.set(id, columns);
   await take(budgetRows);
@@ -68,7 +90,7 @@ export async function runImport(
   await take(projects(source, omissions, (id) => team.ids.has(id)));
   await take(customers(source, omissions));
   await take(tags(source, omissions));
-  const idOfHash = await takeKeys(source, omissions, dataSource.manager, take);
+  const idOfHash = await takeKeys(source, omissions, manager, take);
   await take(graces(source, idOfHash.unlessRotated, new Date()));
   await take(accessGroups(source, omissions, idOfHash.always), {
     match: (rows) => {
@@ -76,16 +98,6 @@ export async function runImport(
       return ({ columns }) => byName.get(columns['name']);
     },
   });
-  const credential = credentials(source, omissions, saltKeys, store);
-  await take(credential);
-  const known = await store.credentialsByName(dataSource.manager, config.credentials ?? []);
-  for (const { name, columns } of credential.drafts)
-    known.set(
-      name,
-      known.get(name) ?? ({ values: columns['values'] as object, info: columns['info'] as object } as never),
-    );
-  await take(models(source, omissions, saltKeys, store, config, known));
-  return { plans, omissions };
 }
 
 /** How a key's hash there names its row here: also when its secret was rotated here since, or not then. */
@@ -99,7 +111,7 @@ async function takeKeys(
   source: Source,
   omissions: Omissions,
   manager: EntityManager,
-  take: (noun: Noun, options?: PlanOptions) => Promise<Plan>,
+  take: Take,
 ): Promise<KeysByHash> {
   const noun = keys(source, omissions);
   const archived: { hash: string }[] = await manager.query('SELECT token_hash AS hash FROM archived_keys');

@@ -13,11 +13,13 @@ const READ = [
 ] as const; // prettier-ignore
 type TableName = (typeof READ)[number];
 
-/** What a LiteLLM database held at one instant. */
+/** What a LiteLLM database held at one instant, or what its configuration file says. */
 export interface Source {
   readonly rows: (table: TableName) => readonly Row[];
   /** Rows of its other tables, by table; empty ones are left out. */
   readonly others: ReadonlyMap<string, number>;
+  /** A file holds models and credentials alone, and nothing sealed: what it does not name is not gone. */
+  readonly ofFile?: boolean;
 }
 
 /** Reads all of it in one snapshot and writes nothing. Throws when there is no LiteLLM in that database. */
