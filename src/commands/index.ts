@@ -2,7 +2,9 @@ import type { CommandOptions } from './options.js';
 import { parseArgs } from 'node:util';
 import { productVersion } from '../version.js';
 import { describeFailure } from './failure.js';
-import { isRemoteNoun, manage, Misuse, login, REMOTE_HELP } from './remote/command.js';
+import { isRemoteNoun, manage, REMOTE_HELP } from './remote/command.js';
+import { login, logout } from './remote/login.js';
+import { Misuse } from './remote/misuse.js';
 
 const HELP = `Tollgate: an open, self-hosted control plane for LLM traffic.
 
@@ -127,8 +129,11 @@ async function dispatch(command: string, rest: readonly string[], options: Comma
       return (await import('./config-check.js')).checkConfigFile(file);
     }
     case 'login':
-      if (rest.length > 0) return usage('login takes no argument: it reads the key from standard input');
+      if (rest.length > 0) return usage('login takes no argument: a key comes from standard input');
       return login(options);
+    case 'logout':
+      if (rest.length > 0) return usage('logout takes no argument');
+      return logout(options);
     case 'explain':
       return (await import('./remote/explain.js')).explain(rest, options);
     default:

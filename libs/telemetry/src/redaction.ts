@@ -56,7 +56,10 @@ const RULES: readonly Rule[] = [
   [/([a-z][a-z0-9+.-]{0,20}:\/\/)[^\s/?#@"']{1,512}@/gi, `$1${REDACTED}@`],
   [/(?:AKIA|ASIA|AGPA|AIDA|AROA|ANPA)[0-9A-Z]{12,}/g, REDACTED],
   [/AIza[\w-]{20,}|ya29\.[\w.-]{10,}|GOCSPX-[\w-]{10,}/g, REDACTED],
-  [/(?:gh[pousr]_|github_pat_|gsk_|hf_|r8_|pplx-|xai-|xox[abeprs]-|dapi|glpat-|pk-lf-)[\w-]{16,}/g, REDACTED],
+  [
+    /(?:tollgate_cli_|gh[pousr]_|github_pat_|gsk_|hf_|r8_|pplx-|xai-|xox[abeprs]-|dapi|glpat-|pk-lf-)[\w-]{16,}/g,
+    REDACTED,
+  ],
   [
     /([?&;](?:key|api[_-]?key|access[_-]?token|id[_-]?token|refresh[_-]?token|token|secret|client[_-]?secret|password|sig|signature|code|x-goog-api-key)=)[^&\s"'#<>]+/gi,
     `$1${REDACTED}`,
@@ -70,7 +73,7 @@ const RULES: readonly Rule[] = [
 
 /** Any secret starts with, or stands beside, one of these; a line without them costs one scan. */
 const HINT =
-  /sk-|eyj|bearer|basic|:\/\/|-----begin|a(?:kia|sia|gpa|ida|roa|npa|iza)|ya29|gocspx|gh[pousr]_|github_pat|gsk_|hf_|r8_|pplx-|xai-|xox|dapi|glpat|pk-lf|[?&;]|pass|secret|token|key|authorization|cookie/i;
+  /sk-|eyj|bearer|basic|:\/\/|-----begin|a(?:kia|sia|gpa|ida|roa|npa|iza)|ya29|gocspx|tollgate_cli|gh[pousr]_|github_pat|gsk_|hf_|r8_|pplx-|xai-|xox|dapi|glpat|pk-lf|[?&;]|pass|secret|token|key|authorization|cookie/i;
 
 /** Prose such as `token: expected` or `Basic authentication`: one ordinary word. */
 function isWord(value: string): boolean {

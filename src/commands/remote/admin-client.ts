@@ -24,12 +24,16 @@ export class AdminClient {
   ) {}
 
   /** The JSON of a good answer. Throws RemoteFailure with the server's own sentence. */
-  async ask({ method, path, body }: Ask): Promise<unknown> {
+  async ask({ method, path, body, headers }: Ask): Promise<unknown> {
     let response: Response;
     try {
       response = await fetch(this.url.replace(/\/+$/, '') + path, {
         method,
-        headers: { authorization: `Bearer ${this.key}`, 'content-type': 'application/json' },
+        headers: {
+          ...(this.key === '' ? {} : { authorization: `Bearer ${this.key}` }),
+          'content-type': 'application/json',
+          ...headers,
+        },
         signal: AbortSignal.timeout(TIMEOUT_MS),
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });

@@ -1,12 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { AdminClient, RemoteFailure } from './admin-client.js';
-import { findLogin, saveLogin } from './credentials.js';
+import { findLogin } from './credentials.js';
+import { Misuse } from './misuse.js';
 import { type Ask, type Fields, type NounActions, NOUNS } from './nouns.js';
 import { memberAt, table } from './table.js';
 
 export const REMOTE_HELP = `
 Managing a running Tollgate (TOLLGATE_URL, default http://127.0.0.1:4000; keys are never arguments, see below):
-  tollgate login                          keep a server's address and a key, read from standard input
+  tollgate login [--team ID]              sign in with a browser, or keep a key: tollgate login < FILE
+  tollgate logout                         end that session, and forget it here
   tollgate keys|teams|users|budgets|models list [name=value ...]
   tollgate <noun> get ID
   tollgate <noun> create [name=value ...] | --file FILE      fields as in the admin API; values are JSON or text
@@ -27,9 +29,6 @@ export interface RemoteOptions {
   readonly file?: string | undefined;
   readonly all?: boolean | undefined;
 }
-
-/** A mistake in how the command was typed. */
-export class Misuse extends Error {}
 
 export function isRemoteNoun(command: string): boolean {
   return Object.hasOwn(NOUNS, command);
@@ -55,24 +54,6 @@ export async function manage(noun: string, rest: readonly string[], options: Rem
     process.stderr.write(`tollgate: ${error.message}\n`);
     return error.exitCode;
   }
-}
-
-/** Reads a key from standard input, tries it, and keeps it. */
-export async function login(options: RemoteOptions): Promise<number> {
-  const url = options.url ?? process.env['TOLLGATE_URL'] ?? 'http://127.0.0.1:4000';
-  if (process.stdin.isTTY)
-    process.stderr.write(`Key for ${url} (it is shown while you type; or: tollgate login < FILE): `);
-  const key = readFileSync(0, 'utf8').split('\n', 1)[0]?.trim() ?? '';
-  if (key === '') throw new Misuse('login reads a key from standard input');
-  try {
-    await new AdminClient(url, key).ask({ method: 'GET', path: '/v1/models' });
-  } catch (error) {
-    if (!(error instanceof RemoteFailure)) throw error;
-    process.stderr.write(`tollgate: ${error.message}\n`);
-    return error.exitCode;
-  }
-  process.stdout.write(`Signed in to ${url}; kept in ${saveLogin({ url, key }, process.env)}\n`);
-  return 0;
 }
 
 function askFor(
@@ -140,7 +121,7 @@ function fileFields(file: string | undefined): Fields {
 }
 
 export function assertNoSecret(arg: string): void {
-  if (/(?:^|=)"?sk-[\w-]{8,}/.test(arg))
+  if (/(?:^|=)"?(?:sk-|tollgate_cli_)[\w-]{8,}/.test(arg))
     throw new Misuse(
       'a key is not an argument: everybody on this machine could read it. Name it by alias or hash, or use --file -',
     );

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 
@@ -18,8 +18,18 @@ export function loginFile(environment: NodeJS.ProcessEnv): string {
 export function saveLogin(login: StoredLogin, environment: NodeJS.ProcessEnv): string {
   const file = loginFile(environment);
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  writeFileSync(file, `${JSON.stringify(login)}\n`, { mode: 0o600 });
+  // A new file every time: one that is there keeps its mode, whatever is written into it.
+  rmSync(file, { force: true });
+  writeFileSync(file, `${JSON.stringify(login)}\n`, { mode: 0o600, flag: 'wx' });
   return file;
+}
+
+/** Deletes what `tollgate login` kept, and tells what it was. */
+export function forgetLogin(environment: NodeJS.ProcessEnv): StoredLogin | undefined {
+  const file = loginFile(environment);
+  const stored = readLogin(file);
+  rmSync(file, { force: true });
+  return stored;
 }
 
 /**

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { AdminClient, RemoteFailure } from './admin-client.js';
-import { assertNoSecret, Misuse, type RemoteOptions } from './command.js';
+import { assertNoSecret, type RemoteOptions } from './command.js';
+import { Misuse } from './misuse.js';
 import { findLogin } from './credentials.js';
 import type { Ask } from './nouns.js';
 import { table } from './table.js';

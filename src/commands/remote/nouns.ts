@@ -3,6 +3,7 @@ export interface Ask {
   readonly method: 'GET' | 'POST';
   readonly path: string;
   readonly body?: Readonly<Record<string, unknown>>;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export type Fields = Readonly<Record<string, unknown>>;

@@ -1,0 +1,2 @@
+/** A mistake in how the command was typed. */
+export class Misuse extends Error {}
