@@ -8,9 +8,12 @@ export interface TestCertificate {
 }
 
 /** A fresh authority and a server certificate for `dnsName`, signed by it; made here because not every machine has openssl. */
-export function makeCertificate(dnsName: string): TestCertificate {
+export function makeCertificate(dnsName: string, kind: 'ec' | 'rsa' = 'ec'): TestCertificate {
   const authority = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const server = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const server =
+    kind === 'ec'
+      ? generateKeyPairSync('ec', { namedCurve: 'P-256' })
+      : generateKeyPairSync('rsa', { modulusLength: 2048 });
   const caName = `Test authority ${randomBytes(4).toString('hex')}`;
   const isAuthority = extension('551d13', sequence(tlv(0x01, Buffer.from([0xff]))), true);
   const altName = extension('551d11', sequence(tlv(0x82, Buffer.from(dnsName))), false);

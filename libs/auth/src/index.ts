@@ -37,5 +37,6 @@ export type { CustomSsoFunction, CustomSsoRequest, OpenId } from './sso/custom-s
 export type { ExternalIdentity, ExternalTeam } from './sso/external-identity.js';
 export { Provisioning } from './sso/provisioning.js';
 export { type BegunFlow, FLOW_MS, SignInFlows, type TakenFlow } from './sso/sign-in-flows.js';
+export { type SamlAnswer, type SamlPlaces, SamlSignIn } from './saml/saml-sign-in.js';
 export { type CameBack, type ProvenAtProvider, SingleSignOn } from './sso/single-sign-on.js';
 export { SingleSignOnModule } from './sso/single-sign-on.module.js';

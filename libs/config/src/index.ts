@@ -28,6 +28,7 @@ export type {
 export type { ModuleReference } from './operator-module.js';
 export type { RoleMapping } from './role-mapping.js';
 export { USER_ROLE_NAMES, type UserRoleName } from './sections/people.schemas.js';
+export type { SamlAttributes, SamlSettings } from './saml.js';
 export type { ConsoleAccess, SsoSettings } from './single-sign-on.js';
 export type { IdentityClaims, SsoProvider, SsoProviderName } from './sso-provider.js';
 export { describeSettings, type SettingDescription } from './setting-descriptions.js';

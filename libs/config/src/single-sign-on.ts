@@ -1,6 +1,7 @@
 import type { Environment } from './environment.js';
 import { moduleReference, type ModuleReference } from './operator-module.js';
 import type { Findings } from './problems.js';
+import { readSaml, type SamlSettings } from './saml.js';
 import type { Sections } from './sections.js';
 import { readProvider, type SsoProvider } from './sso-provider.js';
 
@@ -12,6 +13,8 @@ export type ConsoleAccess =
 
 export interface SsoSettings {
   readonly provider?: SsoProvider;
+  /** The SAML provider; the OpenID provider comes first. */
+  readonly saml?: SamlSettings;
   /** Lower-case, whole; absent: every domain. */
   readonly allowedEmailDomains?: readonly string[];
   readonly access: ConsoleAccess;
@@ -35,6 +38,7 @@ export function readSingleSignOn(
   findings: Findings,
 ): SsoSettings {
   const provider = readProvider(environment, findings);
+  const saml = readSaml(environment, findings);
   const domains = environment
     .list('ALLOWED_EMAIL_DOMAINS')
     ?.map((domain) => domain.toLowerCase().replace(/^@/, ''));
@@ -43,13 +47,14 @@ export function readSingleSignOn(
   const claims = [jwt['team_id_jwt_field'], jwt['team_ids_jwt_field']].filter(
     (claim): claim is string => typeof claim === 'string',
   );
-  if (provider && environment.get('PROXY_BASE_URL') === undefined)
+  if ((provider ?? saml) && environment.get('PROXY_BASE_URL') === undefined)
     findings.notice(
       'PROXY_BASE_URL',
       'is not set: people can only sign in from this machine, or through a proxy in trusted_proxy_ranges',
     );
   return {
     ...(provider === undefined ? {} : { provider }),
+    ...(saml === undefined ? {} : { saml }),
     ...(domains === undefined ? {} : { allowedEmailDomains: domains }),
     access,
     teamClaims:

@@ -70,6 +70,20 @@ export class SignInFlows {
     const { affected } = await flows.delete({ id });
     return affected === 1 ? { ...secrets, data: flow.data } : undefined;
   }
+
+  /** Whether `name`, a digest, is heard of for the first time within `livesMs`, on every replica: what may be used once. */
+  async once(name: string, livesMs: number): Promise<boolean> {
+    const row = { id: name, salt: '', data: {}, expiresAt: new Date(this.clock.nowMs() + livesMs) };
+    const { raw } = await this.database
+      .getRepository(SignInFlow)
+      .createQueryBuilder()
+      .insert()
+      .values(row)
+      .orIgnore()
+      .returning('id')
+      .execute();
+    return (raw as unknown[]).length === 1;
+  }
 }
 
 function secretsOf(browserSecret: string, salt: string): FlowSecrets {
