@@ -13,6 +13,7 @@ import { KeyRoutesModule } from './keys/key-routes.module.js';
 import { MetricsController } from './metrics/metrics.controller.js';
 import { RuntimeRoutesModule } from './models/runtime-routes.module.js';
 import { PricingRoutesModule } from './spend/pricing-routes.module.js';
+import { SamlRoutesModule } from './saml/saml-routes.module.js';
 import { ScimRoutesModule } from './scim/scim-routes.module.js';
 import { SpendRoutesModule } from './spend/spend-routes.module.js';
 import { SignInRoutesModule } from './sign-in/sign-in-routes.module.js';
@@ -35,6 +36,7 @@ export class ProbesModule {}
     DecisionRoutesModule,
     PrivacyRoutesModule,
     RuntimeRoutesModule,
+    SamlRoutesModule,
     ScimRoutesModule,
     SpendRoutesModule,
     PricingRoutesModule,

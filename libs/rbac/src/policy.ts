@@ -11,6 +11,7 @@ import { MONEY_ROUTES } from './policy/money.js';
 import { ORGANIZATION_ROUTES } from './policy/organizations.js';
 import { PROJECT_ROUTES } from './policy/projects.js';
 import type { RoutePolicy, RouteRows } from './policy/route-policy.js';
+import { SAML_ROUTES } from './policy/saml.js';
 import { SCIM_ROUTES } from './policy/scim.js';
 import { SIGN_IN_ROUTES } from './policy/sign-in.js';
 import { SPEND_ROUTES } from './policy/spend.js';
@@ -39,6 +40,7 @@ export const POLICY = {
   ...ORGANIZATION_ROUTES,
   ...PROJECT_ROUTES,
   ...MONEY_ROUTES,
+  ...SAML_ROUTES,
   ...SCIM_ROUTES,
   ...SPEND_ROUTES,
   ...SYSTEM_ROUTES,
