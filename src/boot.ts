@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { hostname } from 'node:os';
 import { type INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { AccessRecorder, isFormPath } from '#apps/admin';
+import { AccessRecorder, isFormPath, isSamlPath, SAML_POST_BYTES } from '#apps/admin';
 import { HotLane, PassThroughLane } from '#apps/proxy';
 import { InstallationKey } from '#libs/audit';
 import { AuthenticationGuard, MasterKey, PrincipalPreparation, SignInMethods } from '#libs/auth';
@@ -108,7 +108,7 @@ async function createApp(
   app.use(securityHeaders, callId);
   if (role === 'all' || role === 'admin') app.use(app.get(AccessRecorder, { strict: false }).middleware);
   if (cors.isOn) app.use(cors.middleware);
-  app.use(formBody(isFormPath), jsonBody);
+  app.use(formBody(isFormPath), formBody(isSamlPath, SAML_POST_BYTES), jsonBody);
   app.useGlobalGuards(app.get(GateGuard), app.get(AuthenticationGuard), app.get(PolicyGuard));
   app.useGlobalFilters(new GatewayErrorFilter(logger, refusalsOf(app.get(DecisionLog))));
   if (role === 'all' || role === 'proxy') adapter.useLane(laneOf(app, config));

@@ -28,8 +28,8 @@ describe('the policy table', () => {
       'GET /', 'GET /.well-known/litellm-ui-config', 'GET /config/yaml', 'GET /docs', 'GET /fallback/login', 'GET /health/liveliness',
       'GET /health/liveness', 'GET /health/readiness', 'GET /litellm/.well-known/litellm-ui-config', 'GET /logout',
       'GET /onboarding/get_token', 'GET /openapi.json', 'GET /redoc', 'GET /routes', 'GET /sso/cli/poll/{id}', 'GET /sso/key/generate',
-      'GET /test', 'GET /ui/', 'GET /ui/password', 'POST /login', 'POST /logout', 'POST /onboarding/claim',
-      'POST /onboarding/claim_token', 'POST /sso/cli/complete/{id}', 'POST /sso/cli/start', 'POST /ui/password', 'POST /v2/login',
+      'GET /sso/saml/login', 'GET /sso/saml/metadata', 'GET /test', 'GET /ui/', 'GET /ui/password', 'POST /login', 'POST /logout', 'POST /onboarding/claim',
+      'POST /onboarding/claim_token', 'POST /sso/cli/complete/{id}', 'POST /sso/cli/start', 'POST /sso/saml/callback', 'POST /ui/password', 'POST /v2/login',
     ]); // prettier-ignore
   });
 

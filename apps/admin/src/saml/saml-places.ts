@@ -1,8 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import { OwnOrigin, type SamlPlaces, type SignInPlace } from '#libs/auth';
+import { OwnOrigin, type SamlPlaces } from '#libs/auth';
 import { GatewayError } from '#libs/kernel';
-import { Network } from '#libs/rbac';
-import type { Request, Response } from 'express';
+import type { Request } from 'express';
 import { LRUCache } from 'lru-cache';
 
 /** An office behind one address signs in within this; each start is a row that waits for its browser. */
@@ -10,34 +9,21 @@ const MOST_A_MINUTE = 60;
 const MINUTE_MS = 60_000;
 const MOST_ADDRESSES = 10_000;
 
-/** Where a sign-in with SAML happens: our own addresses, and the browser's. */
+/** Our own addresses in a sign-in with SAML, and how many may be begun. */
 @Injectable()
 export class SamlPlacesOf {
   readonly #starts = new LRUCache<string, { count: number }>({ max: MOST_ADDRESSES, ttl: MINUTE_MS });
 
-  constructor(
-    private readonly origin: OwnOrigin,
-    private readonly network: Network,
-  ) {}
+  constructor(private readonly origin: OwnOrigin) {}
 
   of(request: Request): SamlPlaces {
     const base = `${this.origin.baseUrlOf(request)}/sso/saml`;
     return { callbackUrl: `${base}/callback`, metadataUrl: `${base}/metadata` };
   }
 
-  browserOf(request: Request, response: Response): SignInPlace {
-    const forwarded = request.headers['x-forwarded-for'];
-    const text = Array.isArray(forwarded) ? forwarded.join(',') : forwarded;
-    const requestId = response.getHeader('x-litellm-call-id');
-    return {
-      ip: this.network.clientAddress(request.socket.remoteAddress, text) ?? null,
-      requestId: typeof requestId === 'string' ? requestId : null,
-    };
-  }
-
   /** Bounds what strangers can make this process write. Throws 429 for one sign-in too many from one address, in one minute. */
-  take(request: Request, response: Response): void {
-    const address = this.browserOf(request, response).ip ?? 'unknown';
+  take(ip: string | null): void {
+    const address = ip ?? 'unknown';
     const known = this.#starts.get(address);
     if (known === undefined) {
       this.#starts.set(address, { count: 1 });

@@ -1,15 +1,16 @@
 import { Module } from '@nestjs/common';
-import { AuditModule } from '#libs/audit';
 import { AuthModule, SamlModule } from '#libs/auth';
 import { RbacModule } from '#libs/rbac';
 import { AdminCalls } from '../http/admin-calls.js';
+import { SignInRoutesModule } from '../sign-in/sign-in-routes.module.js';
 import { SamlController } from './saml.controller.js';
 import { SamlPlacesOf } from './saml-places.js';
+import { SamlSignInPages } from './saml-sign-in-pages.js';
 
 /** Single sign-on with SAML 2.0. */
 @Module({
-  imports: [AuthModule, AuditModule, RbacModule, SamlModule],
+  imports: [AuthModule, RbacModule, SamlModule, SignInRoutesModule],
   controllers: [SamlController],
-  providers: [AdminCalls, SamlPlacesOf],
+  providers: [AdminCalls, SamlPlacesOf, SamlSignInPages],
 })
 export class SamlRoutesModule {}
