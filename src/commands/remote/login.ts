@@ -1,7 +1,7 @@
 import { fstatSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AdminClient, RemoteFailure } from './admin-client.js';
-import { findLogin, forgetLogin, saveLogin } from './credentials.js';
+import { forgetLogin, saveLogin } from './credentials.js';
 import { Misuse } from './misuse.js';
 
 export interface LoginOptions {
