@@ -201,7 +201,8 @@ function withoutNames(text: string, tenant: string): string {
   );
   return known
     .reduce((rest, name) => rest.replaceAll(name, '<name>'), text)
-    .replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g, '<id>');
+    .replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g, '<id>')
+    .replaceAll(/"decision_id":"dec_\w+"/g, '<decision>');
 }
 
 function namesIn(value: unknown): string[] {

@@ -19,6 +19,10 @@ const get = async (path: string, who: Principal = admin.principal): Promise<Json
   return body;
 };
 
+/** Without the name that each decision has of its own. */
+const unnamed = (answer: unknown): string =>
+  JSON.stringify(answer).replaceAll(/"decision_id":"dec_\w+"/g, '');
+
 describe('daily activity', () => {
   it('shows days with their models, providers, keys and people, the newest first', async () => {
     const { results, metadata } = await get(`/user/daily/activity?${RANGE}`);
@@ -148,7 +152,7 @@ describe('each sees what is his', () => {
     ] as const) {
       const one = await as(person('ann'), foreign);
       expect(one.status, foreign).toBe(403);
-      expect(await as(person('ann'), absent)).toEqual(one);
+      expect(unnamed(await as(person('ann'), absent))).toEqual(unnamed(one));
     }
   });
 

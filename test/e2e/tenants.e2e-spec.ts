@@ -69,7 +69,7 @@ describe('a foreign tenant', () => {
         const called = `${who} ${method} ${path}`;
         expect([called, [400, 401, 403, 404].includes(foreign.status)]).toEqual([called, true]);
         const plain = (text: string): string =>
-          text.replaceAll('-nowhere', '-b').replace(/"litellm_call_id":"[^"]*"/, '');
+          text.replaceAll('-nowhere', '-b').replaceAll(/"(?:litellm_call|decision)_id":"[^"]*"/g, '');
         expect([called, foreign.status, plain(foreign.text)]).toEqual([
           called,
           missing.status,
