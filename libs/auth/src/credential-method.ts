@@ -65,7 +65,7 @@ export class VirtualKeyMethod extends CredentialMethod {
   }
   authenticate(presented: Presented): Principal | Promise<Principal> {
     // Also keeps a hash read from a table or a log from being used as the key itself.
-    if (!presented.raw.startsWith('sk-')) throw notAKey();
+    if (!presented.raw.startsWith('sk-')) throw notAKey(presented.raw);
     const found = this.vault.find(presented.hash);
     if (found instanceof Promise) return found.then((compiled) => this.#admit(compiled, presented.raw));
     return this.#admit(found, presented.raw);
@@ -92,10 +92,13 @@ export class VirtualKeyMethod extends CredentialMethod {
   }
 }
 
-function notAKey(): GatewayError {
+function notAKey(raw = ''): GatewayError {
+  const hint = /^eyJ[^.]*\.[^.]+\.[^.]*$/.test(raw)
+    ? ' This looks like a signed token: enable_jwt_auth lets those in.'
+    : '';
   return refusal(
     'auth.credential_malformed',
-    "LiteLLM Virtual Key expected: a key of this proxy starts with 'sk-'.",
+    `LiteLLM Virtual Key expected: a key of this proxy starts with 'sk-'.${hint}`,
   );
 }
 

@@ -92,7 +92,7 @@ export class TokenCallers {
       this.#questions.add(changed);
       try {
         const askedMs = this.clock.monotonicMs();
-        const resolution = await resolve();
+        const resolution = await orUnavailable(resolve);
         const records = await this.#read(resolution);
         const rows = [
           ...new Set([
@@ -117,14 +117,12 @@ export class TokenCallers {
     throw unavailable('the rows of a caller changed faster than they could be read');
   }
 
-  async #read({ callers }: Resolution): Promise<CallerRecord[]> {
-    try {
-      return await Promise.all(
+  #read({ callers }: Resolution): Promise<CallerRecord[]> {
+    return orUnavailable(() =>
+      Promise.all(
         callers.map((one) => (isForKey(one) ? this.#keyRecord(one) : this.directory.find(one.ids))),
-      );
-    } catch (thrown) {
-      throw thrown instanceof GatewayError ? thrown : unavailable('reading a caller failed', thrown);
-    }
+      ),
+    );
   }
 
   async #keyRecord({ keyId }: ForKey): Promise<CallerRecord> {
@@ -190,5 +188,14 @@ export class TokenCallers {
 
   #ageOf({ verifiedMs }: Kept): number {
     return this.clock.monotonicMs() - verifiedMs;
+  }
+}
+
+/** What is no refusal is the store's failure: the caller's own word cannot make these questions fail. */
+async function orUnavailable<T>(read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (thrown) {
+    throw thrown instanceof GatewayError ? thrown : unavailable('reading a caller failed', thrown);
   }
 }

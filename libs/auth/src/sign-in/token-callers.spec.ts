@@ -1,0 +1,90 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { GatewayError, ManualClock, type Principal } from '#libs/kernel';
+import type { CallerDirectory, KeyDirectory } from '#libs/tenancy';
+import { configWith } from '../../test/records.js';
+import type { ChangeListener } from '../ports.js';
+import { type Resolution, TokenCallers } from './token-callers.js';
+
+const HASH = 'jwt:hash';
+const config = await configWith();
+
+let clock: ManualClock;
+let listener: ChangeListener;
+let isDown: boolean;
+let callers: TokenCallers;
+
+beforeEach(() => {
+  clock = new ManualClock();
+  isDown = false;
+  const directory = {
+    find: async (ids: object) => {
+      if (isDown) throw new Error('connection refused');
+      return {
+        ids: { userId: 'ada', teamId: null, organizationId: null, projectId: null, customerId: null, ...ids },
+        key: null,
+        user: null,
+        team: null,
+        member: null,
+        organization: null,
+        organizationMember: null,
+        project: null,
+        customer: null,
+        tags: new Map(),
+        budgets: new Map(),
+      };
+    },
+  } as unknown as CallerDirectory;
+  const keys = { findById: async () => undefined } as unknown as KeyDirectory;
+  const feed = { subscribe: (one: ChangeListener) => (listener = one), state: () => 'live' } as never;
+  callers = new TokenCallers(config, clock, directory, { prepare: async () => undefined }, feed, keys);
+});
+
+const ada = async (): Promise<Resolution> => {
+  if (isDown) throw new Error('connection refused');
+  return {
+    callers: [{ ids: { userId: 'ada' }, claims: { credential: 'jwt', displayName: 'ada' } }],
+    rows: ['user:ada'],
+  };
+};
+const codeOf = async (found: Principal | Promise<Principal>): Promise<string> => {
+  try {
+    return (await found).displayName;
+  } catch (thrown) {
+    return (thrown as GatewayError).code;
+  }
+};
+
+describe('callers of tokens', () => {
+  it('that are known cost no promise, until one of their rows changes', async () => {
+    const first = await callers.find(HASH, ada);
+    expect(callers.find(HASH, ada)).toBe(first);
+    listener.onChange({ noun: 'user', id: 'ada' });
+    expect(first.isCurrent()).toBe(false);
+    expect(callers.find(HASH, ada)).toBeInstanceOf(Promise);
+  });
+
+  it('that nobody met are 503 while the store is away, never unknown; known ones go on for their time', async () => {
+    await callers.find(HASH, ada);
+    isDown = true;
+    expect(await codeOf(callers.find('jwt:other', ada))).toBe('auth.store_unavailable');
+    clock.advance(config.auth.keyCacheTtlMs + 30_000);
+    expect(await codeOf(callers.find(HASH, ada))).toBe('ada');
+    clock.advance(60_000);
+    expect(await codeOf(callers.find(HASH, ada))).toBe('auth.store_unavailable');
+  });
+
+  it('of a key that is gone are refused', async () => {
+    const forKey = async (): Promise<Resolution> => ({ callers: [{ keyId: 'key_gone' }], rows: [] });
+    expect(await codeOf(callers.find(HASH, forKey))).toBe('auth.credential_unknown');
+  });
+
+  it('are asked about together', async () => {
+    let asked = 0;
+    const counting = async (): Promise<Resolution> => {
+      asked += 1;
+      return ada();
+    };
+    await Promise.all(Array.from({ length: 10 }, () => callers.find(HASH, counting)));
+    expect(asked).toBe(1);
+  });
+});
