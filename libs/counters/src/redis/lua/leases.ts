@@ -87,8 +87,13 @@ local function endDoubts()
   end
 end
 
+-- Also ends an opening that is under way: it may have read what is stored a moment too early.
 local function close(key)
   local m = money(key)
+  if m.opening then
+    call('HDEL', m.at, 'o')
+    m.opening = nil
+  end
   if m.s then
     call('HDEL', m.at, 's')
     m.s, m.text, m.moreSettled = nil, nil, 0
