@@ -29,6 +29,9 @@ import { FlatAdmissions } from './pass-through/flat-admissions.js';
 import { FlatLedger } from './pass-through/flat-ledger.js';
 import { PassThroughLane } from './pass-through/pass-through-lane.js';
 import { Telling } from './pass-through/telling.js';
+import { RealtimeBooks } from './realtime/realtime-books.js';
+import { RealtimeCaller } from './realtime/realtime-caller.js';
+import { RealtimeLane } from './realtime/realtime-lane.js';
 
 /** The data plane: completions through the hot lane, pass-through endpoints past Express too, model lists through Nest. */
 @Module({
@@ -63,8 +66,11 @@ import { Telling } from './pass-through/telling.js';
     FlatAdmissions,
     FlatLedger,
     PassThroughLane,
+    RealtimeBooks,
+    RealtimeCaller,
+    RealtimeLane,
     Telling,
   ],
-  exports: [HotLane, PassThroughLane],
+  exports: [HotLane, PassThroughLane, RealtimeLane],
 })
 export class ProxyModule {}

@@ -1,4 +1,5 @@
 import { createServer, IncomingMessage, type Server, ServerResponse, type ServerOptions } from 'node:http';
+import type { Duplex } from 'node:stream';
 import type { NestApplicationOptions } from '@nestjs/common';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import express from 'express';
@@ -6,6 +7,12 @@ import { answerClientError } from './client-error.js';
 
 /** Takes a request before Express sees it; false leaves it to Express. */
 export type Lane = (request: IncomingMessage, response: ServerResponse) => boolean;
+
+/** Takes connections that ask to become WebSockets; `accepts` is asked by the request alone, everything else stays HTTP. */
+export interface UpgradeLane {
+  accepts(request: IncomingMessage): boolean;
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+}
 
 interface ExpressApplication {
   (request: IncomingMessage, response: ServerResponse): void;
@@ -33,6 +40,7 @@ const MAX_HEADERS = 200;
  */
 export class FastExpressAdapter extends ExpressAdapter {
   #lane: Lane = () => false;
+  #upgrades: UpgradeLane | undefined;
 
   constructor(private readonly limits: { rootPath: string; requestTimeoutMs: number }) {
     super(strictExpress());
@@ -43,8 +51,16 @@ export class FastExpressAdapter extends ExpressAdapter {
     this.#lane = lane;
   }
 
+  /** Must be called before listening. Without it no connection becomes anything but HTTP. */
+  useUpgrades(lane: UpgradeLane): void {
+    this.#upgrades = lane;
+    const server: Server = this.getHttpServer();
+    server.on('upgrade', (request, socket, head) => lane.upgrade(request, socket, head));
+  }
+
   override initHttpServer(_options: NestApplicationOptions): void {
     const app = this.getInstance<ExpressApplication>();
+    const root = this.limits.rootPath;
     const options: ServerOptions = {
       IncomingMessage: withPrototype<typeof IncomingMessage>(IncomingMessage, app.request),
       ServerResponse: withPrototype<typeof ServerResponse>(ServerResponse, app.response),
@@ -54,16 +70,24 @@ export class FastExpressAdapter extends ExpressAdapter {
       requestTimeout: this.limits.requestTimeoutMs,
       connectionsCheckingInterval: TIMEOUT_CHECK_MS,
       maxHeaderSize: MAX_HEADER_BYTES,
+      // A client that only offers (`Upgrade: h2c`) is answered as if it had not.
+      shouldUpgradeCallback: (request) => {
+        cutRoot(request, root);
+        return this.#upgrades?.accepts(request) === true;
+      },
     };
-    const root = this.limits.rootPath;
     const server: Server = createServer(options, (request, response) => {
-      if (root !== '' && request.url?.startsWith(`${root}/`)) request.url = request.url.slice(root.length);
+      cutRoot(request, root);
       if (!this.#lane(request, response)) app(request, response);
     });
     server.on('clientError', answerClientError);
     server.maxHeadersCount = MAX_HEADERS;
     this.setHttpServer(server);
   }
+}
+
+function cutRoot(request: IncomingMessage, root: string): void {
+  if (root !== '' && request.url?.startsWith(`${root}/`)) request.url = request.url.slice(root.length);
 }
 
 /** Set before the first `use`, which fixes the router's options. */

@@ -1,5 +1,5 @@
 export { type ErrorAnswer, errorAnswer, type ErrorShape, toGatewayError } from './error-answer.js';
-export { FastExpressAdapter, type Lane } from './fast-express.adapter.js';
+export { FastExpressAdapter, type Lane, type UpgradeLane } from './fast-express.adapter.js';
 export { GatewayErrorFilter } from './gateway-error.filter.js';
 export { readBody } from './read-body.js';
 export { sendInOnePiece } from './one-piece.js';

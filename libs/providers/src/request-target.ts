@@ -1,5 +1,5 @@
 import type { Endpoint } from '#libs/kernel';
-import { type Deployment, endpointUnsupported, serves } from '#libs/routing';
+import { type Deployment, endpointUnsupported, providerUnsupported, serves } from '#libs/routing';
 
 /** Where a call goes and what identifies us there; the same for every call of one deployment, endpoint and model. */
 export interface RequestTarget {
@@ -51,6 +51,30 @@ function makeTarget(deployment: Deployment, endpoint: Endpoint, upstreamModel: s
     path: pathOf(deployment, endpoint, upstreamModel, basePath),
     headers: Object.freeze(headersOf(deployment)),
   };
+}
+
+/** Where a realtime session of a deployment goes. Throws `routing.provider_unsupported` for a wire that has none. */
+export function realtimeTarget(
+  deployment: Deployment,
+  upstreamModel: string,
+): { readonly url: string; readonly headers: Readonly<Record<string, string>> } {
+  if (deployment.wire !== 'openai') throw providerUnsupported(deployment.group, [deployment.provider]);
+  const base = new URL(deployment.apiBase);
+  base.protocol = base.protocol === 'http:' ? 'ws:' : 'wss:';
+  const root = base.pathname.replace(/\/+$/, '');
+  if (deployment.provider === 'azure') {
+    base.pathname = `${root.replace(/\/openai(?:\/v1|\/deployments\/[^/]+)?$/, '')}/openai/realtime`;
+    base.searchParams.set('api-version', deployment.apiVersion ?? DEFAULT_AZURE_API_VERSION);
+    base.searchParams.set('deployment', upstreamModel);
+  } else {
+    base.pathname = `${root}/realtime`;
+    base.searchParams.set('model', upstreamModel);
+  }
+  const flat = headersOf(deployment);
+  const headers: Record<string, string> = {};
+  for (let i = 0; i + 1 < flat.length; i += 2)
+    if (flat[i] !== 'content-type') headers[flat[i] ?? ''] = flat[i + 1] ?? '';
+  return { url: base.href, headers };
 }
 
 function pathOf(

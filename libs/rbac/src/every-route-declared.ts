@@ -19,16 +19,21 @@ interface RouterLayer {
 /**
  * Throws, naming each, while the started application answers a path or holds a handler that the policy table does not
  * know: controllers, raw `app.get(...)` routes, mounted routers, static files and listeners past the router alike. Call it after `app.init()`.
- * `mounts` are the paths of middleware that is meant to be mounted below the root; `prefix` is the global prefix, if any.
+ * `mounts` are the paths of middleware that is meant to be mounted below the root; `prefix` is the global prefix, if any;
+ * `upgrades` are the rows that the one listener for WebSockets serves.
  */
 export function assertEveryRouteDeclared(
   app: INestApplication,
-  { mounts = [], prefix = '' }: { mounts?: readonly string[]; prefix?: string } = {},
+  {
+    mounts = [],
+    prefix = '',
+    upgrades = [],
+  }: { mounts?: readonly string[]; prefix?: string; upgrades?: readonly RouteId[] } = {},
 ): void {
   const undeclared = [
     ...undeclaredHandlers(app),
     ...undeclaredPaths(stackOf(app), mounts, prefix),
-    ...undeclaredListeners(app),
+    ...undeclaredListeners(app, upgrades),
   ];
   if (undeclared.length > 0) {
     throw new Error(
@@ -71,13 +76,14 @@ function undeclaredPaths(stack: readonly RouterLayer[], mounts: readonly string[
   return found;
 }
 
-/** A WebSocket is a route too, and no guard of ours is asked on its way. */
-function undeclaredListeners(app: INestApplication): string[] {
+/** A WebSocket is a route too, and no guard of ours is asked on its way: whoever listens says which rows it asks instead. */
+function undeclaredListeners(app: INestApplication, upgrades: readonly RouteId[]): string[] {
   const server = app.getHttpServer() as { listenerCount?: (event: string) => number };
   if (typeof server.listenerCount !== 'function')
     throw new Error('The HTTP server cannot be asked for its listeners.');
-  return ['upgrade', 'connect']
-    .filter((event) => (server.listenerCount?.(event) ?? 0) > 0)
+  const allowed = { upgrade: upgrades.length > 0 ? 1 : 0, connect: 0 } as const;
+  return (['upgrade', 'connect'] as const)
+    .filter((event) => (server.listenerCount?.(event) ?? 0) > allowed[event])
     .map((event) => `(listener of ${event})`);
 }
 

@@ -10,6 +10,7 @@ import { MODEL_ROUTES } from './policy/models.js';
 import { MONEY_ROUTES } from './policy/money.js';
 import { ORGANIZATION_ROUTES } from './policy/organizations.js';
 import { PROJECT_ROUTES } from './policy/projects.js';
+import { REALTIME_ROUTES } from './policy/realtime.js';
 import type { RoutePolicy, RouteRows } from './policy/route-policy.js';
 import { SAML_ROUTES } from './policy/saml.js';
 import { SCIM_ROUTES } from './policy/scim.js';
@@ -27,6 +28,7 @@ import { USER_ROUTES } from './policy/users.js';
  */
 export const POLICY = {
   ...COMPLETION_ROUTES,
+  ...REALTIME_ROUTES,
   ...MODEL_ROUTES,
   ...MODEL_MANAGEMENT_ROUTES,
   ...CREDENTIAL_ROUTES,

@@ -10,6 +10,10 @@ export interface FlatClaims {
   readonly atMs: number;
   /** Takes requests, tokens and slots of every scope of the caller. */
   readonly call?: LimitedCall;
+  /** Of those, only the tokens. */
+  readonly onlyTokens?: true;
+  /** How long to wait for money that others hold; default: not at all. */
+  readonly waitMs?: number;
   /** What the place itself allows all callers together. */
   readonly place?: LimitedDeployment;
   /** Takes a hold in every budget of the caller. */
@@ -33,10 +37,12 @@ export class FlatAdmissions {
     const { principal, atMs, call, place, bound } = wanted;
     if (!this.budgets.isOpen(principal, atMs)) await this.budgets.open(principal, atMs);
     const claims: Claim[] = [];
-    if (call) this.limits.claims(principal, call, claims);
-    if (call && place) this.limits.deploymentClaims(place, call, claims);
+    const limited: Claim[] = [];
+    if (call) this.limits.claims(principal, call, limited);
+    if (call && place) this.limits.deploymentClaims(place, call, limited);
+    claims.push(...(wanted.onlyTokens ? limited.filter(countsTokens) : limited));
     if (bound) this.budgets.claims(principal, bound, atMs, claims);
-    const request = { id, claims, waitMs: 0 };
+    const request = { id, claims, waitMs: wanted.waitMs ?? 0 };
     let verdict;
     try {
       verdict = await this.counters.admit(request);
@@ -63,6 +69,10 @@ const NOTHING: Settlement = Object.freeze({
   totalTokens: 0,
   costNanoUsd: 0n,
 });
+
+function countsTokens(claim: Claim): boolean {
+  return claim.kind === 'window' && claim.measure !== 'requests';
+}
 
 /** The bound of a call at a fixed price. Without a price it costs nothing that anybody knows, and a budget that is used up still refuses it. */
 export function fixedBound(costNanoUsd: NanoUsd | undefined): Bound {

@@ -1,4 +1,5 @@
 import { COMPLETION_ROUTES } from '../policy/completions.js';
+import { REALTIME_ROUTES } from '../policy/realtime.js';
 import { z } from 'zod';
 import type { DescribedRoute } from './described-route.js';
 
@@ -134,7 +135,7 @@ const KIND_OF: Readonly<Record<LaneRoute, typeof chat | typeof embedding | typeo
   'POST /v1/messages': anthropicMessage,
 }; // prettier-ignore
 
-export const LANE_ROUTES: readonly DescribedRoute[] = Object.entries(KIND_OF).map(([route, kind]) => ({
+const COMPLETIONS: readonly DescribedRoute[] = Object.entries(KIND_OF).map(([route, kind]) => ({
   route: route as LaneRoute,
   handler: 'the completion lane',
   answer: { summary: kind.summary, schema: kind.answer },
@@ -145,3 +146,15 @@ export const LANE_ROUTES: readonly DescribedRoute[] = Object.entries(KIND_OF).ma
   query: undefined,
   status: 200,
 }));
+
+const SESSIONS: readonly DescribedRoute[] = Object.keys(REALTIME_ROUTES).map((route) => ({
+  route: route as keyof typeof REALTIME_ROUTES,
+  handler: 'the realtime lane',
+  answer: { summary: 'Opens a realtime session with a model (WebSocket)', schema: z.never() },
+  body: undefined,
+  query: z.object({ model }),
+  status: 101,
+}));
+
+/** What is served past the framework. */
+export const LANE_ROUTES: readonly DescribedRoute[] = [...COMPLETIONS, ...SESSIONS];
