@@ -199,13 +199,13 @@ describe('a call to a pass-through endpoint', () => {
     const refused = await call('/svc/c', { key });
     expect(refused.status).toBe(422);
     expect(await refused.text()).toMatch(/budget_exceeded/);
-    await expect.poll(async () => (await keyInfo(key)).info.spend).toBe(1);
+    await expect.poll(async () => (await keyInfo(key)).info.spend, { timeout: 10_000 }).toBe(1);
     const entries = async () =>
       database.dataSource.query<{ endpoint: string }[]>(
         `SELECT endpoint FROM ledger_entries WHERE key_id = (SELECT id FROM virtual_keys WHERE token_hash = $1)`,
         [hash('sha256', key)],
       );
-    await expect.poll(entries).toEqual(Array(3).fill({ endpoint: 'pass_through' }));
+    await expect.poll(entries, { timeout: 10_000 }).toEqual(Array(3).fill({ endpoint: 'pass_through' }));
   });
 
   it('never passes a budget by concurrency', async () => {

@@ -184,14 +184,14 @@ describe('a realtime session', () => {
     client.send({ type: 'response.create' });
     await client.until('response.done', 2);
     client.socket.close();
-    await expect.poll(() => spendOf(key)).toBeCloseTo(0.4, 9);
+    await expect.poll(() => spendOf(key), { timeout: 10_000 }).toBeCloseTo(0.4, 9);
     const rows = () =>
       database.dataSource.query<object[]>(
         `SELECT endpoint, input_tokens AS input, status FROM ledger_entries WHERE key_id = (SELECT id FROM virtual_keys WHERE token_hash = $1)`,
         [hash('sha256', key)],
       );
     await expect
-      .poll(rows)
+      .poll(rows, { timeout: 10_000 })
       .toEqual(Array(2).fill({ endpoint: 'realtime', input: expect.anything(), status: 'success' }));
   });
 
@@ -202,7 +202,7 @@ describe('a realtime session', () => {
     client.send({ type: 'response.create', what: 'hang' });
     await client.until('response.created');
     client.socket.terminate();
-    await expect.poll(() => spendOf(key), { timeout: 5_000 }).toBeCloseTo(0.2, 9);
+    await expect.poll(() => spendOf(key), { timeout: 10_000 }).toBeCloseTo(0.2, 9);
   });
 
   it('holds a slot as long as it lasts', async () => {
