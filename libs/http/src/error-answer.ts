@@ -1,7 +1,7 @@
 import { type Denial, ERROR_CODES, GatewayError } from '#libs/kernel';
 
-/** OpenAI's error object everywhere; Anthropic's on `/v1/messages`. */
-export type ErrorShape = 'openai' | 'anthropic';
+/** OpenAI's error object everywhere; Anthropic's on `/v1/messages`, that of RFC 7644 for identity providers. */
+export type ErrorShape = 'openai' | 'anthropic' | 'scim';
 
 export interface ErrorAnswer {
   readonly status: number;
@@ -21,6 +21,7 @@ export function toGatewayError(thrown: unknown): GatewayError {
  * number 429 and the limit's details, as the seed guide shows).
  */
 export function errorAnswer(error: GatewayError, shape: ErrorShape): ErrorAnswer {
+  if (shape === 'scim') return scimAnswer(error);
   if (shape === 'anthropic') {
     const body = {
       type: 'error',
@@ -52,6 +53,32 @@ export const DECISION_HEADER = 'x-tollgate-decision-id';
 
 function headersOf({ headers, decisionId }: GatewayError): Readonly<Record<string, string>> {
   return decisionId === undefined ? headers : { ...headers, [DECISION_HEADER]: decisionId };
+}
+
+/** RFC 7644, table 9. */
+const SCIM_TYPES: ReadonlySet<string> = new Set([
+  'invalidFilter',
+  'tooMany',
+  'uniqueness',
+  'mutability',
+  'invalidSyntax',
+  'invalidPath',
+  'noTarget',
+  'invalidValue',
+]);
+
+/** RFC 7644, 3.12. Identity providers show `detail` to people, and know "already there" as one word, wherever the refusal comes from. */
+function scimAnswer(error: GatewayError): ErrorAnswer {
+  const named = error.code === 'request.conflict' && !SCIM_TYPES.has(error.type) ? 'uniqueness' : error.type;
+  const body = {
+    schemas: ['urn:ietf:params:scim:api:messages:2.0:Error'],
+    status: String(error.status),
+    ...(SCIM_TYPES.has(named) ? { scimType: named } : {}),
+    detail: error.publicMessage,
+    ...decisionMember(error),
+  };
+  const headers = { ...headersOf(error), 'content-type': 'application/scim+json; charset=utf-8' };
+  return { status: error.status, headers, body };
 }
 
 function decisionMember({ decisionId }: GatewayError): { decision_id?: string } {

@@ -1,22 +1,9 @@
-import {
-  applyDecorators,
-  createParamDecorator,
-  type ExecutionContext,
-  Header,
-  UseFilters,
-} from '@nestjs/common';
+import { applyDecorators, createParamDecorator, type ExecutionContext, Header } from '@nestjs/common';
 import { GatewayError } from '#libs/kernel';
 import { Answers, noteBody } from '#libs/rbac';
 import type { Request } from 'express';
 import type { z } from 'zod';
-import { AdminController } from '../http/decorators.js';
-import { ScimErrorFilter } from './scim-error.filter.js';
 import { SCIM_MEDIA_TYPE } from './scim-words.js';
-
-/** A controller that identity providers talk to. */
-export function ScimController(): ClassDecorator {
-  return applyDecorators(AdminController(), UseFilters(ScimErrorFilter));
-}
 
 /** As `@Answers`, of the standard's media type. */
 export function ScimAnswers(summary: string, schema: z.ZodType): MethodDecorator {

@@ -2,14 +2,15 @@ import { Param } from '@nestjs/common';
 import { Config } from '#libs/config';
 import { GatewayError } from '#libs/kernel';
 import { Handles } from '#libs/rbac';
+import { AdminController } from '../http/decorators.js';
 import { SCIM_DOCUMENT, scimList } from './scim-answers.schemas.js';
-import { ScimAnswers, ScimController } from './scim-decorators.js';
+import { ScimAnswers } from './scim-decorators.js';
 import { listAnswer } from './scim-lists.js';
 import { resourceTypes, schemaDocuments } from './scim-schemas.js';
 import { MOST_RESULTS, scimBase } from './scim-words.js';
 
 /** What this server takes, told in the standard's words. */
-@ScimController()
+@AdminController()
 export class ScimDiscoveryController {
   readonly #base: string;
 

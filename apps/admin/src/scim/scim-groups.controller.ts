@@ -4,9 +4,9 @@ import type { Principal } from '#libs/kernel';
 import { Answers, Caller, Handles } from '#libs/rbac';
 import { type Author, ScimGroups } from '#libs/tenancy';
 import type { Response } from 'express';
-import { AdminQuery, By } from '../http/decorators.js';
+import { AdminController, AdminQuery, By } from '../http/decorators.js';
 import { LIST_QUERY, SCIM_GROUP, scimList, SENT_GROUP, SENT_PATCH } from './scim-answers.schemas.js';
-import { ScimAnswers, ScimBody, ScimController } from './scim-decorators.js';
+import { ScimAnswers, ScimBody } from './scim-decorators.js';
 import { listAnswer, listQuery, Wanted } from './scim-lists.js';
 import { patched } from './scim-patch.js';
 import { groupDraftOf, groupFrom, groupResource } from './scim-resources.js';
@@ -15,7 +15,7 @@ import { scimBase } from './scim-words.js';
 type Plain = Record<string, unknown>;
 
 /** Teams, as groups of an identity provider. */
-@ScimController()
+@AdminController()
 export class ScimGroupsController {
   readonly #base: string;
 

@@ -4,9 +4,9 @@ import type { Principal } from '#libs/kernel';
 import { Answers, Caller, Handles } from '#libs/rbac';
 import { type Author, ScimUsers } from '#libs/tenancy';
 import type { Response } from 'express';
-import { AdminQuery, By } from '../http/decorators.js';
+import { AdminController, AdminQuery, By } from '../http/decorators.js';
 import { LIST_QUERY, SCIM_USER, scimList, SENT_PATCH, SENT_USER } from './scim-answers.schemas.js';
-import { ScimAnswers, ScimBody, ScimController } from './scim-decorators.js';
+import { ScimAnswers, ScimBody } from './scim-decorators.js';
 import { listAnswer, listQuery, Wanted } from './scim-lists.js';
 import { patched } from './scim-patch.js';
 import { changedPerson, personFrom, resourceOf, userResource } from './scim-resources.js';
@@ -15,7 +15,7 @@ import { scimBase } from './scim-words.js';
 type Plain = Record<string, unknown>;
 
 /** Users, for identity providers. Who is let in and who is last is decided in `ScimUsers`. */
-@ScimController()
+@AdminController()
 export class ScimUsersController {
   readonly #base: string;
 
