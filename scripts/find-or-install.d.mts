@@ -1,1 +1,1 @@
-export function findOrInstall(name: 'redis' | 'nginx' | 'wrk'): string;
+export function findOrInstall(name: 'redis' | 'nginx' | 'chromium' | 'wrk'): string;

@@ -13,6 +13,10 @@ const PROGRAMS = {
     programs: ['nginx'],
     packages: { 'apt-get': 'nginx-light', dnf: 'nginx', apk: 'nginx', brew: 'nginx' },
   },
+  chromium: {
+    programs: ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome'],
+    packages: { 'apt-get': 'chromium', dnf: 'chromium', apk: 'chromium', brew: 'chromium' },
+  },
   wrk: { programs: ['wrk'], packages: { 'apt-get': 'wrk', dnf: 'wrk', apk: 'wrk', brew: 'wrk' } },
 };
 
@@ -45,7 +49,7 @@ function findProgram(program) {
 }
 
 /**
- * The absolute path of `redis`, `nginx` or `wrk`. Installs it when it is missing and we are root (or use Homebrew); several
+ * The absolute path of `redis`, `nginx`, `chromium` or `wrk`. Installs it when it is missing and we are root (or use Homebrew); several
  * minutes at most. Throws an Error whose message tells a person what to type.
  */
 export function findOrInstall(name) {

@@ -20,7 +20,10 @@ export async function startNginx(siteFile: string, upstreamPort: number): Promis
   const folder = mkdtempSync(join(tmpdir(), 'tollgate-nginx-'));
   const port = await freePort();
   const site = siteFile
-    .replace(/listen\s+[^;]+;/g, `listen 127.0.0.1:${port};`)
+    .replace(
+      /listen\s+[^;]+?(\s+ssl)?;/g,
+      (_, ssl: string | undefined) => `listen 127.0.0.1:${port}${ssl ?? ''};`,
+    )
     .replace(/(localhost|127\.0\.0\.1):4000/g, `127.0.0.1:${upstreamPort}`);
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
     .map((name) => `${name}_temp_path ${folder}/${name};`)

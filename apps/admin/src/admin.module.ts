@@ -17,6 +17,7 @@ import { SamlRoutesModule } from './saml/saml-routes.module.js';
 import { ScimRoutesModule } from './scim/scim-routes.module.js';
 import { SpendRoutesModule } from './spend/spend-routes.module.js';
 import { SignInRoutesModule } from './sign-in/sign-in-routes.module.js';
+import { SsoRoutesModule } from './sign-in/sso-routes.module.js';
 import { PeopleRoutesModule } from './people/people-routes.module.js';
 
 /** Probes, metrics and the few public facts: served by every role. */
@@ -41,6 +42,7 @@ export class ProbesModule {}
     SpendRoutesModule,
     PricingRoutesModule,
     SignInRoutesModule,
+    SsoRoutesModule,
   ],
   providers: [AdminCalls],
 })

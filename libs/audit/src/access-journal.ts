@@ -42,6 +42,17 @@ export class AccessJournal implements OnModuleDestroy {
     this.#add({ actor, action: 'refused', noun: 'route', nounId: route, after: { status } });
   }
 
+  /** Somebody did not get in; `how` is the way in and why not. */
+  signInRefused(actor: Actor, how: string): void {
+    this.#add({
+      actor,
+      action: 'refused',
+      noun: 'session',
+      nounId: actor.userId ?? 'unknown',
+      after: { how },
+    });
+  }
+
   /** Somebody looked at what is not its own, and secret or nearly so. */
   read(actor: Actor, noun: string, nounId: string): void {
     const same = `${actor.userId}\0${actor.keyId}\0${actor.ip}\0${noun}\0${nounId}`;

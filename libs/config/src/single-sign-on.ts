@@ -52,6 +52,11 @@ export function readSingleSignOn(
       'PROXY_BASE_URL',
       'is not set: people can only sign in from this machine, or through a proxy in trusted_proxy_ranges',
     );
+  if (provider?.claims.id[0] === 'preferred_username' && environment.get('PROXY_ADMIN_ID') !== undefined)
+    findings.notice(
+      'PROXY_ADMIN_ID',
+      'becomes an administrator by its preferred_username, which people may choose themselves at some providers; set GENERIC_USER_ID_ATTRIBUTE=sub',
+    );
   return {
     ...(provider === undefined ? {} : { provider }),
     ...(saml === undefined ? {} : { saml }),

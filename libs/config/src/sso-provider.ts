@@ -36,8 +36,6 @@ export interface SsoProvider {
   readonly providerClaim?: string;
   /** Claims of the access token count too, where it is a JWT (`GENERIC_INCLUDE_TOKEN_CLAIMS`). */
   readonly readsAccessToken: boolean;
-  /** Copied into the identity for the operator's handler (`GENERIC_USER_EXTRA_ATTRIBUTES`). */
-  readonly extraClaims: readonly string[];
   readonly roleMapping?: RoleMapping;
   /** Microsoft Graph, asked for groups. */
   readonly graph?: { readonly endpoint: string; readonly servicePrincipalId?: string };
@@ -108,7 +106,6 @@ function google(environment: Environment, clientId: string): SsoProvider {
       role: [],
     },
     readsAccessToken: false,
-    extraClaims: [],
     missing: missing(environment, 'GOOGLE_CLIENT_SECRET'),
   };
 }
@@ -144,7 +141,6 @@ function microsoft(environment: Environment, clientId: string, findings: Finding
       role: ['app_roles', 'roles'],
     },
     readsAccessToken: false,
-    extraClaims: [],
     graph: { endpoint, ...(principal === undefined ? {} : { servicePrincipalId: principal }) },
     missing: missing(environment, 'MICROSOFT_CLIENT_SECRET', 'MICROSOFT_TENANT'),
   };
@@ -177,7 +173,6 @@ function generic(environment: Environment, clientId: string, findings: Findings)
     },
     providerClaim: environment.get('GENERIC_USER_PROVIDER_ATTRIBUTE') ?? 'provider',
     readsAccessToken: environment.flag('GENERIC_INCLUDE_TOKEN_CLAIMS', findings) ?? false,
-    extraClaims: environment.list('GENERIC_USER_EXTRA_ATTRIBUTES') ?? [],
     ...(mapping === undefined ? {} : { roleMapping: mapping }),
     missing:
       issuer === undefined

@@ -27,7 +27,8 @@ describe('the policy table', () => {
     expect(routes.filter((route) => policyOf(route).access === 'public').toSorted()).toEqual([
       'GET /', 'GET /.well-known/litellm-ui-config', 'GET /config/yaml', 'GET /docs', 'GET /fallback/login', 'GET /health/liveliness',
       'GET /health/liveness', 'GET /health/readiness', 'GET /litellm/.well-known/litellm-ui-config', 'GET /logout',
-      'GET /onboarding/get_token', 'GET /openapi.json', 'GET /redoc', 'GET /routes', 'GET /sso/cli/poll/{id}', 'GET /sso/key/generate',
+      'GET /onboarding/get_token', 'GET /openapi.json', 'GET /redoc', 'GET /routes', 'GET /sso/callback',
+      'GET /sso/cli/poll/{id}', 'GET /sso/debug/callback', 'GET /sso/debug/login', 'GET /sso/key/generate',
       'GET /sso/saml/login', 'GET /sso/saml/metadata', 'GET /test', 'GET /ui/', 'GET /ui/password', 'POST /login', 'POST /logout', 'POST /onboarding/claim',
       'POST /onboarding/claim_token', 'POST /sso/cli/complete/{id}', 'POST /sso/cli/start', 'POST /sso/saml/callback', 'POST /ui/password', 'POST /v2/login',
     ]); // prettier-ignore

@@ -16,6 +16,7 @@ import { SAML_ROUTES } from './policy/saml.js';
 import { SCIM_ROUTES } from './policy/scim.js';
 import { SIGN_IN_ROUTES } from './policy/sign-in.js';
 import { SPEND_ROUTES } from './policy/spend.js';
+import { SSO_ROUTES } from './policy/sso.js';
 import { SYSTEM_ROUTES } from './policy/system.js';
 import { TEAM_ROUTES } from './policy/teams.js';
 import { TRUST_ROUTES } from './policy/trust.js';
@@ -45,6 +46,7 @@ export const POLICY = {
   ...SAML_ROUTES,
   ...SCIM_ROUTES,
   ...SPEND_ROUTES,
+  ...SSO_ROUTES,
   ...SYSTEM_ROUTES,
   ...TRUST_ROUTES,
   ...SIGN_IN_ROUTES,

@@ -46,6 +46,17 @@ export class OwnOrigin {
   }
 
   /**
+   * `baseUrlOf`, where it is about to be told to an identity provider: undefined when nothing but the request's own `Host` says it, which
+   * anybody can write, unless that names this machine.
+   */
+  vouchedBaseUrlOf(facts: CredentialFacts): string | undefined {
+    const base = this.baseUrlOf(facts);
+    const isVouched = this.#base !== undefined || this.#trusted.has(facts.socket?.remoteAddress);
+    if (isVouched) return URL.canParse(base) ? base : undefined;
+    return /^http:\/\/(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?(?:\/|$)/.test(base) ? base : undefined;
+  }
+
+  /**
    * Whether a page of ours, or of an origin the operator lets in with cookies, made the request. Undefined when the browser, or a
    * program that is none, says nothing about it.
    */

@@ -1,10 +1,9 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Config } from '#libs/config';
-import { GatewayError } from '#libs/kernel';
 import type { CredentialFacts } from '../credential.js';
+import { cookieOf } from './cookies.js';
 import { OwnOrigin } from './own-origin.js';
-import { headersOf } from './trusted-peers.js';
 
 const NAME = 'tollgate_session';
 /** Browsers take a cookie of this name only from this very host and over TLS: a neighbour's sub-domain cannot plant one. */
@@ -27,20 +26,7 @@ export class SessionCookie {
   /** The session a request's cookie names; undefined when it has none. Throws 400 when it names two: which counts would depend on who reads them. */
   read(facts: CredentialFacts): string | undefined {
     const isSecure = this.origin.isSecure(facts);
-    const wanted = isSecure ? SECURE_NAME : NAME;
-    let found: string | undefined;
-    for (const header of headersOf(facts, 'cookie')) {
-      for (const pair of header.split(';')) {
-        const at = pair.indexOf('=');
-        if (at < 0 || pair.slice(0, at).trim() !== wanted) continue;
-        if (found !== undefined)
-          throw new GatewayError(
-            'request.invalid',
-            `The request carries the cookie ${wanted} more than once.`,
-          );
-        found = pair.slice(at + 1).trim();
-      }
-    }
+    const found = cookieOf(facts, isSecure ? SECURE_NAME : NAME);
     return found !== undefined && FORM.test(found) ? found : undefined;
   }
 

@@ -19,7 +19,6 @@ const generic: SsoProvider = {
   },
   providerClaim: 'provider',
   readsAccessToken: false,
-  extraClaims: [],
   missing: [],
 };
 const settings = { teamClaims: [], access: { to: 'all' } } as const;

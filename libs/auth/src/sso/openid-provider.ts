@@ -36,7 +36,12 @@ export class OpenIdProvider {
     return this.provider.name;
   }
 
-  /** Where the browser goes. Throws 500 for settings that are missing, 503 when the provider does not answer. */
+  /** Reads the discovery document when it is not known. Throws 500 for settings that are missing, 503 when the provider does not answer. */
+  async prepare(): Promise<void> {
+    await this.#configuration();
+  }
+
+  /** Where the browser goes. Throws as `prepare` does. */
   async authorizationUrl(redirectUri: string, { state, nonce, verifier }: FlowSecrets): Promise<URL> {
     const configuration = await this.#configuration();
     return client.buildAuthorizationUrl(configuration, {

@@ -121,9 +121,13 @@ function assertSamePerson(
   email: string | undefined,
 ): void {
   if (user.blocked || !user.scimActive)
-    throw new GatewayError('auth.user_blocked', 'Authentication Error, this account is blocked.', {
-      param: 'None',
-    });
+    throw new GatewayError(
+      'auth.user_blocked',
+      'Authentication Error, this account is blocked or deactivated.',
+      {
+        param: 'None',
+      },
+    );
   const { ssoUserId: known, email: address, metadata } = user;
   const vouchedBy = metadata[ISSUER];
   if (known === subject) return;

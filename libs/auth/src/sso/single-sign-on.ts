@@ -47,6 +47,8 @@ export class SingleSignOn {
     data: Readonly<Record<string, unknown>>,
   ): Promise<{ readonly location: URL; readonly browserSecret: string }> {
     const provider = this.#configured();
+    // A provider that does not answer leaves no flow behind, however often people try.
+    await provider.prepare();
     const { browserSecret, ...secrets } = await this.flows.begin({ ...data, redirectUri });
     return { location: await provider.authorizationUrl(redirectUri, secrets), browserSecret };
   }
