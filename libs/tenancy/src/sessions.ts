@@ -59,6 +59,8 @@ export class Sessions {
       author,
       async (transaction) => {
         const { manager } = transaction;
+        // Whoever comes sweeps up after those who are gone: rows that are over let nobody in, they only take room.
+        await manager.delete(Session, { expiresAt: LessThan(new Date(nowMs)) });
         await manager.insert(Session, {
           id,
           tokenHash: hashOfToken(token),
