@@ -144,6 +144,47 @@ export function describeCounters(
       );
     });
   });
+
+  /** What `explain` stands on: whoever only asks puts such a claim among the others. */
+  describe(`${name}: a claim that nobody can have`, () => {
+    it('lets every other claim say what it would say, and nothing is taken', async () => {
+      const { counters } = await make();
+      const windowOf = (key: string, limit: number): Claim => ({
+        kind: 'window',
+        key,
+        scope: PROXY_SCOPE,
+        measure: 'requests',
+        limit,
+        windowMs: 60_000,
+        amount: 1,
+      });
+      const nobodys: Claim = { kind: 'gauge', key: 'nobody', scope: PROXY_SCOPE, limit: 0 };
+      const spent: Claim = {
+        kind: 'money',
+        key: 'spent',
+        scope: PROXY_SCOPE,
+        budget: 'main',
+        capNanoUsd: 5n,
+        minNanoUsd: 1n,
+        fullNanoUsd: 1n,
+      };
+      await counters.open('spent', 5n);
+      const full = windowOf('full', 1);
+      const free = windowOf('free', 2);
+      expect((await counters.admit({ id: 'first', claims: [full], waitMs: 0 })).admitted).toBe(true);
+      for (let n = 0; n < 5; n += 1) {
+        const asked = await counters.admit({
+          id: `asked ${n}`,
+          claims: [full, free, spent, nobodys],
+          waitMs: 0,
+        });
+        const refused = asked.admitted ? [] : asked.refused.map(({ claim }) => claim.key);
+        expect(refused.toSorted()).toEqual(['full', 'nobody', 'spent']);
+      }
+      for (const id of ['a', 'b'])
+        expect((await counters.admit({ id, claims: [free], waitMs: 0 })).admitted).toBe(true);
+    });
+  });
 }
 
 /** The most that fell into any interval of that length, whatever its offset. */

@@ -73,13 +73,23 @@ export function toDecisionAnswer(
     allowed: false,
     status: decision.status,
     reason: decision.code,
-    message: decision.message,
+    message: withoutNames(decision, pseudonyms),
     route: decision.route,
     model: decision.model,
     request_id: decision.requestId,
     subject: decision.subject && toSubjectAnswer(decision.subject, pseudonyms),
     ...toChecksAnswer(decision.checks, view, pseudonyms),
   };
+}
+
+/** Sentences name users and customers, as the client's own answer did. */
+function withoutNames({ message, subject }: Decision, pseudonyms: Pseudonyms): string {
+  let text = message;
+  if (!pseudonyms.areOn || subject === null) return text;
+  const { userId, customerId } = subject;
+  if (userId !== null) text = text.replaceAll(userId, pseudonyms.of('user', userId));
+  if (customerId !== null) text = text.replaceAll(customerId, pseudonyms.of('customer', customerId));
+  return text;
 }
 
 export function toSubjectAnswer(

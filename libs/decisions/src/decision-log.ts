@@ -12,7 +12,7 @@ const MOST_OF_ONE = 20;
 /** Bounds what a week of floods takes: some 100 MB a day and process. */
 const MOST_A_DAY = 100_000;
 /** While the store is away, this much waits. */
-const MOST_WAITING = 1_000;
+const MOST_WAITING = 200;
 /** Refusals of credentials that nobody has are found here for a while, and nowhere else. */
 const MOST_STRANGERS = 1_000;
 const MOST_KNOWN = 1_000;
@@ -31,8 +31,8 @@ interface Noted {
  */
 @Injectable()
 export class DecisionLog implements OnModuleDestroy {
-  readonly #strangers = new Map<string, Noted>();
-  readonly #known = new Map<string, Noted>();
+  readonly #strangers = new Ring(MOST_STRANGERS);
+  readonly #known = new Ring(MOST_KNOWN);
   #waiting: Noted[] = [];
   readonly #ofOne = new Map<string, number>();
   #today = '';
@@ -61,10 +61,10 @@ export class DecisionLog implements OnModuleDestroy {
     const noted: Noted = { id, atMs: this.clock.nowMs(), error, request };
     const principal = error.caller ?? request.principal;
     if (principal === undefined) {
-      remember(this.#strangers, noted, MOST_STRANGERS);
+      this.#strangers.add(noted);
       return;
     }
-    remember(this.#known, noted, MOST_KNOWN);
+    this.#known.add(noted);
     const who = principal.key?.id ?? principal.user?.id ?? principal.displayName;
     const ofOne = (this.#ofOne.get(who) ?? 0) + 1;
     this.#ofOne.set(who, ofOne);
@@ -76,7 +76,7 @@ export class DecisionLog implements OnModuleDestroy {
 
   /** What this process remembers, written or not. */
   find(id: string): Decision | undefined {
-    const noted = this.#known.get(id) ?? this.#strangers.get(id);
+    const noted = this.#known.find(id) ?? this.#strangers.find(id);
     return noted && decisionOf(noted.id, noted.atMs, noted.error, noted.request);
   }
 
@@ -131,12 +131,19 @@ export class DecisionLog implements OnModuleDestroy {
   }
 }
 
-/** The oldest goes when there are too many. */
-function remember(ring: Map<string, Noted>, noted: Noted, most: number): void {
-  ring.set(noted.id, noted);
-  if (ring.size <= most) return;
-  for (const oldest of ring.keys()) {
-    ring.delete(oldest);
-    return;
+/** The last so many. Adding is one store; looking through them is for the rare one who asks. */
+class Ring {
+  readonly #places: Noted[] = [];
+  #next = 0;
+
+  constructor(private readonly most: number) {}
+
+  add(noted: Noted): void {
+    this.#places[this.#next] = noted;
+    this.#next = (this.#next + 1) % this.most;
+  }
+
+  find(id: string): Noted | undefined {
+    return this.#places.find((noted) => noted.id === id);
   }
 }

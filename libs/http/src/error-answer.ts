@@ -49,7 +49,7 @@ export function errorAnswer(error: GatewayError, shape: ErrorShape): ErrorAnswer
 }
 
 /** The name under which a refusal can be looked up. */
-export const DECISION_HEADER = 'x-tollgate-decision-id';
+const DECISION_HEADER = 'x-tollgate-decision-id';
 
 function headersOf({ headers, decisionId }: GatewayError): Readonly<Record<string, string>> {
   return decisionId === undefined ? headers : { ...headers, [DECISION_HEADER]: decisionId };
