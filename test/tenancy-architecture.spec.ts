@@ -15,6 +15,7 @@ const OWN_RIGHTS: Readonly<Record<string, string>> = {
   'libs/tenancy/src/identities.ts': 'signing in asks who somebody is',
   'libs/tenancy/src/sessions.ts': 'signing in asks whose session a token is',
   'libs/tenancy/src/invitation-claims.ts': 'who holds a link is nobody yet',
+  'libs/tenancy/src/jwt-key-mappings.ts': 'signing in asks which key a token stands for',
   'libs/tenancy/src/key-rotation.ts': 'a job rotates keys on nobody’s behalf',
   'libs/tenancy/src/customers.ts': 'budgets, by the ids of rows already seen',
   'libs/tenancy/src/shared-budgets.ts': 'budgets are the proxy’s',

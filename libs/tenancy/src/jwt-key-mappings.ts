@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { JwtKeyMapping } from '#libs/database';
+import { JwtKeyMapping, readAs } from '#libs/database';
 import { Clock, GatewayError, newId, type Principal } from '#libs/kernel';
 import { DataSource, type EntityManager, In } from 'typeorm';
 import { assertAdministers, makerOf, seesEverything } from './authority.js';
@@ -96,7 +96,9 @@ export class JwtKeyMappings {
   /** Throws 404 when there is none. */
   async find(caller: Principal, id: string): Promise<JwtKeyMapping> {
     if (!seesEverything(caller)) assertAdministers(caller);
-    const found = await this.database.getRepository(JwtKeyMapping).findOneBy({ id });
+    const found = await readAs(this.database, caller, (manager) =>
+      manager.findOneBy(JwtKeyMapping, { id }),
+    );
     if (found === null) throw notFound();
     return found;
   }
@@ -108,11 +110,13 @@ export class JwtKeyMappings {
     size: number,
   ): Promise<{ readonly rows: readonly JwtKeyMapping[]; readonly total: number }> {
     if (!seesEverything(caller)) assertAdministers(caller);
-    const [rows, total] = await this.database.getRepository(JwtKeyMapping).findAndCount({
-      order: { createdAt: 'DESC', id: 'DESC' },
-      skip: (page - 1) * size,
-      take: size,
-    });
+    const [rows, total] = await readAs(this.database, caller, (manager) =>
+      manager.findAndCount(JwtKeyMapping, {
+        order: { createdAt: 'DESC', id: 'DESC' },
+        skip: (page - 1) * size,
+        take: size,
+      }),
+    );
     return { rows, total };
   }
 
