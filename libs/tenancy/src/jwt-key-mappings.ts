@@ -96,9 +96,7 @@ export class JwtKeyMappings {
   /** Throws 404 when there is none. */
   async find(caller: Principal, id: string): Promise<JwtKeyMapping> {
     if (!seesEverything(caller)) assertAdministers(caller);
-    const found = await readAs(this.database, caller, (manager) =>
-      manager.findOneBy(JwtKeyMapping, { id }),
-    );
+    const found = await readAs(this.database, caller, (manager) => manager.findOneBy(JwtKeyMapping, { id }));
     if (found === null) throw notFound();
     return found;
   }
