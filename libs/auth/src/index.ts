@@ -32,7 +32,6 @@ export { SessionCookie } from './session/session-cookie.js';
 export { standingRefusals } from './standing-refusals.js';
 export type { CustomAuth, CustomAuthAnswer, CustomAuthRequest } from './sign-in/custom-auth.method.js';
 export { SignInMethods } from './sign-in/sign-in-methods.js';
-export { SamlCookie } from './saml/saml-cookie.js';
 export { SamlModule } from './saml/saml.module.js';
 export { type SamlPlaces, SamlSignIn } from './saml/saml-sign-in.js';
 export { normalEmail } from './sso/allowed-email.js';

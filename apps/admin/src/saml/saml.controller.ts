@@ -1,5 +1,4 @@
 import { type OnModuleInit, Req, Res } from '@nestjs/common';
-import { SamlSignIn } from '#libs/auth';
 import { Config } from '#libs/config';
 import { GatewayError } from '#libs/kernel';
 import { Answers, Handles } from '#libs/rbac';
@@ -9,7 +8,6 @@ import { sendPage } from '../sign-in/html.js';
 import { notePage } from '../sign-in/pages.js';
 import { SignInProviders } from '../sign-in/sign-in-providers.js';
 import { SignInRequests } from '../sign-in/sign-in-requests.js';
-import { SamlPlacesOf } from './saml-places.js';
 import { SamlSignInPages } from './saml-sign-in-pages.js';
 
 /** Where browsers leave for the SAML provider, and come back. */
@@ -17,8 +15,6 @@ import { SamlSignInPages } from './saml-sign-in-pages.js';
 export class SamlController implements OnModuleInit {
   constructor(
     private readonly pages: SamlSignInPages,
-    private readonly saml: SamlSignIn,
-    private readonly places: SamlPlacesOf,
     private readonly requests: SignInRequests,
     private readonly providers: SignInProviders,
     private readonly config: Config,
@@ -43,7 +39,7 @@ export class SamlController implements OnModuleInit {
   @Handles('GET /sso/saml/metadata')
   @Answers('Describes this proxy to the SAML provider', null, { mediaType: 'application/samlmetadata+xml' })
   async metadata(@Req() request: Request, @Res() response: Response): Promise<void> {
-    const document = await this.saml.metadata(this.places.of(request));
+    const document = await this.pages.metadata(request);
     response.type('application/samlmetadata+xml').send(document);
   }
 

@@ -1,8 +1,8 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { addCookie, FlowCookie, OwnOrigin, SingleSignOn } from '#libs/auth';
-import { GatewayError } from '#libs/kernel';
+import { addCookie, FlowCookie, SingleSignOn } from '#libs/auth';
 import type { Request, Response } from 'express';
 import { Admission } from './admission.js';
+import { RegisteredAddress } from './registered-address.js';
 import { SignInProviders } from './sign-in-providers.js';
 import { SignInRequests } from './sign-in-requests.js';
 import { SignInStarts } from './sign-in-starts.js';
@@ -18,7 +18,7 @@ export class SsoSignIn implements OnModuleInit {
     private readonly sso: SingleSignOn,
     private readonly admission: Admission,
     private readonly cookie: FlowCookie,
-    private readonly origin: OwnOrigin,
+    private readonly address: RegisteredAddress,
     private readonly providers: SignInProviders,
     private readonly requests: SignInRequests,
   ) {}
@@ -41,7 +41,7 @@ export class SsoSignIn implements OnModuleInit {
     data: Readonly<Record<string, unknown>>,
   ): Promise<void> {
     this.#starts.take(this.requests.placeOf(request, response).ip);
-    const { location, browserSecret } = await this.sso.begin(this.#redirectUri(request, callback), data);
+    const { location, browserSecret } = await this.sso.begin(this.address.of(request) + callback, data);
     addCookie(response, this.cookie.issue(browserSecret, request));
     response.setHeader('cache-control', 'no-store');
     response.setHeader('location', location.href);
@@ -63,22 +63,11 @@ export class SsoSignIn implements OnModuleInit {
     const browserSecret = this.cookie.read(request);
     const { search } = new URL(request.url, 'http://own.invalid');
     const proven = await this.sso.complete({
-      redirectUri: this.#redirectUri(request, callback),
+      redirectUri: this.address.of(request) + callback,
       query: new URLSearchParams(search),
       browserSecret,
     });
     addCookie(response, this.cookie.clear(request));
     return proven;
-  }
-
-  /** What is registered at the provider. A base that only the request's `Host` says would send codes wherever its sender likes. */
-  #redirectUri(request: Request, callback: string): string {
-    const base = this.origin.vouchedBaseUrlOf(request);
-    if (base !== undefined) return base + callback;
-    throw new GatewayError(
-      'internal.unexpected',
-      'PROXY_BASE_URL is not set. People sign in under an address that the operator names.',
-      { type: 'auth_error', param: 'PROXY_BASE_URL' },
-    );
   }
 }
