@@ -28,7 +28,7 @@ import { Errands } from './pass-through/errands.js';
 import { FlatAdmissions } from './pass-through/flat-admissions.js';
 import { FlatLedger } from './pass-through/flat-ledger.js';
 import { PassThroughLane } from './pass-through/pass-through-lane.js';
-import { Telling } from './pass-through/telling.js';
+import { CallReports } from './http/call-reports.js';
 import { RealtimeBooks } from './realtime/realtime-books.js';
 import { RealtimeCaller } from './realtime/realtime-caller.js';
 import { RealtimeLane } from './realtime/realtime-lane.js';
@@ -69,7 +69,7 @@ import { RealtimeLane } from './realtime/realtime-lane.js';
     RealtimeBooks,
     RealtimeCaller,
     RealtimeLane,
-    Telling,
+    CallReports,
   ],
   exports: [HotLane, PassThroughLane, RealtimeLane],
 })

@@ -51,7 +51,12 @@ export class HotLane {
           { request_id: call.id, code: error.code, err: error.cause ?? error },
           'a completion failed',
         );
-      this.refusals.note(error, call);
+      this.refusals.note(error, {
+        principal: call.principal,
+        route: call.route.policy,
+        model: call.facts?.requestedModel ?? call.route.model,
+        requestId: call.id,
+      });
       answer.fail(error, this.headers.ofFailure(call));
     } finally {
       this.draining.leave();

@@ -1,10 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { RefusalWatch } from '#libs/budget';
-import { DecisionLog } from '#libs/decisions';
+import { DecisionLog, type RefusedRequest } from '#libs/decisions';
 import type { GatewayError } from '#libs/kernel';
-import type { Call } from '../completion/call.js';
 
-/** Who hears of completions that failed: the watch for bursts, and whoever asks later why. */
+/** Whose call was refused, and what it asked for. */
+export type RefusedCall = Omit<RefusedRequest, 'isCompletion'>;
+
+/** Who hears of calls that failed: the watch for bursts, and whoever asks later why. */
 @Injectable()
 export class LaneRefusals {
   constructor(
@@ -13,14 +15,8 @@ export class LaneRefusals {
   ) {}
 
   /** Takes notes only. */
-  note(error: GatewayError, { principal, facts, route, id }: Call): void {
+  note(error: GatewayError, call: RefusedCall): void {
     this.bursts.note(error);
-    this.decisions.note(error, {
-      principal,
-      route: route.policy,
-      model: facts?.requestedModel ?? route.model,
-      requestId: id,
-      isCompletion: true,
-    });
+    this.decisions.note(error, { ...call, isCompletion: true });
   }
 }

@@ -8,7 +8,7 @@ import { ClientAnswer } from '../completion/client-answer.js';
 import { Errand } from './errand.js';
 import { Errands } from './errands.js';
 import { endpointOf } from './target-path.js';
-import { Telling } from './telling.js';
+import { CallReports } from '../http/call-reports.js';
 
 /** Takes the calls to pass-through endpoints before Express sees them: their bodies are not ours to parse. The one place where an outcome is told. */
 @Injectable()
@@ -19,7 +19,7 @@ export class PassThroughLane {
     private readonly draining: Draining,
     private readonly cors: Cors,
     private readonly log: AccessLog,
-    private readonly told: Telling,
+    private readonly reports: CallReports,
   ) {}
 
   /** False: not an endpoint's path, Express may have it. A preflight is Express's too. */
@@ -36,12 +36,12 @@ export class PassThroughLane {
   async #serve(errand: Errand): Promise<void> {
     let error: GatewayError | undefined;
     this.draining.enter();
-    this.told.metrics.requestStarted();
+    this.reports.metrics.requestStarted();
     try {
       await this.errands.run(errand);
     } catch (thrown) {
       error = toGatewayError(thrown);
-      this.told.failure(
+      this.reports.failure(
         error,
         { principal: errand.principal, route: routeOf(errand), requestId: errand.id },
         'a call to a pass-through endpoint failed',
@@ -53,7 +53,7 @@ export class PassThroughLane {
       // A body that nobody took to its end would block whatever the client sends next on this connection.
       errand.request.unpipe().resume();
       this.draining.leave();
-      this.told.metrics.requestEnded();
+      this.reports.metrics.requestEnded();
       this.#report(errand, error);
     }
   }
@@ -75,7 +75,7 @@ export class PassThroughLane {
       errorCode: error?.code,
       decisionId: error?.decisionId,
     });
-    this.told.request(routeOf(errand), 'pass_through', principal, {
+    this.reports.request(routeOf(errand), 'pass_through', principal, {
       status,
       durationMs,
       costNanoUsd,

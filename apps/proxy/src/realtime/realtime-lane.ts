@@ -8,7 +8,7 @@ import { GatewayError, newId, type Principal } from '#libs/kernel';
 import type { RouteId } from '#libs/rbac';
 import { Router } from '#libs/routing';
 import { AccessLog } from '#libs/telemetry';
-import { Telling } from '../pass-through/telling.js';
+import { CallReports } from '../http/call-reports.js';
 import { type BookedSession, RealtimeBooks } from './realtime-books.js';
 import { RealtimeCaller, type SessionCaller, textOf } from './realtime-caller.js';
 import { offeredProtocols } from './realtime-credential.js';
@@ -48,7 +48,7 @@ export class RealtimeLane implements UpgradeLane, OnModuleDestroy {
     private readonly router: Router,
     private readonly draining: Draining,
     private readonly log: AccessLog,
-    private readonly told: Telling,
+    private readonly reports: CallReports,
   ) {
     this.#maxPayload = Math.min(config.server.maxRequestBytes, MAX_EVENT_BYTES);
     this.#server = new WebSocketServer({
@@ -88,7 +88,7 @@ export class RealtimeLane implements UpgradeLane, OnModuleDestroy {
     let error: GatewayError | undefined;
     let totals: SessionTotals | undefined;
     this.draining.enter();
-    this.told.metrics.requestStarted();
+    this.reports.metrics.requestStarted();
     try {
       const session = await this.#open(opening, socket, head);
       this.#sessions.add(session);
@@ -100,7 +100,7 @@ export class RealtimeLane implements UpgradeLane, OnModuleDestroy {
       refuse(socket, error, opening.id);
     } finally {
       this.draining.leave();
-      this.told.metrics.requestEnded();
+      this.reports.metrics.requestEnded();
     }
     this.#report(opening, error, totals);
   }
@@ -185,7 +185,7 @@ export class RealtimeLane implements UpgradeLane, OnModuleDestroy {
     const durationMs = performance.now() - startedAt;
     const { costNanoUsd = 0n, inputTokens = 0, outputTokens = 0 } = totals ?? {};
     if (error)
-      this.told.failure(error, { principal, route, model, requestId: id }, 'a realtime session ended');
+      this.reports.failure(error, { principal, route, model, requestId: id }, 'a realtime session ended');
     this.log.write({
       method: 'GET',
       route: route.slice('GET '.length),
@@ -198,7 +198,7 @@ export class RealtimeLane implements UpgradeLane, OnModuleDestroy {
       errorCode: error?.code,
       decisionId: error?.decisionId,
     });
-    this.told.request(route, totals ? model : 'unknown', principal, {
+    this.reports.request(route, totals ? model : 'unknown', principal, {
       status,
       durationMs,
       costNanoUsd,

@@ -1,24 +1,21 @@
 import { Injectable } from '@nestjs/common';
-import { RefusalWatch } from '#libs/budget';
-import { DecisionLog, type RefusedRequest } from '#libs/decisions';
 import type { GatewayError, NanoUsd, Principal } from '#libs/kernel';
 import { Logger, Metrics } from '#libs/telemetry';
+import { LaneRefusals, type RefusedCall } from './lane-refusals.js';
 
 /** Tells the metrics, the alerts and the log how a call ended that is no completion. */
 @Injectable()
-export class Telling {
+export class CallReports {
   constructor(
     readonly metrics: Metrics,
-    private readonly refusals: RefusalWatch,
-    private readonly decisions: DecisionLog,
+    private readonly refusals: LaneRefusals,
     private readonly logger: Logger,
   ) {}
 
-  failure(error: GatewayError, refused: Omit<RefusedRequest, 'isCompletion'>, what: string): void {
+  failure(error: GatewayError, refused: RefusedCall, what: string): void {
     if (error.status >= 500)
       this.logger.error({ request_id: refused.requestId, code: error.code, err: error.cause ?? error }, what);
-    this.refusals.note(error);
-    this.decisions.note(error, { ...refused, isCompletion: true });
+    this.refusals.note(error, refused);
   }
 
   request(
