@@ -58,7 +58,9 @@ describe('who may use which model', () => {
       gate.chat(key, { model: 'absent-model' }),
     ]);
     expect(forbidden.status).toBe(unknown.status);
-    expect(forbidden.text.replaceAll('secret-model', 'X')).toBe(unknown.text.replaceAll('absent-model', 'X'));
+    const anonymous = ({ text }: { text: string }): string =>
+      text.replaceAll(/(secret|absent)-model/g, 'X').replaceAll(/dec_\w+/g, 'dec');
+    expect(anonymous(forbidden)).toBe(anonymous(unknown));
     expect(forbidden.text).not.toContain('other');
   });
 

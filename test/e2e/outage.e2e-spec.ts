@@ -192,6 +192,7 @@ describe('an embedded PostgreSQL that is killed', () => {
       process.kill(pid, 'SIGKILL');
       await delay(3_000);
       seen.push(...(await running.stop()));
+      await until('connected', isConnected(product), 30_000);
       await until('healed', async () => (await product.request('GET', '/key/list')).ok, 30_000);
       expect(seen.filter(({ finished }) => !finished)).toEqual([]);
       const { problems } = await audit(product, onlyOf(provider, 'e-'), seen, embeddedUrl(product));

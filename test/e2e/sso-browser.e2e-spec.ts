@@ -68,7 +68,7 @@ describe.each(['', '/llm/gateway'])('a browser behind nginx, under "%s"', (prefi
       },
       config: { general_settings: { trusted_proxy_ranges: ['127.0.0.1'] } },
     });
-    nginx = await startNginx(site(prefix), product.port);
+    nginx = await startNginx(site(prefix), product.port, { tls: true });
     base = `https://localhost:${nginx.port}${prefix}`;
     provider.redirectUris.add(`${base}/sso/callback`);
     const context = await browser.newContext({ ignoreHTTPSErrors: true });

@@ -13,17 +13,19 @@ export interface NginxServer {
 
 /**
  * Starts nginx with one site file as a user would write it: its `listen` lines are moved to a free port, its
- * `localhost:4000` or `127.0.0.1:4000` to the given upstream. Everything else of the file is kept as it is.
+ * `localhost:4000` or `127.0.0.1:4000` to the given upstream. Everything else of the file is kept as it is, but that it
+ * speaks plain HTTP unless `tls` is asked for.
  */
-export async function startNginx(siteFile: string, upstreamPort: number): Promise<NginxServer> {
+export async function startNginx(
+  siteFile: string,
+  upstreamPort: number,
+  { tls = false } = {},
+): Promise<NginxServer> {
   const program = findOrInstall('nginx');
   const folder = mkdtempSync(join(tmpdir(), 'tollgate-nginx-'));
   const port = await freePort();
   const site = siteFile
-    .replace(
-      /listen\s+[^;]+?(\s+ssl)?;/g,
-      (_, ssl: string | undefined) => `listen 127.0.0.1:${port}${ssl ?? ''};`,
-    )
+    .replace(/listen\s+[^;]+;/g, `listen 127.0.0.1:${port}${tls ? ' ssl' : ''};`)
     .replace(/(localhost|127\.0\.0\.1):4000/g, `127.0.0.1:${upstreamPort}`);
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
     .map((name) => `${name}_temp_path ${folder}/${name};`)
@@ -41,7 +43,7 @@ export async function startNginx(siteFile: string, upstreamPort: number): Promis
   await waitForPort(port, 10_000, () => (server.hasExited ? `nginx ended:\n${server.output}` : undefined));
   return {
     port,
-    url: `http://127.0.0.1:${port}`,
+    url: `${tls ? 'https' : 'http'}://127.0.0.1:${port}`,
     async stop() {
       await server.stop('SIGQUIT');
       rmSync(folder, { recursive: true, force: true });

@@ -15,6 +15,7 @@ export class OwnedProcess {
   readonly #child: ChildProcess;
   readonly #output: string[] = [];
   readonly #exited: Promise<void>;
+  #wasSignalled = false;
 
   constructor(command: string, args: readonly string[], options: StartOptions = {}) {
     this.#child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -41,6 +42,11 @@ export class OwnedProcess {
 
   get hasExited(): boolean {
     return !running.has(this.#child) || this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
+  /** It ended, and nobody here had asked it to. */
+  get endedByItself(): boolean {
+    return this.hasExited && !this.#wasSignalled;
   }
 
   /** Null while it runs, and when a signal ended it. */
@@ -72,7 +78,9 @@ export class OwnedProcess {
 
   /** A program that could not be run has id 0 until its error is told: a signal to 0 would end the whole group, the test runner with it. */
   #send(signal: NodeJS.Signals): void {
-    if (this.#child.pid !== undefined && !this.hasExited) this.#child.kill(signal);
+    if (this.#child.pid === undefined || this.hasExited) return;
+    this.#wasSignalled = true;
+    this.#child.kill(signal);
   }
 
   async #exitWithin(limitMs: number, complaint: string): Promise<void> {

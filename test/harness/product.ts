@@ -44,6 +44,7 @@ export class Product {
   #port = 0;
   #process: OwnedProcess | undefined;
   #earlierOutput = '';
+  #mayEnd = false;
 
   private constructor(private readonly options: ProductOptions) {
     // As root, the embedded PostgreSQL runs as another user, who must be able to walk to its data.
@@ -99,6 +100,7 @@ export class Product {
 
   /** Waits for it to end by itself. */
   async exit(limitMs: number): Promise<number | null> {
+    this.#mayEnd = true;
     const deadline = Date.now() + limitMs;
     while (!this.#process?.hasExited && Date.now() < deadline) await delay(20);
     return this.#process?.hasExited ? this.#process.exitCode : null;
@@ -115,11 +117,17 @@ export class Product {
     await this.#start();
   }
 
-  /** Ends it and everything it left running, and deletes its data. */
+  /** Ends it and everything it left running, and deletes its data. @throws when it had ended before anybody asked it to */
   async dispose(): Promise<void> {
+    const hadCrashed = !this.#mayEnd && (this.#process?.endedByItself ?? false);
     await this.#process?.stop('SIGTERM', 20_000).catch(() => this.#process?.kill());
     for (const pid of embeddedServers(this.folder)) await endById(pid);
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
+    if (!hadCrashed) return;
+    const fatal = this.logs.split('\n').filter((line) => line.includes(' FATAL '));
+    throw new Error(
+      `the product ended by itself: ${fatal.join('\n')}\nits last words:\n${this.logs.slice(-6_000)}`,
+    );
   }
 
   /** A JSON request with a bearer (the master key unless told; `null`: none). */
@@ -149,6 +157,7 @@ export class Product {
 
   async #start(): Promise<void> {
     this.#earlierOutput += this.#process?.output ?? '';
+    this.#mayEnd = false;
     for (const pid of embeddedServers(this.folder)) await endById(pid);
     this.#port ||= await freePort();
     this.#process = new OwnedProcess(

@@ -1,6 +1,8 @@
 import type { Config } from '#libs/config';
+import type { EventEmitter } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createPostgresBackend, type QueueOptions, setDefaultBackendFactory } from 'bullmq';
+import pg from 'pg';
 import type { DataSource } from 'typeorm';
 
 /** One queue and one worker: two pools of this size and their listeners. */
@@ -34,8 +36,10 @@ export function queueOptions(config: Config, dataSource: DataSource): QueueOptio
 /** After a failure to connect the next attempt comes this much later. */
 const RETRY_MS = 1_000;
 
-/** What BullMQ remembers of its first attempt to connect. */
+/** What BullMQ keeps of its store: a pool, what it makes its listening connection of, and its first attempt to connect. */
 interface Connecting {
+  readonly pool: pg.Pool;
+  pgModule: { readonly Client: typeof pg.Client };
   waitUntilReady(): Promise<void>;
   readyPromise?: Promise<void> | undefined;
 }
@@ -43,10 +47,15 @@ interface Connecting {
 /**
  * BullMQ's PostgreSQL backend keeps the first attempt to connect for ever, also one that failed: its worker then asks again without
  * a pause, in microtasks, and nothing else in the process ever gets its turn. Here a failed attempt is forgotten, after a pause.
+ *
+ * Nor does it listen to a connection that it is using or still making: one that breaks then would end the process, because an
+ * `error` that nobody listens to is an exception. Whoever waits for that connection's answer is told of the failure anyway.
  */
 const patientBackend: typeof createPostgresBackend = (...args) => {
   const backend = createPostgresBackend(...args);
   const { connection } = backend as unknown as { connection: Connecting };
+  connection.pool.on('connect', (client) => client.on('error', () => undefined));
+  connection.pgModule = { Client: AttendedClient };
   const attempt = connection.waitUntilReady.bind(connection);
   connection.waitUntilReady = async () => {
     try {
@@ -59,6 +68,20 @@ const patientBackend: typeof createPostgresBackend = (...args) => {
   };
   return backend;
 };
+
+/** A connection whose failure waits for the first who listens: BullMQ does so only once it is connected. */
+class AttendedClient extends pg.Client {
+  constructor(config: pg.ClientConfig) {
+    super(config);
+    let missed: Error | undefined;
+    this.on('error', (error: Error) => {
+      if (this.listenerCount('error') === 1) missed = error;
+    });
+    (this as EventEmitter).on('newListener', (event: string, listener: (error: Error) => void) => {
+      if (event === 'error' && missed) setImmediate(listener, missed);
+    });
+  }
+}
 
 function postgresConnection({ options }: DataSource): QueueOptions['connection'] {
   if (options.type !== 'postgres') throw new Error('jobs need PostgreSQL or Redis');

@@ -174,6 +174,19 @@ describe('fields of any shape', () => {
     expect((safe['wide'] as unknown[]).length).toBe(200);
   });
 
+  it('show what an error says, not the machine a driver hangs on it', () => {
+    class Client {
+      readonly secretKey = 7;
+    }
+    const error = Object.assign(new Error('gone'), {
+      code: '57P01',
+      detail: { line: 3 },
+      client: new Client(),
+    });
+    expect(redactFields({ error })).toMatchObject({ error: { code: '57P01', detail: { line: 3 } } });
+    expect(JSON.stringify(redactFields({ error }))).not.toContain('secretKey');
+  });
+
   it('takes hostile text in bounded time', () => {
     const attacks = [
       '://a:'.repeat(13_000),

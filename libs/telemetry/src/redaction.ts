@@ -189,7 +189,9 @@ function redactList(list: readonly unknown[], depth: number, path: Set<object>):
 }
 
 function redactError(error: Error, depth: number, path: Set<object>): Record<string, unknown> {
-  const own = Object.entries(error).filter(([name]) => !['name', 'message', 'stack', 'cause'].includes(name));
+  const own = Object.entries(error).filter(
+    ([name, value]) => !['name', 'message', 'stack', 'cause'].includes(name) && isFact(value),
+  );
   return {
     type: error.name,
     message: redactText(error.message),
@@ -197,4 +199,12 @@ function redactError(error: Error, depth: number, path: Set<object>): Record<str
     ...(error.stack === undefined ? {} : { stack: redactText(error.stack) }),
     ...(error.cause === undefined ? {} : { cause: redactValue(error.cause, depth + 1, path) }),
   };
+}
+
+/** A driver hangs itself on its errors: a client with its socket, its buffers and its settings. That is no fact about the error. */
+function isFact(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Error)
+    return true;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
 }

@@ -46,11 +46,9 @@ export class HotLane {
       await this.completions.run(call, answer);
     } catch (thrown) {
       error = toGatewayError(thrown);
-      if (error.status >= 500)
-        this.logger.error(
-          { request_id: call.id, code: error.code, err: error.cause ?? error },
-          'a completion failed',
-        );
+      // Without a cause the access log's line says it all: draining, no store.
+      if (error.status >= 500 && error.cause !== undefined)
+        this.logger.error({ request_id: call.id, code: error.code, err: error.cause }, 'a completion failed');
       this.refusals.note(error, {
         principal: call.principal,
         route: call.route.policy,
