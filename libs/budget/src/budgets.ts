@@ -17,13 +17,13 @@ import { type Bound, boundOf, costsNothing } from './bounds.js';
 import { type CallEnding, type ChargedCost, chargeFor } from './charge-rules.js';
 import { counterKey, lifetimeKey } from './counter-key.js';
 import { explainRefusal, explainUpstreams } from './explain.js';
-import type { Charge } from './ledger.js';
-import { BalanceStore, type PeriodOpening } from './ledger/balance-store.js';
+import { BalanceStore } from './ledger/balance-store.js';
+import type { PeriodOpening } from './ledger/period-opening.js';
 import { SpendLedger } from './ledger/spend-ledger.js';
 import { Opener, openingOf } from './opener.js';
 import { type Cost, costOf, NO_COST } from './price-book/cost.js';
 import { PriceBook } from './price-book/price-book.js';
-import { type PreparedBudget, PreparedPrincipal, type PeriodSettings } from './prepared.js';
+import { type Charge, type PreparedBudget, PreparedPrincipal, type PeriodSettings } from './prepared.js';
 import { UpstreamBudgets } from './upstream-budgets.js';
 
 const NOBODY: readonly Deployment[] = Object.freeze([]);

@@ -1,18 +1,5 @@
-import type { PreparedBudget } from './prepared.js';
-import type { LedgerEndpoint, NanoUsd, Scope, Usage } from '#libs/kernel';
-
-/** One balance a call's cost is added to: a scope, and the period of one of its budgets (`total` never resets). */
-export interface Charge {
-  readonly scope: Scope;
-  /** `total` for the lifetime sum every scope has; else the budget's name. */
-  readonly budget: string;
-  /** Pure function of (duration, zone, anchor, instant of admission). */
-  readonly periodId: string;
-  /** Counter key of the money counter, when one is claimed. */
-  readonly counterKey?: string;
-  /** The budget it counts in, here; never stored. */
-  readonly prepared?: PreparedBudget;
-}
+import type { Charge } from './prepared.js';
+import type { LedgerEndpoint, NanoUsd, Usage } from '#libs/kernel';
 
 /** Written before the upstream is called, so that a crash leaves a trace of what may have been spent. */
 export interface BeginRecord {

@@ -1,10 +1,10 @@
 import { type Counters, RedisCounters } from '#libs/counters';
 import type { NanoUsd, Scope } from '#libs/kernel';
 import { counterKey } from './counter-key.js';
-import type { Charge } from './ledger.js';
-import type { BalanceStore, PeriodOpening } from './ledger/balance-store.js';
+import type { BalanceStore } from './ledger/balance-store.js';
+import type { PeriodOpening } from './ledger/period-opening.js';
 import type { SpendLedger } from './ledger/spend-ledger.js';
-import type { PreparedBudget } from './prepared.js';
+import type { Charge, PreparedBudget } from './prepared.js';
 import type { EntryFacts } from './spool/codec.js';
 
 interface Wanted {

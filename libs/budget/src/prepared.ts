@@ -1,8 +1,20 @@
 import type { NanoUsd, Principal, Scope, ScopeBudget } from '#libs/kernel';
 import { counterKey, lifetimeKey } from './counter-key.js';
-import type { Charge } from './ledger.js';
 import { PeriodClock } from './period-clock.js';
 import { LIFETIME, type Period } from './periods.js';
+
+/** One balance a call's cost is added to: a scope, and the period of one of its budgets (`total` never resets). */
+export interface Charge {
+  readonly scope: Scope;
+  /** `total` for the lifetime sum every scope has; else the budget's name. */
+  readonly budget: string;
+  /** Pure function of (duration, zone, anchor, instant of admission). */
+  readonly periodId: string;
+  /** Counter key of the money counter, when one is claimed. */
+  readonly counterKey?: string;
+  /** The budget it counts in, here; never stored. */
+  readonly prepared?: PreparedBudget;
+}
 
 export interface PeriodSettings {
   readonly timezone: string;

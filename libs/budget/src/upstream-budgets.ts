@@ -2,8 +2,7 @@ import type { Config } from '#libs/config';
 import type { ScopeBudget } from '#libs/kernel';
 import type { Deployment } from '#libs/routing';
 import { findDuration } from './duration.js';
-import type { Charge } from './ledger.js';
-import { chargesOf, PreparedBudget, type PeriodSettings } from './prepared.js';
+import { type Charge, chargesOf, PreparedBudget, type PeriodSettings } from './prepared.js';
 
 /** The budgets of one deployment and of its provider, where they stand in time, and the charges of calls to it. */
 export class PreparedUpstream {

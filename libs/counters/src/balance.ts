@@ -1,7 +1,6 @@
 import { GatewayError, type NanoUsd } from '#libs/kernel';
-import type { MoneyClaim, RefusedClaim } from './counters.js';
+import type { Admission, AdmissionRequest, MoneyClaim, Refusal, RefusedClaim } from './counters.js';
 import { smoothed } from './smoothed.js';
-import type { Waiter } from './waiting-room.js';
 
 /** Ended periods are kept this long, because late settlements and reports still ask for them. */
 const KEPT_AFTER_END_MS = 3_600_000;
@@ -155,4 +154,19 @@ export class Bid {
   balances(): Balance[] {
     return this.stakes.map(({ balance }) => balance);
   }
+}
+
+/** A request that waits for money held by others. It holds nothing itself. */
+export interface Waiter {
+  readonly request: AdmissionRequest;
+  readonly bid: Bid;
+  /** Order of arrival. */
+  readonly seq: number;
+  readonly sinceMs: number;
+  readonly deadlineMs: number;
+  /** The queues it stands in: every balance it was short of at some time. It leaves none before the end. */
+  readonly queues: Balance[];
+  readonly verdict: Promise<Admission | Refusal>;
+  readonly answer: (verdict: Admission | Refusal) => void;
+  readonly onAbort: () => void;
 }

@@ -1,5 +1,5 @@
 import { type Clock, type NanoUsd, PassingTable } from '#libs/kernel';
-import { Balance, type Bid, type Stake } from './balance.js';
+import { Balance, type Bid, type Stake, type Waiter } from './balance.js';
 import { CounterTable } from './counter-table.js';
 import {
   type Admission,
@@ -11,7 +11,7 @@ import {
 } from './counters.js';
 import { RecentVerdicts } from './recent-verdicts.js';
 import type { Take } from './take.js';
-import { type Waiter, WaitingRoom } from './waiting-room.js';
+import { WaitingRoom } from './waiting-room.js';
 
 export interface LocalCountersOptions {
   /** How long whoever fits may pass the oldest waiter of a budget. */

@@ -1,20 +1,5 @@
 import type { Admission, AdmissionRequest, Refusal } from './counters.js';
-import type { Balance, Bid, Stake } from './balance.js';
-
-/** A request that waits for money held by others. It holds nothing itself. */
-export interface Waiter {
-  readonly request: AdmissionRequest;
-  readonly bid: Bid;
-  /** Order of arrival. */
-  readonly seq: number;
-  readonly sinceMs: number;
-  readonly deadlineMs: number;
-  /** The queues it stands in: every balance it was short of at some time. It leaves none before the end. */
-  readonly queues: Balance[];
-  readonly verdict: Promise<Admission | Refusal>;
-  readonly answer: (verdict: Admission | Refusal) => void;
-  readonly onAbort: () => void;
-}
+import type { Balance, Bid, Stake, Waiter } from './balance.js';
 
 /**
  * Who may pass whom. Queues are in order of arrival. While the oldest of a queue has waited less than `overtakeMs`,

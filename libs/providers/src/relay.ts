@@ -1,13 +1,11 @@
 import type { Readable } from 'node:stream';
 import { Injectable } from '@nestjs/common';
-import { errors, Pool } from 'undici';
+import { errors } from 'undici';
 import { GatewayError } from '#libs/kernel';
+import { OriginPools } from './origin-pools.js';
 
 /** Connections at once to one target; more calls than this wait, within their own timeout. */
 const MAX_CONNECTIONS = 256;
-const CONNECT_TIMEOUT_MS = 10_000;
-/** Below the usual 60 s of load balancers, so that we close first. */
-const KEEP_ALIVE_MS = 30_000;
 
 export interface RelayRequest {
   /** Scheme, host and port; from a configuration, never from a request. */
@@ -37,13 +35,13 @@ export interface RelayAnswer {
 /** Passes requests and answers on as they are, over HTTP/1.1; redirects are never followed, nothing is sent twice. */
 @Injectable()
 export class Relay {
-  readonly #pools = new Map<string, Pool>();
+  readonly #pools = new OriginPools(MAX_CONNECTIONS);
 
   /** Resolves with the head of the answer, whatever its status. Throws `upstream.unreachable` or `upstream.timeout`. */
   async send(request: RelayRequest): Promise<RelayAnswer> {
     const { origin, path, method, headers, body, timeoutMs, idleTimeoutMs, signal } = request;
     try {
-      const answer = await this.#pool(origin).request({
+      const answer = await this.#pools.of(origin).request({
         path,
         method: method as 'GET',
         headers,
@@ -58,25 +56,8 @@ export class Relay {
     }
   }
 
-  async close(): Promise<void> {
-    const pools = [...this.#pools.values()];
-    this.#pools.clear();
-    await Promise.all(pools.map((pool) => pool.destroy()));
-  }
-
-  #pool(origin: string): Pool {
-    let pool = this.#pools.get(origin);
-    if (!pool) {
-      pool = new Pool(origin, {
-        connections: MAX_CONNECTIONS,
-        pipelining: 1,
-        allowH2: false,
-        keepAliveTimeout: KEEP_ALIVE_MS,
-        connect: { timeout: CONNECT_TIMEOUT_MS, keepAlive: true },
-      });
-      this.#pools.set(origin, pool);
-    }
-    return pool;
+  close(): Promise<void> {
+    return this.#pools.destroy();
   }
 }
 

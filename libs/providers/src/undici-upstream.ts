@@ -1,17 +1,14 @@
 import { Injectable } from '@nestjs/common';
-import { Pool } from 'undici';
 import { Clock } from '#libs/kernel';
 import { Exchange } from './exchange.js';
 import { openMock } from './mock-upstream.js';
+import { OriginPools } from './origin-pools.js';
 import { outgoingBody } from './outgoing-body.js';
 import { requestTarget, withForwarded } from './request-target.js';
 import { Upstream, type UpstreamHandle, type UpstreamRequest, type UpstreamSink } from './upstream.js';
 
 /** Connections at once to one origin; more calls than this wait in the pool, within their own timeout. */
 const MAX_CONNECTIONS = 1_024;
-const CONNECT_TIMEOUT_MS = 10_000;
-/** How long an idle connection is kept when the upstream does not say: below the usual 60 s of load balancers, so that we close first. */
-const KEEP_ALIVE_MS = 30_000;
 
 /**
  * Calls deployments over HTTP/1.1: one pool per origin, one request at a time on a connection, redirects never followed.
@@ -19,7 +16,7 @@ const KEEP_ALIVE_MS = 30_000;
  */
 @Injectable()
 export class UndiciUpstream extends Upstream {
-  readonly #pools = new Map<string, Pool>();
+  readonly #pools = new OriginPools(MAX_CONNECTIONS);
   readonly #nowMs: () => number;
 
   constructor(clock: Clock) {
@@ -34,7 +31,7 @@ export class UndiciUpstream extends Upstream {
     const target = requestTarget(deployment, request.endpoint, request.upstreamModel);
     const { bytes, hideUsage } = outgoingBody(request);
     const exchange = new Exchange(request, sink, hideUsage, this.#nowMs);
-    this.#pool(target.origin).dispatch(
+    this.#pools.of(target.origin).dispatch(
       {
         path: target.path,
         method: 'POST',
@@ -49,25 +46,7 @@ export class UndiciUpstream extends Upstream {
     return exchange;
   }
 
-  override async close(): Promise<void> {
-    const pools = [...this.#pools.values()];
-    this.#pools.clear();
-    await Promise.all(pools.map((pool) => pool.close()));
-  }
-
-  #pool(origin: string): Pool {
-    let pool = this.#pools.get(origin);
-    if (!pool) {
-      pool = new Pool(origin, {
-        connections: MAX_CONNECTIONS,
-        pipelining: 1,
-        allowH2: false,
-        headersTimeout: 0,
-        keepAliveTimeout: KEEP_ALIVE_MS,
-        connect: { timeout: CONNECT_TIMEOUT_MS, keepAlive: true },
-      });
-      this.#pools.set(origin, pool);
-    }
-    return pool;
+  override close(): Promise<void> {
+    return this.#pools.close();
   }
 }

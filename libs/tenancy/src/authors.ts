@@ -28,6 +28,13 @@ export const PROVIDER = nameOnly(
   null,
 );
 
+/** A key's own work, on nobody's behalf: its secret is changed because its time has come. */
+export const SCHEDULE = nameOnly(
+  { credential: 'session', role: 'proxy_admin', displayName: 'key-rotation' },
+  null,
+  null,
+);
+
 /** Somebody who has just proved who it is, as the author of what signing in changes. */
 export function signingIn(userId: string, ip: string | null, requestId: string | null): Author {
   return nameOnly(

@@ -4,6 +4,7 @@ import { Clock, GatewayError } from '#libs/kernel';
 import { Logger } from '#libs/telemetry';
 import { DataSource, type EntityManager, LessThanOrEqual } from 'typeorm';
 import { makerOf } from './authority.js';
+import { SCHEDULE } from './authors.js';
 import { after, parseDuration } from './duration.js';
 import { archiveKeys } from './key-archive.js';
 import { KeyJudge } from './key-judge.js';
@@ -16,25 +17,6 @@ import { type Author, type Transaction, Transactions } from './transactions.js';
 
 /** Where nobody said how long a former secret of a scheduled rotation still works: a day, or half the interval when that is shorter. */
 const USUAL_GRACE = { amount: 1, unit: 'd' } as const;
-
-/** A key's own work, on nobody's behalf. */
-const SCHEDULE: Author = {
-  principal: {
-    credential: 'session',
-    role: 'proxy_admin',
-    displayName: 'key-rotation',
-    modelGrants: [],
-    modelAliases: {},
-    limits: [],
-    budgets: [],
-    spendScopes: [],
-    tags: [],
-    metadata: {},
-    isCurrent: () => true,
-  },
-  ip: null,
-  requestId: null,
-};
 
 export interface DueRotations {
   readonly rotated: number;

@@ -1,11 +1,9 @@
 import { type OnModuleInit, Req, Res } from '@nestjs/common';
 import { Config } from '#libs/config';
-import { GatewayError } from '#libs/kernel';
 import { Answers, Handles } from '#libs/rbac';
 import type { Request, Response } from 'express';
 import { AdminController } from '../http/decorators.js';
-import { sendPage } from '../sign-in/html.js';
-import { notePage } from '../sign-in/pages.js';
+import { answerReturn } from '../sign-in/return-page.js';
 import { SignInProviders } from '../sign-in/sign-in-providers.js';
 import { SignInRequests } from '../sign-in/sign-in-requests.js';
 import { SamlSignInPages } from './saml-sign-in-pages.js';
@@ -43,20 +41,9 @@ export class SamlController implements OnModuleInit {
     response.type('application/samlmetadata+xml').send(document);
   }
 
-  /** A person reads a page, a program the error; the status is the same. */
   @Handles('POST /sso/saml/callback')
   @Answers('Ends a sign-in at the SAML provider with a session', null, { mediaType: 'text/html' })
   async callback(@Req() request: Request, @Res() response: Response): Promise<void> {
-    try {
-      await this.pages.finish(request, response);
-    } catch (thrown) {
-      if (!(thrown instanceof GatewayError) || request.accepts(['json', 'html']) !== 'html') throw thrown;
-      response.set(thrown.headers);
-      const link = { to: this.requests.path('/sso/key/generate'), text: 'Sign in again' };
-      sendPage(
-        response,
-        notePage({ title: 'Not signed in', text: thrown.publicMessage, link, status: thrown.status }),
-      );
-    }
+    await answerReturn(request, response, this.requests, () => this.pages.finish(request, response));
   }
 }

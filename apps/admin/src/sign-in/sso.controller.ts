@@ -6,8 +6,7 @@ import { Answers, Handles } from '#libs/rbac';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
 import { AdminController } from '../http/decorators.js';
-import { sendPage } from './html.js';
-import { notePage } from './pages.js';
+import { answerReturn } from './return-page.js';
 import { SignInRequests } from './sign-in-requests.js';
 import { SsoSignIn } from './sso-sign-in.js';
 
@@ -23,21 +22,10 @@ export class SsoController {
     private readonly config: Config,
   ) {}
 
-  /** A person reads a page, a program the error; the status is the same. */
   @Handles('GET /sso/callback')
   @Answers('Ends a sign-in at the provider with a session', null, { mediaType: 'text/html' })
   async callback(@Req() request: Request, @Res() response: Response): Promise<void> {
-    try {
-      await this.signIn.finish(request, response);
-    } catch (thrown) {
-      if (!(thrown instanceof GatewayError) || request.accepts(['json', 'html']) !== 'html') throw thrown;
-      response.set(thrown.headers);
-      const link = { to: this.requests.path('/sso/key/generate'), text: 'Sign in again' };
-      sendPage(
-        response,
-        notePage({ title: 'Not signed in', text: thrown.publicMessage, link, status: thrown.status }),
-      );
-    }
+    await answerReturn(request, response, this.requests, () => this.signIn.finish(request, response));
   }
 
   @Handles('GET /sso/debug/login')

@@ -4,7 +4,7 @@ import { Counters } from '#libs/counters';
 import { Clock, type NanoUsd, type Scope, usdNumber } from '#libs/kernel';
 import { Logger } from '#libs/telemetry';
 import { Budgets } from '../budgets.js';
-import type { Charge } from '../ledger.js';
+import type { Charge } from '../prepared.js';
 import type { PreparedBudget } from '../prepared.js';
 import { AlertBook, type NewAlert } from './alert-book.js';
 import { ScopeFacts, type ScopeNames } from './scope-facts.js';

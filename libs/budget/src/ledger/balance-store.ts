@@ -6,6 +6,7 @@ import { DataSource, type EntityManager } from 'typeorm';
 import { counterKey } from '../counter-key.js';
 import { LIFETIME } from '../periods.js';
 import { boundedId } from '../spool/storable.js';
+import type { PeriodOpening } from './period-opening.js';
 import { carryOver } from './rollover.js';
 
 const OPENING = { system: 'budget-opening' };
@@ -16,16 +17,6 @@ interface Named {
   readonly scope: Scope;
   readonly budget: string;
   readonly periodId: string;
-}
-
-/** One budget's period as it is opened. */
-export interface PeriodOpening {
-  readonly scope: Scope;
-  readonly budget: string;
-  readonly periodId: string;
-  readonly startsAtMs: number;
-  readonly endsAtMs: number;
-  readonly capNanoUsd: NanoUsd;
 }
 
 /** How a scope is found among ledger entries: by its own column where it has one, by the entry's charges otherwise. */

@@ -1,7 +1,7 @@
 import type { SpendTail } from '#libs/counters';
 import type { NanoUsd } from '#libs/kernel';
 import { counterKey } from '../counter-key.js';
-import type { Charge } from '../ledger.js';
+import type { Charge } from '../prepared.js';
 import { LIFETIME } from '../periods.js';
 import type { EntryFacts } from '../spool/codec.js';
 import type { SpendLedger } from './spend-ledger.js';

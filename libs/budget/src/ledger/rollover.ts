@@ -2,7 +2,7 @@ import { SpendAdjustment } from '#libs/database';
 import { newId } from '#libs/kernel';
 import type { EntityManager } from 'typeorm';
 import { boundedId } from '../spool/storable.js';
-import type { PeriodOpening } from './balance-store.js';
+import type { PeriodOpening } from './period-opening.js';
 
 /**
  * What was spent beyond the cap in the period before counts in this one (`budget_rollover`): an entry beside the ledger's, made in the

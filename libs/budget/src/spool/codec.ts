@@ -1,5 +1,6 @@
 import type { LedgerEndpoint, NanoUsd, Scope } from '#libs/kernel';
-import type { BeginRecord, Charge, EndRecord } from '../ledger.js';
+import type { BeginRecord, EndRecord } from '../ledger.js';
+import type { Charge } from '../prepared.js';
 import { boundedId, boundedText } from './storable.js';
 
 /** What balances, counters and a key's last use need to know of a begin and an end. */

@@ -1,23 +1,9 @@
 import { Column } from 'typeorm';
+import { CalledBy } from './called-by.js';
 import { countColumn } from '../columns.js';
 
 /** Who a call is charged to, which model answered, what it used: the same in the entry of one call and in the sum of a day's. */
-export abstract class Attributed {
-  @Column({ type: 'text', nullable: true })
-  keyId!: string | null;
-
-  @Column({ type: 'text', nullable: true })
-  userId!: string | null;
-
-  @Column({ type: 'text', nullable: true })
-  teamId!: string | null;
-
-  @Column({ type: 'text', nullable: true })
-  organizationId!: string | null;
-
-  @Column({ type: 'text', nullable: true })
-  customerId!: string | null;
-
+export abstract class Attributed extends CalledBy {
   /** Every tag of the call: a call with two tags is one call. */
   @Column({ type: 'text', array: true, default: () => "'{}'" })
   tags!: string[];

@@ -1,8 +1,9 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { CalledBy } from './called-by.js';
 
 /** A refusal of somebody known, with everything that was asked of the request. Partitioned by `day`, kept for a week at most. */
 @Entity('decisions')
-export class StoredDecision {
+export class StoredDecision extends CalledBy {
   /** `YYYY-MM-DD`, UTC. */
   @PrimaryColumn({ type: 'date' })
   day!: string;
@@ -39,21 +40,6 @@ export class StoredDecision {
 
   @Column({ type: 'text', nullable: true })
   role!: string | null;
-
-  @Column({ type: 'text', nullable: true })
-  keyId!: string | null;
-
-  @Column({ type: 'text', nullable: true })
-  userId!: string | null;
-
-  @Column({ type: 'text', nullable: true })
-  teamId!: string | null;
-
-  @Column({ type: 'text', nullable: true })
-  organizationId!: string | null;
-
-  @Column({ type: 'text', nullable: true })
-  customerId!: string | null;
 
   /** In the order they were asked. */
   @Column({ type: 'jsonb' })
