@@ -9,6 +9,7 @@ import { RbacModule } from '#libs/rbac';
 import { RoutingModule } from '#libs/routing';
 import { RuntimeModule } from '#libs/runtime';
 import { TenancyModule } from '#libs/tenancy';
+import { AdmissionRefusals } from './completion/admission-refusals.js';
 import { Admissions } from './completion/admissions.js';
 import { AnswerHeaders } from './completion/answer-headers.js';
 import { Attempts } from './completion/attempts.js';
@@ -52,6 +53,7 @@ import { RealtimeLane } from './realtime/realtime-lane.js';
     GrantedModels,
     Entrance,
     Explanations,
+    AdmissionRefusals,
     Admissions,
     AnswerHeaders,
     Attempts,

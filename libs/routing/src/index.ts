@@ -1,12 +1,9 @@
 export { Catalogue, type ModelGroup } from './catalogue.js';
-export {
-  compileDeployments,
-  type CompiledDeployments,
-  type DeploymentProblem,
-  type EnvironmentLookup,
-} from './compile-deployments.js';
+export { compileDeployments, type CompiledDeployments } from './compile-deployments.js';
 export type { AttemptOutcome } from './cooldowns.js';
 export type { Deployment, PriceOverrides, WireFormat } from './deployment.js';
+export type { DeploymentProblem } from './deployment-problems.js';
+export type { EnvironmentLookup } from './deployment-target.js';
 export { fallbacksFor, type FallbackSettings } from './fallbacks.js';
 export { type ModelAlias } from './model-names.js';
 export { Resolution } from './resolution.js';

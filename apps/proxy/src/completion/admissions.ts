@@ -22,6 +22,13 @@ import {
 } from '#libs/kernel';
 import { type LimitedCall, RateLimits } from '#libs/ratelimit';
 import { Router } from '#libs/routing';
+import {
+  AdmissionRefusals,
+  hasMoneyLeft,
+  isKeysMoney,
+  isUpstreamOnly,
+  mayPassWhenCounted,
+} from './admission-refusals.js';
 import type { Call } from './call.js';
 import type { Asked } from './entrance.js';
 import { type Candidate, makePlan, type Plan } from './plan.js';
@@ -41,6 +48,7 @@ export class Admissions {
     private readonly counters: Counters,
     private readonly config: Config,
     private readonly router: Router,
+    private readonly refusals: AdmissionRefusals,
   ) {}
 
   /** Synchronous when nothing has to be counted or waited for. Throws what `explain` of the refusing room says: a budget's refusal first, then a limit's. */
@@ -67,10 +75,10 @@ export class Admissions {
       if (refusal && isKeysMoney(refusal) && this.limits.canThrottle(principal))
         refusal = await this.#wouldRefuse(asked, facts, plan, at, true);
       if (refusal === undefined) return undefined;
-      if (!isUpstreamOnly(refusal)) return this.#explain(refusal, principal);
+      if (!isUpstreamOnly(refusal)) return this.refusals.of(refusal, principal);
       reasons.push(...refusal.refused);
     }
-    return this.#explainUpstreams(reasons);
+    return this.refusals.ofUpstreams(reasons);
   }
 
   async #wouldRefuse(
@@ -147,7 +155,7 @@ export class Admissions {
       at += 1;
     }
     if (at >= plan.candidates.length) {
-      if (passed.countableAt === undefined) throw this.#explainUpstreams(passed.reasons);
+      if (passed.countableAt === undefined) throw this.refusals.ofUpstreams(passed.reasons);
       return this.#admitCounted(call, asked, plan, passed.countableAt, throttled);
     }
     const id = call.nextAdmissionId();
@@ -179,7 +187,7 @@ export class Admissions {
       }
       if (!throttled && isKeysMoney(verdict) && this.limits.canThrottle(asked.principal))
         return this.#admitFrom(call, asked, plan, at, { reasons, countableAt }, true);
-      if (!mayPassWhenCounted(verdict)) throw this.#explain(verdict, asked.principal);
+      if (!mayPassWhenCounted(verdict)) throw this.refusals.of(verdict, asked.principal);
     } else void this.counters.settle(verdict.id, NOTHING_USED);
     return this.#admitCounted(call, asked, plan, at, throttled);
   }
@@ -219,11 +227,11 @@ export class Admissions {
         call.whenGone(undefined);
         return this.#ticket(id, asked, facts, counted, at, verdict);
       }
-      if (!isUpstreamOnly(verdict)) throw this.#explain(verdict, asked.principal);
+      if (!isUpstreamOnly(verdict)) throw this.refusals.of(verdict, asked.principal);
       reasons.push(...verdict.refused);
       waitMs = Math.max(0, waitMs - verdict.waitedMs);
     }
-    throw this.#explainUpstreams(reasons);
+    throw this.refusals.ofUpstreams(reasons);
   }
 
   async #counted({ body, facts }: Asked, candidate: Candidate | undefined): Promise<CallFacts> {
@@ -267,23 +275,6 @@ export class Admissions {
     void this.counters.settle(id, NOTHING_USED);
     throw new Error('a clamped grant does not pay the minimal answer');
   }
-
-  /** Used-up limits pass by themselves (429), so they are named first; used-up money does not (422); held money soon does (429). */
-  #explainUpstreams(reasons: readonly RefusedClaim[]): GatewayError {
-    const refusal: Refusal = { admitted: false, refused: reasons, waitedMs: 0 };
-    const byLimits = reasons.some(({ claim }) => claim.kind !== 'money');
-    if (byLimits) return this.limits.explain(refusal);
-    const busy = reasons.filter(({ reason }) => reason === 'busy');
-    const explained = busy.length > 0 ? this.budgets.explain({ ...refusal, refused: busy }) : undefined;
-    return explained ?? this.budgets.explainUpstreams(reasons);
-  }
-
-  /** The budget's reason first (the contract's order), then the limit's. */
-  #explain(refusal: Refusal, principal: Principal): GatewayError {
-    return (
-      this.budgets.explain(refusal, principal, this.limits.denials(refusal)) ?? this.limits.explain(refusal)
-    );
-  }
 }
 
 /** What candidates that were passed by refused, and the first of them that a closer look may find able. */
@@ -312,35 +303,6 @@ const NOTHING_USED: Settlement = Object.freeze({
 
 function limitedCall(plan: Plan, facts: CallFacts): LimitedCall {
   return { modelGroup: plan.resolution.group, tokensBound: plan.bound.inputTokens, facts };
-}
-
-/** Nothing but a deployment's or a provider's own limits and budgets stands in the way: another one may serve the call. */
-function isUpstreamOnly({ refused }: Refusal): boolean {
-  for (const { claim } of refused)
-    if (claim.scope.type !== 'deployment' && claim.scope.type !== 'provider') return false;
-  return refused.length > 0;
-}
-
-/** Part of a budget is there still: held by others, or too little for the call as it was guessed. */
-function hasMoneyLeft({ refused }: Refusal): boolean {
-  for (const { claim, current } of refused)
-    if (claim.kind !== 'money' || current >= claim.capNanoUsd) return false;
-  return true;
-}
-
-/** The key's own budget is used up, and nothing else stands in the way. */
-function isKeysMoney({ refused }: Refusal): boolean {
-  for (const { claim, reason } of refused)
-    if (claim.kind !== 'money' || claim.scope.type !== 'key' || reason !== 'over') return false;
-  return refused.length > 0;
-}
-
-/** Counting tokens helps where tokens or money were refused, and not where the budget is used up to the last dollar. */
-function mayPassWhenCounted(refusal: Refusal): boolean {
-  return refusal.refused.every(({ claim, current }) => {
-    if (claim.kind === 'money') return current < claim.capNanoUsd;
-    return claim.kind !== 'gauge' && claim.measure !== 'requests';
-  });
 }
 
 function lowest(caps: readonly (number | undefined)[]): number | undefined {

@@ -3,6 +3,7 @@ import { type Bound, Budgets } from '#libs/budget';
 import { type Admission, type Claim, Counters, CountersClosed, type Settlement } from '#libs/counters';
 import type { NanoUsd, Principal } from '#libs/kernel';
 import { type LimitedCall, type LimitedDeployment, RateLimits } from '#libs/ratelimit';
+import { AdmissionRefusals } from '../completion/admission-refusals.js';
 
 /** What one call wants that is no completion. Absent members claim nothing of their kind. */
 export interface FlatClaims {
@@ -30,6 +31,7 @@ export class FlatAdmissions {
     private readonly limits: RateLimits,
     private readonly budgets: Budgets,
     private readonly counters: Counters,
+    private readonly refusals: AdmissionRefusals,
   ) {}
 
   /** `id` names the admission for ever. Throws what the refusing room says: a budget's refusal first, then a limit's. */
@@ -53,7 +55,7 @@ export class FlatAdmissions {
       verdict = await this.counters.admit(request);
     }
     if (verdict.admitted) return verdict;
-    throw this.budgets.explain(verdict, principal) ?? this.limits.explain(verdict);
+    throw this.refusals.of(verdict, principal);
   }
 
   /** Replaces what the call holds by what it used. Twice changes nothing. */
