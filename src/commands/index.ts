@@ -60,6 +60,7 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
         team: { type: 'string' },
         organization: { type: 'string' },
         tokens: { type: 'string' },
+        ip: { type: 'string' },
         check: { type: 'boolean' },
         url: { type: 'string' },
         output: { type: 'string', short: 'o' },

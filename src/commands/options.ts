@@ -26,4 +26,5 @@ export interface CommandOptions {
   readonly team?: string;
   readonly organization?: string;
   readonly tokens?: string;
+  readonly ip?: string;
 }

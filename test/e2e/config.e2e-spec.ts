@@ -293,6 +293,22 @@ model_list:
     expect((await check(file, { OFFICE_NETWORK: '10.0.0.0/8' })).exitCode).toBe(0);
   });
 
+  /** The check that says a file is good, and the start that then refuses it, must not be two opinions. */
+  it('says what a file would open to everybody, as the start does', async () => {
+    const opening = (...routes: string[]): string =>
+      write('open.yaml', `model_list: []\ngeneral_settings: { public_routes: ${JSON.stringify(routes)} }\n`);
+    const unsafe = await check(opening('/key/*', '/v1/chat/completions'));
+    expect(unsafe.exitCode).toBe(1);
+    expect(unsafe.output).toMatch(/error +general_settings\.public_routes: would open .*POST \/key\//);
+    expect(unsafe.output).toContain('would not start');
+    expect((await check(opening('LiteLLMRoutes.public_routes', '/v1/models'))).exitCode).toBe(0);
+    const taken = write(
+      'taken.yaml',
+      'general_settings: { pass_through_endpoints: [{ path: /key/list, target: "https://up.example" }] }\n',
+    );
+    expect((await check(taken)).output).toMatch(/error .*\/key\/list stands in the way of GET \/key\/list/);
+  });
+
   it('takes the store from the file, and the environment before it, with one notice', async () => {
     const config = {
       model_list: [],

@@ -35,7 +35,7 @@ beforeAll(async () => {
     env: { JWT_PUBLIC_KEY_URL: provider.keysUrl, JWT_ISSUER: provider.issuer, JWT_LEEWAY: '2' },
     config: {
       model_list: [MODEL, { ...MODEL, model_name: 'dear' }],
-      litellm_settings: { default_team_params: { models: ['demo'], max_budget: 5 } },
+      litellm_settings: { default_team_params: { models: ['demo'], max_budget: 5, organization_id: 'home' } },
       general_settings: {
         enable_jwt_auth: true,
         enforce_rbac: true,
@@ -74,8 +74,9 @@ beforeAll(async () => {
       },
     },
   });
-  await admin('/team/new', { team_id: 'red', models: ['demo', 'dear'] });
-  await admin('/team/new', { team_id: 'blue', models: ['dear'] });
+  await admin('/organization/new', { organization_id: 'home', organization_alias: 'home' });
+  await admin('/team/new', { team_id: 'red', models: ['demo', 'dear'], organization_id: null });
+  await admin('/team/new', { team_id: 'blue', models: ['dear'], organization_id: null });
 });
 
 afterAll(async () => {
@@ -105,7 +106,9 @@ describe('claims', () => {
     expect((await call(token, undefined, DEAR)).status).toBe(403);
     expect((await call(token, '/v1/embeddings', { model: 'demo', input: 'x' })).status).toBe(403);
     const { team_info: team } = (await admin('/team/info?team_id=made-by-token')).json;
-    expect(team).toMatchObject({ models: ['demo'], max_budget: 5 });
+    expect(team).toMatchObject({ models: ['demo'], max_budget: 5, organization_id: 'home' });
+    const { team_info: own } = (await admin('/team/info?team_id=red')).json;
+    expect(own.organization_id).toBeNull();
   });
 
   it('hold a person’s token to the team’s routes too, and make it a member', async () => {

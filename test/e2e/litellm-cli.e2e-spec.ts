@@ -1,6 +1,10 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { browserOf, makeUserWithPassword, ScriptedBrowser } from '../harness/browser.js';
 import { GovernedProduct } from '../harness/governed-product.js';
-import { findLiteLLMProblem, runLiteLLMClient } from '../harness/litellm-cli.js';
+import { findLiteLLMProblem, runLiteLLMClient, startLiteLLMCli } from '../harness/litellm-cli.js';
 
 /** A machine without Python says so and has nothing to prove about it; a skipped test would look like a promise kept. */
 const problem = findLiteLLMProblem();
@@ -96,4 +100,70 @@ client.models.delete(model_id=model['model_id'])
 said = client.chat.completions(model='m', messages=[{'role': 'user', 'content': 'Hello'}])
 assert said['choices'][0]['message']['role'] == 'assistant', said
 `));
+});
+
+/** Its login polls us as it polls LiteLLM; what it keeps then has to work, and to be nothing once its owner is blocked. */
+describe.each(problem ? [] : ["LiteLLM's login"])('%s', () => {
+  const PASSWORD = 'Correct horse 7';
+  const home = mkdtempSync(join(tmpdir(), 'tollgate-litellm-home-'));
+  afterAll(() => rmSync(home, { recursive: true, force: true }));
+
+  /** Types the code that the command line shows, in a browser where `user` is signed in. */
+  async function typeCode(user: string, output: string): Promise<void> {
+    const link = /Opening browser to: (\S+)/.exec(output)?.[1] ?? '';
+    const code = /Verification code: (\S+)/.exec(output)?.[1] ?? '';
+    const browser = await browserOf(own.product, user, PASSWORD);
+    const page = await (await browser.get(link)).text();
+    const done = await browser.submit(`/sso/cli/complete/${new URL(link).searchParams.get('key') ?? ''}`, {
+      user_code: code,
+      browser_complete_token: ScriptedBrowser.field(page, 'browser_complete_token'),
+    });
+    expect(done.status).toBe(200);
+  }
+
+  it('signs in with a browser, works with what it got, chooses a team, and is over with its user', async () => {
+    const { product, database } = own;
+    await makeUserWithPassword(product, database, 'ada', PASSWORD);
+    for (const id of ['red', 'blue'])
+      await product.request('POST', '/team/new', {
+        team_id: id,
+        team_alias: `${id}-team`,
+        members_with_roles: [{ user_id: 'ada', role: 'user' }],
+      });
+    const login = startLiteLLMCli(
+      `
+import io, sys
+sys.stdin = io.StringIO('2\\n')
+cli(['login'], standalone_mode=False)
+print('me:', run('http', 'request', 'GET', '/session/info'))
+print('who:', run('whoami'))
+print('models:', run('models', 'list'))
+print('done')`,
+      product.url,
+      home,
+    );
+    await expect.poll(() => /Verification code: \S+/.test(login.output), { timeout: 30_000 }).toBe(true);
+    await typeCode('ada', login.output);
+    await login.ended(40_000);
+    expect(login.output.trim().split('\n').at(-1), login.output).toBe('done');
+    expect(login.output).toContain('Login successful!');
+    const chosen = /Selected team: \S+ \((\w+)\)/.exec(login.output)?.[1];
+    expect(['red', 'blue']).toContain(chosen);
+    expect(login.output).toMatch(/"user_id": "ada"/);
+    expect(login.output).toContain(`"team_id": "${chosen ?? ''}"`);
+    expect(product.logs).not.toMatch(/tollgate_cli_[\w-]{20}/);
+
+    await product.request('POST', '/user/update', { user_id: 'ada', blocked: true });
+    const after = startLiteLLMCli(
+      `
+tried = CliRunner().invoke(cli, ['http', 'request', 'GET', '/session/info'])
+print('after:', tried.exit_code, tried.output)
+print(run('logout'))`,
+      product.url,
+      home,
+    );
+    await after.ended(30_000);
+    expect(after.output).toMatch(/after: [1-9][\s\S]*401/);
+    expect(after.output).toMatch(/Logged out/);
+  }, 90_000);
 });

@@ -50,6 +50,32 @@ describe('an operator who lists networks and origins', () => {
     expect(call.status).toBe(status);
   });
 
+  /** What is explained has to be what happens: a support line that says "allowed" to a caller at the wrong place helps nobody. */
+  it.each([
+    ['10.1.2.3', true],
+    ['192.0.2.7', true],
+    ['6.6.6.6', false],
+    // A trusted proxy vouches for others; by itself it is nobody on the list.
+    ['10.9.0.1', false],
+    ['::ffff:10.1.2.3', true],
+  ])('is explained beforehand: a call from %s is allowed: %s', async (ip, allowed) => {
+    const master = fenced.product.masterKey;
+    const inside = { 'x-forwarded-for': '10.1.2.3' };
+    const explain = (body: object, bearer = master): Promise<Answer> =>
+      fenced.ask('POST', '/explain', body, bearer, inside);
+    for (const route of ['POST /v1/chat/completions', 'GET /key/list']) {
+      const { body } = await explain({ model: 'm', route, ip });
+      const [network] = body['checks'] as { check: string; verdict: string }[];
+      expect(network).toMatchObject({ check: 'network', verdict: allowed ? 'passed' : 'refused' });
+      expect([body['allowed'], body['reason']]).toEqual([allowed, allowed ? null : 'rbac.network_denied']);
+    }
+    // Probes are served from anywhere, and nobody but administrators can read the list out.
+    expect((await explain({ route: 'GET /health/liveness', ip })).body['allowed']).toBe(true);
+    const { body: made } = await fenced.ask('POST', '/key/generate', {}, master, inside);
+    expect((await explain({ model: 'm', ip }, String(made['key']))).status).toBe(404);
+    expect((await explain({ model: 'm', ip: '10.1.0.0/16' })).status).toBe(400);
+  });
+
   it('still answers probes from anywhere', async () => {
     expect((await fenced.ask('GET', '/health/readiness', undefined, null)).status).toBe(200);
   });

@@ -150,6 +150,21 @@ describe('an opaque token of an OAuth2 server', () => {
     expect((await call(bearer('opaque-odd'))).status).toBe(401);
   });
 
+  /** A server that has too much to do, or has lost our client, says nothing about the token: whoever has a good one is not told to get another. */
+  it.each([401, 403, 408, 429, 500, 503])(
+    'is not called wrong when its server answers %i',
+    async (status) => {
+      provider.opaque.set(`opaque-${status}`, { sub: 'ada', scope: 'read' });
+      provider.instead.set('/introspect', status);
+      try {
+        expect((await call(bearer(`opaque-${status}`))).status).toBe(503);
+      } finally {
+        provider.instead.clear();
+      }
+      expect((await call(bearer(`opaque-${status}`))).status).toBe(200);
+    },
+  );
+
   it('fails closed with 503 while its server is away; keys of our own never go there', async () => {
     const key = await product.makeKey();
     provider.setDown(true);

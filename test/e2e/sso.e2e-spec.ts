@@ -11,6 +11,7 @@ let product: Product;
 
 const SSO = `export const decide = async ({ openid, findUser }) => {
   if (openid.claims.role === 'refused') throw new Error('not you');
+  if (openid.extra_fields['org.unit'] === 'closed') throw new Error('nobody works there any more');
   if (openid.claims.role === 'odd') return { user_role: 'king' };
   if (openid.claims.role === 'custom')
     return { user_id: 'made-by-hand', user_role: 'internal_user', models: ['demo'], max_budget: 2.5, budget_duration: '30d' };
@@ -34,6 +35,8 @@ beforeAll(async () => {
       ALLOWED_EMAIL_DOMAINS: 'My-Co.com, sister.example',
       PROXY_ADMIN_ID: 'the-boss',
       ENABLE_SSO_DEBUG: 'true',
+      GENERIC_USER_EXTRA_ATTRIBUTES: 'org.unit, employment',
+      CLI_SSO_CLAIM_MAP: 'employment->kind,org.unit->metadata.work.unit,tokens->nothing',
     },
     config: {
       general_settings: {
@@ -143,6 +146,38 @@ describe('somebody who signs in for the first time', () => {
     expect(await response.text()).not.toContain('not you');
     expect((await whoAmI(client, product.url)).status).toBe(401);
     expect((await product.request('GET', `/user/info?user_id=no-${role}`)).status).toBe(404);
+  });
+
+  it('is known by what the operator wants to know, and keeps of it what the operator wants to keep', async () => {
+    account('kim', { org: { unit: 'closed' } });
+    expect((await signInWith(new CookieClient(), product.url, 'kim')).status).toBe(401);
+    account('kim', { org: { unit: 'R&D' }, employment: 'staff', tokens: ['x'] });
+    const client = new CookieClient();
+    await signInWith(client, product.url, 'kim');
+    const { metadata } = (await userOf('kim')) as { metadata: object };
+    expect(metadata).toMatchObject({ kind: 'staff', work: { unit: 'R&D' }, auth_provider: 'generic' });
+    expect(metadata).not.toHaveProperty('nothing');
+    // A command line that signs in as this person is told, as LiteLLM's is.
+    const started = (await admin('POST', '/sso/cli/start')) as Record<
+      'login_id' | 'poll_secret' | 'user_code',
+      string
+    >;
+    const { csrf_token: token } = JSON.parse((await whoAmI(client, product.url)).text) as {
+      csrf_token: string;
+    };
+    await client.post(
+      `${product.url}/sso/cli/complete/${started.login_id}`,
+      { user_code: started.user_code, browser_complete_token: token },
+      { origin: product.url },
+    );
+    const polled = await fetch(`${product.url}/sso/cli/poll/${started.login_id}`, {
+      headers: { 'x-litellm-cli-poll-secret': started.poll_secret },
+    });
+    expect(await polled.json()).toMatchObject({
+      status: 'ready',
+      user_id: 'kim',
+      attribution_metadata: { kind: 'staff', 'work.unit': 'R&D' },
+    });
   });
 
   it('is a proxy administrator by PROXY_ADMIN_ID, and by the role its provider gives', async () => {

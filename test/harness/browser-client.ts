@@ -13,8 +13,12 @@ export class CookieClient {
     return this.#send(url, { headers });
   }
 
-  async post(url: string, form: Readonly<Record<string, string>>): Promise<Response> {
-    return this.#send(url, { method: 'POST', body: new URLSearchParams(form) });
+  async post(
+    url: string,
+    form: Readonly<Record<string, string>>,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<Response> {
+    return this.#send(url, { method: 'POST', body: new URLSearchParams(form), headers });
   }
 
   /** Follows redirects to the first answer that is none, or that leads to an address `until` says to stop at. */

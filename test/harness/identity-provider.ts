@@ -16,6 +16,9 @@ export class IdentityProvider {
   #keys: SigningKey[] = [];
   #port = 0;
   #isDown = false;
+  #isSilent = false;
+  /** Path to what it answers there instead: a status, or bytes that it says are JSON in gzip. */
+  readonly instead = new Map<string, number | Buffer>();
   /** Paths that were asked for, in order. */
   readonly asked: string[] = [];
   /** Opaque tokens and what they stand for. */
@@ -67,6 +70,12 @@ export class IdentityProvider {
     this.#isDown = isDown;
   }
 
+  /** Takes connections and says nothing: the worst kind of being away. */
+  setSilent(isSilent: boolean): void {
+    this.#isSilent = isSilent;
+    if (!isSilent) this.#server.closeAllConnections();
+  }
+
   /** Signed with the named algorithm's key; `exp` in an hour unless the claims say otherwise. */
   token(claims: JWTPayload, alg?: string, header: Record<string, unknown> = {}): Promise<string> {
     const key = this.#keys.find((one) => alg === undefined || one.alg === alg);
@@ -90,7 +99,17 @@ export class IdentityProvider {
       request.destroy();
       return;
     }
+    if (this.#isSilent) return;
     const body = await text(request);
+    const instead = this.instead.get(path);
+    if (instead !== undefined) {
+      if (typeof instead === 'number') response.writeHead(instead).end('{"error":"no"}');
+      else
+        response
+          .writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' })
+          .end(instead);
+      return;
+    }
     const authorization = request.headers.authorization ?? '';
     const send = (status: number, value: unknown): void => {
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value));

@@ -42,6 +42,18 @@ export function findLiteLLMProblem(): string | undefined {
   return isThere() ? undefined : "LiteLLM's client could not be loaded without its server";
 }
 
+/** LiteLLM's command line as somebody without a key has it, in a home of its own; no browser is opened. */
+export function startLiteLLMCli(script: string, baseUrl: string, home: string): OwnedProcess {
+  const env = {
+    PATH: process.env.PATH,
+    HOME: home,
+    BROWSER: 'true',
+    LITELLM_PROXY_URL: baseUrl,
+    PYTHONUNBUFFERED: '1',
+  };
+  return new OwnedProcess(python, ['-c', `${CLIENT_ALONE}${IMPORTS}${script}`], { env });
+}
+
 /** Runs a Python script that finds LiteLLM's `cli` and `Client` imported, and the proxy's address and key in its environment. */
 export async function runLiteLLMClient(script: string, baseUrl: string, apiKey: string): Promise<CliRun> {
   const env = { PATH: process.env.PATH, LITELLM_PROXY_URL: baseUrl, LITELLM_PROXY_API_KEY: apiKey };

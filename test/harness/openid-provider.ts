@@ -117,5 +117,5 @@ function client(id: string) {
 /** Names of claims that accounts may have; the provider tells no others. */
 const CLAIMS = [
   'preferred_username', 'given_name', 'family_name', 'picture', 'hd', 'groups', 'role', 'roles', 'app_roles', 'tid', 'oid',
-  'first_name', 'last_name', 'realm_access', 'azp',
+  'first_name', 'last_name', 'realm_access', 'azp', 'org', 'employment', 'tokens',
 ]; // prettier-ignore

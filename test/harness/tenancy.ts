@@ -66,6 +66,7 @@ export const NO_PEOPLE_DEFAULTS: Config['people'] = {
   },
   teamsToJoin: [],
   newTeam: {
+    organizationId: null,
     models: [],
     capNanoUsd: null,
     budgetDuration: null,

@@ -313,6 +313,8 @@ export interface ConfigTree {
     readonly teamsToJoin: readonly string[];
     /** `default_team_params`: what a new team gets where nothing else is said. */
     readonly newTeam: {
+      /** Where the team does not say one itself; it has to be there. */
+      readonly organizationId: string | null;
       readonly models: readonly string[];
       readonly capNanoUsd: NanoUsd | null;
       readonly budgetDuration: string | null;

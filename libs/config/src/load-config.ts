@@ -23,6 +23,8 @@ export interface ConfigReport {
   /** False with errors, and with notices that refuse start. */
   readonly wouldStart: boolean;
   readonly notices: readonly ConfigNotice[];
+  /** What it would be started with, for rooms that know more about it; where there are errors, as far as it could be read. */
+  readonly config: Omit<ConfigTree, 'notices'>;
 }
 
 /**
@@ -44,13 +46,14 @@ export function checkConfig(
   sources: Omit<ConfigSources, 'flags'> = { env: process.env, cwd: process.cwd() },
 ): ConfigReport {
   const findings = new Findings();
-  const { files } = read({ ...sources, flags: { config: file } }, findings);
+  const { files, tree } = read({ ...sources, flags: { config: file } }, findings);
   return {
     file,
     files,
     errors: findings.errors,
     wouldStart: findings.blocking().length === 0,
     notices: findings.notices,
+    config: tree,
   };
 }
 

@@ -28,6 +28,7 @@ export function readPeople({ litellm }: Sections): ConfigTree['people'] {
     },
     teamsToJoin: user.available_teams ?? [],
     newTeam: {
+      organizationId: team.organization_id ?? null,
       models: team.models ?? [],
       capNanoUsd: nanoUsd(team.max_budget),
       budgetDuration: team.budget_duration ?? null,

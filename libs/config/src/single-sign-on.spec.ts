@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ConfigFolder } from './config-folder.harness.js';
 import { isFileOnly } from './index.js';
+import { signInSettings } from './sections/sign-in.schemas.js';
 
 let folder: ConfigFolder;
 beforeEach(() => {
@@ -137,4 +138,43 @@ describe('who may use the admin plane', () => {
       [],
     );
   });
+});
+
+describe('CLI_SSO_CLAIM_MAP', () => {
+  it('says which claims are kept where, dots in a claim by their escape', async () => {
+    const map = 'employment_type->metadata.kind, acme\\.com/org.dept -> work.department';
+    for (const name of ['CLI_SSO_CLAIM_MAP', 'LITELLM_CLI_SSO_CLAIM_MAP']) {
+      const { copiedClaims } = (await folder.load('', { [name]: map })).signIn.sso;
+      expect(copiedClaims).toEqual([
+        { from: ['employment_type'], to: ['kind'] },
+        { from: ['acme.com/org', 'dept'], to: ['work', 'department'] },
+      ]);
+    }
+  });
+
+  /** What an identity provider says must not become a limit, a right, or somebody else's word. */
+  it.each([
+    'dept',
+    'dept->',
+    '->dept',
+    'a->b->c',
+    'a->__proto__.x',
+    'a->constructor',
+    'a->b c',
+    'a->client_secret',
+    'a->my.api_key',
+    'a->auth_issuer',
+    'a->model_rpm_limit',
+    'a->allowed_passthrough_routes',
+  ])('refuses the start with %s', async (map) => {
+    expect(await folder.problemsOf('', { CLI_SSO_CLAIM_MAP: map })).toHaveLength(1);
+  });
+});
+
+/** With one of them in the database, an administrator's key that leaked would open a door of its own, or send us anywhere to ask who somebody is. */
+it('no setting of signing in can be made by API', () => {
+  const settable = Object.keys(signInSettings).filter((name) => !isFileOnly('general_settings', name));
+  expect(settable).toEqual([]);
+  const variables = ['JWT_PUBLIC_KEY_URL', 'GENERIC_USERINFO_ENDPOINT', 'CLI_SSO_CLAIM_MAP', 'LITELLM_CLI_SSO_CLAIM_MAP', 'SAML_IDP_METADATA_URL', 'PROXY_BASE_URL', 'OAUTH_TOKEN_INFO_ENDPOINT', 'MICROSOFT_GRAPH_ENDPOINT']; // prettier-ignore
+  expect(variables.filter((name) => !isFileOnly('environment_variables', name))).toEqual([]);
 });

@@ -1,3 +1,4 @@
+import { type CopiedClaim, readClaimMap } from './claim-map.js';
 import type { Environment } from './environment.js';
 import { moduleReference, type ModuleReference } from './operator-module.js';
 import type { Findings } from './problems.js';
@@ -22,6 +23,8 @@ export interface SsoSettings {
   readonly teamClaims: readonly string[];
   /** Memberships that the provider does not name any more end (`sync_user_role_and_teams`). */
   readonly syncsTeams: boolean;
+  /** Claims that are kept in the metadata of their user (`CLI_SSO_CLAIM_MAP`). */
+  readonly copiedClaims: readonly CopiedClaim[];
   /** `custom_sso`: the operator's word on who somebody becomes here. */
   readonly handler?: ModuleReference;
   /** `custom_ui_sso_sign_in_handler`: reads who it is from headers of a trusted proxy. */
@@ -65,6 +68,7 @@ export function readSingleSignOn(
     teamClaims:
       access.to === 'group' && access.claim !== undefined ? [...new Set([...claims, access.claim])] : claims,
     syncsTeams: jwt['sync_user_role_and_teams'] === true,
+    copiedClaims: readClaimMap(environment, findings),
     ...readHandlers(general, folder, findings),
     debug: environment.flag('ENABLE_SSO_DEBUG', findings) ?? false,
   };

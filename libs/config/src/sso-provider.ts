@@ -32,6 +32,8 @@ export interface SsoProvider {
   /** Sent with every request to the provider (`GENERIC_SSO_HEADERS`). */
   readonly headers: Readonly<Record<string, Secret>>;
   readonly claims: IdentityClaims;
+  /** Claims that the operator's own function is shown under their names (`GENERIC_USER_EXTRA_ATTRIBUTES`). */
+  readonly extraClaims?: readonly string[];
   /** The claim that names the provider behind the provider. */
   readonly providerClaim?: string;
   /** Claims of the access token count too, where it is a JWT (`GENERIC_INCLUDE_TOKEN_CLAIMS`). */
@@ -155,6 +157,7 @@ function generic(environment: Environment, clientId: string, findings: Findings)
   if (environment.get('GENERIC_CLIENT_STATE') !== undefined)
     findings.notice('GENERIC_CLIENT_STATE', 'does nothing: each sign-in has a state of its own');
   const mapping = readRoleMapping(environment, findings);
+  const extraClaims = environment.list('GENERIC_USER_EXTRA_ATTRIBUTES');
   return {
     name: 'generic',
     ...client(environment, 'GENERIC', clientId),
@@ -174,6 +177,7 @@ function generic(environment: Environment, clientId: string, findings: Findings)
     providerClaim: environment.get('GENERIC_USER_PROVIDER_ATTRIBUTE') ?? 'provider',
     readsAccessToken: environment.flag('GENERIC_INCLUDE_TOKEN_CLAIMS', findings) ?? false,
     ...(mapping === undefined ? {} : { roleMapping: mapping }),
+    ...(extraClaims === undefined ? {} : { extraClaims }),
     missing:
       issuer === undefined
         ? missing(

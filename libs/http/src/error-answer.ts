@@ -3,6 +3,12 @@ import { type Denial, ERROR_CODES, GatewayError } from '#libs/kernel';
 /** OpenAI's error object everywhere; Anthropic's on `/v1/messages`, that of RFC 7644 for identity providers. */
 export type ErrorShape = 'openai' | 'anthropic' | 'scim';
 
+/** The shape that clients of a path read errors in; the path begins behind `SERVER_ROOT_PATH`. */
+export function errorShapeOf(path: string): ErrorShape {
+  if (path.startsWith('/v1/messages')) return 'anthropic';
+  return path.startsWith('/scim/v2') ? 'scim' : 'openai';
+}
+
 export interface ErrorAnswer {
   readonly status: number;
   /** Extra headers, lower-case names. */

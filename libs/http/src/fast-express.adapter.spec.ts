@@ -61,6 +61,16 @@ describe('the HTTP server under Express', () => {
     expect((await fetch(`${url}/gateprobe`)).status).toBe(404);
   });
 
+  /** Whoever guards `/gate/probe` in front of us must not be passed by with an offer to upgrade. */
+  it('takes the root path off once, whatever else a request offers', async () => {
+    for (const offer of ['connection: close', 'connection: close, upgrade\r\nupgrade: websocket']) {
+      const asked = (path: string): Promise<string> =>
+        raw(port, `GET ${path} HTTP/1.1\r\nhost: x\r\n${offer}\r\n\r\n`);
+      expect(await asked('/gate/gate/probe')).toMatch(/^HTTP\/1\.1 404 /);
+      expect(await asked('/gate/probe')).toMatch(/^HTTP\/1\.1 200 /);
+    }
+  });
+
   it.each(['/Key/generate', '/key/generate/', '//key/generate', '/key%2Fgenerate', '/key/./generate%00'])(
     'has no route for the spelling %s',
     async (path) => {

@@ -72,8 +72,12 @@ export class FastExpressAdapter extends ExpressAdapter {
       maxHeaderSize: MAX_HEADER_BYTES,
       // A client that only offers (`Upgrade: h2c`) is answered as if it had not.
       shouldUpgradeCallback: (request) => {
+        const { url } = request;
         cutRoot(request, root);
-        return this.#upgrades?.accepts(request) === true;
+        if (this.#upgrades?.accepts(request) === true) return true;
+        // It is asked again as a plain request, and the root is cut once: `/gate/gate/x` is not `/x`.
+        if (url !== undefined) request.url = url;
+        return false;
       },
     };
     const server: Server = createServer(options, (request, response) => {

@@ -2,7 +2,7 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '
 import type { Request, Response } from 'express';
 import { GatewayError } from '#libs/kernel';
 import { Logger } from '#libs/telemetry';
-import { errorAnswer, type ErrorShape, toGatewayError } from './error-answer.js';
+import { errorAnswer, errorShapeOf, toGatewayError } from './error-answer.js';
 
 /** Everything thrown on a Nest route becomes the one error shape; unexpected ones are logged with their cause, never shown. */
 @Catch()
@@ -26,14 +26,9 @@ export class GatewayErrorFilter implements ExceptionFilter {
       response.destroy();
       return;
     }
-    const answer = errorAnswer(error, shapeFor(request.path));
+    const answer = errorAnswer(error, errorShapeOf(request.path));
     response.status(answer.status).set(answer.headers).json(answer.body);
   }
-}
-
-function shapeFor(path: string): ErrorShape {
-  if (path.startsWith('/v1/messages')) return 'anthropic';
-  return path.startsWith('/scim/v2') ? 'scim' : 'openai';
 }
 
 /** Nest's own refusals: an unknown path, a wrong method. Bodies as contract/admin-api 0.2 E5, beside our `error` object. */

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { GatewayError } from '#libs/kernel';
-import { errorAnswer, toGatewayError } from './error-answer.js';
+import { errorAnswer, errorShapeOf, toGatewayError } from './error-answer.js';
 import { readBody } from './read-body.js';
 import { repeatedName } from './repeated-name.js';
 
@@ -14,7 +14,7 @@ type WithBody = IncomingMessage & { body?: unknown };
 /**
  * Express middleware: the request's body as parsed JSON on `request.body`, undefined when there is none. Whatever the
  * Content-Type says, for DELETE too, because the seed guides' curl lines send none; but a request that brings a cookie
- * must say `application/json`, which a form of another site cannot. Broken JSON: 422 before anything else happens.
+ * must say `application/json`, which a form of another site cannot. Broken JSON: 422 (400 to identity providers) before anything else happens.
  */
 export function jsonBody(request: WithBody, response: ServerResponse, next: Next): void | Promise<void> {
   const { headers, method } = request;
@@ -40,6 +40,7 @@ async function readJson(request: WithBody, response: ServerResponse, next: Next)
     request.body = bytes.length === 0 ? undefined : parseJson(bytes);
   } catch (thrown) {
     refuse(
+      request,
       response,
       thrown instanceof SyntaxError ? invalidJson('The body is not valid JSON.') : toGatewayError(thrown),
     );
@@ -73,8 +74,15 @@ function invalidJson(message: string): GatewayError {
   });
 }
 
-function refuse(response: ServerResponse, error: GatewayError): void {
-  const { status, headers, body } = errorAnswer(error, 'openai');
+/** In the words of whoever reads the path: identity providers know a body that is no JSON as 400 `invalidSyntax` (RFC 7644, table 9). */
+function refuse(request: IncomingMessage, response: ServerResponse, error: GatewayError): void {
+  const shape = errorShapeOf(request.url ?? '');
+  const told =
+    shape === 'scim' && error.code === 'request.unprocessable'
+      ? new GatewayError('request.invalid', error.publicMessage, { type: 'invalidSyntax' })
+      : error;
+  const { status, headers, body } = errorAnswer(told, shape);
+  response.setHeader('content-type', 'application/json');
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-  response.setHeader('content-type', 'application/json').writeHead(status).end(JSON.stringify(body));
+  response.writeHead(status).end(JSON.stringify(body));
 }

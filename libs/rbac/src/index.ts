@@ -29,7 +29,7 @@ export {
   type RoutePolicy,
   routerPathOf,
 } from './policy.js';
-export { assertOpeningsSafe, openingsOf } from './public-routes.js';
+export { assertOpeningsSafe, findUnsafeOpenings, openingsOf } from './public-routes.js';
 export { RbacModule } from './rbac.module.js';
 export { assertRouteAllowed, RouteAccess, type RouteDecision, type RouteRefusal } from './route-access.js';
 export { assertSafeBody } from './safe-body.js';

@@ -8,6 +8,9 @@ export interface Openings {
   readonly passThrough: ReadonlySet<PassThroughEndpoint>;
 }
 
+/** The settings that open something. */
+type Opened = Pick<Config, 'auth' | 'passThrough'>;
+
 /** How LiteLLM's documentation writes the names of groups. */
 const GROUP_PREFIX = 'LiteLLMRoutes.';
 /** More names than this make a sentence unreadable. */
@@ -17,7 +20,7 @@ const MOST_NAMED = 6;
  * The routes an operator opens: names of groups, exact paths, and prefixes that end in `*`. Pure; what may not be opened
  * (`mayBePublic` of its row says) is among them, so that `assertOpeningsSafe` can name it.
  */
-export function openingsOf({ auth, passThrough }: Config): Openings {
+export function openingsOf({ auth, passThrough }: Opened): Openings {
   const routes = new Set<RouteId>();
   const endpoints = new Set<PassThroughEndpoint>();
   for (const entry of auth.publicRoutes ?? []) {
@@ -41,11 +44,16 @@ function opens(entry: string, path: string, groups: readonly RouteGroup[]): bool
  * somebody's rows or reaches a provider), or puts a pass-through endpoint on a path that is taken.
  */
 export function assertOpeningsSafe(config: Config): void {
-  const problems = [...unsafeOpenings(config), ...takenPaths(config)];
+  const problems = findUnsafeOpenings(config);
   if (problems.length > 0) throw new ConfigError(problems);
 }
 
-function unsafeOpenings(config: Config): ConfigProblem[] {
+/** The same, told and not thrown: for `tollgate config check`. */
+export function findUnsafeOpenings(config: Opened): ConfigProblem[] {
+  return [...unsafeOpenings(config), ...takenPaths(config)];
+}
+
+function unsafeOpenings(config: Opened): ConfigProblem[] {
   const { routes, passThrough } = openingsOf(config);
   const problems: ConfigProblem[] = [];
   const closed = [...routes].filter((route) => policyOf(route).mayBePublic !== true);
@@ -66,7 +74,7 @@ function unsafeOpenings(config: Config): ConfigProblem[] {
   return problems;
 }
 
-function takenPaths({ passThrough }: Config): ConfigProblem[] {
+function takenPaths({ passThrough }: Opened): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   for (const endpoint of passThrough ?? []) {
     const rival = (Object.keys(POLICY) as RouteId[]).find((route) => collides(endpoint, pathOf(route)));

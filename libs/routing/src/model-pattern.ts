@@ -9,23 +9,28 @@ export interface ModelPattern {
 
 export function modelPattern(text: string): ModelPattern {
   const parts = text.split('*');
-  const literals = text.length - (parts.length - 1);
-  const [prefix = '', suffix = ''] = parts;
-  if (parts.length === 2) {
-    return {
-      text,
-      literals,
-      capture: (name) =>
-        name.length >= prefix.length + suffix.length && name.startsWith(prefix) && name.endsWith(suffix)
-          ? [name.slice(prefix.length, name.length - suffix.length)]
-          : undefined,
-    };
+  return { text, literals: text.length - (parts.length - 1), capture: (name) => captured(parts, name) };
+}
+
+/**
+ * Each star stands for as little as it can. Linear, and no regular expression: administrators of teams write these names, their
+ * callers the ones they are held against, and together they could keep every other caller waiting.
+ */
+function captured(parts: readonly string[], name: string): readonly string[] | undefined {
+  const [prefix = ''] = parts;
+  const suffix = parts.at(-1) ?? '';
+  const end = name.length - suffix.length;
+  if (end < prefix.length || !name.startsWith(prefix) || !name.endsWith(suffix)) return undefined;
+  const captures: string[] = [];
+  let at = prefix.length;
+  for (const part of parts.slice(1, -1)) {
+    const found = name.indexOf(part, at);
+    if (found < 0 || found + part.length > end) return undefined;
+    captures.push(name.slice(at, found));
+    at = found + part.length;
   }
-  const expression = new RegExp(
-    `^${parts.map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('(.*?)')}$`,
-    's',
-  );
-  return { text, literals, capture: (name) => expression.exec(name)?.slice(1) };
+  captures.push(name.slice(at, end));
+  return captures;
 }
 
 /** Most specific first; equal ones in the order of the file. */

@@ -29,6 +29,8 @@ export interface KeyView {
   /** The shared budget it points to. */
   readonly budget: Budget | null;
   readonly status: KeyStatus;
+  /** Provisioning has deactivated its user or its team: it opens nothing until they return, whatever the key itself says. */
+  readonly isSuspended: boolean;
   readonly spentNanoUsd: NanoUsd;
   readonly deletedAt: Date | null;
   readonly deletedBy: string | null;
@@ -187,11 +189,31 @@ export class KeyCatalogue {
       found.map(({ key, budget }) => ({ scope: { type: 'key', id: key.id }, budget: key, linked: budget })),
     );
     const nowMs = this.clock.nowMs();
+    const suspended = await this.#suspended(found);
     return found.map((departure) => ({
       ...departure,
-      status: statusOf(departure, nowMs),
+      isSuspended: suspended.has(departure.key.id),
+      status: statusOf(departure, nowMs, suspended.has(departure.key.id)),
       spentNanoUsd: spent.get(`key:${departure.key.id}`) ?? 0n,
     }));
+  }
+
+  /** The keys of deactivated users and teams, by id. */
+  async #suspended(found: readonly Departure[]): Promise<ReadonlySet<string>> {
+    const ids = (of: (key: VirtualKey) => string | null): string[] => [
+      ...new Set(found.flatMap(({ key }) => of(key) ?? [])),
+    ];
+    const rows: { noun: string; id: string }[] = await this.database.query(
+      `SELECT 'user' AS noun, id FROM users WHERE id = ANY($1) AND NOT scim_active
+       UNION ALL SELECT 'team', id FROM teams WHERE id = ANY($2) AND NOT scim_active`,
+      [ids(({ userId }) => userId), ids(({ teamId }) => teamId)],
+    );
+    const gone = new Set(rows.map(({ noun, id }) => `${noun}:${id}`));
+    return new Set(
+      found
+        .filter(({ key }) => gone.has(`user:${key.userId ?? ''}`) || gone.has(`team:${key.teamId ?? ''}`))
+        .map(({ key }) => key.id),
+    );
   }
 }
 
@@ -240,8 +262,12 @@ function present({ budget = null, ...key }: WithBudget): Departure {
 }
 
 /** What keeps the key from working, the most final reason first. */
-export function statusOf({ key, deletedAt }: Pick<Departure, 'key' | 'deletedAt'>, nowMs: number): KeyStatus {
+export function statusOf(
+  { key, deletedAt }: Pick<Departure, 'key' | 'deletedAt'>,
+  nowMs: number,
+  isSuspended = false,
+): KeyStatus {
   if (deletedAt !== null) return 'deleted';
-  if (key.blocked) return 'revoked';
+  if (key.blocked || isSuspended) return 'revoked';
   return key.expiresAt !== null && key.expiresAt.getTime() <= nowMs ? 'expired' : 'active';
 }

@@ -109,10 +109,17 @@ export function orderKeys(query: SelectQueryBuilder<VirtualKey>, order: KeyOrder
   if (order.by !== 'hash') query.addOrderBy('key.tokenHash', order.direction);
 }
 
+/** Provisioning has deactivated the key's user or team. */
+const SUSPENDED = `(EXISTS (SELECT 1 FROM users gone WHERE gone.id = key.userId AND NOT gone.scim_active)
+  OR EXISTS (SELECT 1 FROM teams gone WHERE gone.id = key.teamId AND NOT gone.scim_active))`;
+
 function filterByStatus(query: SelectQueryBuilder<VirtualKey>, status: KeyFilter['status'], now: Date): void {
-  if (status === 'revoked') query.andWhere('key.blocked');
+  if (status === 'revoked') query.andWhere(`(key.blocked OR ${SUSPENDED})`);
   if (status === 'active') {
-    query.andWhere('NOT key.blocked AND (key.expiresAt IS NULL OR key.expiresAt > :now)', { now });
+    query.andWhere(
+      `NOT key.blocked AND NOT ${SUSPENDED} AND (key.expiresAt IS NULL OR key.expiresAt > :now)`,
+      { now },
+    );
   }
   if (status === 'expired') query.andWhere('key.expiresAt <= :now', { now });
 }

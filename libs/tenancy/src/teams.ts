@@ -182,10 +182,12 @@ export class Teams {
   }
 
   #withDefaults(settings: TeamChange): TeamChange {
-    const { models, capNanoUsd, budgetDuration, tokensPerMinute, requestsPerMinute, memberPermissions } =
-      this.config.people.newTeam;
+    const { organizationId, models, capNanoUsd, budgetDuration, ...limits } = this.config.people.newTeam;
+    const { tokensPerMinute, requestsPerMinute, memberPermissions } = limits;
     return {
       ...settings,
+      // Null is a team's own word: it belongs to no organization.
+      organizationId: settings.organizationId === undefined ? organizationId : settings.organizationId,
       models: settings.models ?? models,
       capNanoUsd: settings.capNanoUsd ?? capNanoUsd,
       budgetDuration: settings.budgetDuration ?? budgetDuration,

@@ -15,7 +15,7 @@ Managing a running Tollgate (TOLLGATE_URL, default http://127.0.0.1:4000; keys a
   tollgate <noun> update ID [name=value ...] | --file FILE
   tollgate keys rotate ID · keys|teams|users block|unblock ID · keys block --all · <noun> delete ID
   tollgate explain DECISION_ID            why a request was refused, by the decision_id of its answer
-  tollgate explain --model M [--route R] [--key ID|ALIAS|- | --user ID --team ID --organization ID] [--tokens N]
+  tollgate explain --model M [--route R] [--key ID|ALIAS|- | --user ID --team ID --organization ID] [--tokens N] [--ip A]
                                           whether a call would be served, and what would allow it (--key -: from standard input)
   -o json|table                           how answers are printed (default table)
   The key comes from TOLLGATE_API_KEY or LITELLM_MASTER_KEY, from \`tollgate login\`, or from the data directory of a server here.

@@ -15,6 +15,7 @@ export interface ExplainOptions extends RemoteOptions {
   readonly organization?: string | undefined;
   readonly customer?: string | undefined;
   readonly tokens?: string | undefined;
+  readonly ip?: string | undefined;
 }
 
 interface Scope {
@@ -59,8 +60,8 @@ export async function explain(rest: readonly string[], options: ExplainOptions):
 }
 
 function askFor(rest: readonly string[], options: ExplainOptions): Ask {
-  const { key, model, route, user, team, organization, customer, tokens } = options;
-  const given = Object.entries({ key, model, route, user, team, organization, customer, tokens });
+  const { key, model, route, user, team, organization, customer, tokens, ip } = options;
+  const given = Object.entries({ key, model, route, user, team, organization, customer, tokens, ip });
   for (const text of [...rest, ...given.map(([, value]) => value ?? '')]) assertNoSecret(text);
   const [id, ...others] = rest;
   const isHypothesis = given.some(([, value]) => value !== undefined);
@@ -78,6 +79,7 @@ function askFor(rest: readonly string[], options: ExplainOptions): Ask {
     organization_id: organization,
     user: customer,
     estimated_tokens: estimated,
+    ip,
   };
   const body = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
   return { method: 'POST', path: '/explain', body };

@@ -103,6 +103,7 @@ export class KeyAnswers {
   info(view: KeyView): Record<string, unknown> {
     return {
       ...this.#columns(view.key, view.spentNanoUsd, view.budget),
+      ...(view.isSuspended ? { blocked: true } : {}),
       ...(view.deletedAt === null
         ? {}
         : { deleted_at: toApiTime(view.deletedAt), deleted_by: view.deletedBy }),
@@ -117,7 +118,8 @@ export class KeyAnswers {
       view.spentNanoUsd,
       view.budget,
     );
-    return { token: view.key.tokenHash, ...columns, org_id: organization, status: view.status };
+    const blocked = view.isSuspended ? { blocked: true } : {};
+    return { token: view.key.tokenHash, ...columns, ...blocked, org_id: organization, status: view.status };
   }
 
   /** Shown where the contract shows a linked budget: a shared one, or the key's own soft budget. */

@@ -116,5 +116,12 @@ function answerOf(outcome: CliOutcome): object {
     team_details: outcome.teams.map(({ id, alias }) => ({ team_id: id, team_alias: alias })),
   };
   if (outcome.status === 'choose_team') return { status: 'ready', ...teams, requires_team_selection: true };
-  return { status: 'ready', key: outcome.token, ...teams, team_id: outcome.teamId ?? null };
+  const { attributes } = outcome;
+  return {
+    status: 'ready',
+    key: outcome.token,
+    ...teams,
+    team_id: outcome.teamId ?? null,
+    ...(Object.keys(attributes).length === 0 ? {} : { attribution_metadata: attributes }),
+  };
 }

@@ -28,7 +28,9 @@ export class ExplainController {
     const body = parseExplainBody(sent);
     const call = toThoughtCall(body);
     const isAdmin = seesAll(caller);
-    if (!isAdmin && (body.role !== undefined || body.customer_id !== undefined)) throw notThere();
+    const { role, customer_id: customerId, ip } = body;
+    // With an address of one's choice the list of allowed networks could be read out.
+    if (!isAdmin && [role, customerId, ip].some((one) => one !== undefined)) throw notThere();
     const record = isNamed(body) ? await this.#recordOf(caller, body) : undefined;
     const principal = record === undefined ? caller : this.#principalOf(record, body);
     const kept = record === undefined ? [] : standingRefusals(record, principal, this.clock.nowMs());
@@ -85,6 +87,7 @@ function toThoughtCall(body: ExplainBody): ThoughtCall {
     maxTokens: body.max_tokens,
     customerId: body.user,
     tags: body.tags,
+    ...(body.ip === undefined ? {} : { address: body.ip }),
   };
 }
 

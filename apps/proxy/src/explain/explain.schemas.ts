@@ -18,6 +18,10 @@ export const explainBody = z.strictObject({
   estimated_tokens: z.int().min(0).max(100_000_000).default(1),
   max_tokens: z.int().positive().max(100_000_000).optional(),
   user: id.optional().describe('The customer the call names'),
+  ip: z
+    .union([z.ipv4(), z.ipv6()])
+    .optional()
+    .describe('The address the call would come from; administrators only. Absent: the one you ask from'),
   tags: z.array(z.string().min(1).max(128)).max(32).default([]),
 });
 export type ExplainBody = z.infer<typeof explainBody>;

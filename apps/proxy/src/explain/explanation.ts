@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Budgets } from '#libs/budget';
 import { type Check, checkOf, judgedChecks, plannedChecks, type Reached } from '#libs/decisions';
 import { type Denial, GatewayError, type Principal } from '#libs/kernel';
-import { assertRouteAllowed, RouteAccess } from '#libs/rbac';
+import { assertNetworkAllowed, assertRouteAllowed, Network, policyOf, RouteAccess } from '#libs/rbac';
 import { Router } from '#libs/routing';
 import { Admissions } from '../completion/admissions.js';
 import { assertFitsContext } from '../completion/context-window.js';
@@ -44,6 +44,7 @@ export class Explanations {
     private readonly router: Router,
     private readonly budgets: Budgets,
     private readonly admissions: Admissions,
+    private readonly network: Network,
   ) {}
 
   /** `kept`: what keeps the caller out before anything is asked of the call. `tellsBeyondGrants`: whether the walk may go on past a model that is refused; to others that would say which models exist. */
@@ -56,7 +57,8 @@ export class Explanations {
     const completion = completionOf(call);
     const walk: Walk = { principal, errors: [], denials: [], reached: undefined };
     const closed = thrownBy(() => assertRouteAllowed(this.routes.decideProxyWide(call.route)));
-    for (const error of [...(closed ? [closed] : []), ...kept]) note(walk, error);
+    const refused = [this.#outside(call), closed, ...kept];
+    for (const error of refused) if (error !== undefined) note(walk, error);
     if (closed) walk.reached = { name: 'served_route', whole: false };
     else if (kept.some(({ code }) => code === 'request.not_found'))
       walk.reached = { name: 'blocked', whole: false };
@@ -69,6 +71,12 @@ export class Explanations {
       walk.reached ?? { name: end, whole: true },
     );
     return { error: walk.errors[0], checks };
+  }
+
+  /** Asked before everything else, and of every caller. */
+  #outside({ address, route }: ThoughtCall): GatewayError | undefined {
+    if (address === undefined || policyOf(route).anyNetwork === true) return undefined;
+    return thrownBy(() => assertNetworkAllowed(this.network.decide(address, undefined)));
   }
 
   /** All other routes: what is asked before their handlers. */

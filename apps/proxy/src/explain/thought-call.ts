@@ -11,6 +11,8 @@ export interface ThoughtCall {
   readonly maxTokens: number | undefined;
   readonly customerId: string | undefined;
   readonly tags: readonly string[];
+  /** Absent: that of whoever asks, which has been let in. */
+  readonly address?: string;
 }
 
 /** `POST /v1/chat/completions`, or the path alone where one method serves it. Throws `request.invalid` for a route that does not exist. */

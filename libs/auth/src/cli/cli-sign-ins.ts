@@ -6,6 +6,7 @@ import { Clock, GatewayError } from '#libs/kernel';
 import { Identities, Sessions, signingIn } from '#libs/tenancy';
 import { DataSource, IsNull, LessThan } from 'typeorm';
 import { AttemptWindows, bucketOf, networkOf } from '../passwords/attempt-windows.js';
+import { copiedAttributes, type Scalar } from '../sso/copied-claims.js';
 import type { SignInPlace } from '../session/browser-sign-in.js';
 import { hashOfCode, isSameDigest, newCliSignInId, newPollSecret, newUserCode } from './cli-codes.js';
 
@@ -31,6 +32,8 @@ export type CliOutcome =
       readonly teams: readonly Team[];
       /** Once; the sign-in is gone. */
       readonly token: string;
+      /** What `CLI_SSO_CLAIM_MAP` keeps of the person. */
+      readonly attributes: Readonly<Record<string, Scalar>>;
     };
 
 /**
@@ -151,7 +154,14 @@ export class CliSignIns {
       livesMs: cliSessionMs,
       idleMs: cliSessionMs,
     });
-    return { status: 'ready', userId: session.userId, teamId, teams, token };
+    const attributes = await this.#attributesOf(session.userId);
+    return { status: 'ready', userId: session.userId, teamId, teams, token, attributes };
+  }
+
+  async #attributesOf(userId: string): Promise<Readonly<Record<string, Scalar>>> {
+    const { sso } = this.config.signIn;
+    if (sso.copiedClaims.length === 0) return {};
+    return copiedAttributes((await this.identities.findUser(userId, undefined))?.metadata ?? {}, sso);
   }
 
   async #find(id: string): Promise<CliSignIn | null> {

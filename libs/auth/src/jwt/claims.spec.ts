@@ -61,5 +61,16 @@ describe('a pattern', () => {
     expect(globMatches('admin-?', 'admin-eu')).toBe(false);
     expect(globMatches('a.b', 'axb')).toBe(false);
     expect(globMatches('(x', '(x')).toBe(true);
+    expect(globMatches('*-eu-*', 'ops-eu-1')).toBe(true);
+    expect(globMatches('*-eu', 'ops-eu-1')).toBe(false);
+    expect(globMatches('?*', '')).toBe(false);
+    expect(globMatches('a*', 'a\nb')).toBe(true);
+  });
+
+  /** Claims are as long as a token may be, and a stranger's token is held against patterns before anybody has verified it. */
+  it('is quick to say no', () => {
+    const startedAt = performance.now();
+    expect(globMatches(`${'*a'.repeat(20)}*b`, 'a'.repeat(5_000))).toBe(false);
+    expect(performance.now() - startedAt).toBeLessThan(1_000);
   });
 });

@@ -22,8 +22,7 @@ export async function fetchJson(url: string, init: RequestInit = {}): Promise<un
         redirect: 'error',
       });
       if (response.status >= 500) throw new Error(`status ${response.status}`);
-      const text = await response.text();
-      if (text.length > MAX_BYTES) throw new Error('the answer is too large');
+      const text = await boundedText(response);
       if (!response.ok) throw new ProviderRefusal(response.status);
       return JSON.parse(text) as unknown;
     } catch (thrown) {
@@ -34,10 +33,27 @@ export async function fetchJson(url: string, init: RequestInit = {}): Promise<un
   }
 }
 
+/** Counted as it is unpacked: a few bytes of gzip can be gigabytes. */
+async function boundedText({ body }: Response): Promise<string> {
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  for await (const piece of body ?? []) {
+    size += piece.length;
+    if (size > MAX_BYTES) throw new Error('the answer is too large');
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces).toString('utf8');
+}
+
 /** The provider answered, and said no. */
 export class ProviderRefusal extends Error {
   constructor(readonly status: number) {
     super(`the identity provider answered with status ${status}`);
+  }
+
+  /** It says that it cannot say: too slow, too early, too often. Nothing about what it was asked. */
+  get isBusy(): boolean {
+    return [408, 425, 429].includes(this.status);
   }
 }
 

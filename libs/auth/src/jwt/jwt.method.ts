@@ -7,7 +7,7 @@ import { refusal } from '../refusal.js';
 import { loadFunction } from '../sign-in/operator-module.js';
 import type { TokenCallers } from '../sign-in/token-callers.js';
 import { type Claims, scopesOf } from './claims.js';
-import { fetchJson, ProviderRefusal } from './identity-provider.js';
+import { fetchJson, ProviderRefusal, providerUnavailable } from './identity-provider.js';
 import { globMatches } from './glob.js';
 import type { JwtKeys } from './jwt-keys.js';
 import { TokenVerifier, type VerifiedToken } from './token-verifier.js';
@@ -109,7 +109,9 @@ export class JwtMethod extends CredentialMethod {
         isCurrent: () => true,
       };
     } catch (thrown) {
-      if (thrown instanceof ProviderRefusal) throw notKnown(thrown);
+      if (thrown instanceof ProviderRefusal && !thrown.isBusy) throw notKnown(thrown);
+      if (thrown instanceof ProviderRefusal)
+        throw providerUnavailable(endpoint, `it answered with status ${thrown.status}`, thrown);
       throw thrown;
     }
   }

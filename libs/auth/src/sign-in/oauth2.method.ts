@@ -3,7 +3,7 @@ import type { Config, OAuth2Settings } from '#libs/config';
 import { type Clock, GatewayError, type Principal, ROLES } from '#libs/kernel';
 import { CredentialMethod, type Presented } from '../credential-method.js';
 import { type Claims, scopesOf, textClaim } from '../jwt/claims.js';
-import { fetchJson, ProviderRefusal } from '../jwt/identity-provider.js';
+import { fetchJson, ProviderRefusal, providerUnavailable } from '../jwt/identity-provider.js';
 import { refusal } from '../refusal.js';
 import { customRoleAmong, scopeRules } from './scope-rules.js';
 import type { TokenCallers } from './token-callers.js';
@@ -103,8 +103,9 @@ export class OAuth2Method extends CredentialMethod {
     try {
       claims = await fetchJson(endpoint, this.#request(token));
     } catch (thrown) {
-      if (thrown instanceof ProviderRefusal) throw notAccepted(thrown);
-      throw thrown;
+      if (!(thrown instanceof ProviderRefusal)) throw thrown;
+      if (!thrown.isBusy && !this.#isAboutUs(thrown)) throw notAccepted(thrown);
+      throw providerUnavailable(endpoint, `it answered with status ${thrown.status}`, thrown);
     }
     if (typeof claims !== 'object' || claims === null || Array.isArray(claims)) throw notAccepted();
     const answer = claims as Claims;
@@ -116,9 +117,19 @@ export class OAuth2Method extends CredentialMethod {
     return { claims: answer, untilMs: Math.min(exp, nowMs + cacheTtlMs) };
   }
 
-  #request(token: string): RequestInit {
+  /** An introspection endpoint says of a bad token that it is not active, with 200: 401 and 403 are about our own credentials (RFC 7662, 2.3). */
+  #isAboutUs({ status }: ProviderRefusal): boolean {
+    return this.#introspects && (status === 401 || status === 403);
+  }
+
+  get #introspects(): boolean {
     const { endpoint, clientId, clientSecret } = this.settings;
-    if (!/introspect/i.test(endpoint) || clientId === undefined || clientSecret === undefined)
+    return /introspect/i.test(endpoint) && clientId !== undefined && clientSecret !== undefined;
+  }
+
+  #request(token: string): RequestInit {
+    const { clientId, clientSecret } = this.settings;
+    if (!this.#introspects || clientId === undefined || clientSecret === undefined)
       return { headers: { authorization: `Bearer ${token}`, accept: 'application/json' } };
     const basic = Buffer.from(`${encodeURIComponent(clientId)}:${encodeURIComponent(clientSecret.reveal())}`);
     return {

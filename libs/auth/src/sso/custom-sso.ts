@@ -28,6 +28,7 @@ export interface OpenId {
   readonly provider: string;
   readonly user_role: string | null;
   readonly team_ids: readonly string[];
+  readonly extra_fields: Readonly<Record<string, unknown>>;
   readonly claims: Readonly<Record<string, unknown>>;
 }
 
@@ -104,6 +105,7 @@ export function toOpenId(identity: ExternalIdentity): OpenId {
     provider: identity.provider,
     user_role: identity.role ?? null,
     team_ids: identity.teams?.map(({ id }) => id) ?? [],
+    extra_fields: identity.extraFields ?? {},
     claims: identity.claims,
   };
 }

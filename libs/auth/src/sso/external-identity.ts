@@ -32,6 +32,8 @@ export interface ExternalIdentity {
   readonly teams: readonly ExternalTeam[] | undefined;
   /** Names of groups, for `ui_access_mode`. */
   readonly groups: readonly string[];
+  /** Claims that the operator named, by their names; null where the provider did not say one. */
+  readonly extraFields?: Readonly<Record<string, unknown>>;
   /** Everything the provider said, for the operator's own function. */
   readonly claims: Readonly<Record<string, unknown>>;
 }

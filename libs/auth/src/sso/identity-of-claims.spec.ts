@@ -43,6 +43,18 @@ describe('the claims of a person', () => {
     expect(identity({ a: { b: 'deep' } }, { claims: { ...generic.claims, id: ['a.b'] } }).id).toBe('deep');
   });
 
+  it('are shown by name where the operator names them, and nothing is made up', () => {
+    const claims = { org: { dept: 'R&D' }, groups: ['a'], 'n/a': 1 };
+    const extraClaims = ['org.dept', 'groups', 'missing', 'constructor'];
+    expect(identity(claims, { extraClaims }).extraFields).toEqual({
+      'org.dept': 'R&D',
+      groups: ['a'],
+      missing: null,
+      constructor: null,
+    });
+    expect(identity(claims).extraFields).toBeUndefined();
+  });
+
   it('give an address in lower case', () => {
     expect(identity({ email: 'Ada@My-Co.com', email_verified: true }).email).toBe('ada@my-co.com');
     expect(identity({}).email).toBeUndefined();

@@ -58,6 +58,13 @@ export function identityOfClaims(
         ...(teams ?? []).map(({ id }) => id),
       ]),
     ],
+    ...(provider.extraClaims === undefined
+      ? {}
+      : {
+          extraFields: Object.fromEntries(
+            provider.extraClaims.map((path) => [path, claimAt(claims, path) ?? null]),
+          ),
+        }),
     claims,
   };
 }

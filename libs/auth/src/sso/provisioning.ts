@@ -4,6 +4,7 @@ import type { User } from '#libs/database';
 import { GatewayError } from '#libs/kernel';
 import { Identities } from '#libs/tenancy';
 import { assertAllowedEmail } from './allowed-email.js';
+import { withCopiedClaims } from './copied-claims.js';
 import { CustomSso, type UserDefinedValues } from './custom-sso.js';
 import type { ExternalIdentity } from './external-identity.js';
 
@@ -63,7 +64,7 @@ export class Provisioning {
       ...(alias === undefined ? {} : { alias }),
       ...(role === undefined ? {} : { role }),
       ssoUserId: identity.subject,
-      metadata: { ...user.metadata, [PROVIDER]: identity.provider, [ISSUER]: identity.issuer },
+      metadata: this.#metadata(user.metadata, identity),
     });
   }
 
@@ -76,11 +77,19 @@ export class Provisioning {
     return {
       role: role ?? this.config.people.newUser.signInRole,
       ssoUserId: identity.subject,
-      metadata: { [PROVIDER]: identity.provider, [ISSUER]: identity.issuer },
+      metadata: this.#metadata({}, identity),
       ...(alias === undefined ? {} : { alias }),
       ...(said?.models === undefined ? {} : { models: said.models }),
       ...(said?.max_budget === undefined ? {} : { capNanoUsd: said.max_budget }),
       ...(said?.budget_duration === undefined ? {} : { budgetDuration: said.budget_duration }),
+    };
+  }
+
+  #metadata(before: Readonly<Record<string, unknown>>, identity: ExternalIdentity): Record<string, unknown> {
+    return {
+      ...withCopiedClaims(before, identity.claims, this.config.signIn.sso),
+      [PROVIDER]: identity.provider,
+      [ISSUER]: identity.issuer,
     };
   }
 

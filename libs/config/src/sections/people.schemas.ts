@@ -36,6 +36,7 @@ const newUser = z.strictObject({
 });
 
 const newTeam = z.strictObject({
+  organization_id: text.nullish(),
   models: textList.optional(),
   max_budget: dollars.nullish(),
   budget_duration: duration.nullish(),
