@@ -76,6 +76,15 @@ export class OwnedProcess {
     await this.#exited;
   }
 
+  /** Stands still as a machine does that is frozen: its connections stay, and it notices nothing. */
+  freeze(): void {
+    this.#child.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.#child.kill('SIGCONT');
+  }
+
   /** A program that could not be run has id 0 until its error is told: a signal to 0 would end the whole group, the test runner with it. */
   #send(signal: NodeJS.Signals): void {
     if (this.#child.pid === undefined || this.hasExited) return;

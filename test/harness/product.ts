@@ -111,6 +111,15 @@ export class Product {
     await this.#process?.kill();
   }
 
+  /** Stands still until `thaw`. */
+  freeze(): void {
+    this.#process?.freeze();
+  }
+
+  thaw(): void {
+    this.#process?.thaw();
+  }
+
   /** Starts again after `stop` or `kill`, on the same port and data. */
   async restart(): Promise<void> {
     await this.stop();

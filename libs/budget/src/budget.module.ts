@@ -19,7 +19,7 @@ import { BudgetPeriods } from './budget-periods.js';
 import { Budgets } from './budgets.js';
 import { BalanceStore } from './ledger/balance-store.js';
 import { LedgerStore } from './ledger/ledger-store.js';
-import { LedgerTail } from './ledger/ledger-tail.js';
+import { keysIn, LedgerTail } from './ledger/ledger-tail.js';
 import { PostgresEpochs } from './ledger/postgres-epochs.js';
 import { PostgresSpendReader } from './ledger/postgres-spend-reader.js';
 import { PostgresSpendSetter } from './ledger/postgres-spend-setter.js';
@@ -45,7 +45,10 @@ class LedgerLifecycle implements OnApplicationBootstrap, BeforeApplicationShutdo
       await counters.start({ epochs, tail: new LedgerTail(ledger), writer: ledger.writer });
     await ledger.start();
     // Callers wait for what the dead held: its records are looked for at once, not when the worker next does.
-    if (counters instanceof RedisCounters) counters.onFenced(() => this.#adopt());
+    if (counters instanceof RedisCounters) {
+      counters.onFenced(() => this.#adopt());
+      ledger.onCorrected((entries) => counters.reread([...keysIn(entries)]));
+    }
     this.changes.subscribe({
       onChange: ({ noun }) => noun === 'erasure' && this.#turnOver(),
       onGap: () => this.#turnOver(),

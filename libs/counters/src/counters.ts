@@ -163,8 +163,8 @@ export abstract class Counters {
   abstract follow(keys: readonly string[], costNanoUsd: NanoUsd): void;
   /** A call of a dead process was found in its records and is stored now: open counters take it in, once. */
   abstract recover(requestId: string, keys: readonly string[], costNanoUsd: NanoUsd): void;
-  /** Everything that a dead process wrote is stored now; what it still holds was never spent. */
-  abstract bury(writer: string): void;
+  /** Everything that a dead process wrote is stored now; what it still holds was never spent. Rejects when nobody could be told. */
+  abstract bury(writer: string): void | Promise<void>;
   /** Settled and held money of a counter, for reports; undefined when not open. May be behind what other processes spend. */
   abstract balance(key: string): { settledNanoUsd: NanoUsd; heldNanoUsd: NanoUsd } | undefined;
 }

@@ -31,15 +31,16 @@ function facet(name: string, source: string, owners: readonly string[], where = 
 }
 
 /**
- * The statement that adds entries, rows of `source` with the columns above, to the days they belong to. It follows a
+ * The statement that adds entries (or takes them out: `sign`), rows of `source` with the columns above, to the days they belong to. It follows a
  * `WITH` or stands alone. Entries are summed by key first and each coarser facet from the finer one, so that a batch is
  * read once. Rows are taken in one order everywhere: two writers cannot wait for each other.
  */
-export function addToDailyActivity(source: string): string {
+export function addToDailyActivity(source: string, sign: 1 | -1 = 1): string {
   const all = OWNERS.join(', ');
-  const entries = `(SELECT day, ${all}, ${MODEL}, 1 AS requests, CASE status WHEN 'success' THEN 1 ELSE 0 END AS successes,
-    cost_nano AS spend_nano, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens + cache_write_hour_tokens AS cache_write_tokens,
-    CASE status WHEN 'success' THEN (extract(epoch FROM ended_at - started_at) * 1000)::bigint ELSE 0 END AS response_ms FROM ${source}) AS e`;
+  const entries = `(SELECT day, ${all}, ${MODEL}, ${sign} AS requests, CASE status WHEN 'success' THEN ${sign} ELSE 0 END AS successes,
+    ${sign} * cost_nano AS spend_nano, ${sign} * input_tokens AS input_tokens, ${sign} * output_tokens AS output_tokens,
+    ${sign} * cache_read_tokens AS cache_read_tokens, ${sign} * (cache_write_tokens + cache_write_hour_tokens) AS cache_write_tokens,
+    CASE status WHEN 'success' THEN ${sign} * (extract(epoch FROM ended_at - started_at) * 1000)::bigint ELSE 0 END AS response_ms FROM ${source}) AS e`;
   const callers = OWNERS.slice(0, 4);
   return `INSERT INTO daily_activity (day, row_id, facet, ${all}, ${MODEL}, ${SUMS.join(', ')})
 WITH of_keys AS (${facet('key', entries, callers)}),

@@ -52,13 +52,14 @@ const COLUMNS: readonly (readonly [name: string, index: number, expression: stri
 ];
 
 /**
- * Adds the entries of `fresh` to every balance they are charged to. In the database, from the charges that the entries carry: the
+ * Adds the entries of `fresh` to every balance they are charged to, or takes them out. In the database, from the charges that the entries carry: the
  * gateway would name nine balances an entry in eight arrays. Rows are taken in one order everywhere, that of their bytes whatever the
  * database's language: two writers cannot wait for each other.
  */
-const ADD_TO_BALANCES = `INSERT INTO balances (scope_type, scope_id, budget, period_id, settled_nano, requests, input_tokens, output_tokens)
+function addToBalances(sign: 1 | -1): string {
+  return `INSERT INTO balances (scope_type, scope_id, budget, period_id, settled_nano, requests, input_tokens, output_tokens)
 SELECT c #>> '{scope,type}', c #>> '{scope,id}', c ->> 'budget', c ->> 'periodId',
-  sum(cost_nano)::bigint, count(*), sum(input_tokens)::bigint, sum(output_tokens)::bigint
+  ${sign} * sum(cost_nano)::bigint, ${sign} * count(*), ${sign} * sum(input_tokens)::bigint, ${sign} * sum(output_tokens)::bigint
 FROM fresh, jsonb_array_elements(charges) AS c
 GROUP BY 1, 2, 3, 4
 ORDER BY (c #>> '{scope,type}') COLLATE "C", (c #>> '{scope,id}') COLLATE "C", (c ->> 'budget') COLLATE "C", (c ->> 'periodId') COLLATE "C"
@@ -66,6 +67,7 @@ ON CONFLICT (scope_type, scope_id, budget, period_id) DO UPDATE SET
   settled_nano = balances.settled_nano + excluded.settled_nano, requests = balances.requests + excluded.requests,
   input_tokens = balances.input_tokens + excluded.input_tokens, output_tokens = balances.output_tokens + excluded.output_tokens,
   updated_at = now()`;
+}
 
 /**
  * Inserts entries given as one JSON array of rows ($1), adds those that were not there yet to their balances and to the sums of
@@ -78,8 +80,20 @@ SELECT ${COLUMNS.map(([, index, expression]) => expression.replace('$', () => `(
 FROM jsonb_array_elements($1::jsonb) AS e
 ON CONFLICT DO NOTHING RETURNING id, charges, ${DAILY_ACTIVITY_SOURCE}
 ), balance AS (
-${ADD_TO_BALANCES}
+${addToBalances(1)}
 ), daily AS (
 ${addToDailyActivity('fresh')}
 )
 SELECT CASE WHEN count(*) < $2::int THEN coalesce(array_agg(id), '{}') END AS ids FROM fresh`;
+
+/** Takes out those of the entries ($1) that are there as crashes, from their balances and days as well; says which. Never a crash by a crash. */
+export const TAKE_OUT_CRASHES = `WITH fresh AS (
+DELETE FROM ledger_entries AS l USING jsonb_array_elements($1::jsonb) AS e
+WHERE l.day = (e ->> 2)::date AND l.id = e ->> 0 AND l.flag = 'crash' AND e ->> 29 <> 'crash'
+RETURNING ${['id', 'charges', ...DAILY_ACTIVITY_SOURCE.split(', ')].map((name) => `l.${name}`).join(', ')}
+), balance AS (
+${addToBalances(-1)}
+), daily AS (
+${addToDailyActivity('fresh', -1)}
+)
+SELECT array_agg(id) AS ids FROM fresh`;

@@ -1,5 +1,5 @@
 import type { Logger } from '#libs/telemetry';
-import type { EntryFacts } from '../spool/codec.js';
+import type { Entry, EntryFacts } from '../spool/codec.js';
 import type { Spool } from '../spool/spool.js';
 import { BatchReader } from './batch-reader.js';
 import type { Ended } from './in-flight.js';
@@ -42,7 +42,13 @@ export class Drain {
     private readonly spool: Spool,
     private readonly store: LedgerStore,
     private readonly logger: Logger,
+    private readonly onCorrected: (entries: readonly EntryFacts[]) => void = () => undefined,
   ) {}
+
+  /** What ended and is not stored. */
+  get undrained(): Iterable<EntryFacts> {
+    return factsIn(this.#queue);
+  }
 
   get size(): number {
     return this.#ended - this.#stored;
@@ -131,13 +137,23 @@ export class Drain {
 
   async #drainBatch(): Promise<void> {
     const batch = this.#queue.slice(0, BATCH);
-    await this.store.insert(this.#rows.entriesOf(batch));
+    const entries = this.#rows.entriesOf(batch);
+    const fresh = await this.store.insert(entries);
+    if (fresh.size < entries.length) await this.#correct(entries.filter(({ id }) => !fresh.has(id)));
     this.#queue.splice(0, batch.length);
     for (const ended of batch) this.#done(ended);
     for (const { facts } of batch)
       if (facts.keyId !== null) this.#usedKeys.set(facts.keyId, facts.startedAtMs);
     await this.#touchKeys();
     this.#wake();
+  }
+
+  /** Somebody had taken this process for dead and stored what its calls might have cost; it was only paused, and knows. */
+  async #correct(known: readonly Entry[]): Promise<void> {
+    const corrected = await this.store.correct(known);
+    if (corrected.size === 0) return;
+    this.logger.warn({ entries: corrected.size }, 'Calls that were charged as lost have ended after all.');
+    this.onCorrected(known.filter(({ id }) => corrected.has(id)));
   }
 
   #done(ended: Ended): void {

@@ -3,7 +3,7 @@ import { ensureLedgerPartitions, withTransaction } from '#libs/database';
 import { Logger } from '#libs/telemetry';
 import { DataSource } from 'typeorm';
 import type { Entry } from '../spool/codec.js';
-import { INSERT_ENTRIES } from './columns.js';
+import { INSERT_ENTRIES, TAKE_OUT_CRASHES } from './columns.js';
 
 const DRAIN = { system: 'ledger-drain' };
 
@@ -34,6 +34,23 @@ export class LedgerStore {
       if (!isDataError(error)) throw error;
       return this.#insertAround(sorted, error);
     }
+  }
+
+  /**
+   * Entries that were stored as crashes, because whoever wrote them was taken for dead, become what they were in truth: as if the
+   * crash had never been stored. Returns the ids of those that were.
+   */
+  async correct(entries: readonly Entry[]): Promise<ReadonlySet<string>> {
+    return withTransaction(this.dataSource, DRAIN, async (manager) => {
+      const [answer]: { ids: string[] | null }[] = await manager.query(TAKE_OUT_CRASHES, [jsonbOf(entries)]);
+      const ids = new Set(answer?.ids);
+      const told = entries.filter(({ id }) => ids.has(id));
+      if (told.length > 0) await manager.query(INSERT_ENTRIES, [jsonbOf(told), told.length]);
+      return ids;
+    }).catch((error: unknown) => {
+      if (!isDataError(error) || entries.every((entry) => entry.row.equals(bare(entry).row))) throw error;
+      return this.correct(entries.map(bare));
+    });
   }
 
   async #insertSorted(entries: readonly Entry[]): Promise<ReadonlySet<string>> {

@@ -43,6 +43,10 @@ export class LedgerTail implements SpendTail {
     }
   }
 
+  keys(): Set<string> {
+    return keysIn(this.ledger.undrained());
+  }
+
   /** Calls from before a budget was made do not name its period: they count by their time, once they are stored. */
   async #storeWhatIsOld(keys: ReadonlySet<string>): Promise<void> {
     if (this.#pause || [...keys].every((key) => key.endsWith(`:${LIFETIME}`))) return;
@@ -70,6 +74,13 @@ export class LedgerTail implements SpendTail {
       .catch(begun.reject);
     return pause;
   }
+}
+
+/** The counters that entries add to. */
+export function keysIn(entries: Iterable<EntryFacts>): Set<string> {
+  const keys = new Set<string>();
+  for (const { charges } of entries) for (const key of keysOf(charges)) keys.add(key);
+  return keys;
 }
 
 /** What entries add to counters, by key. */

@@ -7,7 +7,7 @@ import { Logger } from '#libs/telemetry';
 import type { BeginRecord, EndRecord } from '../ledger.js';
 import type { Entry, EntryFacts } from '../spool/codec.js';
 import { AliveMark, newIncarnation } from '../spool/incarnation.js';
-import { adoptOrphans, entriesOf, removeOrphan } from '../spool/orphans.js';
+import { adoptOrphans, entriesOf, type Orphan, removeOrphan } from '../spool/orphans.js';
 import { Spool, type SpoolOptions } from '../spool/spool.js';
 import { Drain } from './drain.js';
 import { Ended, InFlight, ledgerFull, type Proceed } from './in-flight.js';
@@ -50,7 +50,8 @@ export class SpendLedger {
   #lost = false;
   #closed = false;
   #recovered: (entry: Entry) => void = () => undefined;
-  #buried: (writer: string) => void = () => undefined;
+  #buried: (writer: string) => void | Promise<void> = () => undefined;
+  #corrected: (entries: readonly EntryFacts[]) => void = () => undefined;
   #whenLost: () => void = () => undefined;
 
   constructor(
@@ -76,7 +77,8 @@ export class SpendLedger {
       onSyncError,
     });
     this.#spool = spool;
-    this.#drain = this.#outside(() => new Drain(spool, this.store, this.logger));
+    const told = (entries: readonly EntryFacts[]): void => this.#corrected(entries);
+    this.#drain = this.#outside(() => new Drain(spool, this.store, this.logger, told));
     await this.#alive.show(directory, () => {
       this.#lost = true;
       this.#whenLost();
@@ -105,8 +107,8 @@ export class SpendLedger {
         batch = [];
       }
       stored += await this.#storeRecovered(batch);
+      if (!(await this.#tellOf(orphan))) continue;
       removeOrphan(orphan);
-      this.#buried(orphan.writer);
       this.logger.warn(
         { writer: orphan.writer, entries: stored },
         'The spend records of a process that died were recovered.',
@@ -115,14 +117,33 @@ export class SpendLedger {
     return stored;
   }
 
+  /** Comes before the files go: should this process end between the two, the next one finds them and tells again. */
+  async #tellOf(orphan: Orphan): Promise<boolean> {
+    try {
+      await this.#buried(orphan.writer);
+      return true;
+    } catch (error) {
+      this.logger.warn(
+        { error, writer: orphan.writer },
+        'The counters did not hear whose records were found yet.',
+      );
+      return false;
+    }
+  }
+
   /** Called for each recovered entry the moment it is in PostgreSQL, so that open counters can follow. */
   onRecovered(listener: (entry: Entry) => void): void {
     this.#recovered = listener;
   }
 
-  /** Called when everything that a dead process wrote is in PostgreSQL. */
-  onBuried(listener: (writer: string) => void): void {
+  /** Called when everything that a dead process wrote is in PostgreSQL. When it rejects, the records are kept, and told of again by the next run. */
+  onBuried(listener: (writer: string) => void | Promise<void>): void {
     this.#buried = listener;
+  }
+
+  /** Called when calls of this process that were charged as lost turn out to have ended, and the ledger says so now. */
+  onCorrected(listener: (entries: readonly EntryFacts[]) => void): void {
+    this.#corrected = listener;
   }
 
   /** Called once when the spool's directory is gone: only a new process can make a new one, and this one should make room for it. */
@@ -194,6 +215,11 @@ export class SpendLedger {
   /** Runs `work` while this process stores nothing, with what ended and is not stored. */
   pause<T>(work: (undrained: () => Iterable<EntryFacts>) => Promise<T>): Promise<T> {
     return this.#drain ? this.#drain.pause(work) : work(() => []);
+  }
+
+  /** What ended and is not stored. */
+  undrained(): Iterable<EntryFacts> {
+    return this.#drain?.undrained ?? [];
   }
 
   /** How this process signs its records. */

@@ -8,7 +8,9 @@ import type { MoneyClaim } from '../counters.js';
 import type { SpendTail } from './openings.js';
 import { CountersClosed } from './outage-share.js';
 import type { RedisCounters } from './redis-counters.js';
+import { type Ended, Ledger, type Open } from './records.harness.js';
 import { MemoryEpochs, startReplica } from './replicas.harness.js';
+import { pause } from './session.js';
 
 const CAP = 1_000n;
 const KEYS = ['budget:a', 'budget:b'] as const;
@@ -27,37 +29,14 @@ afterAll(async () => {
   await server.stop();
 });
 
-interface Open {
-  readonly id: string;
-  readonly keys: readonly string[];
-  readonly granted: bigint;
-}
-interface Ended extends Open {
-  readonly cost: bigint;
-}
-
-/** What PostgreSQL has: each call's cost once. */
-class Ledger {
-  readonly #calls = new Map<string, Ended>();
-
-  store(calls: readonly Ended[]): void {
-    for (const call of calls) if (!this.#calls.has(call.id)) this.#calls.set(call.id, call);
-  }
-
-  sumOf(key: string): bigint {
-    return [...this.#calls.values()].reduce(
-      (sum, { keys, cost }) => sum + (keys.includes(key) ? cost : 0n),
-      0n,
-    );
-  }
-}
-
 /** One process: its counters, the wire to Redis, and its records, which outlive it. */
 class Process implements SpendTail {
   readonly open = new Map<string, Open>();
   #undrained: Ended[] = [];
   #holds = 0;
   isDead = false;
+  /** Frozen, with what it had not stored: it will be back. */
+  isPaused = false;
 
   constructor(
     private readonly ledger: Ledger,
@@ -82,6 +61,10 @@ class Process implements SpendTail {
     }
   }
 
+  keys(): string[] {
+    return this.#undrained.flatMap(({ keys }) => keys);
+  }
+
   settle(call: Open, cost: bigint): void {
     this.open.delete(call.id);
     this.#undrained.push({ ...call, cost });
@@ -96,13 +79,32 @@ class Process implements SpendTail {
     this.relay.cut();
   }
 
+  pause(): void {
+    this.isPaused = true;
+    this.relay.cut();
+  }
+
+  resume(): void {
+    if (!this.isPaused) return;
+    this.isPaused = false;
+    this.relay.restore();
+    this.#drain();
+  }
+
   /** What its files say: ends as they are, and all of what a call without an end may have cost. */
   records(): Ended[] {
-    return [...this.#undrained, ...[...this.open.values()].map((call) => ({ ...call, cost: call.granted }))];
+    const lost = [...this.open.values()].map((call) => ({
+      ...call,
+      cost: call.granted,
+      crash: true as const,
+    }));
+    return [...this.#undrained, ...lost];
   }
 
   #drain(): void {
-    if (this.#holds === 0 && !this.isDead) this.ledger.store(this.#undrained.splice(0));
+    if (this.#holds > 0 || this.isDead || this.isPaused) return;
+    const corrected = this.ledger.store(this.#undrained.splice(0));
+    if (corrected.length > 0) this.counters.reread(corrected);
   }
 }
 
@@ -114,9 +116,11 @@ class Fleet {
   readonly #costs = new Map<string, bigint>();
   #made = 0;
 
-  static async start(count: number): Promise<Fleet> {
+  private constructor(private readonly doubtMs: number) {}
+
+  static async start(count: number, doubtMs: number): Promise<Fleet> {
     await admin.flushall();
-    const fleet = new Fleet();
+    const fleet = new Fleet(doubtMs);
     for (let i = 0; i < count; i += 1) await fleet.join();
     return fleet;
   }
@@ -129,14 +133,14 @@ class Fleet {
       url,
       clock,
       this.#epochs,
-      { leaseMs: LEASE_MS, timeoutMs: 1_000 },
+      { leaseMs: LEASE_MS, timeoutMs: 1_000, doubtMs: this.doubtMs },
       process,
     );
     this.processes.push(process);
   }
 
   get living(): Process[] {
-    return this.processes.filter(({ isDead }) => !isDead);
+    return this.processes.filter(({ isDead, isPaused }) => !isDead && !isPaused);
   }
 
   async call(by: number, keys: readonly string[], full: bigint, min: bigint): Promise<void> {
@@ -174,9 +178,13 @@ class Fleet {
     );
     const one = open[index % Math.max(1, open.length)];
     if (!one) return;
-    const cost = (one.call.granted * BigInt(percent)) / 100n;
-    this.#costs.set(one.call.id, cost);
-    one.process.settle(one.call, cost);
+    this.#settle(one.process, one.call, percent);
+  }
+
+  #settle(process: Process, call: Open, percent: number): void {
+    const cost = (call.granted * BigInt(percent)) / 100n;
+    this.#costs.set(call.id, cost);
+    process.settle(call, cost);
   }
 
   kill(index: number): void {
@@ -184,19 +192,38 @@ class Fleet {
     if (living.length > 1) living[index % living.length]?.kill();
   }
 
-  /** Somebody finds the records of the dead. */
-  bury(index: number): void {
+  /** Frozen in the middle of what it did: the last call that ended is not stored, and nobody may have heard of its end. */
+  async pause(index: number, percent: number, isHeard: boolean): Promise<void> {
+    const { living } = this;
+    const process = living[index % living.length];
+    if (living.length < 2 || !process) return;
+    process.isPaused = true;
+    const [call] = process.open.values();
+    if (call) this.#settle(process, call, percent);
+    if (isHeard) await process.counters.refresh([]).catch(() => undefined);
+    process.pause();
+  }
+
+  resume(index: number): void {
+    const paused = this.processes.filter(({ isPaused }) => isPaused);
+    paused[index % Math.max(1, paused.length)]?.resume();
+  }
+
+  /** Somebody finds the records of the dead, or of those who are taken for dead. */
+  bury(index: number): Promise<void> | void {
     const dead = this.processes.filter(
-      ({ isDead, counters }) => isDead && !this.#buried.has(counters.incarnation),
+      ({ isDead, isPaused, counters }) => (isDead || isPaused) && !this.#buried.has(counters.incarnation),
     );
     const one = dead[index % Math.max(1, dead.length)];
     const heir = this.living[index % this.living.length];
     if (!one || !heir) return;
-    this.#buried.add(one.counters.incarnation);
     const records = one.records();
     this.ledger.store(records);
     for (const { id, keys, cost } of records) heir.counters.recover(id, keys, cost);
-    heir.counters.bury(one.counters.incarnation);
+    // Until it could tell, the records stay where they are for the next.
+    return heir.counters.bury(one.counters.incarnation).then(() => {
+      this.#buried.add(one.counters.incarnation);
+    });
   }
   readonly #buried = new Set<string>();
 
@@ -212,9 +239,14 @@ class Fleet {
   }
 
   /** Everything ends, and all records are found. */
-  end(): void {
+  async end(): Promise<void> {
+    for (const process of this.processes) process.resume();
     for (const { open } of this.living) for (let i = open.size; i > 0; i -= 1) this.settle(0, 50);
-    for (let i = this.processes.length; i > 0; i -= 1) this.bury(0);
+    for (const deadline = Date.now() + 5_000; Date.now() < deadline;) {
+      const burying = this.bury(0);
+      if (!burying) return;
+      await burying.catch(() => pause(20));
+    }
   }
 
   /** Budgets of which the counters say something else than the records; a process that lost its lease is back in a moment. */
@@ -267,6 +299,8 @@ function isUnavailable(error: unknown): boolean {
 }
 
 const index = fc.nat({ max: 50 });
+/** What nobody could read the records of is charged after this long: within the history, or never. */
+const doubtMs = fc.constantFrom(2_500, 900_000);
 const step = fc.oneof(
   {
     weight: 8,
@@ -288,6 +322,16 @@ const step = fc.oneof(
   },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('kill' as const), index }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('bury' as const), index }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('pause' as const),
+      index,
+      percent: fc.integer({ min: 0, max: 100 }),
+      isHeard: fc.boolean(),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('resume' as const), index }) },
   // Past the lease, past the grace, or neither.
   {
     weight: 2,
@@ -295,11 +339,11 @@ const step = fc.oneof(
   },
 );
 
-describe('processes that are killed at any moment', () => {
+describe('processes that are killed or frozen at any moment', () => {
   it('leave no cap passed, and the counters at what their records say', { timeout: 180_000 }, async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 8, maxLength: 40 }), async (steps) => {
-        const fleet = await Fleet.start(3);
+      fc.asyncProperty(fc.array(step, { minLength: 8, maxLength: 40 }), doubtMs, async (steps, inDoubtMs) => {
+        const fleet = await Fleet.start(3, inDoubtMs);
         try {
           for (const one of steps) {
             if (one.kind === 'call') {
@@ -307,11 +351,13 @@ describe('processes that are killed at any moment', () => {
               await fleet.call(one.index, one.keys, full, (full * BigInt(one.minPercent)) / 100n);
             } else if (one.kind === 'settle') fleet.settle(one.index, one.percent);
             else if (one.kind === 'kill') fleet.kill(one.index);
-            else if (one.kind === 'bury') fleet.bury(one.index);
+            else if (one.kind === 'bury') fleet.bury(one.index)?.catch(() => undefined);
+            else if (one.kind === 'pause') await fleet.pause(one.index, one.percent, one.isHeard);
+            else if (one.kind === 'resume') fleet.resume(one.index);
             else await new Promise((resolve) => setTimeout(resolve, one.ms));
             expect(fleet.overspent()).toEqual([]);
           }
-          fleet.end();
+          await fleet.end();
           await expect.poll(() => fleet.differences(), { timeout: 5_000 }).toEqual([]);
           expect(fleet.overspent()).toEqual([]);
         } finally {

@@ -122,13 +122,17 @@ export class Holdings {
     return held;
   }
 
-  /** Everything, for Redis. From here on nothing is held alone. `isFresh`: Redis knows of nothing yet. */
-  tell(isFresh: boolean): Op[] {
+  /**
+   * Everything, for Redis. From here on nothing is held alone. `isFresh`: Redis knows of nothing yet; `spent`: budgets of which
+   * this process has spent something that may not have been heard of.
+   */
+  tell(isFresh: boolean, spent: Set<string>): Op[] {
     const nowMs = this.clock.monotonicMs();
     const ops: Op[] = [];
     // First what was spent of the money kept aside, then what is still held of it: never more than was kept.
-    for (const { id, spent } of this.purse.empty()) {
-      if (!isFresh) ops.push({ text: `["s",${JSON.stringify(id)},0,0,0,0,"${spent}"]` });
+    for (const escrow of this.purse.empty()) {
+      spent.add(escrow.key);
+      if (!isFresh) ops.push({ text: `["s",${JSON.stringify(escrow.id)},0,0,0,0,"${escrow.spent}"]` });
     }
     for (const [key, window] of this.windows.entries()) {
       const told = isFresh ? window.own : window.away;
@@ -140,8 +144,11 @@ export class Holdings {
     }
     for (const [id, held] of this.#held) {
       held.isAlone = false;
+      addBudgets(spent, held.claims);
       if (held.claims.length > 0) ops.push({ text: JSON.stringify(registration(id, held, nowMs)) });
     }
+    // Last, when everything else is said.
+    if (spent.size > 0) ops.push({ text: JSON.stringify(['k', [...spent]]) });
     return ops;
   }
 
@@ -173,6 +180,14 @@ export class Holdings {
       const escrow = this.purse.escrowOf(claim.key);
       if (escrow) yield escrow;
     }
+  }
+}
+
+/** Adds the budgets among what was claimed. */
+export function addBudgets(into: Set<string>, spends: readonly (string | Claim)[]): void {
+  for (const each of spends) {
+    if (typeof each === 'string') into.add(each);
+    else if (each.kind === 'money') into.add(each.key);
   }
 }
 

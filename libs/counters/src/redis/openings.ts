@@ -10,6 +10,8 @@ export interface SpendTail {
    * for what must be in order with later settlements before it awaits anything.
    */
   hold<T>(keys: ReadonlySet<string>, work: (tail: ReadonlyMap<string, NanoUsd>) => Promise<T>): Promise<T>;
+  /** Every key of which something is spent and not stored. */
+  keys(): Iterable<string>;
 }
 
 /** One budget to open, and when its period ends. */

@@ -1,3 +1,4 @@
+import type { Claim } from '../counters.js';
 import type { RedisLink } from './redis-link.js';
 
 /** One thing asked of the script. */
@@ -9,6 +10,8 @@ export interface Op {
   readonly failed?: () => void;
   /** The admission that is asked for. It is not asked again after a loss: somebody has decided otherwise meanwhile. */
   readonly admits?: string;
+  /** Budgets that it changes by what this process has spent. */
+  readonly spends?: readonly (string | Claim)[];
 }
 
 interface Batch {
@@ -83,10 +86,11 @@ export class Outbox {
     return ops.map((op) => (op.admits === undefined ? op : { text: `["c",${JSON.stringify(op.admits)}]` }));
   }
 
-  /** Forgets everything: the epoch it was meant for is over. */
-  discard(): void {
+  /** Forgets everything, and returns what that was: the epoch it was meant for is over. */
+  discard(): Op[] {
     const ops = [...this.#unanswered.splice(0).flatMap((batch) => batch.ops), ...this.#ops.splice(0)];
     for (const op of ops) op.failed?.();
+    return ops;
   }
 
   /** Sends a joining batch by itself. Resolves with whether it was taken. */

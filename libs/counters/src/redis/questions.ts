@@ -7,8 +7,8 @@ export class Questions {
 
   constructor(private readonly session: Session) {}
 
-  /** Rejects when the counters get out of reach; what was asked may still be done when they are back. */
-  ask = (op: readonly unknown[]): Promise<unknown> => {
+  /** `spends`: budgets that it changes. Rejects when the counters get out of reach; what was asked may still be done when they are back. */
+  ask = (op: readonly unknown[], spends?: readonly string[]): Promise<unknown> => {
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     const { state } = this.session;
     if (state === 'closed' || state === 'away') {
@@ -24,7 +24,8 @@ export class Questions {
       resolve(result);
     };
     this.#open.add(failed);
-    this.session.outbox.push({ text: JSON.stringify(op), done, failed });
+    const asked = { text: JSON.stringify(op), done, failed };
+    this.session.outbox.push(spends ? { ...asked, spends } : asked);
     return promise;
   };
 

@@ -151,8 +151,7 @@ describe('a process that was not heard of', () => {
     expect(await ask(other, [{ ...money(100n, 60n), minNanoUsd: 50n }], 30_000)).toMatchObject({
       admitted: false,
     });
-    other.bury(dead.incarnation);
-    await other.refresh([]);
+    await other.bury(dead.incarnation);
     await open(other, 'usd', 7n);
     expect(await ask(other, [money(100n, 93n)])).toMatchObject({ admitted: true, clamped: false });
   });
@@ -171,7 +170,7 @@ describe('a process that was not heard of', () => {
       await other.refresh([]);
       const began = performance.now();
       if (how === 'recover') other.recover(id, ['usd'], 60n);
-      else other.bury(dead.incarnation);
+      else await other.bury(dead.incarnation);
       expect(await told).toBeInstanceOf(CountersClosed);
       expect(performance.now() - began).toBeLessThan(1_000);
     },
@@ -183,8 +182,7 @@ describe('a process that was not heard of', () => {
     await open(dead);
     await ask(dead, [slot(1), money(100n, 60n)]);
     relay.cut();
-    other.bury(dead.incarnation);
-    await other.refresh([]);
+    await other.bury(dead.incarnation);
     await open(other, 'usd', 7n);
     expect(await ask(other, [slot(1), money(100n, 93n)])).toMatchObject({ admitted: true, clamped: false });
   });
@@ -236,6 +234,7 @@ describe('a counter that is opened while others spend', () => {
     const tailOf = (nano: bigint) => ({
       hold: <T>(keys: ReadonlySet<string>, work: (tail: ReadonlyMap<string, bigint>) => Promise<T>) =>
         work(new Map([...keys].map((key) => [key, nano]))),
+      keys: () => [],
     });
     const one = await replica({}, tailOf(3n));
     const two = await replica({}, tailOf(40n));

@@ -10,7 +10,7 @@ import {
 } from '../counters.js';
 import { RecentVerdicts } from '../recent-verdicts.js';
 import type { EpochStore } from './epoch-store.js';
-import { Holdings } from './holdings.js';
+import { addBudgets, Holdings } from './holdings.js';
 import { KnownBalances } from './known-balances.js';
 import { Openings, type SpendTail, type ToOpen } from './openings.js';
 import { CountersClosed, type OutagePolicy, OutageShare, unavailable } from './outage-share.js';
@@ -53,6 +53,7 @@ export class RedisCounters extends Counters {
   readonly #balances = new KnownBalances();
   readonly #questions: Questions;
   #openings: Openings | undefined;
+  #tail: SpendTail | undefined;
   #share: OutageShare | undefined;
   #writer = '';
   #onFenced: () => void = () => undefined;
@@ -72,7 +73,7 @@ export class RedisCounters extends Counters {
       { ...options, timeoutMs, leaseMs, doubtMs, overtakeMs },
       {
         onLeave: (state) => this.#left(state),
-        holdings: (isFresh) => this.#tell(isFresh),
+        holdings: (isFresh, undone) => this.#tell(isFresh, undone),
         onLive: (isFresh) => this.#live(isFresh),
         onMessage: (message) => this.#hear(message),
       },
@@ -86,6 +87,7 @@ export class RedisCounters extends Counters {
   async start({ epochs, tail, writer }: Books): Promise<void> {
     this.#openings = new Openings(this.#session, tail, this.#questions.ask, () => this.clock.nowMs());
     this.#writer = writer;
+    this.#tail = tail;
     await this.#session.start(epochs);
     this.#look();
   }
@@ -128,7 +130,8 @@ export class RedisCounters extends Counters {
     }
     this.#recent.remember(id, held.admission);
     this.#balances.settle(held.claims, held.nanoUsd, used.costNanoUsd);
-    if (held.claims.length > 0 && !held.isAlone) this.#session.outbox.push({ text: settleOp(id, used) });
+    const { claims: spends, isAlone } = held;
+    if (spends.length > 0 && !isAlone) this.#session.outbox.push({ text: settleOp(id, used), spends });
   }
 
   override amend(id: string, holdNanoUsd: NanoUsd): void {
@@ -162,24 +165,30 @@ export class RedisCounters extends Counters {
   }
 
   override async adjust(key: string, deltaNanoUsd: NanoUsd): Promise<void> {
-    if ((await this.#questions.ask(['j', key, String(deltaNanoUsd)])) === 0) this.#balances.forget([key]);
+    if ((await this.#questions.ask(['j', key, String(deltaNanoUsd)], [key])) === 0)
+      this.#balances.forget([key]);
     else await this.refresh([key]);
   }
 
   override follow(keys: readonly string[], costNanoUsd: NanoUsd): void {
     if (costNanoUsd === 0n || keys.length === 0) return;
     this.#balances.charge(keys, costNanoUsd);
-    this.#push(['f', String(costNanoUsd), keys]);
+    this.#session.outbox.push({ text: JSON.stringify(['f', String(costNanoUsd), keys]), spends: keys });
   }
 
   override recover(requestId: string, keys: readonly string[], _costNanoUsd: NanoUsd): void {
-    // What was stored a moment ago may have been counted before its process died: the counters are read again instead.
+    // What was stored a moment ago may have been counted before its process died.
+    this.reread(keys, requestId);
+  }
+
+  /** What is stored of these budgets is not what was counted: they are read again by whoever needs them. */
+  reread(keys: readonly string[], requestId = ''): void {
     this.#balances.forget(keys);
     this.#push(['v', requestId, keys]);
   }
 
-  override bury(writer: string): void {
-    this.#push(['u', writer]);
+  override async bury(writer: string): Promise<void> {
+    await this.#questions.ask(['u', writer]);
   }
 
   override balance(key: string): { settledNanoUsd: NanoUsd; heldNanoUsd: NanoUsd } | undefined {
@@ -219,14 +228,8 @@ export class RedisCounters extends Counters {
   }
 
   #admitFree({ id }: AdmissionRequest): Admission {
-    const admission: Admission = {
-      admitted: true,
-      id,
-      grantedNanoUsd: 0n,
-      clamped: false,
-      waitedMs: 0,
-      standings: [],
-    };
+    const nothing = { grantedNanoUsd: 0n, clamped: false, waitedMs: 0, standings: [] };
+    const admission: Admission = { admitted: true, id, ...nothing };
     this.#holdings.add(admission, [], true);
     return admission;
   }
@@ -309,9 +312,9 @@ export class RedisCounters extends Counters {
 
   #left(state: 'away' | 'rebuilding'): void {
     this.#questions.failAll();
-    const { policy } = this.options;
     const { windows, slots } = this.#holdings;
     if (state === 'away') {
+      const { policy } = this.options;
       const nowMs = this.clock.monotonicMs();
       this.#share = new OutageShare(windows, slots, this.#purse, policy, this.#session.members, nowMs);
     }
@@ -329,9 +332,11 @@ export class RedisCounters extends Counters {
     }
   }
 
-  #tell(isFresh: boolean): Op[] {
+  #tell(isFresh: boolean, undone: readonly Op[]): Op[] {
     this.#share = undefined;
-    return [{ text: JSON.stringify(['W', this.#writer]) }, ...this.#holdings.tell(isFresh)];
+    const spent = new Set(this.#tail?.keys());
+    for (const { spends = [] } of undone) addBudgets(spent, spends);
+    return [{ text: JSON.stringify(['W', this.#writer]) }, ...this.#holdings.tell(isFresh, spent)];
   }
 
   #live(isFresh: boolean): void {

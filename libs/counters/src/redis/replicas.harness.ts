@@ -50,7 +50,7 @@ export class MemoryEpochs extends EpochStore {
 }
 
 /** A process that stores everything at once. */
-export const NO_TAIL: SpendTail = { hold: (_keys, work) => work(new Map()) };
+export const NO_TAIL: SpendTail = { hold: (_keys, work) => work(new Map()), keys: () => [] };
 
 export const NEVER_STRICT = { isLimitStrict: () => false, isBudgetStrict: () => false };
 
@@ -108,8 +108,8 @@ export class Fleet extends Counters {
     this.#first.recover(requestId, keys, cost);
   }
 
-  override bury(writer: string): void {
-    this.#first.bury(writer);
+  override bury(writer: string): Promise<void> {
+    return this.#first.bury(writer);
   }
 
   override balance(key: string): { settledNanoUsd: NanoUsd; heldNanoUsd: NanoUsd } | undefined {

@@ -8,8 +8,11 @@ import { EPOCH_KEY, RUN_KEY } from './script.js';
 export interface SessionEvents {
   /** Redis is away, or about to be joined again: nothing that was asked will be answered. */
   onLeave(state: 'away' | 'rebuilding'): void;
-  /** What this process holds, for a joining batch. `isFresh`: of an epoch that knows nothing yet. Afterwards nobody decides without Redis. */
-  holdings(isFresh: boolean): Op[];
+  /**
+   * What this process holds, for a joining batch. `isFresh`: of an epoch that knows nothing yet; `undone`: what was not done, or never
+   * will be. Afterwards nobody decides without Redis.
+   */
+  holdings(isFresh: boolean, undone: readonly Op[]): Op[];
   onLive(isFresh: boolean): void;
   onMessage(message: readonly unknown[]): void;
 }
@@ -144,9 +147,9 @@ export class Session {
   /** What was asked and not done is asked again; what is held is said again, in case it was thought lost. */
   async #enter(epoch: string): Promise<boolean> {
     const last = await this.#lastNumber(epoch);
-    const undone = last === 0 ? (this.outbox.discard(), []) : this.outbox.takeUndone(last);
+    const undone = last === 0 ? this.outbox.discard() : this.outbox.takeUndone(last);
     if (this.#state === 'away') this.#state = 'rebuilding';
-    const ops = [...undone, ...this.events.holdings(last === 0)];
+    const ops = [...(last === 0 ? [] : undone), ...this.events.holdings(last === 0, undone)];
     if (!(await inTime(this.outbox.join(ops, epoch, last + 1), JOIN_MS))) return false;
     const isFresh = this.#epoch !== epoch;
     this.#epoch = epoch;
@@ -158,9 +161,9 @@ export class Session {
 
   /** Says what this process holds in an epoch that is still being made. What ends from here on is settled in it. */
   async #stage(epoch: string): Promise<boolean> {
-    this.outbox.discard();
+    const undone = this.outbox.discard();
     if (this.#state === 'away') this.#state = 'rebuilding';
-    return inTime(this.outbox.join(this.events.holdings(true), epoch, 1), JOIN_MS);
+    return inTime(this.outbox.join(this.events.holdings(true, undone), epoch, 1), JOIN_MS);
   }
 
   #facts(): Promise<ServerFacts> {

@@ -13,6 +13,7 @@ local function fence(inc)
   local last = call('HGET', numbers, inc)
   if last then call('SET', P .. 'n:' .. inc, last, 'PX', 86400000) end
   call('HDEL', numbers, inc)
+  call('SET', P .. 'out:' .. inc, step(), 'PX', 86400000)
   local waiting = call('HGETALL', P .. 'wi')
   local touched = {}
   for i = 1, #waiting, 2 do
@@ -81,6 +82,7 @@ local function endDoubts()
       local m = money(key)
       letGo(m, rec)
       if rec[5] then m.escrows = call('HINCRBY', m.at, 'x', -1) else charge(m, rec[1]) end
+      withoutAll(m)
       touched[key] = true
     end
     serve(touched)
@@ -98,6 +100,23 @@ local function close(key)
     call('HDEL', m.at, 's')
     m.s, m.text, m.moreSettled = nil, nil, 0
   end
+end
+
+-- A process is back after its lease was lost. Of what it spends, counters that were made up meanwhile lack what it has not stored, and may
+-- have what it stores but did not say: they are read again, now that everybody waits for its word.
+local function readAgain(keys)
+  if not wasOut then return 0 end
+  local since, touched = tonumber(call('GET', P .. 'out:' .. me)), {}
+  for _, key in ipairs(keys) do
+    local m = money(key)
+    local made = tonumber(call('HGET', m.at, 'f'))
+    if m.s and made and (not since or made >= since) then
+      close(key)
+      touched[key] = true
+    end
+  end
+  serve(touched)
+  return 1
 end
 
 -- A call of a process that ended was found in its records, which are stored: what it holds goes, whether it was missed or not.

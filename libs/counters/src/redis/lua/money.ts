@@ -55,6 +55,9 @@ local function charge(m, cost)
   end
 end
 
+-- Notes when something was decided about a counter without whoever is fenced.
+local function withoutAll(m) call('HSET', m.at, 'f', step()) end
+
 local function saveMoney()
   for _, m in pairs(M) do
     if m.moreHeld ~= 0 then call('HINCRBY', m.at, 'h', text(m.moreHeld)) end

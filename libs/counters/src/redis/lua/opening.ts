@@ -60,6 +60,7 @@ local function finishOpening(id, sums)
       m.s = since and call('HINCRBY', m.at, 's', since) or tonumber(sum[2])
       m.text, m.known, m.opening = nil, true, nil
       call('HDEL', m.at, 'o')
+      withoutAll(m)
       if sum[3] > 0 then
         call('HSET', m.at, 'e', 1)
         call('PEXPIRE', m.at, sum[3])

@@ -159,6 +159,8 @@ end
 O.W = function(op) call('HSET', P .. 'writers', op[2], me); return 1 end
 O.u = function(op) return bury(op[2]) end
 
+-- back after a lost lease: budgets this process spends
+O.k = function(op) return readAgain(op[2]) end
 O.r = function(op) register(op[2], op[3], op[4], op[5], op[6]); return 1 end
 O.w = function(op) merge(op[2], op[3], op[4], op[5]); return 1 end
 

@@ -18,7 +18,10 @@ local clock = call('TIME')
 local real = tonumber(clock[1]) * 1000 + floor(tonumber(clock[2]) / 1000)
 local now = tonumber(ARGV[5]) or real
 local members, numbers, myHolds = P .. 'members', P .. 'numbers', P .. 'h:' .. me
+-- Nobody waited for this process's word until now: it is new, or it lost its lease.
+local wasOut = false
 if mode == 'j' then
+  wasOut = not call('ZSCORE', members, me)
   call('ZADD', members, real + leaseMs, me)
 else
   if not call('ZSCORE', members, me) then return 'F' end
@@ -29,6 +32,7 @@ end
 call('HSET', numbers, me, number)
 
 local mine = {}
+local function step() return call('INCR', P .. 'seq') end
 local function text(amount) return string.format('%.0f', amount) end
 local function minus(amount) return amount == '0' and '0' or '-' .. amount end
 `;
