@@ -182,7 +182,7 @@ function modelRulesIn(scopes: readonly GovernedScope[]): ModelRules[] {
 function withoutModelsOf(team: ModelRules, key: ModelRules): ModelRules {
   const limits: Record<string, ModelRules['limits'][string]> = {};
   for (const [model, { requestsPerMinute, tokensPerMinute }] of Object.entries(team.limits)) {
-    const own = key.limits[model];
+    const own = Object.hasOwn(key.limits, model) ? key.limits[model] : undefined;
     limits[model] = {
       ...(requestsPerMinute === undefined || own?.requestsPerMinute !== undefined
         ? {}

@@ -86,15 +86,15 @@ export function modelRulesOf({ scope, row, linked }: GovernedScope): ModelRules 
   const requests = nonEmpty(row?.modelRpmLimits) ?? nonEmpty(linked?.modelRpmLimits) ?? {};
   const tokens = nonEmpty(row?.modelTpmLimits) ?? nonEmpty(linked?.modelTpmLimits) ?? {};
   const money = nonEmpty(row?.modelBudgets) ?? nonEmpty(linked?.modelBudgets) ?? {};
-  const limits: Record<string, Omit<ScopeLimit, 'scope'>> = {};
+  const limits = byModel<Omit<ScopeLimit, 'scope'>>();
   for (const model of new Set([...Object.keys(requests), ...Object.keys(tokens)])) {
     limits[model] = {
-      ...one('requestsPerMinute', requests[model]),
-      ...one('tokensPerMinute', tokens[model]),
+      ...one('requestsPerMinute', ownOf(requests, model)),
+      ...one('tokensPerMinute', ownOf(tokens, model)),
     };
   }
   const anchorMs = (row?.budgetAnchorAt ?? row?.createdAt ?? linked?.createdAt ?? new Date(0)).getTime();
-  const budgets: Record<string, Omit<ScopeBudget, 'scope' | 'name'>> = {};
+  const budgets = byModel<Omit<ScopeBudget, 'scope' | 'name'>>();
   for (const [model, { capNano, duration }] of Object.entries(money)) {
     budgets[model] = {
       capNanoUsd: BigInt(capNano),
@@ -104,6 +104,15 @@ export function modelRulesOf({ scope, row, linked }: GovernedScope): ModelRules 
   }
   if (Object.keys(limits).length === 0 && Object.keys(budgets).length === 0) return undefined;
   return { owner: scope, limits, budgets };
+}
+
+/** Callers choose the names of models: `constructor` and `__proto__` are names like any other, and no members of every map. */
+function byModel<T>(): Record<string, T> {
+  return Object.create(null) as Record<string, T>;
+}
+
+function ownOf<T>(map: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(map, name) ? map[name] : undefined;
 }
 
 /** What the configuration limits for everybody, the master key included. */

@@ -1,8 +1,5 @@
-import { OwnOrigin } from '#libs/auth';
 import { Config } from '#libs/config';
-import { Req } from '@nestjs/common';
 import { Answers, Handles } from '#libs/rbac';
-import type { Request } from 'express';
 import { z } from 'zod';
 import { AdminController } from '../http/decorators.js';
 import { SignInProviders } from './sign-in-providers.js';
@@ -13,7 +10,6 @@ export class SignInSettingsController {
   constructor(
     private readonly config: Config,
     private readonly providers: SignInProviders,
-    private readonly origin: OwnOrigin,
   ) {}
 
   @Handles('GET /.well-known/litellm-ui-config', 'GET /litellm/.well-known/litellm-ui-config')
@@ -21,11 +17,12 @@ export class SignInSettingsController {
     'What a console needs to know before anybody is signed in',
     z.looseObject({ server_root_path: z.string() }),
   )
-  publicFacts(@Req() request: Request): object {
+  publicFacts(): object {
     const { browser } = this.config.signIn;
     return {
       server_root_path: this.config.server.rootPath || '/',
-      proxy_base_url: browser.baseUrl ?? this.origin.of(request),
+      // Never what a request says of it: pages in front of us remember answers, and give them to others.
+      proxy_base_url: browser.baseUrl ?? null,
       auto_redirect_to_sso: this.providers.isConfigured,
       admin_ui_disabled: browser.isUiDisabled,
       sso_configured: this.providers.isConfigured,
