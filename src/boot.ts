@@ -21,7 +21,13 @@ import {
   securityHeaders,
 } from '#libs/http';
 import { newId, type Secret } from '#libs/kernel';
-import { assertEveryRouteDeclared, assertOpeningsSafe, GateGuard, PolicyGuard } from '#libs/rbac';
+import {
+  assertEveryRouteDeclared,
+  assertOpeningsSafe,
+  GateGuard,
+  methodsOfPath,
+  PolicyGuard,
+} from '#libs/rbac';
 import { Catalogue } from '#libs/routing';
 import { anonymizeLines, createLogger, type Logger, ProcessSink, registerSecret } from '#libs/telemetry';
 import { AppModule, pseudonymsOf } from './app.module.js';
@@ -110,7 +116,7 @@ async function createApp(
   if (cors.isOn) app.use(cors.middleware);
   app.use(formBody(isFormPath), formBody(isSamlPath, SAML_POST_BYTES), jsonBody);
   app.useGlobalGuards(app.get(GateGuard), app.get(AuthenticationGuard), app.get(PolicyGuard));
-  app.useGlobalFilters(new GatewayErrorFilter(logger, refusalsOf(app.get(DecisionLog))));
+  app.useGlobalFilters(new GatewayErrorFilter(logger, refusalsOf(app.get(DecisionLog)), methodsOfPath));
   const serves = role === 'all' || role === 'proxy';
   if (serves) adapter.useLane(laneOf(app, config));
   if (serves) adapter.useUpgrades(app.get(RealtimeLane));

@@ -4,12 +4,14 @@ import { type CanActivate, type ExecutionContext, Global, Module } from '@nestjs
 import { APP_FILTER, APP_GUARD, NestFactory } from '@nestjs/core';
 import { AdminModule, ProbesModule } from '#apps/admin';
 import { InstallationKey } from '#libs/audit';
-import { Budgets, PriceBook, SpendLedger } from '#libs/budget';
+import { AlertBook, Budgets, PriceBook, SpendLedger } from '#libs/budget';
 import { AuthenticationEvents, ChangeFeed, PrincipalPreparation, PublicRoutes } from '#libs/auth';
 import { Config, loadConfig } from '#libs/config';
+import { Counters } from '#libs/counters';
 import { Changes, DatabaseHealth, EncryptionKeySource, SecretColumns } from '#libs/database';
 import { Draining, FastExpressAdapter, GatewayErrorFilter } from '#libs/http';
 import { Build, Clock, type Principal, Secret, SystemClock } from '#libs/kernel';
+import { methodsOfPath } from '#libs/rbac';
 import { SpendReader, SpendSetter, TenancyModule } from '#libs/tenancy';
 import { Logger, Metrics, Pseudonyms } from '#libs/telemetry';
 import express from 'express';
@@ -58,6 +60,9 @@ export async function startAdmin(database?: TestDatabase) {
     people: NO_PEOPLE_DEFAULTS,
     signIn: (await loadConfig({ env: {}, cwd: tmpdir() })).signIn,
     models: [],
+    modelHub: { groups: [], links: {} },
+    alerts: { channels: [], types: [] },
+    pricing: { discounts: {}, margins: {} },
     credentials: [],
     router: { modelGroupAlias: {}, fallbacks: {}, defaultFallbacks: [], contextWindowFallbacks: {} },
     environment: () => undefined,
@@ -75,6 +80,8 @@ export async function startAdmin(database?: TestDatabase) {
     { provide: Metrics, useValue: new Metrics({ processMetrics: false }) },
     { provide: PriceBook, useValue: {} },
     { provide: Budgets, useValue: {} },
+    { provide: AlertBook, useValue: { raise: async () => 1 } },
+    { provide: Counters, useValue: { sizes: () => ({ held: 0, waiting: 0 }) } },
     { provide: Build, useValue: { version: '0.0.0-test' } },
     { provide: SpendReader, useValue: spend },
     {
@@ -100,7 +107,10 @@ export async function startAdmin(database?: TestDatabase) {
     imports: [Stands, AdminModule, ProbesModule],
     providers: [
       { provide: APP_GUARD, useClass: TakesCaller },
-      { provide: APP_FILTER, useFactory: () => new GatewayErrorFilter(silentLogger) },
+      {
+        provide: APP_FILTER,
+        useFactory: () => new GatewayErrorFilter(silentLogger, undefined, methodsOfPath),
+      },
     ],
   })(Root);
   const adapter = new FastExpressAdapter({ rootPath: '', requestTimeoutMs: 10_000 });

@@ -30,6 +30,7 @@ import { FlatAdmissions } from './pass-through/flat-admissions.js';
 import { FlatLedger } from './pass-through/flat-ledger.js';
 import { PassThroughLane } from './pass-through/pass-through-lane.js';
 import { CallReports } from './http/call-reports.js';
+import { TokensController } from './tokens/tokens.controller.js';
 import { RealtimeBooks } from './realtime/realtime-books.js';
 import { RealtimeCaller } from './realtime/realtime-caller.js';
 import { RealtimeLane } from './realtime/realtime-lane.js';
@@ -48,7 +49,7 @@ import { RealtimeLane } from './realtime/realtime-lane.js';
     RateLimitModule,
     BudgetModule,
   ],
-  controllers: [ModelsController, ExplainController],
+  controllers: [ModelsController, ExplainController, TokensController],
   providers: [
     GrantedModels,
     Entrance,

@@ -148,6 +148,10 @@ export function assemble(parts: Ingredients, findings: Findings): Omit<ConfigTre
     },
     budgets: readBudgets(sections, findings),
     pricing: readPricing(sections),
+    modelHub: {
+      groups: litellm.public_model_groups ?? [],
+      links: litellm.public_model_groups_links ?? {},
+    },
     priorities: readPriorities(sections),
     logging: {
       level: readLogLevel(sections, environment, findings),

@@ -240,6 +240,11 @@ export interface ConfigTree {
       Record<string, { readonly share: number; readonly perRequestNanoUsd: NanoUsd }>
     >;
   };
+  /** What anybody may read about the models here (`public_model_groups`); nothing by default. */
+  readonly modelHub: {
+    readonly groups: readonly string[];
+    readonly links: Readonly<Record<string, string>>;
+  };
   /** The priority limiter; absent unless `dynamic_rate_limiter_v3` is among the callbacks. */
   readonly priorities: PrioritySettings | undefined;
   readonly logging: {

@@ -24,9 +24,9 @@ export function toGatewayError(thrown: unknown): GatewayError {
 
 /**
  * The one rendering of a failure (design.md "Compatibility": `code` is the status as a string; our own 429s carry the
- * number 429 and the limit's details, as the seed guide shows).
+ * number 429 and the limit's details, as the seed guide shows). `isDetailed`: for a family whose clients read `detail`.
  */
-export function errorAnswer(error: GatewayError, shape: ErrorShape): ErrorAnswer {
+export function errorAnswer(error: GatewayError, shape: ErrorShape, isDetailed = false): ErrorAnswer {
   if (shape === 'scim') return scimAnswer(error);
   if (shape === 'anthropic') {
     const body = {
@@ -51,6 +51,7 @@ export function errorAnswer(error: GatewayError, shape: ErrorShape): ErrorAnswer
     },
   };
   if (error.detail !== undefined) body['detail'] = error.detail;
+  else if (isDetailed) body['detail'] = { error: error.publicMessage };
   return { status: error.status, headers: headersOf(error), body };
 }
 

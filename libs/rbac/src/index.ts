@@ -15,6 +15,7 @@ export {
   type ModelDecision,
   type RequestedModel,
 } from './model-access.js';
+export { methodsOfPath } from './methods-of-path.js';
 export { assertNetworkAllowed, isAddressIn, Network, type NetworkDecision } from './network.js';
 export { assertPassThroughAllowed, PassThroughAccess } from './pass-through-access.js';
 export { GateGuard, PolicyGuard } from './policy.guard.js';

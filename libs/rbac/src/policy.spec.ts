@@ -23,11 +23,12 @@ describe('the policy table', () => {
     if (route.startsWith('GET ')) expect(audits).toBeUndefined();
   });
 
-  it('answers nothing but probes, the front page and signing in without a credential', () => {
+  it('answers nothing but probes, the front page, public models and signing in without a credential', () => {
     expect(routes.filter((route) => policyOf(route).access === 'public').toSorted()).toEqual([
-      'GET /', 'GET /.well-known/litellm-ui-config', 'GET /config/yaml', 'GET /docs', 'GET /fallback/login', 'GET /health/liveliness',
+      'GET /', 'GET /.well-known/litellm-ui-config', 'GET /config/yaml', 'GET /docs', 'GET /fallback/login', 'GET /get/litellm_model_cost_map', 'GET /health/liveliness',
       'GET /health/liveness', 'GET /health/readiness', 'GET /litellm/.well-known/litellm-ui-config', 'GET /logout',
-      'GET /onboarding/get_token', 'GET /openapi.json', 'GET /redoc', 'GET /routes', 'GET /sso/callback',
+      'GET /onboarding/get_token', 'GET /openapi.json', 'GET /public/litellm_model_cost_map',
+      'GET /public/model_hub', 'GET /public/model_hub/info', 'GET /public/providers', 'GET /redoc', 'GET /routes', 'GET /sso/callback',
       'GET /sso/cli/poll/{id}', 'GET /sso/debug/callback', 'GET /sso/debug/login', 'GET /sso/key/generate',
       'GET /sso/saml/login', 'GET /sso/saml/metadata', 'GET /test', 'GET /ui/', 'GET /ui/password', 'POST /login', 'POST /logout', 'POST /onboarding/claim',
       'POST /onboarding/claim_token', 'POST /sso/cli/complete/{id}', 'POST /sso/cli/start', 'POST /sso/saml/callback', 'POST /ui/password', 'POST /v2/login',

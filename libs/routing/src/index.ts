@@ -4,6 +4,7 @@ export type { AttemptOutcome } from './cooldowns.js';
 export type { Deployment, PriceOverrides, WireFormat } from './deployment.js';
 export type { DeploymentProblem } from './deployment-problems.js';
 export type { EnvironmentLookup } from './deployment-target.js';
+export { PROVIDERS } from './provider-table.js';
 export { fallbacksFor, type FallbackSettings } from './fallbacks.js';
 export { type ModelAlias } from './model-names.js';
 export { Resolution } from './resolution.js';

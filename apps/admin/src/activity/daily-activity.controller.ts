@@ -77,13 +77,13 @@ export class DailyActivityController {
     return this.report.read(await this.scopes.organization(caller, query.organization_ids), query, true);
   }
 
-  @Handles('GET /customer/daily/activity')
+  @Handles('GET /customer/daily/activity', 'GET /end_user/daily/activity')
   @Answers('Shows the activity of customers day by day, page by page', activityShape)
   async customer(@AdminQuery(customerActivityQuery) query: CustomerQuery): Promise<object> {
     return this.report.read(this.scopes.customer(query.end_user_ids), query, false);
   }
 
-  @Handles('GET /customer/daily/activity/aggregated')
+  @Handles('GET /customer/daily/activity/aggregated', 'GET /end_user/daily/activity/aggregated')
   @Answers('Shows the activity of customers day by day, in one piece', activityShape)
   async wholeCustomer(@AdminQuery(customerActivityQuery) query: CustomerQuery): Promise<object> {
     return this.report.read(this.scopes.customer(query.end_user_ids), query, true);

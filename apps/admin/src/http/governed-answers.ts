@@ -63,10 +63,12 @@ export class GovernedAnswers {
       max_parallel_requests: row.maxParallelRequests,
       tpm_limit: row.tpmLimit,
       rpm_limit: row.rpmLimit,
+      tpd_limit: null,
       model_max_budget: orNull(modelBudgetsOf(row)),
       budget_duration: row.budgetDuration,
       budget_limits: this.windows(row),
       budget_reset_at: this.resetsAt(row),
+      allowed_models: [],
     };
   }
 }

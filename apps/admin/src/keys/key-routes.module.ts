@@ -12,6 +12,8 @@ import { KeyReadsController } from './key-reads.controller.js';
 import { KeyRotationController } from './key-rotation.controller.js';
 import { KeyRows } from './key-rows.js';
 import { KeyUsers } from './key-users.js';
+import { TeamKeys } from './team-keys.js';
+import { TeamKeysController } from './team-keys.controller.js';
 import { TeamRoles } from './team-roles.js';
 import { KeysController } from './keys.controller.js';
 
@@ -21,6 +23,7 @@ import { KeysController } from './keys.controller.js';
   controllers: [
     KeysController,
     KeyBulkController,
+    TeamKeysController,
     KeyRotationController,
     KeyReadsController,
     JwtKeyMappingsController,
@@ -33,6 +36,7 @@ import { KeysController } from './keys.controller.js';
     KeyPolicies,
     KeyRows,
     KeyUsers,
+    TeamKeys,
     TeamRoles,
   ],
   exports: [BudgetCalendar, GovernedAnswers, KeyAnswers, KeyPolicies],

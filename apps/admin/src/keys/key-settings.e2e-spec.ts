@@ -164,6 +164,13 @@ describe('a service account', () => {
     await post('/key/update', { key: body['token'], metadata: { service_account_id: 'other' } });
     expect((await info(body['token'])).metadata['service_account_id']).toBe('ci');
   });
+
+  it('is of a team that is there', async () => {
+    const { status, body } = await post('/key/service-account/generate', { team_id: 'nowhere' });
+    expect(status).toBe(400);
+    expect(body).toMatchObject({ error: { param: 'team_id' }, detail: { error: expect.any(String) } });
+    expect((await get('/key/list')).body['total_count']).toBe(0);
+  });
 });
 
 describe('many keys at once', () => {
@@ -194,6 +201,93 @@ describe('many keys at once', () => {
     expect((await post('/key/block_all', { confirm: 'block all keys' })).body).toEqual({ blocked: 3 });
     expect((await get('/key/list?status=revoked')).body['total_count']).toBe(3);
     expect((await get('/key/list?status=active')).body['total_count']).toBe(0);
+  });
+});
+
+describe('the keys of a team at once', () => {
+  const made = async (fields: object): Promise<string> =>
+    (await post('/key/generate', fields)).body['token'] as string;
+
+  it('are changed alike; keys of others, blocked and expired ones are not', async () => {
+    await post('/team/new', { team_id: 't' });
+    const [one, other, blocked, foreign] = await Promise.all([
+      made({ team_id: 't' }),
+      made({ team_id: 't', duration: '1d' }),
+      made({ team_id: 't', blocked: true }),
+      made({}),
+    ]);
+    await running.dataSource.query(
+      "UPDATE virtual_keys SET expires_at = now() - interval '1 day' WHERE token_hash = $1",
+      [await made({ team_id: 't', key_alias: 'old' })],
+    );
+    const all = await post('/team/key/bulk_update', {
+      team_id: 't',
+      all_keys_in_team: true,
+      update_fields: { max_budget: 3 },
+    });
+    expect(all.status).toBe(200);
+    expect(all.body).toMatchObject({ total_requested: 2, failed_updates: [] });
+    expect([(await info(one)).max_budget, (await info(other)).max_budget]).toEqual([3, 3]);
+    expect([(await info(blocked)).max_budget, (await info(foreign)).max_budget]).toEqual([null, null]);
+
+    const named = await post('/team/key/bulk_update', {
+      team_id: 't',
+      key_ids: [one, foreign],
+      update_fields: { rpm_limit: 7 },
+    });
+    expect(named.body).toMatchObject({
+      total_requested: 2,
+      successful_updates: [{ key: one, key_info: { rpm_limit: 7 } }],
+      failed_updates: [{ key: foreign, key_info: null }],
+    });
+    expect((await info(foreign)).rpm_limit).toBeNull();
+  });
+
+  it('take only what is listed, for keys named in one of the two ways', async () => {
+    await post('/team/new', { team_id: 't' });
+    const key_ids = [await made({ team_id: 't' })];
+    const send = async (body: object): Promise<number> =>
+      (await post('/team/key/bulk_update', { team_id: 't', ...body })).status;
+    expect(await send({ key_ids, update_fields: { user_id: 'me' } })).toBe(422);
+    expect(await send({ key_ids, update_fields: { allowed_routes: ['/*'] } })).toBe(422);
+    expect(await send({ key_ids, all_keys_in_team: true, update_fields: { rpm_limit: 1 } })).toBe(400);
+    expect(await send({ update_fields: { rpm_limit: 1 } })).toBe(400);
+  });
+
+  it('are nobody else’s: a member and a stranger are refused like for a team that is not there', async () => {
+    await post('/team/new', { team_id: 't', members_with_roles: [{ role: 'user', user_id: 'member' }] });
+    const key_ids = [await made({ team_id: 't' })];
+    const asked = async (user: string, team_id: string) => {
+      running.state.caller = principal({ user: { id: user } });
+      const { status, body } = await post('/team/key/bulk_update', {
+        team_id,
+        key_ids,
+        update_fields: { rpm_limit: 9 },
+      });
+      return { status, message: body['error'].message };
+    };
+    const nowhere = await asked('stranger', 'nowhere');
+    expect(nowhere.status).toBe(403);
+    expect(await asked('stranger', 't')).toEqual(nowhere);
+    expect(await asked('member', 't')).toEqual(nowhere);
+  });
+});
+
+describe('a mistake in a request', () => {
+  it('in its method is 405 and names the right ones; in its path 404', async () => {
+    const wrong = await running.send('PUT', '/key/generate', {});
+    expect([wrong.status, wrong.headers.get('allow'), wrong.body['detail']]).toEqual([
+      405,
+      'POST',
+      'Method Not Allowed',
+    ]);
+    expect((await running.send('PUT', '/key/generation', {})).status).toBe(404);
+  });
+
+  it('is told in `detail` as well, on the routes whose clients read that', async () => {
+    const { body } = await post('/key/bulk_update', { keys: [] });
+    expect(body['detail']).toEqual({ error: body['error'].message });
+    expect((await post('/key/generate', { max_budget: -1 })).body).not.toHaveProperty('detail');
   });
 });
 

@@ -23,6 +23,7 @@ import {
   updateBody,
   type UpdateBody,
 } from './keys.schemas.js';
+import { TeamKeys } from './team-keys.js';
 
 /** Changes keys. Who may is decided in `Keys`; what they look like on the wire, in `KeyAnswers`. */
 @AdminController()
@@ -33,6 +34,7 @@ export class KeysController {
     private readonly answers: KeyAnswers,
     private readonly rows: KeyRows,
     private readonly config: Config,
+    private readonly teamKeys: TeamKeys,
   ) {}
 
   @Handles('POST /key/generate')
@@ -45,12 +47,18 @@ export class KeysController {
   @Handles('POST /key/service-account/generate')
   @Answers("Makes a key for a program of a team, which is no person's", ISSUED_KEY)
   @HttpCode(200)
-  generateServiceAccount(@By() author: Author, @AdminBody(generateBody) body: GenerateBody): Promise<object> {
+  async generateServiceAccount(
+    @By() author: Author,
+    @AdminBody(generateBody) body: GenerateBody,
+  ): Promise<object> {
     if (!body.team_id) {
-      throw new GatewayError('request.bad_field', 'A service account needs the team_id of its team.', {
+      const message = 'A service account needs the team_id of its team.';
+      throw new GatewayError('request.bad_field', message, {
         param: 'team_id',
+        detail: { error: message },
       });
     }
+    await this.teamKeys.assertTeamFor(author.principal, body.team_id);
     const named = body.metadata?.['service_account_id'];
     const id = body.key_alias ?? (typeof named === 'string' && named !== '' ? named : crypto.randomUUID());
     return this.#generate(author, { ...body, user_id: null }, { userId: null, serviceAccountId: id });

@@ -223,6 +223,48 @@ export const bulkItem = {
   notBuilt: ['object_permission'],
 } satisfies BodyDefinition;
 
+/** What a team's manager may set for many keys at once; anything else is refused, not ignored. */
+const teamKeyFields = keyFields
+  .pick({
+    max_budget: true,
+    budget_id: true,
+    budget_duration: true,
+    budget_limits: true,
+    model_max_budget: true,
+    tpm_limit: true,
+    rpm_limit: true,
+    model_tpm_limit: true,
+    model_rpm_limit: true,
+    max_parallel_requests: true,
+    rpm_limit_type: true,
+    tpm_limit_type: true,
+    temp_budget_increase: true,
+    temp_budget_expiry: true,
+    duration: true,
+    tags: true,
+    metadata: true,
+  })
+  .strict();
+
+export const teamKeysBody = {
+  schema: z
+    .object({
+      team_id: name.min(1),
+      key_ids: z
+        .array(keyName)
+        .min(1)
+        .max(MOST_UPDATES, `send 1 to ${MOST_UPDATES} keys`)
+        .nullable()
+        .optional(),
+      all_keys_in_team: flag,
+      update_fields: teamKeyFields.refine(isWholeIncrease, WHOLE_INCREASE),
+    })
+    .refine(({ key_ids, all_keys_in_team }) => Boolean(key_ids) !== (all_keys_in_team === true), {
+      message: 'send either key_ids or all_keys_in_team: true',
+    }),
+} satisfies BodyDefinition;
+export type TeamKeysBody = z.output<typeof teamKeysBody.schema>;
+
 export const resetSpendBody = {
   schema: z.object({
     reset_to: z.number().transform((value, context) => {

@@ -24,7 +24,7 @@ export class MetricsRefusal implements ExceptionFilter {
 export class MetricsController {
   constructor(private readonly metrics: Metrics) {}
 
-  @Handles('GET /metrics')
+  @Handles('GET /metrics', 'GET /metrics/')
   @Answers('Figures for Prometheus', null, { mediaType: 'text/plain' })
   async page(@Res() response: Response): Promise<void> {
     response.setHeader('content-type', this.metrics.contentType);

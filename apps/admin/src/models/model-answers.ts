@@ -1,9 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { PriceBook } from '#libs/budget';
+import { type DeploymentPrice, PriceBook } from '#libs/budget';
+import { Config } from '#libs/config';
 import { Clock, type Principal } from '#libs/kernel';
 import type { Deployment } from '#libs/routing';
 import { LiveCatalogue, type ModelView, shownInfo, shownParams } from '#libs/runtime';
 import { toApiTime } from '../http/wire.js';
+import { CHAT_PARAMS } from './chat-params.js';
 
 /** A model as `/model/info` shows it. */
 export interface ShownModel {
@@ -22,6 +24,7 @@ export class ModelAnswers {
     private readonly live: LiveCatalogue,
     private readonly prices: PriceBook,
     private readonly clock: Clock,
+    private readonly config: Config,
   ) {}
 
   /** The row, as the routes that change it answer. */
@@ -60,6 +63,7 @@ export class ModelAnswers {
         max_tokens: one.maxOutputTokens ?? null,
         max_input_tokens: contextWindow ?? null,
         max_output_tokens: one.maxOutputTokens ?? null,
+        supported_openai_params: paramsOf(one),
         ...price,
         ...(one.teamId === undefined ? {} : { team_id: one.teamId, team_public_model_name: one.group }),
       },
@@ -105,9 +109,9 @@ export class ModelAnswers {
       supports_url_context: this.#supports(members, 'supports_url_context'),
       supports_reasoning: this.#supports(members, 'supports_reasoning'),
       supports_function_calling: this.#supports(members, 'supports_function_calling'),
-      supported_openai_params: [],
+      supported_openai_params: paramsOf(members[0]),
       configurable_clientside_auth_params: null,
-      is_public_model_group: false,
+      is_public_model_group: this.config.modelHub.groups.includes(name),
       health_status: null,
       health_response_time: null,
       health_checked_at: null,
@@ -141,18 +145,28 @@ export class ModelAnswers {
     const known = this.prices.priceOf(one);
     const rates = known.ratesAt(this.clock.nowMs());
     const [tier] = rates?.tiers ?? [];
-    const dollars = (rate: number | undefined): number | null =>
-      rates === undefined || rate === undefined ? null : Number((rate / rates.unit / 1e9).toPrecision(12));
     return {
       price: {
-        input_cost_per_token: dollars(tier?.input),
-        output_cost_per_token: dollars(tier?.output),
+        input_cost_per_token: dollarsOf(rates, tier?.input),
+        output_cost_per_token: dollarsOf(rates, tier?.output),
       },
       contextWindow: known.contextWindow,
     };
   }
 }
 
+/** Only chat calls have a list that everybody agrees on. */
+function paramsOf(one: Deployment | undefined): readonly string[] {
+  return one === undefined || (one.mode ?? 'chat') === 'chat' ? CHAT_PARAMS : [];
+}
+
 function seesPlaces(caller: Principal): boolean {
   return caller.role === 'proxy_admin' || caller.role === 'proxy_admin_viewer';
+}
+
+type Rates = ReturnType<DeploymentPrice['ratesAt']>;
+
+/** A compiled rate in dollars, as price lists write it; null where nobody knows it. */
+export function dollarsOf(rates: Rates, rate: number | undefined): number | null {
+  return rates === undefined || rate === undefined ? null : Number((rate / rates.unit / 1e9).toPrecision(12));
 }

@@ -10,12 +10,16 @@ import { DeploymentProbe } from '../health/deployment-probe.js';
 import { ModelHealthController } from '../health/model-health.controller.js';
 import { AdminCalls } from '../http/admin-calls.js';
 import { AllowedIpsController } from '../settings/allowed-ips.controller.js';
+import { FeaturesController } from '../health/features.controller.js';
+import { ServiceHealthController } from '../health/service-health.controller.js';
+import { CostSettingsController } from '../settings/cost-settings.controller.js';
 import { CallbacksController } from '../settings/callbacks.controller.js';
 import { DefaultsController } from '../settings/defaults.controller.js';
 import { SettingsController } from '../settings/settings.controller.js';
 import { ModelAnswers } from './model-answers.js';
 import { ModelReadsController } from './model-reads.controller.js';
 import { ModelsController } from './models.controller.js';
+import { PublicModelsController } from './public-models.controller.js';
 
 /** What changes while it runs: models, credentials, access groups, settings. */
 @Module({
@@ -23,6 +27,10 @@ import { ModelsController } from './models.controller.js';
   controllers: [
     ModelsController,
     ModelReadsController,
+    PublicModelsController,
+    CostSettingsController,
+    ServiceHealthController,
+    FeaturesController,
     CredentialsController,
     AccessGroupsController,
     ModelGroupsController,

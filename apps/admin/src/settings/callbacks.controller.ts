@@ -1,4 +1,5 @@
 import { HttpCode } from '@nestjs/common';
+import { Config } from '#libs/config';
 import { GatewayError } from '#libs/kernel';
 import { Answers, Handles } from '#libs/rbac';
 import { Settings, type SettingView } from '#libs/runtime';
@@ -25,7 +26,10 @@ const AVAILABLE = {
 /** Callbacks: who is told of calls. */
 @AdminController()
 export class CallbacksController {
-  constructor(private readonly settings: Settings) {}
+  constructor(
+    private readonly settings: Settings,
+    private readonly product: Config,
+  ) {}
 
   @Handles('GET /get/config/callbacks')
   @Answers('Lists callbacks, alerts and the settings of routing', z.looseObject({ status: z.string() }))
@@ -79,6 +83,7 @@ export class CallbacksController {
       'litellm.failure_callback': namesIn(views, 'failure_callback'),
       num_callbacks: callbacks.length,
       num_alerting: 0,
+      'litellm.request_timeout': this.product.router.timeoutMs / 1_000,
     };
   }
 
@@ -111,7 +116,8 @@ export class CallbacksController {
   }
 }
 
-function namesIn(views: readonly SettingView[], list: string): string[] {
+/** The callbacks of one list among these settings. */
+export function namesIn(views: readonly SettingView[], list: string): string[] {
   const value = views.find(({ field }) => field === list)?.value;
   if (typeof value === 'string') return [value];
   return Array.isArray(value) ? value.filter((one) => typeof one === 'string') : [];

@@ -1,12 +1,11 @@
 import { HttpCode } from '@nestjs/common';
-import { costOf, countTokens, PriceBook } from '#libs/budget';
-import { Clock, GatewayError, NO_USAGE, type Principal, type Usage, usdNumber } from '#libs/kernel';
-import { Answers, Caller, decideModelAccess, Handles } from '#libs/rbac';
-import { Catalogue, compileDeployments, type Deployment } from '#libs/routing';
-import { seesEverything } from '#libs/tenancy';
+import { costOf, countTokens } from '#libs/budget';
+import { GatewayError, NO_USAGE, type Principal, type Usage, usdNumber } from '#libs/kernel';
+import { Answers, Caller, Handles } from '#libs/rbac';
 import { z } from 'zod';
 import { AdminBody, AdminController } from '../http/decorators.js';
 import { name } from '../http/fields.schemas.js';
+import { QuotedModels } from './quoted-models.js';
 
 /** More text is a benchmark of the tokenizer. */
 const MOST_TEXT = 1_000_000;
@@ -35,11 +34,7 @@ type QuoteBody = z.output<typeof quoteBody>;
 /** What a call would cost, or did. */
 @AdminController()
 export class PriceQuoteController {
-  constructor(
-    private readonly catalogue: Catalogue,
-    private readonly prices: PriceBook,
-    private readonly clock: Clock,
-  ) {}
+  constructor(private readonly models: QuotedModels) {}
 
   /** From messages, their input; from an answer, the usage it reports. A model of the caller's goes by its own price, any other by the published list. */
   @Handles('POST /spend/calculate')
@@ -55,39 +50,12 @@ export class PriceQuoteController {
         param: 'model',
       });
     }
-    const deployment = this.#deploymentOf(caller, model);
-    const rates =
-      deployment && this.prices.priceOf(deployment, realName(deployment, model)).ratesAt(this.clock.nowMs());
-    if (!rates) {
-      throw new GatewayError('request.invalid', `No price is known for model ${model}.`, { param: 'model' });
-    }
+    const { rates } = this.models.get(caller, model);
     const usage = body.completion_response
       ? usageOf(body.completion_response)
       : await inputOf(body.messages ?? [], model);
     return { cost: usdNumber(costOf(rates, usage).totalNanoUsd) };
   }
-
-  #deploymentOf(caller: Principal, model: string): Deployment | undefined {
-    const found = this.catalogue.resolve(model, caller.team?.id);
-    const mayUse =
-      found !== undefined &&
-      (seesEverything(caller) ||
-        decideModelAccess(caller, {
-          requestedModel: model,
-          resolvedGroup: found.group,
-          accessGroups: found.accessGroups,
-          deployments: found.deployments,
-          ownerTeamId: found.teamId,
-        }).allowed);
-    if (mayUse && found.deployments[0] !== undefined) return found.deployments[0];
-    const listed = [{ modelName: model, params: { model, mock_response: '-' }, info: {}, path: 'model' }];
-    return compileDeployments(listed, () => undefined).deployments[0];
-  }
-}
-
-/** A wildcard's price is that of the name it stands for. */
-function realName({ group, upstreamModel }: Deployment, model: string): string {
-  return upstreamModel.includes('*') ? model.slice(group.indexOf('*')) : upstreamModel;
 }
 
 function usageOf({ usage }: NonNullable<QuoteBody['completion_response']>): Usage {

@@ -39,17 +39,23 @@ export class AlertBook {
     return this.#known.has(idOf(alert));
   }
 
-  /** Returns how many were new. Safe to race: of all who raise an alert, one stores it and its deliveries. */
-  async raise(alerts: readonly NewAlert[]): Promise<number> {
+  /** Returns how many were new. Safe to race: of all who raise an alert, one stores it and its deliveries. `channels`: all, unless named. */
+  async raise(alerts: readonly NewAlert[], channels?: readonly string[]): Promise<number> {
     if (alerts.length === 0) return 0;
-    const stored = await withTransaction(this.dataSource, ALERTS, (manager) => this.raiseIn(manager, alerts));
+    const stored = await withTransaction(this.dataSource, ALERTS, (manager) =>
+      this.raiseIn(manager, alerts, channels),
+    );
     if (this.#known.size > MOST_REMEMBERED) this.#known.clear();
     for (const alert of alerts) this.#known.add(idOf(alert));
     return stored;
   }
 
   /** The same as a part of the transaction that what is told belongs to: both are committed, or neither. */
-  async raiseIn(manager: EntityManager, alerts: readonly NewAlert[]): Promise<number> {
+  async raiseIn(
+    manager: EntityManager,
+    alerts: readonly NewAlert[],
+    channels: readonly string[] = this.config.alerts.channels.map(({ name }) => name),
+  ): Promise<number> {
     const rows = alerts
       .map((alert) => ({ id: idOf(alert), alert }))
       .toSorted((a, b) => (a.id < b.id ? -1 : 1));
@@ -68,7 +74,7 @@ export class AlertBook {
         rows.map(({ alert }) => alert.scope.type),
         rows.map(({ alert }) => alert.scope.id),
         rows.map(({ id, alert }) => JSON.stringify({ ...alert.payload, alert_id: id })),
-        this.config.alerts.channels.map(({ name }) => name),
+        channels,
       ],
     );
     return fresh.length;

@@ -3,7 +3,7 @@ import { Config, type ConfigTree } from '#libs/config';
 import type { Deployment } from '#libs/routing';
 import { decimalOf } from './decimal.js';
 import { findOverrideTiers } from './overrides.js';
-import { findPublishedModel, type PublishedModel, publishedVersion } from './published.js';
+import { findPublishedModel, type PublishedModel, publishedModelsOf, publishedVersion } from './published.js';
 import {
   adjustedTiers,
   type Adjustment,
@@ -53,6 +53,18 @@ export class PriceBook {
     let price = this.#compiled.get(deployment);
     if (!price) this.#compiled.set(deployment, (price = this.#compile(deployment, upstreamModel)));
     return price;
+  }
+
+  /** What the published list says of every model of a provider at an instant. Reads the whole list: not for the way of a call. */
+  listOf(
+    provider: string,
+    nowMs: number,
+  ): { id: string; contextWindow: number | undefined; rates: CompiledRates | undefined }[] {
+    return publishedModelsOf(provider).map(({ id, contextWindow, prices }) => ({
+      id,
+      contextWindow,
+      rates: exactRates(prices, nowMs),
+    }));
   }
 
   #compile(deployment: Deployment, upstreamModel: string): DeploymentPrice {
@@ -146,6 +158,16 @@ interface Listed {
 }
 
 /** Compiled once; nearly every price has one variant for all times. */
+/** Undefined for a price that exact arithmetic does not carry: of a list nobody configured, it is left out. */
+function exactRates(listed: readonly Listed[], nowMs: number): CompiledRates | undefined {
+  try {
+    return ratesOf(listed)(nowMs);
+  } catch (thrown) {
+    if (thrown instanceof RangeError) return undefined;
+    throw thrown;
+  }
+}
+
 function ratesOf(listed: readonly Listed[]): (nowMs: number) => CompiledRates | undefined {
   const variants = listed.map(({ applies, tiers }) => ({ applies, rates: compileRates(tiers) }));
   const only = variants.length === 1 ? variants[0]?.rates : undefined;

@@ -1,7 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { hash } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
-import { calcPrice, type ConditionalPrice, type ModelInfo, type ModelPrice } from '@pydantic/genai-prices';
+import {
+  calcPrice,
+  type ConditionalPrice,
+  findProvider,
+  type ModelInfo,
+  type ModelPrice,
+} from '@pydantic/genai-prices';
 import { decimalOf, shift } from './decimal.js';
 import type { RateName, RateTable, RateTier } from './rates.js';
 
@@ -56,6 +62,12 @@ export function findPublishedModel(provider: string, model: string): PublishedMo
   const providerId = PROVIDERS[provider] ?? provider;
   const found = calcPrice(NO_TOKENS, model, { providerId });
   return found ? toModel(found.model) : undefined;
+}
+
+/** Everything the published list says of a provider; empty for one it does not know. */
+export function publishedModelsOf(provider: string): PublishedModel[] {
+  const providerId = PROVIDERS[provider] ?? provider;
+  return (findProvider({ providerId })?.models ?? []).map(toModel);
 }
 
 /** The list's version, for ledger entries: the package's and a hash of its data, so that a price can be explained years later. */

@@ -1,4 +1,4 @@
-import { policyOf, type RouteId, type RoutePolicy } from '../policy.js';
+import { POLICY, policyOf, type RouteId, type RoutePolicy } from '../policy.js';
 import { z } from 'zod';
 import type { DescribedRoute } from './described-route.js';
 import { type JsonSchema, JsonSchemas } from './json-schemas.js';
@@ -155,10 +155,12 @@ function queryParameters(schema: JsonSchema): JsonSchema[] {
 }
 
 function operationIdOf(route: RouteId): string {
-  return route
+  const isTwin = route.endsWith('/') && Object.hasOwn(POLICY, route.slice(0, -1));
+  const name = route
     .replace(/[^a-z0-9]+/gi, '_')
     .replace(/_$/, '')
     .toLowerCase();
+  return isTwin ? `${name}_slash` : name;
 }
 
 /** The first segment that says what it is about: `/v1/chat/completions` is about chat. */

@@ -12,4 +12,6 @@ const live = {
 export const HEALTH_ROUTES = {
   'GET /health': live,
   'POST /health/test_connection': live,
+  'GET /health/services': { ...live, reachesProvider: false },
+  'GET /health/backlog': { ...live, access: 'any_caller', reachesProvider: false },
 } as const satisfies RouteRows;

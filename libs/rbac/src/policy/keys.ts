@@ -34,6 +34,7 @@ export const KEY_ROUTES = {
   'POST /key/service-account/generate': keyWrite('key.created'),
   'POST /key/update': keyWrite('key.updated'),
   'POST /key/bulk_update': adminWrite('key.updated'),
+  'POST /team/key/bulk_update': keyWrite('key.updated'),
   'POST /key/block_all': adminWrite('key.blocked'),
   'POST /key/{key}/reset_spend': keyWrite('key.updated'),
   'POST /key/delete': keyWrite('key.deleted'),

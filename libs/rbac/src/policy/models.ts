@@ -1,4 +1,4 @@
-import type { RoutePolicy, RouteRows } from './route-policy.js';
+import type { RouteGroup, RoutePolicy, RouteRows } from './route-policy.js';
 
 const modelList = {
   groups: ['llm_api_routes', 'openai_routes', 'info_routes'],
@@ -16,10 +16,33 @@ const oneModel = {
   mayBePublic: true,
 } as const satisfies RoutePolicy;
 
+const counting = (...groups: RouteGroup[]) =>
+  ({
+    groups: ['llm_api_routes', ...groups],
+    access: 'any_caller',
+    ownership: 'visible_models',
+    reachesProvider: false,
+  }) as const satisfies RoutePolicy;
+
+/** For everybody, and only what an operator chose to show everybody, or what is printed in price lists. */
+const open = {
+  groups: ['public_routes'],
+  access: 'public',
+  ownership: 'none',
+  reachesProvider: false,
+} as const satisfies RoutePolicy;
+
 /** Models as their callers see them. */
 export const MODEL_ROUTES = {
   'GET /v1/models': modelList,
   'GET /models': modelList,
   'GET /v1/models/{id}': oneModel,
   'GET /models/{id}': oneModel,
+  'POST /utils/token_counter': counting('openai_routes'),
+  'POST /v1/messages/count_tokens': counting('anthropic_routes'),
+  'GET /public/model_hub': open,
+  'GET /public/model_hub/info': open,
+  'GET /public/providers': open,
+  'GET /public/litellm_model_cost_map': open,
+  'GET /get/litellm_model_cost_map': open,
 } as const satisfies RouteRows;
