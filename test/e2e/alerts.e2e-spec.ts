@@ -65,4 +65,13 @@ describe('a product that was told where alerts go', () => {
       expect(signature).toBe(createHmac('sha256', SECRET).update(`${time}.${body}`).digest('hex'));
     }
   });
+
+  it('sends a test to the service an administrator names, and to nobody when nothing is configured', async () => {
+    const tried = await gate.product.request('GET', '/health/services?service=webhook');
+    expect([tried.status, await tried.json()]).toMatchObject([200, { status: 'success' }]);
+    await expect
+      .poll(() => events().map(({ event }) => event), { timeout: 30_000, interval: 200 })
+      .toContain('test');
+    expect((await gate.product.request('GET', '/health/services?service=slack')).status).toBe(400);
+  });
 });
