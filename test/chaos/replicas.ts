@@ -29,11 +29,16 @@ interface Row {
   readonly problems: readonly string[];
 }
 
-type Make = (fleet: Replicas) => Promise<Subject>;
+type Make = (fleet: Replicas, capped: boolean) => Promise<Subject>;
 
 let made = 0;
 const fresh = (what: string): string => `${what}-${process.pid}-${(made += 1)}`;
 const budget = { max_budget: CAP_USD };
+const BY_THE_MONTH = { budget_limit: CAP_USD, time_period: '30d' };
+const MODEL_BUDGET = { m: BY_THE_MONTH };
+/** What the configuration gives a budget is there twice: one with `max_tokens` and one without, each with all of its money. */
+const one = (capped: boolean): 'one' | 'other' => (capped ? 'one' : 'other');
+const PROVIDERS = { one: 'groq', other: 'mistral' };
 
 const SCOPES: Readonly<Record<string, Make>> = {
   key: async (fleet) => ({ key: await fleet.makeKey(budget) }),
@@ -86,29 +91,46 @@ const SCOPES: Readonly<Record<string, Make>> = {
     await fleet.admin200('/tag/new', { name, ...budget });
     return { key: await fleet.makeKey(), body: { metadata: { tags: [name] } } };
   },
-  'model of a key': async (fleet) => ({
-    key: await fleet.makeKey({ model_max_budget: { m: { budget_limit: CAP_USD, time_period: '30d' } } }),
+  'tag of the configuration': async (fleet, capped) => ({
+    key: await fleet.makeKey(),
+    body: { metadata: { tags: [one(capped)] } },
   }),
-  deployment: async (fleet) => ({ key: await fleet.makeKey(), model: 'capped' }),
-};
-
-/** Budgets of all calls: each in a fleet of its own. */
-const GLOBAL: Readonly<Record<string, object>> = {
-  proxy: { litellm_settings: { max_budget: CAP_USD, budget_duration: '30d' } },
-  provider: {
-    router_settings: {
-      provider_budget_config: { openai: { budget_limit: CAP_USD, time_period: '30d' } },
-    },
+  'model of a key': async (fleet) => ({ key: await fleet.makeKey({ model_max_budget: MODEL_BUDGET }) }),
+  'model of a user': async (fleet) => {
+    const user_id = fresh('user');
+    await fleet.admin200('/user/new', { user_id, auto_create_key: false, model_max_budget: MODEL_BUDGET });
+    return { key: await fleet.makeKey({ user_id }) };
   },
+  'model of a team': async (fleet) => {
+    const team_id = fresh('team');
+    await fleet.admin200('/team/new', { team_id, model_max_budget: MODEL_BUDGET });
+    return { key: await fleet.makeKey({ team_id }) };
+  },
+  deployment: async (fleet, capped) => ({ key: await fleet.makeKey(), model: one(capped) }),
+  provider: async (fleet, capped) => ({ key: await fleet.makeKey(), model: PROVIDERS[one(capped)] }),
 };
 
-async function start(settings: object = {}): Promise<Replicas> {
+/** Of all calls: in fleets of its own. */
+const PROXY = { litellm_settings: { max_budget: CAP_USD, budget_duration: '30d' } };
+const NAMED = {
+  router_settings: {
+    provider_budget_config: Object.fromEntries(Object.values(PROVIDERS).map((name) => [name, BY_THE_MONTH])),
+  },
+  litellm_settings: { tag_budget_config: { one: BY_THE_MONTH, other: BY_THE_MONTH } },
+};
+
+async function start(settings: object): Promise<Replicas> {
   const fleet = await Replicas.start(
     REPLICAS,
     (provider) => ({
       model_list: [
         modelEntry('m', provider),
-        modelEntry('capped', provider, { max_budget: CAP_USD, budget_duration: '30d' }),
+        ...['one', 'other'].map((name) =>
+          modelEntry(name, provider, { max_budget: CAP_USD, budget_duration: '30d' }),
+        ),
+        ...Object.values(PROVIDERS).map((name) =>
+          modelEntry(name, provider, { model: `${name}/up-${name}` }),
+        ),
       ],
       ...settings,
     }),
@@ -161,7 +183,7 @@ const notMeasured: string[] = [];
 async function measure(fleet: Replicas, scope: string, make: Make, capped: boolean): Promise<void> {
   let subject: Subject;
   try {
-    subject = await make(fleet);
+    subject = await make(fleet, capped);
   } catch (error) {
     notMeasured.push(`${scope}: ${String(error)}`);
     return;
@@ -174,23 +196,20 @@ async function measure(fleet: Replicas, scope: string, make: Make, capped: boole
 }
 
 const only = process.argv[3];
-const fleet = await start();
+const fleet = await start(NAMED);
 try {
   for (const [scope, make] of Object.entries(SCOPES)) {
-    if (only !== undefined && only !== scope) continue;
-    for (const capped of [true, false]) {
-      if (scope === 'deployment' && !capped) continue;
-      await measure(fleet, scope, make, capped);
-    }
+    if (only !== undefined && !scope.includes(only)) continue;
+    for (const capped of [true, false]) await measure(fleet, scope, make, capped);
   }
 } finally {
   await fleet.dispose();
 }
-for (const [scope, settings] of Object.entries(GLOBAL)) {
-  if (only !== undefined && only !== scope) continue;
-  const own = await start(settings);
+for (const capped of [true, false]) {
+  if (only !== undefined && only !== 'proxy') continue;
+  const own = await start(PROXY);
   try {
-    await measure(own, scope, async (one) => ({ key: await one.makeKey() }), true);
+    await measure(own, 'proxy', async () => ({ key: await own.makeKey() }), capped);
   } finally {
     await own.dispose();
   }
