@@ -1,0 +1,77 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { GovernedProduct, modelEntry } from '../harness/governed-product.js';
+
+/** What a token of output costs; input costs nothing here. */
+const TOKEN_USD = 0.001;
+
+let gate: GovernedProduct;
+beforeAll(async () => {
+  gate = await GovernedProduct.start(
+    (provider) => ({ model_list: [modelEntry('m', provider), modelEntry('cheap', provider)] }),
+    {},
+    { completionTokens: 7 },
+  );
+});
+afterAll(() => gate?.dispose());
+
+/**
+ * LiteLLM leaves accounting out for `"no-log": true`, books under identities that the body brings, and reserves nothing for a negative cap.
+ * Whatever is sent: what the provider bills is what is booked, to this caller; or the call is refused and nothing is billed.
+ */
+describe('what a call costs does not depend on how it is asked', () => {
+  const crafted: [string, object, Record<string, string>?][] = [
+    ['no-log', { 'no-log': true }],
+    ['no-log, as text', { 'no-log': 'true', no_log: true }],
+    ['logging off for this call', { litellm_disabled_callbacks: ['*'], turn_off_message_logging: true }],
+    [
+      'another key in the metadata',
+      { metadata: { user_api_key: 'x', user_api_key_hash: 'y', user_api_key_spend: -9 } },
+    ],
+    [
+      'another caller in litellm_metadata',
+      { litellm_metadata: { user_api_key_team_id: 't', user_api_key_user_id: 'u' } },
+    ],
+    ['prices of its own', { input_cost_per_token: 0, output_cost_per_token: 0 }],
+    ['prices in model_info', { model_info: { output_cost_per_token: 0, id: 'free' } }],
+    ['an answer from the caller', { mock_response: 'free', mock_tool_calls: [] }],
+    ['a cache that is said to hit', { cache: { 'no-store': true }, cache_hit: true, caching: true }],
+    ['a negative cap', { max_tokens: -5 }],
+    ['a cap of nothing', { max_tokens: 0 }],
+    ['a cap beyond all', { max_tokens: 1e15 }],
+    ['two caps', { max_tokens: 3, max_completion_tokens: 5 }],
+    ['many choices', { n: 3 }],
+    ['a stream without usage', { stream: true, stream_options: { include_usage: false } }],
+    ['a stream with options that are null', { stream: true, stream_options: null }],
+    ['a stream with usage', { stream: true, stream_options: { include_usage: true } }],
+    ['somebody else as the customer', { user: 'somebody-else' }],
+    ['tags', { metadata: { tags: ['a', 'b'] }, tags: ['c'] }],
+    ['usage of its own', { usage: { completion_tokens: 0 }, response_cost: 0 }],
+    ['another provider', { api_base: 'http://127.0.0.1:9', base_url: 'http://127.0.0.1:9', api_key: 'sk-x' }],
+    ['a cheaper model beside it', { models: ['cheap'], fallbacks: ['cheap'] }],
+    [
+      'headers',
+      {},
+      {
+        'x-litellm-no-log': 'true',
+        'x-litellm-tags': 'a',
+        'x-litellm-spend-logs-metadata': '{"spend":0}',
+        'x-litellm-end-user-id': 'z',
+      },
+    ],
+  ];
+
+  it.each(crafted)('%s', async (_what, fields, headers = {}) => {
+    const key = await gate.makeKey({ max_budget: 1 });
+    const before = gate.provider.requests.length;
+    const answer = await gate.chat(key, fields, headers);
+    const reached = gate.provider.requests.slice(before);
+    const billed = reached.reduce((sum, { billed: { completionTokens } }) => sum + completionTokens, 0);
+    expect(await gate.spendOf(key)).toBeCloseTo(billed * TOKEN_USD, 9);
+    const entries = await gate.entriesOf(key);
+    expect(entries.map(({ outputTokens }) => Number(outputTokens))).toEqual(
+      reached.map(({ billed: { completionTokens } }) => completionTokens),
+    );
+    if (answer.status === 200) expect(billed).toBeGreaterThan(0);
+    else expect([400, 401, 403, 422]).toContain(answer.status);
+  });
+});
