@@ -83,7 +83,7 @@ describe('a compiled principal', () => {
     ['no user at all', {}, null, 'team'],
     ['a user that does not exist', { userId: 'u' }, null, 'team'],
     ['an administrator', { userId: 'u' }, 'proxy_admin', 'proxy_admin'],
-    ['an unknown role', { userId: 'u' }, 'superuser', 'internal_user'],
+    ['an unknown role', { userId: 'u' }, 'superuser', 'internal_user_viewer'],
     [
       'a pinned customer, even of an administrator',
       { userId: 'u', customerId: 'c' },

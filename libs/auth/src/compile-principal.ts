@@ -56,7 +56,12 @@ export function compilePrincipal(
   const tags = pinnedTagsOf(record);
   const rules = modelRulesIn(scopes);
   const customerBudgetId = key?.customerBudgetId ?? undefined;
-  const { models: roleModels, ...roleFacts } = effectiveRole(claims?.role ?? roleOf(record), config);
+  const { models: roleModels = [], ...roleFacts } = effectiveRole(
+    claims?.role ?? roleOf(record),
+    config,
+    record.roles,
+  );
+  const role = roleFacts.customRole ?? roleFacts.role;
   const priority = team?.metadata['priority'] ?? key?.metadata['priority'];
   return Object.freeze({
     credential: claims?.credential ?? 'virtual_key',
@@ -83,7 +88,11 @@ export function compilePrincipal(
     ...(claims?.routes === undefined || claims.routes.length === 0
       ? {}
       : { credentialRoutes: claims.routes }),
-    modelGrants: withRole(withRole(modelGrantsOf(record), roleModels), claims?.models),
+    modelGrants: [
+      ...modelGrantsOf(record),
+      ...roleModels.flatMap((models) => ceilingOf(models, role)),
+      ...ceilingOf(claims?.models),
+    ],
     // The key's own word counts before its team's.
     modelAliases: { ...team?.modelAliases, ...key?.aliases },
     limits: [
@@ -262,14 +271,12 @@ function teamOf({ team, member }: CallerRecord, id: string): NonNullable<Princip
   };
 }
 
-/** A role's models bind like a scope's: every list must allow the model. */
-function withRole(
-  grants: Principal['modelGrants'],
-  models: readonly string[] | undefined,
-): Principal['modelGrants'] {
-  if (models === undefined || models.some((model) => EVERYTHING.has(model))) return grants;
-  // An empty list means everything in a grant; of a role it means nothing.
-  return [...grants, { scope: PROXY_SCOPE, models: models.length === 0 ? ['no-default-models'] : models }];
+/** A role's or a token's models bind like a scope's: every list must allow the model. */
+function ceilingOf(models: readonly string[] | undefined, role?: string): Principal['modelGrants'][number][] {
+  if (models === undefined || models.some((model) => EVERYTHING.has(model))) return [];
+  // An empty list means everything in a grant; here it means nothing.
+  const named = models.length === 0 ? ['no-default-models'] : models;
+  return [{ scope: PROXY_SCOPE, models: named, ...(role === undefined ? {} : { role }) }];
 }
 
 /** The user's own list counts only for keys without a team: a team's key is the team's (contract 6.7). */

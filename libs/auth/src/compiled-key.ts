@@ -56,10 +56,11 @@ export function standingOf({ ids, key, user, team, project, customer }: CallerRe
 
 /** `noun:id` of every row that was used, and of those that were looked for in vain: one may be made. */
 export function dependenciesOf(record: CallerRecord, config: Config): string[] {
-  const { ids, key, budgets } = record;
+  const { ids, key, user, budgets, roles } = record;
   const named: [string, string | null | undefined][] = [
     ['key', key?.id],
     ['user', ids.userId],
+    ['role', user !== null && roles.has(user.role) ? user.role : null],
     ['team', ids.teamId],
     ['organization', ids.organizationId],
     ['project', ids.projectId],

@@ -128,6 +128,7 @@ export function recordOf(key: VirtualKey, rows: Partial<KeyRecord> = {}): KeyRec
     customer: null,
     tags: new Map(),
     budgets: new Map(),
+    roles: new Map(),
     ...rows,
   };
 }

@@ -27,6 +27,14 @@ export type {
 } from './sign-in.js';
 export type { ModuleReference } from './operator-module.js';
 export type { RoleMapping } from './role-mapping.js';
+export {
+  type CustomRole,
+  isBuiltInRole,
+  isRoleName,
+  ROLE_BASES,
+  type RoleBase,
+  type RoleBounds,
+} from './roles.js';
 export { USER_ROLE_NAMES, type UserRoleName } from './sections/people.schemas.js';
 export type { SamlAttributes, SamlSettings } from './saml.js';
 export type { ConsoleAccess, SsoSettings } from './single-sign-on.js';

@@ -1,12 +1,13 @@
 import { parse } from 'yaml';
 import type { Environment } from './environment.js';
 import type { Findings } from './problems.js';
+import { isRoleName } from './roles.js';
 import { USER_ROLE_NAMES, type UserRoleName } from './sections/people.schemas.js';
 
-/** Groups of the provider as roles of ours. */
+/** Groups of the provider as roles: built-in ones of persons, or of the operator's own. */
 export interface RoleMapping {
   readonly groupClaim: string;
-  readonly roles: Readonly<Partial<Record<UserRoleName, readonly string[]>>>;
+  readonly roles: Readonly<Record<string, readonly string[]>>;
   readonly defaultRole?: UserRoleName;
 }
 
@@ -27,10 +28,16 @@ export function readRoleMapping(environment: Environment, findings: Findings): R
   if (said !== undefined && defaultRole === undefined)
     findings.error('GENERIC_ROLE_MAPPINGS_DEFAULT_ROLE', `expected one of ${USER_ROLE_NAMES.join(', ')}`);
   const roles = readRoles(text);
+  for (const role of Object.keys(roles ?? {}))
+    if (!isPersons(role))
+      findings.notice(
+        'GENERIC_ROLE_MAPPINGS_ROLES',
+        `\`${role}\` is no built-in role: whoever it is mapped to has no rights while there is no role of that name`,
+      );
   if (roles === undefined)
     findings.error(
       'GENERIC_ROLE_MAPPINGS_ROLES',
-      `expected {"role": ["group", ...]} with roles of ${USER_ROLE_NAMES.join(', ')}`,
+      `expected {"role": ["group", ...]} with roles of ${USER_ROLE_NAMES.join(', ')}, or of your own`,
     );
   return { groupClaim, roles: roles ?? {}, ...(defaultRole === undefined ? {} : { defaultRole }) };
 }
@@ -43,12 +50,15 @@ function readRoles(text: string): RoleMapping['roles'] | undefined {
     return undefined;
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
-  const roles: Partial<Record<UserRoleName, readonly string[]>> = {};
-  for (const [name, groups] of Object.entries(value)) {
-    const role = USER_ROLE_NAMES.find((one) => one === name);
-    if (role === undefined || !Array.isArray(groups) || groups.some((one) => typeof one !== 'string'))
-      return undefined;
+  const roles: Record<string, readonly string[]> = Object.create(null) as Record<string, readonly string[]>;
+  for (const [role, groups] of Object.entries(value)) {
+    const isKnown = isPersons(role) || isRoleName(role);
+    if (!isKnown || !Array.isArray(groups) || groups.some((one) => typeof one !== 'string')) return undefined;
     roles[role] = groups as string[];
   }
   return roles;
+}
+
+function isPersons(role: string): boolean {
+  return USER_ROLE_NAMES.some((one) => one === role);
 }

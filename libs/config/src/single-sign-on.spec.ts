@@ -70,17 +70,21 @@ describe('the provider people sign in at', () => {
     });
   });
 
-  it.each([`{"root": ["admins"]}`, `{"proxy_admin": "admins"}`, '[', 'admins'])(
-    'refuses the mapping %s',
-    async (roles) => {
-      const problems = await folder.problemsOf('', {
-        ...GENERIC,
-        GENERIC_ROLE_MAPPINGS_ROLES: roles,
-        GENERIC_ROLE_MAPPINGS_GROUP_CLAIM: 'groups',
-      });
-      expect(problems).toHaveLength(1);
-    },
-  );
+  it.each([
+    `{"proxy_admins": ["admins"]}`,
+    `{"openid": ["admins"]}`,
+    `{"org_admin": ["admins"]}`,
+    `{"proxy_admin": "admins"}`,
+    '[',
+    'admins',
+  ])('refuses the mapping %s', async (roles) => {
+    const problems = await folder.problemsOf('', {
+      ...GENERIC,
+      GENERIC_ROLE_MAPPINGS_ROLES: roles,
+      GENERIC_ROLE_MAPPINGS_GROUP_CLAIM: 'groups',
+    });
+    expect(problems).toHaveLength(1);
+  });
 
   it('keeps its secrets out of everything that prints', async () => {
     const { sso } = (

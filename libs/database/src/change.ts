@@ -15,7 +15,8 @@ export type ChangeNoun =
   | 'access_group'
   | 'erasure'
   | 'session'
-  | 'jwt_key_mapping';
+  | 'jwt_key_mapping'
+  | 'role';
 
 export interface Change {
   readonly seq: bigint;

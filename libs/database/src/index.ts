@@ -26,6 +26,7 @@ export {
   ProxyModel,
   StoredCredential,
   StoredDecision,
+  StoredRole,
   AppState,
   ArchivedKey,
   ArchivedTeam,

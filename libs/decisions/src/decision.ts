@@ -1,10 +1,11 @@
-import { type CredentialKind, type Denial, type GatewayError, type Principal, type Role } from '#libs/kernel';
+import { type CredentialKind, type Denial, type GatewayError, type Principal } from '#libs/kernel';
 import { type Check, checkOf, judgedChecks, plannedChecks } from './check.js';
 
 /** Who a decision is about: ids, never a credential. */
 export interface Subject {
   readonly credential: CredentialKind;
-  readonly role: Role;
+  /** Built-in, or the operator's own: whatever name the caller has it by. */
+  readonly role: string;
   readonly keyId: string | null;
   readonly userId: string | null;
   readonly teamId: string | null;
@@ -38,10 +39,11 @@ export interface RefusedRequest {
 }
 
 export function subjectOf(principal: Principal): Subject {
-  const { credential, role, key, user, team, organizationId, customerId } = principal;
+  const { credential, role, customRole, key, user, team, organizationId, customerId } = principal;
   return {
     credential,
-    role,
+    // A token's word may be of any length.
+    role: customRole?.slice(0, 64) ?? role,
     keyId: key?.id ?? null,
     userId: user?.id ?? null,
     teamId: team?.id ?? null,

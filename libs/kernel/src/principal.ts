@@ -48,14 +48,22 @@ export interface ModelRules {
   readonly budgets: Readonly<Record<string, Omit<ScopeBudget, 'scope' | 'name'>>>;
 }
 
+/** The models that one scope, or a role, leaves its callers. */
+export interface ModelGrant {
+  readonly scope: Scope;
+  readonly models: readonly string[];
+  /** The role whose list it is; the scope is the proxy's then. */
+  readonly role?: string;
+}
+
 /** Who is calling, after authentication: one immutable object, the same shape whatever the credential was. */
 export interface Principal {
   readonly credential: CredentialKind;
   readonly role: Role;
   /** The name of the operator's own role, which `role` stands for. */
   readonly customRole?: string;
-  /** What the role is narrowed to: paths and groups, as in `key.allowedRoutes`; they never open anything. Absent: all the role reaches. */
-  readonly roleRoutes?: readonly string[];
+  /** What the role is narrowed to: paths and groups, as in `key.allowedRoutes`; every list must name the route, and none opens anything. Absent: all the role reaches. */
+  readonly roleRoutes?: readonly (readonly string[])[];
   /** What the credential itself is narrowed to, in the same words: a token's scopes, its team, an administrator's token. Every list must name the route. Absent: nothing. */
   readonly credentialRoutes?: readonly (readonly string[])[];
   /** What logs and spend rows call the caller: a key id, or a name for callers without a key. Never a secret or its hash. */
@@ -77,7 +85,7 @@ export interface Principal {
   /** Set when the credential pins its customer; request headers and body then cannot choose another. */
   readonly customerId?: string;
   /** Model grants of each scope that restricts them; every entry must allow the model. An empty list means all. */
-  readonly modelGrants: readonly { readonly scope: Scope; readonly models: readonly string[] }[];
+  readonly modelGrants: readonly ModelGrant[];
   /** Key's and team's public name -> real model name, applied before routing. */
   readonly modelAliases: Readonly<Record<string, string>>;
   /** Every limit and budget of the scopes above, resolved once when the principal is compiled. */

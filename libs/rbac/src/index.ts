@@ -14,6 +14,7 @@ export {
   mayUseDeployment,
   type ModelDecision,
   type RequestedModel,
+  roleField,
 } from './model-access.js';
 export { methodsOfPath } from './methods-of-path.js';
 export { assertNetworkAllowed, isAddressIn, Network, type NetworkDecision } from './network.js';
@@ -31,6 +32,7 @@ export {
   routerPathOf,
 } from './policy.js';
 export { assertOpeningsSafe, findUnsafeOpenings, openingsOf } from './public-routes.js';
+export { type EmptyEntry, emptyEntries } from './role-routes.js';
 export { RbacModule } from './rbac.module.js';
 export { assertRouteAllowed, RouteAccess, type RouteDecision, type RouteRefusal } from './route-access.js';
 export { assertSafeBody } from './safe-body.js';

@@ -32,6 +32,8 @@ export type ModelDecision =
       readonly code: ErrorCode;
       /** Which list said no; absent when every deployment is reserved for other keys. */
       readonly scope?: Scope;
+      /** The role whose list it is. */
+      readonly role?: string;
       readonly model: string;
       /** The name that has to stand in the list: what an alias of the caller's means. */
       readonly target: string;
@@ -69,18 +71,18 @@ export function decideModelAccess(
     ? (principal.modelAliases[requestedModel] ?? requestedModel)
     : requestedModel;
   let through: readonly string[] | undefined;
-  for (const { scope, models } of principal.modelGrants) {
+  for (const grant of principal.modelGrants) {
+    const { scope, models } = grant;
     const match = matchList(models, name, requested);
     if (match === true) continue;
     if (match !== undefined) {
       through = through === undefined ? match : through.filter((group) => match.includes(group));
-      if (through.length === 0) return denied(scope, models, requestedModel, name);
+      if (through.length === 0) return denied(grant, requestedModel, name);
       continue;
     }
     // The team whose own model it is has decided by owning it.
     if (scope.type === 'team' && requested.ownerTeamId === scope.id) continue;
-    if (!isAssigned(principal, scope, name, requested, assigned))
-      return denied(scope, models, requestedModel, name);
+    if (!isAssigned(principal, scope, name, requested, assigned)) return denied(grant, requestedModel, name);
   }
   if (
     requested.deployments.length > 0 &&
@@ -166,8 +168,14 @@ export function matchesGlob(pattern: string, text: string): boolean {
   return p === pattern.length;
 }
 
-function denied(scope: Scope, models: readonly string[], model: string, target: string): ModelDecision {
+function denied(
+  { scope, models, role }: Principal['modelGrants'][number],
+  model: string,
+  target: string,
+): ModelDecision {
   const base = { allowed: false as const, scope, model, target };
+  if (role !== undefined)
+    return { ...base, role, code: 'rbac.key_model_denied', type: 'role_model_access_denied' };
   switch (scope.type) {
     case 'key':
       return { ...base, code: 'rbac.key_model_denied' };
@@ -187,11 +195,16 @@ function denied(scope: Scope, models: readonly string[], model: string, target: 
   }
 }
 
+/** By what name a refusal's change calls a role; whatever name a token came with. */
+export function roleField(role: string): string {
+  return `role ${role.slice(0, 64)}`;
+}
+
 /** Throws the refusal of a denied model. The text never lists what would be allowed: that is for the log and for administrators. */
 export function assertModelAllowed(decision: ModelDecision): void {
   if (decision.allowed) return;
-  const { code, scope, model, target } = decision;
-  const owner = scope === undefined ? 'key' : scope.type.replace('_', ' ');
+  const { code, scope, role, model, target } = decision;
+  const owner = role !== undefined ? 'role' : scope === undefined ? 'key' : scope.type.replace('_', ' ');
   const denial: Denial = {
     code,
     ...(scope === undefined ? {} : { scope }),
@@ -205,7 +218,12 @@ export function assertModelAllowed(decision: ModelDecision): void {
         : {
             action: 'grant_model',
             scope,
-            field: scope.type === 'team_member' ? 'allowed_models' : 'models',
+            field:
+              role !== undefined
+                ? roleField(role)
+                : scope.type === 'team_member'
+                  ? 'allowed_models'
+                  : 'models',
             value: target,
           },
   };

@@ -46,9 +46,10 @@ describe('who may call a pass-through endpoint', () => {
     expect(reasonFor({ role: 'proxy_admin', passThrough: { ...granted, denied: ['/'] } })).toBe(
       'denied_by_list',
     );
-    expect(reasonFor({ passThrough: { ...granted, denied: [] }, roleRoutes: ['info_routes'] })).toBe(
+    expect(reasonFor({ passThrough: { ...granted, denied: [] }, roleRoutes: [['info_routes']] })).toBe(
       'role_denied',
     );
+    expect(reasonFor({ passThrough: { ...granted, denied: [] }, roleRoutes: [[]] })).toBe('role_denied');
     const reserved = new PassThroughAccess(configWith({ adminOnlyRoutes: ['/svc'] }));
     expect(reasonFor({ passThrough: { ...granted, denied: [] } }, '/svc', reserved)).toBe(
       'reserved_for_admins',

@@ -53,7 +53,11 @@ export class PassThroughAccess {
       list.length === 0 ? 'none' : matchOf(list, calledPath),
     );
     if (byCredential.includes('none')) return refused('credential_route_denied');
-    if (matchOf(principal.roleRoutes, calledPath) === 'none') return refused('role_denied');
+    // An empty list of a role leaves nothing.
+    if (
+      principal.roleRoutes?.some((list) => list.length === 0 || matchOf(list, calledPath) === 'none') === true
+    )
+      return refused('role_denied');
     const lists = principal.passThrough;
     if (lists?.denied.some((entry) => entry === '/' || pathCovers(entry, calledPath)))
       return refused('denied_by_list');

@@ -11,6 +11,7 @@ import { MONEY_ROUTES } from './policy/money.js';
 import { ORGANIZATION_ROUTES } from './policy/organizations.js';
 import { PROJECT_ROUTES } from './policy/projects.js';
 import { REALTIME_ROUTES } from './policy/realtime.js';
+import { ROLE_ROUTES } from './policy/roles.js';
 import type { RoutePolicy, RouteRows } from './policy/route-policy.js';
 import { SAML_ROUTES } from './policy/saml.js';
 import { SCIM_ROUTES } from './policy/scim.js';
@@ -39,6 +40,7 @@ export const POLICY = {
   ...KEY_ROUTES,
   ...JWT_KEY_MAPPING_ROUTES,
   ...USER_ROUTES,
+  ...ROLE_ROUTES,
   ...TEAM_ROUTES,
   ...ORGANIZATION_ROUTES,
   ...PROJECT_ROUTES,

@@ -78,7 +78,7 @@ describe('a role that is narrowed', () => {
     allowedRoutes?: readonly string[],
   ): Principal => ({
     ...as(role, allowedRoutes),
-    roleRoutes,
+    roleRoutes: [roleRoutes],
   });
 
   it('reaches what both it and its list name', () => {
@@ -87,6 +87,13 @@ describe('a role that is narrowed', () => {
     expect(refusalOf(access, 'POST /v1/chat/completions', caller)?.status).toBe(401);
     expect(refusalOf(access, 'GET /team/info', caller)?.status).toBe(401);
     expect(refusalOf(access, 'GET /health/liveliness', caller)).toBeUndefined();
+  });
+
+  it('reaches what all of its lists name', () => {
+    const caller = { ...as('internal_user'), roleRoutes: [['*'], ['/key/list'], ['info_routes']] };
+    expect(refusalOf(access, 'GET /key/list', caller)).toBeUndefined();
+    expect(refusalOf(access, 'GET /team/list', caller)?.status).toBe(401);
+    expect(refusalOf(access, 'GET /key/list', { ...caller, roleRoutes: [['*'], []] })?.status).toBe(401);
   });
 
   /** Attack: a list that opens what the role itself does not. */

@@ -9,6 +9,7 @@ import {
   type Role,
 } from '#libs/kernel';
 import { findMatch, pathOf } from './allowed-routes.js';
+import { roleField } from './model-access.js';
 import { openingsOf } from './public-routes.js';
 import { POLICY, policyOf, type RouteId, type RoutePolicy } from './policy.js';
 
@@ -97,7 +98,7 @@ export class RouteAccess {
     if (entries !== undefined && entries.length > 0 && match === undefined) {
       return { allowed: false, reason: 'key_route_denied', route };
     }
-    if (principal.roleRoutes !== undefined && findMatch(principal.roleRoutes, route) === undefined) {
+    if (principal.roleRoutes?.some((list) => findMatch(list, route) === undefined) === true) {
       return { allowed: false, reason: 'role_narrowed', route };
     }
     const { access } = policyOf(route);
@@ -236,7 +237,7 @@ function denialOf(
         wouldAllow: `Add ${path} to the routes of the role.`,
         change: {
           action: 'allow_route',
-          field: `role ${principal?.customRole ?? principal?.role ?? ''}`,
+          field: roleField(principal?.customRole ?? principal?.role ?? ''),
           value: path,
         },
       };

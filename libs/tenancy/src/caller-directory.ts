@@ -5,15 +5,18 @@ import {
   Organization,
   OrganizationMember,
   Project,
+  StoredRole,
   Tag,
   Team,
   TeamMember,
   User,
   type VirtualKey,
 } from '#libs/database';
-import { Config } from '#libs/config';
+import { Config, isBuiltInRole } from '#libs/config';
 import { DataSource, type EntityTarget, In, type ObjectLiteral } from 'typeorm';
 import { type CallerIds, type CallerRecord, pinnedTagsOf } from './caller-record.js';
+
+const NO_ROLES: CallerRecord['roles'] = new Map();
 
 /** What of a caller is known before its other rows are read. */
 export interface CallerSeed {
@@ -22,6 +25,8 @@ export interface CallerSeed {
   readonly user: User | null;
   readonly team: Team | null;
   readonly member: TeamMember | null;
+  /** What the credential itself says its caller is. */
+  readonly claimedRole?: string | undefined;
 }
 
 /** Customers and tags that only requests name, and the rows of `budgets` asked for or pointed to. */
@@ -42,8 +47,8 @@ export class CallerDirectory {
     private readonly config: Config,
   ) {}
 
-  /** The caller that a token or a session describes by ids. Throws what the driver throws when PostgreSQL is away. */
-  async find(ids: Partial<CallerIds>): Promise<CallerRecord> {
+  /** The caller that a token or a session describes by ids, and perhaps by a role. Throws what the driver throws when PostgreSQL is away. */
+  async find(ids: Partial<CallerIds>, claimedRole?: string): Promise<CallerRecord> {
     const { userId = null, teamId = null, organizationId = null, projectId = null, customerId = null } = ids;
     const [users, teams, member] = await Promise.all([
       this.#named(User, 'id', [userId]),
@@ -65,6 +70,7 @@ export class CallerDirectory {
       user: users[0] ?? null,
       team,
       member,
+      claimedRole,
     };
     const [record] = await this.complete([seed]);
     if (record === undefined) throw new Error('a caller without a record');
@@ -134,7 +140,18 @@ export class CallerDirectory {
       ...[...tags.values()].map(({ budgetId }) => budgetId),
       ...(withRows.some((row) => row.ids.customerId !== null) ? [this.config.budgets.customerBudgetId] : []),
     ]);
-    return withRows.map((row) => ({ ...row, tags, budgets }));
+    const roles = await this.#roles(seeds.flatMap(({ user, claimedRole }) => [user?.role, claimedRole]));
+    return withRows.map((row) => ({ ...row, tags, budgets, roles }));
+  }
+
+  /** Asked for nearly nobody: only for names that are no built-in role and none of the file. */
+  async #roles(names: readonly (string | undefined)[]): Promise<CallerRecord['roles']> {
+    const made = [...new Set(names)].filter(
+      (name) => name !== undefined && !isBuiltInRole(name) && !Object.hasOwn(this.config.roles.custom, name),
+    );
+    if (made.length === 0) return NO_ROLES;
+    const rows = byName(await this.#named(StoredRole, 'name', made), 'name');
+    return new Map(made.map((name = '') => [name, rows.get(name) ?? null]));
   }
 
   async #budgets(ids: readonly (string | null | undefined)[]): Promise<ReadonlyMap<string, Budget>> {

@@ -5,6 +5,7 @@ import type {
   Organization,
   OrganizationMember,
   Project,
+  StoredRole,
   Tag,
   Team,
   TeamMember,
@@ -45,6 +46,8 @@ export interface CallerRecord {
   readonly tags: ReadonlyMap<string, Tag>;
   /** Rows of `budgets` that any of the others points to, by id. */
   readonly budgets: ReadonlyMap<string, Budget>;
+  /** Roles that the user or the credential has and that neither the product nor the file knows, by name; null: nobody made one. */
+  readonly roles: ReadonlyMap<string, StoredRole | null>;
 }
 
 /** The caller of a virtual key. */

@@ -14,6 +14,8 @@ import { hashOfNamed } from './key-secret.js';
 export interface NamedCaller {
   readonly key?: string | undefined;
   readonly ids: Partial<CallerIds>;
+  /** As a token would state it. */
+  readonly role?: string | undefined;
 }
 
 /**
@@ -28,13 +30,13 @@ export class ExplainedCallers {
     private readonly callers: CallerDirectory,
   ) {}
 
-  async find(reader: Principal, { key, ids }: NamedCaller): Promise<CallerRecord | undefined> {
+  async find(reader: Principal, { key, ids, role }: NamedCaller): Promise<CallerRecord | undefined> {
     if (key !== undefined) {
       const hash = await readAs(this.database, reader, (manager) => keyFor(manager, reader, key));
       return hash === undefined ? undefined : this.keys.findByHash(hash);
     }
     const mayAsk = await readAs(this.database, reader, (manager) => mayAskAbout(manager, reader, ids));
-    return mayAsk ? this.callers.find(ids) : undefined;
+    return mayAsk ? this.callers.find(ids, role) : undefined;
   }
 }
 

@@ -1,13 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Injectable } from '@nestjs/common';
-import { Config } from '#libs/config';
-import { Organization, Team, TeamMember, User } from '#libs/database';
+import { Config, isRoleName } from '#libs/config';
+import { Organization, StoredRole, Team, TeamMember, User } from '#libs/database';
 import { GatewayError } from '#libs/kernel';
 import { DataSource, In } from 'typeorm';
 import { TeamMembers } from './team-members.js';
 import { Teams } from './teams.js';
 import { PROVIDER } from './authors.js';
-import { USER_ROLES, type UserChange, userColumns, type UserRole } from './user-settings.js';
+import { USER_ROLES, type UserChange, userColumns } from './user-settings.js';
 import { Users } from './users.js';
 
 /** A new team has no models until somebody gives it some: nobody has this one. */
@@ -72,10 +72,18 @@ export class Identities {
     return isSame ? user : this.users.update(PROVIDER, { userId: user.id }, change);
   }
 
+  /** A role of a person, or of the operator's own, which gives no rights while there is none of that name. Others are passed by. */
   async setRole(user: User, role: string): Promise<void> {
-    const known = USER_ROLES.find((one) => one === role);
-    if (known === undefined || user.role === known) return;
-    await this.users.update(PROVIDER, { userId: user.id }, { role: known satisfies UserRole });
+    const isGiven = USER_ROLES.some((one) => one === role) || isRoleName(role);
+    if (!isGiven || user.role === role) return;
+    await this.users.update(PROVIDER, { userId: user.id }, { role });
+  }
+
+  /** Which of these names are roles that were made by API, whether or not they were deleted since. */
+  async rolesMade(names: readonly string[]): Promise<ReadonlySet<string>> {
+    if (names.length === 0) return new Set();
+    const rows = await this.database.getRepository(StoredRole).findBy({ name: In([...names]) });
+    return new Set(rows.map(({ name }) => name));
   }
 
   /** The teams that exist, in the order they were asked for. */

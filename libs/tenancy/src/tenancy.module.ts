@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { AuditModule } from '#libs/audit';
 import { CallerDirectory } from './caller-directory.js';
 import { Customers } from './customers.js';
+import { CustomRoles } from './custom-roles.js';
 import { KeyCatalogue } from './key-catalogue.js';
 import { KeyDirectory } from './key-directory.js';
 import { KeyJudge } from './key-judge.js';
@@ -34,6 +35,7 @@ import { Users } from './users.js';
 const DOORS = [
   CallerDirectory,
   Customers,
+  CustomRoles,
   ExplainedCallers,
   SharedBudgets,
   Tags,

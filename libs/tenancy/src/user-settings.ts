@@ -2,20 +2,26 @@ import type { User } from '#libs/database';
 import type { Role } from '#libs/kernel';
 import { type GovernedChange, governedColumns } from './governed-settings.js';
 
-/** The roles a person can be given; the others come from memberships or are no persons. */
+/** The built-in roles a person can be given; the others come from memberships or are no persons. */
 export const USER_ROLES = [
   'proxy_admin',
   'proxy_admin_viewer',
   'internal_user',
   'internal_user_viewer',
 ] as const satisfies Role[];
-export type UserRole = (typeof USER_ROLES)[number];
+/** Those that whoever manages people may give. All others, and roles of the operator's own, are the proxy administrators' to give and to take. */
+const PLAIN_ROLES: ReadonlySet<string> = new Set<Role>(['internal_user', 'internal_user_viewer']);
+
+export function isPlainRole(role: string): boolean {
+  return PLAIN_ROLES.has(role);
+}
 
 /** What is decided about a person. In a change, an absent member is left as it is. */
 export interface UserSettings {
   readonly email: string | null;
   readonly alias: string | null;
-  readonly role: UserRole;
+  /** One of USER_ROLES, or a role of the operator's own. */
+  readonly role: string;
   readonly models: readonly string[];
   readonly blocked: boolean;
   readonly metadata: Readonly<Record<string, unknown>>;

@@ -4,11 +4,13 @@ import { Organization, OrganizationMember, Team, TeamMember, User, VirtualKey } 
 import { Clock, GatewayError, newId, type NanoUsd } from '#libs/kernel';
 import { type EntityManager, In } from 'typeorm';
 import { makerOf } from './authority.js';
+import { PROVIDER } from './authors.js';
 import { judgeNewKey } from './authority/key-judgement.js';
 import { loadKeyJudgement } from './authority/load-judgement.js';
 import { administersUser, judgeUserChange } from './authority/people-judgement.js';
 import { adminOnly, fieldForbidden, notYours } from './authority/refusals.js';
 import { administersOrganization, type Standing, standingOf } from './authority/standing.js';
+import { isRoleOfOurs } from './custom-roles.js';
 import { deleteKeysOf } from './key-cascade.js';
 import { refuseDuplicateKey } from './key-refusals.js';
 import { columnsOf, type KeyChange } from './key-settings.js';
@@ -19,7 +21,7 @@ import { assertGoodPassword } from './password-policy.js';
 import { hashPassword } from './passwords.js';
 import { type Author, type Transaction, Transactions } from './transactions.js';
 import { violatedIndex } from './unique.js';
-import { type UserChange, userColumns } from './user-settings.js';
+import { isPlainRole, USER_ROLES, type UserChange, userColumns } from './user-settings.js';
 
 export interface NewUser {
   /** Absent: one is made. */
@@ -77,6 +79,7 @@ export class Users {
           settings,
           teams.map(({ teamId }) => teamId),
         );
+        await this.#assertRole(manager, author, draft.settings.role);
         const user = await this.#insert(manager, id, draft, settings);
         for (const organizationId of draft.organizationIds)
           await manager.insert(OrganizationMember, { organizationId, userId: id });
@@ -110,7 +113,7 @@ export class Users {
         const before =
           found &&
           (await manager.findOne(User, { where: { id: found.id }, lock: { mode: 'pessimistic_write' } }));
-        if (before === null) return this.#insertNamed(transaction, standing, named, settings);
+        if (before === null) return this.#insertNamed(transaction, author, standing, named, settings);
         const now = new Date(this.clock.nowMs());
         const columns = {
           ...userColumns(settings, before, now.getTime()),
@@ -119,6 +122,7 @@ export class Users {
           updatedAt: now,
         };
         judgeUserChange(standing, before, Object.assign(new User(), before, columns));
+        if (settings.role !== before.role) await this.#assertRole(manager, author, settings.role);
         await manager.update(User, { id: before.id }, columns as never);
         const user = await manager.findOneByOrFail(User, { id: before.id });
         await transaction.record('updated', 'user', user.id, { before, after: user });
@@ -164,8 +168,11 @@ export class Users {
       const isInside =
         organizationIds.length > 0 && organizationIds.every((id) => administersOrganization(standing, id));
       if (!isInside) throw adminOnly('users', standing.role);
-      if (settings.role?.startsWith('proxy_admin'))
-        throw fieldForbidden('user_role', 'of an administrator can only be given by a proxy administrator.');
+      if (settings.role !== undefined && !isPlainRole(settings.role))
+        throw fieldForbidden(
+          'user_role',
+          'of an administrator, or of the operator’s own, can only be given by a proxy administrator.',
+        );
       for (const field of ['ssoUserId', 'budgetId'] as const)
         if ((settings[field] ?? null) !== null)
           throw fieldForbidden(
@@ -182,6 +189,15 @@ export class Users {
       throw new GatewayError('request.bad_field', 'An organization in `organizations` does not exist.', {
         param: 'organizations',
       });
+  }
+
+  /** A name that means nothing is a mistake of people's. What an identity provider says is kept as it is: it gives no rights. */
+  async #assertRole(manager: EntityManager, author: Author, role: string | undefined): Promise<void> {
+    if (role === undefined || author === PROVIDER || USER_ROLES.some((each) => each === role)) return;
+    if (await isRoleOfOurs(manager, this.config.roles, role)) return;
+    throw new GatewayError('request.bad_field', `There is no role of this name: ${role.slice(0, 64)}.`, {
+      param: 'user_role',
+    });
   }
 
   async #insert(manager: EntityManager, id: string, draft: NewUser, settings: UserChange): Promise<User> {
@@ -230,11 +246,13 @@ export class Users {
 
   async #insertNamed(
     transaction: Transaction,
+    author: Author,
     standing: Standing,
     named: PersonNamed,
     settings: UserChange,
   ): Promise<User> {
     if (standing.role !== 'proxy_admin') throw notYours('user', 'user_id');
+    await this.#assertRole(transaction.manager, author, settings.role);
     const id = named.userId ?? newId('user', this.clock.nowMs());
     const whole = withUserDefaults(this.config, {
       ...settings,

@@ -8,6 +8,7 @@ import { OrganizationAnswers } from '../organizations/organization-answers.js';
 import { OrganizationMembersController } from '../organizations/organization-members.controller.js';
 import { OrganizationsController } from '../organizations/organizations.controller.js';
 import { ProjectsController } from '../projects/projects.controller.js';
+import { RolesController } from '../roles/roles.controller.js';
 import { TeamAnswers } from '../teams/team-answers.js';
 import { TeamMembersController } from '../teams/team-members.controller.js';
 import { TeamReadsController } from '../teams/team-reads.controller.js';
@@ -24,6 +25,7 @@ import { UsersController } from '../users/users.controller.js';
     UserAuthController,
     UsersController,
     UserReadsController,
+    RolesController,
     TeamsController,
     TeamReadsController,
     TeamMembersController,

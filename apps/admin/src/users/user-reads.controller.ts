@@ -1,6 +1,6 @@
 import { GatewayError, type Principal, usdNumber } from '#libs/kernel';
 import { Answers, Caller, Handles } from '#libs/rbac';
-import { makerOf, seesEverything, UserCatalogue, type UserView } from '#libs/tenancy';
+import { CustomRoles, makerOf, seesEverything, UserCatalogue, type UserView } from '#libs/tenancy';
 import { z } from 'zod';
 import { AdminController, AdminQuery } from '../http/decorators.js';
 import { USER_ROW, USER_VIEW, pageOfRows } from '../people/people-answers.schemas.js';
@@ -36,6 +36,7 @@ export class UserReadsController {
   constructor(
     private readonly catalogue: UserCatalogue,
     private readonly answers: UserAnswers,
+    private readonly ownRoles: CustomRoles,
   ) {}
 
   /** One user; without a name the caller. An administrator who names nobody gets every key and every team. */
@@ -103,8 +104,14 @@ export class UserReadsController {
     'Lists the roles a user can be given',
     z.record(z.string(), z.looseObject({ description: z.string() })),
   )
-  roles(): object {
-    return ASSIGNABLE_ROLES;
+  async roles(@Caller() caller: Principal): Promise<object> {
+    // What an operator calls his roles says who works there; only those who may give or see them are told.
+    if (!seesEverything(caller)) return ASSIGNABLE_ROLES;
+    const own = (await this.ownRoles.list(caller)).map(({ role: { name, base, description } }) => [
+      name,
+      { description: description ?? `A role of this proxy, on ${base}.`, ui_label: name },
+    ]);
+    return { ...ASSIGNABLE_ROLES, ...Object.fromEntries(own) };
   }
 
   /** Seats are not counted: null is unlimited. */

@@ -1,3 +1,4 @@
+import { isRoleName } from '#libs/config';
 import { type NewUser, USER_ROLES, type UserChange } from '#libs/tenancy';
 import { z } from 'zod';
 import { amount, flag, name, optionalName } from '../http/fields.schemas.js';
@@ -29,12 +30,21 @@ const membership = z.union([
   }),
 ]);
 
+/** A built-in role of persons, or one of the operator's own. */
+const userRole = z
+  .union([
+    z.enum(USER_ROLES),
+    name.refine(isRoleName, `expected one of ${USER_ROLES.join(', ')}, or a role of /role/list`),
+  ])
+  .nullable()
+  .optional();
+
 const USER_FIELDS = {
   ...KEY_FIELDS,
   ...GOVERNED_FIELDS,
   user_email: email,
   user_alias: optionalName,
-  user_role: z.enum(USER_ROLES).nullable().optional(),
+  user_role: userRole,
   sso_user_id: optionalName,
 } as const;
 
@@ -72,7 +82,7 @@ const CHANGES = {
   user_id: optionalName,
   user_email: email,
   user_alias: optionalName,
-  user_role: z.enum(USER_ROLES).nullable().optional(),
+  user_role: userRole,
   sso_user_id: optionalName,
   models: KEY_FIELDS.models,
   metadata: KEY_FIELDS.metadata,

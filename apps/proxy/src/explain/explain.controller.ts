@@ -60,7 +60,7 @@ export class ExplainController {
       throw new GatewayError('request.invalid', 'A key says itself whose it is; name nobody beside it.', {
         param: 'key',
       });
-    const record = await this.callers.find(caller, { key: body.key, ids });
+    const record = await this.callers.find(caller, { key: body.key, ids, role: body.role });
     if (record === undefined) throw notThere();
     return record;
   }

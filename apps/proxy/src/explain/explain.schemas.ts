@@ -1,4 +1,5 @@
 import { CHECKS_ANSWER, DECISION_ANSWER } from '#libs/decisions';
+import { isRoleName } from '#libs/config';
 import { GatewayError, ROLES } from '#libs/kernel';
 import { z } from 'zod';
 
@@ -12,7 +13,10 @@ export const explainBody = z.strictObject({
   organization_id: id.optional(),
   project_id: id.optional(),
   customer_id: id.optional().describe('A customer the credential itself is bound to; administrators only'),
-  role: z.enum(ROLES).optional().describe('A role the credential would state; administrators only'),
+  role: z
+    .union([z.enum(ROLES), z.string().refine(isRoleName, 'expected a built-in role, or one of /role/list')])
+    .optional()
+    .describe('A role the credential would state; administrators only'),
   route: z.string().max(200).default('POST /v1/chat/completions'),
   model: id.optional(),
   estimated_tokens: z.int().min(0).max(100_000_000).default(1),

@@ -1,6 +1,6 @@
 import { type Change, GatewayError, type Principal } from '#libs/kernel';
 import { parseRequestBody, type RequestBody } from '#libs/providers';
-import { POLICY, type RouteId } from '#libs/rbac';
+import { POLICY, roleField, type RouteId } from '#libs/rbac';
 import { type CompletionRoute, completionRouteOf } from '../http/completion-routes.js';
 
 /** A call that is only thought of. */
@@ -86,7 +86,9 @@ export function changed(
       return {
         ...principal,
         modelGrants: principal.modelGrants.map((grant) =>
-          grant.scope.type === scope?.type && grant.scope.id === scope.id
+          grant.scope.type === scope?.type &&
+          grant.scope.id === scope.id &&
+          (grant.role === undefined || field === roleField(grant.role))
             ? { ...grant, models: [...grant.models, text] }
             : grant,
         ),
@@ -102,7 +104,7 @@ export function changed(
             ...principal,
             credentialRoutes: (principal.credentialRoutes ?? []).map((list) => [...list, text]),
           }
-        : { ...principal, roleRoutes: [...(principal.roleRoutes ?? []), text] };
+        : { ...principal, roleRoutes: (principal.roleRoutes ?? []).map((list) => [...list, text]) };
     case 'grant_role':
       return { ...principal, role: value as Principal['role'] };
     default:

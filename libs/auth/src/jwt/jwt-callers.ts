@@ -1,10 +1,11 @@
-import type { Config, JwtSettings } from '#libs/config';
+import { type Config, isBuiltInRole, type JwtSettings } from '#libs/config';
 import type { User } from '#libs/database';
 import { GatewayError } from '#libs/kernel';
 import type { Identities } from '#libs/tenancy';
 import type { CredentialClaims } from '../compile-principal.js';
 import { refusal } from '../refusal.js';
-import { customRoleAmong, scopeRules } from '../sign-in/scope-rules.js';
+import { claimedRole } from '../sign-in/claimed-roles.js';
+import { scopeRules } from '../sign-in/scope-rules.js';
 import type { Resolution, SignedIn } from '../sign-in/token-callers.js';
 import { scopesOf } from './claims.js';
 import { globMatches } from './glob.js';
@@ -43,10 +44,13 @@ export class JwtCallers {
     };
     if (isAdmin) return this.#administrator(fields, askedTeam, base);
     const narrowed = scopeRules(scopeMappings, scopes);
-    const ownRole = customRoleAmong(this.roles, [...mapped.map((one) => one.internal_role), ...scopes]);
+    // A mapping means the role it names, also before it is made and after it is deleted: then it gives no rights.
+    const byMapping = mapped.find((one) => !isBuiltInRole(one.internal_role))?.internal_role;
+    const byScope = await claimedRole(this.roles, this.identities, byMapping === undefined ? scopes : []);
+    const ownRole = byMapping ?? byScope.role;
     this.#assertDomain(fields);
     this.#assertUserRole(fields);
-    const rows: string[] = [];
+    const rows: string[] = [...byScope.rows];
     const user = await this.#userOf(fields, rows);
     const organizationId = await this.#organizationOf(fields);
     const teams = await this.#teams.of(fields, user?.id, askedTeam, rows);

@@ -36,7 +36,8 @@ export function identityOfAssertion(
       .map((one) => one.trim())
       .filter(Boolean),
   );
-  const roles = all(names.role).map((role) => role.toLowerCase());
+  const said = all(names.role);
+  const roles = said.map((role) => role.toLowerCase());
   const isSaid = names.teamIds.some((name) => attributes.has(name));
   return {
     provider: 'saml',
@@ -48,6 +49,7 @@ export function identityOfAssertion(
     firstName: first(names.firstName),
     lastName: first(names.lastName),
     role: USER_ROLE_NAMES.find((role) => roles.includes(role)),
+    otherRoles: said,
     teams: isSaid ? [...new Set(teams)].map((team) => ({ id: team, isMade: false })) : undefined,
     groups: [...new Set([...teams, ...all(['groups'])])],
     claims: Object.fromEntries(attributes),

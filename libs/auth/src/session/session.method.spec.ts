@@ -62,6 +62,7 @@ function people(ids: object): object {
     customer: null,
     tags: new Map(),
     budgets: new Map(),
+    roles: new Map(),
   };
 }
 

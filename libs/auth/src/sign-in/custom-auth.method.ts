@@ -1,7 +1,9 @@
-import type { CustomAuthSettings } from '#libs/config';
-import { GatewayError, type Principal, ROLES } from '#libs/kernel';
+import { type Config, type CustomAuthSettings, isBuiltInRole } from '#libs/config';
+import { GatewayError, type Principal } from '#libs/kernel';
+import type { Identities } from '#libs/tenancy';
 import { CredentialMethod, NotMine, type Presented } from '../credential-method.js';
 import { refusal } from '../refusal.js';
+import { claimedRole } from './claimed-roles.js';
 import { loadFunction } from './operator-module.js';
 import type { SignedIn, TokenCallers } from './token-callers.js';
 
@@ -40,7 +42,9 @@ export class CustomAuthMethod extends CredentialMethod {
 
   constructor(
     private readonly settings: CustomAuthSettings,
+    private readonly roles: Config['roles'],
     private readonly callers: TokenCallers,
+    private readonly identities: Identities,
   ) {
     super();
   }
@@ -73,10 +77,17 @@ export class CustomAuthMethod extends CredentialMethod {
     if (answer === null || answer === undefined) throw new NotMine();
     if (typeof answer === 'string') throw new NotMine(answer);
     const signedIn = callerOf(answer);
-    return this.callers.find(`custom:${JSON.stringify(signedIn)}`, async () => ({
-      callers: [signedIn],
-      rows: [],
-    }));
+    return this.callers.find(`custom:${JSON.stringify(signedIn)}`, async () => {
+      await this.#assertRole(signedIn.claims.role);
+      return { callers: [signedIn], rows: [] };
+    });
+  }
+
+  async #assertRole(role: string | undefined): Promise<void> {
+    if (role === undefined || isBuiltInRole(role)) return;
+    const own = await claimedRole(this.roles, this.identities, [role]);
+    if (own.role === undefined)
+      throw refusal('auth.token_invalid', 'custom_auth answered with a role that is not one of this proxy.');
   }
 }
 
@@ -88,8 +99,6 @@ function callerOf(answer: CustomAuthAnswer): SignedIn {
     end_user_id: customerId,
     user_role: role,
   } = answer;
-  if (role !== null && role !== undefined && !ROLES.some((known) => known === role))
-    throw refusal('auth.token_invalid', 'custom_auth answered with a role that is not one of this proxy.');
   return {
     ids: {
       userId: userId ?? null,

@@ -1,11 +1,13 @@
 import { LRUCache } from 'lru-cache';
-import type { Config, OAuth2Settings } from '#libs/config';
-import { type Clock, GatewayError, type Principal, ROLES } from '#libs/kernel';
+import { type Config, isBuiltInRole, type OAuth2Settings } from '#libs/config';
+import { type Clock, GatewayError, type Principal } from '#libs/kernel';
+import type { Identities } from '#libs/tenancy';
 import { CredentialMethod, type Presented } from '../credential-method.js';
 import { type Claims, scopesOf, textClaim } from '../jwt/claims.js';
 import { fetchJson, ProviderRefusal, providerUnavailable } from '../jwt/identity-provider.js';
 import { refusal } from '../refusal.js';
-import { customRoleAmong, scopeRules } from './scope-rules.js';
+import { claimedRole } from './claimed-roles.js';
+import { scopeRules } from './scope-rules.js';
 import type { TokenCallers } from './token-callers.js';
 
 interface KnownToken {
@@ -35,6 +37,7 @@ export class OAuth2Method extends CredentialMethod {
     private readonly roles: Config['roles'],
     private readonly clock: Clock,
     private readonly callers: TokenCallers,
+    private readonly identities: Identities,
   ) {
     super();
   }
@@ -74,9 +77,12 @@ export class OAuth2Method extends CredentialMethod {
       const userId = textClaim(claims, userIdField) ?? null;
       const role = textClaim(claims, roleField);
       const scopes = scopesOf(claims);
-      if (role !== undefined && !ROLES.some((one) => one === role) && !Object.hasOwn(this.roles.custom, role))
+      const own = await claimedRole(this.roles, this.identities, [
+        ...(role === undefined ? [] : [role]),
+        ...scopes,
+      ]);
+      if (role !== undefined && !isBuiltInRole(role) && own.role !== role)
         throw refusal('auth.token_invalid', 'the role of this token is not one of this proxy.');
-      const ownRole = customRoleAmong(this.roles, [...(role === undefined ? [] : [role]), ...scopes]);
       const isAdmin = role === 'proxy_admin';
       return {
         callers: [
@@ -86,13 +92,13 @@ export class OAuth2Method extends CredentialMethod {
               credential: 'oauth2',
               displayName: userId ?? 'oauth2',
               // Other built-in roles are the stored user's to have: a token cannot promote anybody else.
-              ...(isAdmin ? { role } : ownRole === undefined ? {} : { role: ownRole }),
+              ...(isAdmin ? { role } : own.role === undefined ? {} : { role: own.role }),
               ...(isAdmin ? {} : scopeRules(this.settings.scopeMappings, scopes)),
               metadata: { scopes },
             },
           },
         ],
-        rows: [],
+        rows: own.rows,
       };
     });
   }

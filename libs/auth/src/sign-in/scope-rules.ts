@@ -1,4 +1,4 @@
-import type { Config, ScopeMapping } from '#libs/config';
+import type { ScopeMapping } from '#libs/config';
 import type { CredentialClaims } from '../compile-principal.js';
 
 /**
@@ -16,9 +16,4 @@ export function scopeRules(
     models: [...new Set(matching.flatMap((one) => one.models ?? []))],
     ...(routes.length === 0 ? {} : { routes: [routes] }),
   };
-}
-
-/** The first of these names that is a role of the operator's own. */
-export function customRoleAmong(roles: Config['roles'], names: readonly string[]): string | undefined {
-  return names.find((name) => Object.hasOwn(roles.custom, name));
 }

@@ -36,11 +36,11 @@ export class SignInMethods {
     // Ours, like keys: no identity provider is asked about them.
     const others: CredentialMethod[] = [sessions];
     if (signIn.custom) {
-      const custom = new CustomAuthMethod(signIn.custom, callers);
+      const custom = new CustomAuthMethod(signIn.custom, roles, callers, identities);
       starting.push(() => custom.load());
       first.push(custom);
     }
-    const oauth2 = signIn.oauth2 && new OAuth2Method(signIn.oauth2, roles, clock, callers);
+    const oauth2 = signIn.oauth2 && new OAuth2Method(signIn.oauth2, roles, clock, callers, identities);
     if (signIn.jwt) {
       const meaning = new JwtCallers(signIn.jwt, roles, identities);
       const keys = new JwtKeys(signIn.jwt, mappings, registration, identities, meaning);

@@ -31,6 +31,7 @@ beforeEach(() => {
         customer: null,
         tags: new Map(),
         budgets: new Map(),
+        roles: new Map(),
       };
     },
   } as unknown as CallerDirectory;
@@ -55,6 +56,17 @@ const codeOf = async (found: Principal | Promise<Principal>): Promise<string> =>
 };
 
 describe('callers of tokens', () => {
+  /** A role may be made, changed or deleted after the token was met. */
+  it('that state a role change with it', async () => {
+    const first = await callers.find(HASH, async () => ({
+      callers: [{ ids: { userId: 'ada' }, claims: { credential: 'jwt', displayName: 'ada', role: 'clerk' } }],
+      rows: [],
+    }));
+    expect(first).toMatchObject({ customRole: 'clerk', roleRoutes: [[]] });
+    listener.onChange({ noun: 'role', id: 'clerk' });
+    expect(first.isCurrent()).toBe(false);
+  });
+
   it('that are known cost no promise, until one of their rows changes', async () => {
     const first = await callers.find(HASH, ada);
     expect(callers.find(HASH, ada)).toBe(first);

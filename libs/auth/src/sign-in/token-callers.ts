@@ -98,6 +98,7 @@ export class TokenCallers {
           ...new Set([
             ...resolution.rows,
             ...records.flatMap((record) => dependenciesOf(record, this.config)),
+            ...resolution.callers.flatMap(roleRowOf),
           ]),
         ];
         const kept: Kept = {
@@ -120,7 +121,9 @@ export class TokenCallers {
   #read({ callers }: Resolution): Promise<CallerRecord[]> {
     return orUnavailable(() =>
       Promise.all(
-        callers.map((one) => (isForKey(one) ? this.#keyRecord(one) : this.directory.find(one.ids))),
+        callers.map((one) =>
+          isForKey(one) ? this.#keyRecord(one) : this.directory.find(one.ids, one.claims.role),
+        ),
       ),
     );
   }
@@ -189,6 +192,11 @@ export class TokenCallers {
   #ageOf({ verifiedMs }: Kept): number {
     return this.clock.monotonicMs() - verifiedMs;
   }
+}
+
+/** A role that the credential itself states: made, changed or deleted, it makes another caller. */
+function roleRowOf(caller: SignedIn | ForKey): string[] {
+  return isForKey(caller) || caller.claims.role === undefined ? [] : [`role:${caller.claims.role}`];
 }
 
 /** What is no refusal is the store's failure: the caller's own word cannot make these questions fail. */

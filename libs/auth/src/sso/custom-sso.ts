@@ -1,5 +1,5 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { Config, USER_ROLE_NAMES } from '#libs/config';
+import { Config, USER_ROLE_NAMES, isRoleName } from '#libs/config';
 import { GatewayError, parseUsd } from '#libs/kernel';
 import { Identities, parsePeriod } from '#libs/tenancy';
 import { z } from 'zod';
@@ -44,7 +44,7 @@ const period = z
 const userDefinedValues = z.object({
   user_id: optional(z.string().min(1).max(1_024)),
   user_email: optional(z.string().min(1).max(320)),
-  user_role: optional(z.enum(USER_ROLE_NAMES)),
+  user_role: optional(z.union([z.enum(USER_ROLE_NAMES), z.string().refine(isRoleName)])),
   models: optional(z.array(z.string())),
   max_budget: optional(z.number().nonnegative().max(1e9).transform(parseUsd)),
   budget_duration: optional(period),

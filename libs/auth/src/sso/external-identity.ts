@@ -1,5 +1,3 @@
-import type { UserRoleName } from '#libs/config';
-
 /** A team of the identity provider. */
 export interface ExternalTeam {
   readonly id: string;
@@ -26,8 +24,10 @@ export interface ExternalIdentity {
   readonly displayName: string | undefined;
   readonly firstName: string | undefined;
   readonly lastName: string | undefined;
-  /** Undefined: the provider says nothing, and a stored role stays. */
-  readonly role: UserRoleName | undefined;
+  /** Built-in, or what the operator's own mapping or function says. Undefined: the provider says nothing, and a stored role stays. */
+  readonly role: string | undefined;
+  /** Other names where roles are named: one of them may be a role of the operator's own. Counts where `role` is undefined. */
+  readonly otherRoles: readonly string[];
   /** Undefined: it could not be learnt, and no membership is touched. */
   readonly teams: readonly ExternalTeam[] | undefined;
   /** Names of groups, for `ui_access_mode`. */

@@ -1,5 +1,5 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { Config, USER_ROLE_NAMES } from '#libs/config';
+import { Config, USER_ROLE_NAMES, isRoleName } from '#libs/config';
 import { GatewayError } from '#libs/kernel';
 import { z } from 'zod';
 import type { CredentialFacts } from '../credential.js';
@@ -31,7 +31,7 @@ const openId = z.object({
   last_name: text,
   display_name: text,
   user_role: z
-    .enum(USER_ROLE_NAMES)
+    .union([z.enum(USER_ROLE_NAMES), z.string().refine(isRoleName)])
     .nullish()
     .transform((value) => value ?? undefined),
   team_ids: z.array(z.string()).nullish(),
@@ -95,6 +95,7 @@ function identityOf(said: z.output<typeof openId>): ExternalIdentity {
     firstName: said.first_name,
     lastName: said.last_name,
     role: said.user_role,
+    otherRoles: [],
     teams: said.team_ids?.map((id) => ({ id, isMade: false })),
     groups: said.team_ids ?? [],
     claims: said,

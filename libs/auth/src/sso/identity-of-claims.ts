@@ -1,4 +1,4 @@
-import { type SsoProvider, type SsoSettings, USER_ROLE_NAMES, type UserRoleName } from '#libs/config';
+import { type SsoProvider, type SsoSettings, USER_ROLE_NAMES } from '#libs/config';
 import { type Claims, claimAt, listClaim, textClaim } from '../jwt/claims.js';
 import { refusal } from '../refusal.js';
 import { normalEmail } from './allowed-email.js';
@@ -49,7 +49,7 @@ export function identityOfClaims(
     displayName: first(fields.displayName),
     firstName: first(fields.firstName),
     lastName: first(fields.lastName),
-    role: roleOf(claims, accessClaims, provider),
+    ...rolesOf(claims, accessClaims, provider),
     teams,
     groups: [
       ...new Set([
@@ -90,22 +90,28 @@ function emailOf(text: string | undefined, claims: Claims): string | undefined {
   return email;
 }
 
-/** Of several roles the strongest; names that are no roles of a person say nothing. */
-function roleOf(claims: Claims, accessClaims: Claims, provider: SsoProvider): UserRoleName | undefined {
-  const { roleMapping, claims: fields } = provider;
+/** Of several built-in roles the strongest, before those of the operator's own. */
+function rolesOf(
+  claims: Claims,
+  accessClaims: Claims,
+  { roleMapping, claims: fields }: SsoProvider,
+): Pick<ExternalIdentity, 'role' | 'otherRoles'> {
   if (roleMapping) {
     const groups = groupsAt(claims, roleMapping.groupClaim);
-    const mapped = USER_ROLE_NAMES.find((role) =>
+    const mapped = [...USER_ROLE_NAMES, ...Object.keys(roleMapping.roles)].find((role) =>
       roleMapping.roles[role]?.some((group) => groups.includes(group)),
     );
-    return mapped ?? roleMapping.defaultRole;
+    return { role: mapped ?? roleMapping.defaultRole, otherRoles: [] };
   }
+  const others: string[] = [];
   for (const source of [claims, accessClaims]) {
-    const names = fields.role.flatMap((path) => listClaim(source, path)).map((name) => name.toLowerCase());
-    const role = USER_ROLE_NAMES.find((one) => names.includes(one));
-    if (role !== undefined) return role;
+    const names = fields.role.flatMap((path) => listClaim(source, path));
+    const lower = names.map((name) => name.toLowerCase());
+    const role = USER_ROLE_NAMES.find((one) => lower.includes(one));
+    if (role !== undefined) return { role, otherRoles: [] };
+    others.push(...names);
   }
-  return undefined;
+  return { role: undefined, otherRoles: others };
 }
 
 /** A list, or one text with commas between. */

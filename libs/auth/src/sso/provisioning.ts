@@ -1,8 +1,9 @@
 import { Injectable } from '@nestjs/common';
-import { Config, type UserRoleName } from '#libs/config';
+import { Config } from '#libs/config';
 import type { User } from '#libs/database';
 import { GatewayError } from '#libs/kernel';
 import { Identities } from '#libs/tenancy';
+import { claimedRole } from '../sign-in/claimed-roles.js';
 import { assertAllowedEmail } from './allowed-email.js';
 import { withCopiedClaims } from './copied-claims.js';
 import { CustomSso, type UserDefinedValues } from './custom-sso.js';
@@ -38,7 +39,9 @@ export class Provisioning {
     const found = await this.identities.findUser(id, email, identity.subject);
     if (found) assertSamePerson(found, identity, id, email);
     const isProxyAdmin = browser.adminUserId !== undefined && browser.adminUserId === (found?.id ?? id);
-    const role = isProxyAdmin ? 'proxy_admin' : (said?.user_role ?? identity.role);
+    const role = isProxyAdmin
+      ? 'proxy_admin'
+      : (said?.user_role ?? identity.role ?? (await this.#ownRoleOf(identity)));
     this.#assertRole(role ?? found?.role ?? this.config.people.newUser.signInRole);
     const user = found
       ? await this.#update(found, identity, email, role)
@@ -54,7 +57,7 @@ export class Provisioning {
     user: User,
     identity: ExternalIdentity,
     email: string | undefined,
-    role: UserRoleName | undefined,
+    role: string | undefined,
   ): Promise<User> {
     const alias = user.alias ?? aliasOf(identity);
     const owner = email === undefined ? null : await this.identities.findUser(undefined, email);
@@ -71,7 +74,7 @@ export class Provisioning {
   #newUser(
     identity: ExternalIdentity,
     said: UserDefinedValues | undefined,
-    role: UserRoleName | undefined,
+    role: string | undefined,
   ): Parameters<Identities['ensureUser']>[2] {
     const alias = aliasOf(identity);
     return {
@@ -99,6 +102,10 @@ export class Provisioning {
     const ids = teams.map(({ id }) => id);
     if (this.config.signIn.sso.syncsTeams) await this.identities.syncTeams(userId, ids);
     else await this.identities.joinTeams(userId, ids);
+  }
+
+  async #ownRoleOf({ otherRoles }: ExternalIdentity): Promise<string | undefined> {
+    return (await claimedRole(this.config.roles, this.identities, otherRoles)).role;
   }
 
   #assertGroup({ groups }: ExternalIdentity): void {

@@ -9,6 +9,7 @@ import { EncryptionKey } from './encryption-key.js';
 import { ProxyModel } from './proxy-model.js';
 import { StoredCredential } from './stored-credential.js';
 import { StoredDecision } from './stored-decision.js';
+import { StoredRole } from './stored-role.js';
 import { Tag } from './tag.js';
 import { Session } from './session.js';
 import { SignInAttempts } from './sign-in-attempts.js';
@@ -55,6 +56,7 @@ export const ENTITIES = [
   ProxyModel,
   StoredCredential,
   StoredDecision,
+  StoredRole,
   Tag,
   Session,
   SignInAttempts,
@@ -101,6 +103,7 @@ export {
   ProxyModel,
   StoredCredential,
   StoredDecision,
+  StoredRole,
   Tag,
   Session,
   SignInAttempts,

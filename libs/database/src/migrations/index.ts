@@ -15,6 +15,7 @@ import { JwtKeyMappings1700000000016 } from './1700000000016-jwt-key-mappings.js
 import { Spend1700000000008 } from './1700000000008-spend.js';
 import { FastWalls1700000000017 } from './1700000000017-fast-walls.js';
 import { TagLimits1700000000018 } from './1700000000018-tag-limits.js';
+import { CustomRoles1700000000019 } from './1700000000019-custom-roles.js';
 
 /** In the order they run. Append only. */
 export const MIGRATIONS = [
@@ -35,4 +36,5 @@ export const MIGRATIONS = [
   JwtKeyMappings1700000000016,
   FastWalls1700000000017,
   TagLimits1700000000018,
+  CustomRoles1700000000019,
 ];

@@ -82,6 +82,7 @@ export const TENANCY_POLICIES: Readonly<Record<string, string>> = {
   alert_deliveries: 'false',
   sign_in_flows: 'false',
   jwt_key_mappings: 'false',
+  custom_roles: 'false',
 };
 
 /**

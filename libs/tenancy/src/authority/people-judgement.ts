@@ -4,6 +4,7 @@ import { GatewayError } from '#libs/kernel';
 import type { TeamAdminGrants } from './key-access.js';
 import { changed, GOVERNING_METADATA, isSame } from './key-columns.js';
 import { type Bound, boundOf, POWER_NAMES, widerPower } from './powers.js';
+import { isPlainRole } from '../user-settings.js';
 import { adminOnly, fieldForbidden, notYours, tooWide } from './refusals.js';
 import { administersOrganization, capacityInTeam, type Standing } from './standing.js';
 
@@ -81,8 +82,11 @@ export function judgeNewTeam(
 /** Whether an organization's administrator administers this account: one that the organization made, and no proxy administrator's. */
 export function administersUser(standing: Standing, user: User): boolean {
   if (standing.role === 'proxy_admin') return true;
-  const isPlain = user.role === 'internal_user' || user.role === 'internal_user_viewer';
-  return isPlain && user.organizationId !== null && administersOrganization(standing, user.organizationId);
+  return (
+    isPlainRole(user.role) &&
+    user.organizationId !== null &&
+    administersOrganization(standing, user.organizationId)
+  );
 }
 
 /** Signing in goes by these; who sets them for others could sign in as them, or have others' rights arrive at his own account. */
@@ -114,8 +118,8 @@ export function judgeUserChange(standing: Standing, before: User, after: User): 
     const isOpen = isManager
       ? !IDENTITY.has(column) && !column.startsWith('password') && column !== 'role'
       : OWN.has(column);
-    const isPlainRole = column === 'role' && isManager && !after.role.startsWith('proxy_admin');
-    if (!isOpen && !isPlainRole)
+    const isPlain = column === 'role' && isManager && isPlainRole(after.role);
+    if (!isOpen && !isPlain)
       throw fieldForbidden(WIRE[column] ?? column, 'can only be changed by a proxy administrator.');
   }
 }
