@@ -5,6 +5,7 @@ import type { Logger } from '#libs/telemetry';
 import type { DataSource } from 'typeorm';
 import type { Config } from '#libs/config';
 import { CallerDirectory } from '../../libs/tenancy/src/caller-directory.js';
+import { CustomRoles } from '../../libs/tenancy/src/custom-roles.js';
 import { KeyCatalogue } from '../../libs/tenancy/src/key-catalogue.js';
 import { KeyDirectory } from '../../libs/tenancy/src/key-directory.js';
 import { KeyJudge } from '../../libs/tenancy/src/key-judge.js';
@@ -81,6 +82,7 @@ const NO_DEFAULTS = {
   signIn: { browser: { adminUserId: 'named-admin' } },
   budgets: {},
   keys: { teamAdminEditableFields: [] },
+  roles: { custom: {}, permissions: {} },
   people: NO_PEOPLE_DEFAULTS,
 } as unknown as Config;
 
@@ -118,6 +120,7 @@ export function tenancyOn(
     organizations: new Organizations(transactions, teams, clock, NO_DEFAULTS),
     organizationCatalogue: new OrganizationCatalogue(database),
     projects: new Projects(database, transactions, clock),
+    customRoles: new CustomRoles(database, transactions, clock, NO_DEFAULTS),
     invitations: new Invitations(database, transactions, clock),
     catalogue: new KeyCatalogue(database, clock, spend),
     directory: new KeyDirectory(database, new CallerDirectory(database, NO_DEFAULTS), clock),

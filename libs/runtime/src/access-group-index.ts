@@ -2,28 +2,45 @@ import { Injectable } from '@nestjs/common';
 import type { AccessGroup } from '#libs/database';
 import type { Scope } from '#libs/kernel';
 
-/** Which models access groups give to which teams and keys, as of the last change. Asked only when a list has refused. */
+interface Assigned {
+  readonly groups: AccessGroup[];
+  /** Undefined: none of the groups has models. */
+  models: readonly string[] | undefined;
+}
+
+const NONE: readonly AccessGroup[] = [];
+
+/** Which access groups teams and keys have, and the models that come with them, as of the last change. For calls asked only when a list has refused. */
 @Injectable()
 export class AccessGroupIndex {
-  #models: ReadonlyMap<string, readonly string[]> = new Map();
+  #assigned: ReadonlyMap<string, Assigned> = new Map();
 
   replace(groups: readonly AccessGroup[]): void {
-    const models = new Map<string, string[]>();
-    const add = (scope: string, names: readonly string[]): void => {
-      const known = models.get(scope);
-      if (known) known.push(...names);
-      else models.set(scope, [...names]);
+    const assigned = new Map<string, Assigned>();
+    const add = (scope: string, group: AccessGroup): void => {
+      const known = assigned.get(scope);
+      // An empty list means "everything" in a grant. A group without models gives nothing.
+      const models = group.models.length === 0 ? undefined : group.models;
+      if (known === undefined) {
+        assigned.set(scope, { groups: [group], models });
+        return;
+      }
+      known.groups.push(group);
+      if (models !== undefined) known.models = [...(known.models ?? []), ...models];
     };
     for (const group of groups) {
-      // An empty list means "everything" in a grant. A group without models gives nothing.
-      if (group.models.length === 0) continue;
-      for (const id of group.keyIds) add(`key:${id}`, group.models);
-      for (const id of group.teamIds) add(`team:${id}`, group.models);
+      for (const id of group.keyIds) add(`key:${id}`, group);
+      for (const id of group.teamIds) add(`team:${id}`, group);
     }
-    this.#models = models;
+    this.#assigned = assigned;
   }
 
   modelsOf({ type, id }: Scope): readonly string[] | undefined {
-    return this.#models.size === 0 ? undefined : this.#models.get(`${type}:${id}`);
+    return this.#assigned.size === 0 ? undefined : this.#assigned.get(`${type}:${id}`)?.models;
+  }
+
+  /** The groups of a team or a key, to be shown. */
+  groupsOf({ type, id }: Scope): readonly AccessGroup[] {
+    return this.#assigned.get(`${type}:${id}`)?.groups ?? NONE;
   }
 }

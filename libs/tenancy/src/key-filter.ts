@@ -8,6 +8,8 @@ export interface KeyFilter {
   readonly teamId?: string | undefined;
   readonly organizationId?: string | undefined;
   readonly projectId?: string | undefined;
+  /** Keys that this access group was given to. */
+  readonly accessGroupId?: string | undefined;
   readonly hash?: string | undefined;
   readonly alias?: string | undefined;
   /** Alias and user match when they contain the text, whatever the case. */
@@ -48,6 +50,12 @@ export function filterKeys(query: SelectQueryBuilder<VirtualKey>, filter: KeyFil
   };
   for (const [column, value] of Object.entries(exact)) {
     if (value !== undefined) query.andWhere(`key.${column} = :${column}`, { [column]: value });
+  }
+  if (filter.accessGroupId !== undefined) {
+    query.andWhere(
+      'key.id = ANY (ARRAY(SELECT unnest(held.key_ids) FROM access_groups held WHERE held.id = :groupId))',
+      { groupId: filter.accessGroupId },
+    );
   }
   if (filter.substring && filter.userId !== undefined) {
     query.andWhere('key.userId ILIKE :userPart', { userPart: containing(filter.userId) });

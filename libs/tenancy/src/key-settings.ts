@@ -24,6 +24,8 @@ export interface KeySettings extends GovernedSettings {
   /** Pass-through endpoints the key may call, and those it may not; kept in metadata, where the contract has them, and not part of what replaces it. */
   readonly allowedPassThrough: readonly string[] | null;
   readonly deniedPassThrough: readonly string[] | null;
+  /** Kept by the groups, not by the key. */
+  readonly accessGroupIds: readonly string[];
   readonly blocked: boolean;
   /** A duration from now; null: for ever. */
   readonly lifetime: string | null;

@@ -15,6 +15,8 @@ export interface TeamSettings {
   /** As of a key, whose own list comes first. */
   readonly allowedPassThrough: readonly string[] | null;
   readonly deniedPassThrough: readonly string[] | null;
+  /** Kept by the groups, not by the team. */
+  readonly accessGroupIds: readonly string[];
   /** Null: the product's default. */
   readonly memberPermissions: readonly string[] | null;
   /** What each member may spend and ask for, where its membership says nothing. */
@@ -44,7 +46,7 @@ const COLUMN_OF = {
   memberKeyDuration: 'memberKeyDuration',
   memberModels: 'memberModels',
 } as const satisfies Record<
-  Exclude<keyof TeamSettings, 'metadata' | 'allowedPassThrough' | 'deniedPassThrough'>,
+  Exclude<keyof TeamSettings, 'metadata' | 'allowedPassThrough' | 'deniedPassThrough' | 'accessGroupIds'>,
   keyof Team
 >;
 

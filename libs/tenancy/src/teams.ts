@@ -7,6 +7,7 @@ import { makerOf } from './authority.js';
 import { judgeNewTeam, judgeTeamChange } from './authority/people-judgement.js';
 import { notYours } from './authority/refusals.js';
 import { capacityInTeam, type Standing, standingOf } from './authority/standing.js';
+import { assignGroups, releaseGroups } from './group-assignments.js';
 import { deleteKeysOf } from './key-cascade.js';
 import { addMembers, type MemberDraft, membersOf, type Membership } from './membership.js';
 import { type TeamChange, teamColumns } from './team-settings.js';
@@ -59,6 +60,7 @@ export class Teams {
         await addMembers(transaction, this.config, standing, team, this.#members(author, draft));
         const members = await membersOf(manager, [id]);
         await transaction.record('created', 'team', id, { before: null, after: { ...team, members } });
+        await assignGroups(transaction, author, { type: 'team', id }, settings.accessGroupIds);
         await also?.(transaction, team);
         return { team, members };
       });
@@ -90,6 +92,7 @@ export class Teams {
       assertSoft(wanted);
       const team = await write(manager, teamId, { ...columns, updatedAt: now });
       await transaction.record('updated', 'team', teamId, { before, after: team });
+      await assignGroups(transaction, author, { type: 'team', id: teamId }, change.accessGroupIds);
       return { team, members: await membersOf(manager, [teamId]) };
     });
   }
@@ -177,6 +180,7 @@ export class Teams {
          FROM teams t WHERE t.id = $1`,
       [team.id, by],
     );
+    await releaseGroups(transaction, team.id, by);
     await manager.delete(Team, { id: team.id });
     await transaction.record('deleted', 'team', team.id, { before: team, after: null });
   }

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Budget, VirtualKey } from '#libs/database';
 import { type NanoUsd, usdNumber } from '#libs/kernel';
+import { AccessGroupIndex } from '#libs/runtime';
 import type { IssuedKey, KeyView } from '#libs/tenancy';
 import { foldedOf, GovernedAnswers, modelBudgetsOf } from '../http/governed-answers.js';
 import { orNull, toApiTime, toApiUsd } from '../http/wire.js';
@@ -15,7 +16,10 @@ export interface Echo {
 /** Keys as the contract writes them: every member always there, in the contract's order. */
 @Injectable()
 export class KeyAnswers {
-  constructor(private readonly governed: GovernedAnswers) {}
+  constructor(
+    private readonly governed: GovernedAnswers,
+    private readonly groups: AccessGroupIndex,
+  ) {}
 
   /** The one answer that carries the raw key. */
   issued(
@@ -72,7 +76,7 @@ export class KeyAnswers {
       rpm_limit_type: key.rpmLimitType,
       tpm_limit_type: key.tpmLimitType,
       router_settings: null,
-      access_group_ids: null,
+      access_group_ids: orNull(this.#groupIds(key)),
       key_name: echo.label ?? key.maskedName,
       key_type: key.keyType,
       expires: toApiTime(key.expiresAt),
@@ -122,6 +126,10 @@ export class KeyAnswers {
     return { token: view.key.tokenHash, ...columns, ...blocked, org_id: organization, status: view.status };
   }
 
+  #groupIds({ id }: VirtualKey): readonly string[] {
+    return this.groups.groupsOf({ type: 'key', id }).map((group) => group.id);
+  }
+
   /** Shown where the contract shows a linked budget: a shared one, or the key's own soft budget. */
   #budgetTable(key: VirtualKey, linked: Budget | null): Record<string, unknown> | null {
     return linked === null && key.softBudgetNano === null ? null : this.governed.effective(key, linked);
@@ -158,7 +166,7 @@ export class KeyAnswers {
       allowed_routes: key.allowedRoutes,
       key_type: key.keyType,
       policies: [],
-      access_group_ids: [],
+      access_group_ids: this.#groupIds(key),
       model_spend: {},
       model_max_budget: modelBudgetsOf(key),
       budget_fallbacks: {},

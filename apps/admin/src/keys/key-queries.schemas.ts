@@ -78,6 +78,7 @@ export function toKeyFilter(query: ListQuery): KeyFilter {
     teamId: query.team_id || undefined,
     organizationId: query.organization_id || undefined,
     projectId: query.project_id || undefined,
+    accessGroupId: query.access_group_id || undefined,
     hash: query.key_hash === undefined || query.key_hash === '' ? undefined : hashOfNamed(query.key_hash),
     alias: query.key_alias || undefined,
     substring: query.substring_matching,

@@ -70,8 +70,9 @@ export class KeyReadsController {
   @Handles('GET /key/list')
   @Answers('Lists keys, page by page', KEY_PAGE)
   async list(@Caller() caller: Principal, @AdminQuery(listQuery) query: ListQuery): Promise<object> {
-    // Keys of agents and access groups do not exist yet, so nothing can match.
-    if (query.agent_id || query.access_group_id) return this.#page({ items: [], total: 0 }, query, false);
+    // Keys of agents do not exist yet, and the archive does not know groups: nothing can match.
+    if (query.agent_id || (query.access_group_id && query.status === 'deleted'))
+      return this.#page({ items: [], total: 0 }, query, false);
     const filter = toKeyFilter(query);
     const scope = {
       includesTeams: query.include_team_keys,

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { RbacModule } from '#libs/rbac';
+import { RuntimeModule } from '#libs/runtime';
 import { TenancyModule } from '#libs/tenancy';
 import { AdminCalls } from '../http/admin-calls.js';
 import { BudgetCalendar } from '../http/budget-calendar.js';
@@ -19,7 +20,7 @@ import { KeysController } from './keys.controller.js';
 
 /** Virtual keys. */
 @Module({
-  imports: [TenancyModule, RbacModule],
+  imports: [TenancyModule, RbacModule, RuntimeModule],
   controllers: [
     KeysController,
     KeyBulkController,

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Budget, type VirtualKey } from '#libs/database';
 import type { NanoUsd } from '#libs/kernel';
+import { LiveCatalogue } from '#libs/runtime';
 import { SpendReader } from '#libs/tenancy';
 import { DataSource } from 'typeorm';
 import { KeyAnswers } from './key-answers.js';
@@ -12,6 +13,7 @@ export class KeyRows {
     private readonly database: DataSource,
     private readonly spend: SpendReader,
     private readonly answers: KeyAnswers,
+    private readonly live: LiveCatalogue,
   ) {}
 
   async row(key: VirtualKey): Promise<Record<string, unknown>> {
@@ -25,6 +27,8 @@ export class KeyRows {
       key.budgetId === null
         ? null
         : await this.database.getRepository(Budget).findOneBy({ id: key.budgetId });
+    // What this process changed of access groups it also shows.
+    await this.live.settled();
     const spent = await this.spend.spendIn([{ scope: { type: 'key', id: key.id }, budget: key, linked }]);
     return [linked, spent.get(`key:${key.id}`) ?? 0n];
   }

@@ -47,7 +47,6 @@ const NOT_BUILT = [
   'enforced_params',
   'enable_prompt_caching',
   'object_permission',
-  'access_group_ids',
   'send_invite_email',
   'enforced_batch_output_expires_after',
   'enforced_file_expires_after',
@@ -111,6 +110,7 @@ const MORE_KEY_FIELDS = {
   end_user_budget_id: optionalName,
   allowed_passthrough_routes: passThroughPaths,
   denied_passthrough_routes: passThroughPaths,
+  access_group_ids: names,
 } as const;
 
 /** For nouns that take a key's fields: what of them is not theirs. */
@@ -335,5 +335,6 @@ export function toKeyChange(body: KeyFields): KeyChange {
     customerBudgetId: body.end_user_budget_id,
     allowedPassThrough: body.allowed_passthrough_routes,
     deniedPassThrough: body.denied_passthrough_routes,
+    accessGroupIds: body.access_group_ids,
   };
 }

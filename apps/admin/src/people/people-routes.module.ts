@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { RbacModule } from '#libs/rbac';
+import { RuntimeModule } from '#libs/runtime';
 import { TenancyModule } from '#libs/tenancy';
 import { AdminCalls } from '../http/admin-calls.js';
 import { InvitationsController } from '../invitations/invitations.controller.js';
@@ -20,7 +21,7 @@ import { UsersController } from '../users/users.controller.js';
 
 /** People, and what they belong to. */
 @Module({
-  imports: [TenancyModule, RbacModule, KeyRoutesModule],
+  imports: [TenancyModule, RbacModule, RuntimeModule, KeyRoutesModule],
   controllers: [
     UserAuthController,
     UsersController,

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Team, TeamMember } from '#libs/database';
 import { type NanoUsd, type Principal, type Scope, usdNumber } from '#libs/kernel';
+import { AccessGroupIndex, LiveCatalogue } from '#libs/runtime';
 import { type ListedTeam, type Membership, SpendReader, type TeamInfo } from '#libs/tenancy';
 import { foldedOf, GovernedAnswers, modelBudgetsOf } from '../http/governed-answers.js';
 import { orNull, toApiTime, toApiUsd } from '../http/wire.js';
@@ -13,6 +14,8 @@ export class TeamAnswers {
     private readonly governed: GovernedAnswers,
     private readonly keys: KeyAnswers,
     private readonly spend: SpendReader,
+    private readonly groups: AccessGroupIndex,
+    private readonly live: LiveCatalogue,
   ) {}
 
   /** One team's row, with what it has spent. */
@@ -24,6 +27,8 @@ export class TeamAnswers {
     readonly members: readonly Membership[];
   }): Promise<Record<string, unknown>> {
     const spent = await this.spend.spendOf([{ type: 'team', id: team.id }]);
+    // What this process changed itself it also shows.
+    await this.live.settled();
     return this.row(team, members, spent.get(`team:${team.id}`) ?? 0n);
   }
 
@@ -59,7 +64,7 @@ export class TeamAnswers {
       model_max_budget: modelBudgetsOf(team),
       router_settings: null,
       team_member_permissions: team.memberPermissions ?? [],
-      access_group_ids: [],
+      access_group_ids: this.#groupsOf(team).map(({ id }) => id),
       policies: [],
       default_team_member_models: team.memberModels,
       budget_limits: this.governed.windows(team),
@@ -68,6 +73,10 @@ export class TeamAnswers {
         Object.keys(team.modelAliases).length === 0 ? null : { id: null, aliases: team.modelAliases },
       object_permission: null,
     };
+  }
+
+  #groupsOf({ id }: Team): ReturnType<AccessGroupIndex['groupsOf']> {
+    return this.groups.groupsOf({ type: 'team', id });
   }
 
   /** Everything about one team, as far as the caller may see it. */
@@ -96,9 +105,9 @@ export class TeamAnswers {
           user_email: email,
           user_alias: alias,
         })),
-        access_group_models: [],
-        access_group_mcp_server_ids: [],
-        access_group_agent_ids: [],
+        access_group_models: unique(this.#groupsOf(team).map(({ models }) => models)),
+        access_group_mcp_server_ids: unique(this.#groupsOf(team).map(({ mcpServerIds }) => mcpServerIds)),
+        access_group_agent_ids: unique(this.#groupsOf(team).map(({ agentIds }) => agentIds)),
         organization_models: organization?.models ?? [],
         caller_edit_access: {
           kind: capacity === undefined ? 'none' : capacity === 'team_admin' ? 'team_admin' : 'unrestricted',
@@ -170,4 +179,8 @@ function shownMetadata(team: Team): Record<string, unknown> {
     ...(orNull(team.tags) && { tags: team.tags }),
     ...(team.memberKeyDuration && { team_member_key_duration: team.memberKeyDuration }),
   };
+}
+
+function unique(lists: readonly (readonly string[])[]): string[] {
+  return [...new Set(lists.flat())];
 }

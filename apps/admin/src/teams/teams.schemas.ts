@@ -52,12 +52,12 @@ const TEAM_FIELDS = {
   default_team_member_models: names,
   allowed_passthrough_routes: passThroughPaths,
   denied_passthrough_routes: passThroughPaths,
+  access_group_ids: names,
 } as const;
 const teamFields = z.object(TEAM_FIELDS);
 
 /** Fields of the contract's teams that are not there: only their default may be sent. */
 export const TEAM_FIELDS_NOT_BUILT = [
-  'access_group_ids',
   'allow_team_guardrail_config',
   'allowed_vector_store_indexes',
   'default_estimated_output_tokens',
@@ -188,6 +188,7 @@ export function toTeamChange(body: Partial<z.output<typeof teamFields>>): TeamCh
     memberModels: body.default_team_member_models,
     allowedPassThrough: body.allowed_passthrough_routes,
     deniedPassThrough: body.denied_passthrough_routes,
+    accessGroupIds: body.access_group_ids,
   };
 }
 

@@ -1,9 +1,10 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { Config, USER_ROLE_NAMES, isRoleName } from '#libs/config';
+import { Config, USER_ROLE_NAMES, isBuiltInRole, isRoleName } from '#libs/config';
 import { GatewayError, parseUsd } from '#libs/kernel';
 import { Identities, parsePeriod } from '#libs/tenancy';
 import { z } from 'zod';
 import { refusal } from '../refusal.js';
+import { claimedRole } from '../sign-in/claimed-roles.js';
 import { loadFunction } from '../sign-in/operator-module.js';
 import type { ExternalIdentity } from './external-identity.js';
 
@@ -81,18 +82,23 @@ export class CustomSso implements OnModuleInit {
       });
     }
     const parsed = userDefinedValues.safeParse(answer, { reportInput: false });
-    if (parsed.success) return parsed.data;
-    const where = parsed.error.issues[0]?.path.join('.') ?? '';
-    throw refusal(
-      'auth.token_invalid',
-      `custom_sso did not answer with user-defined values${where === '' ? '' : ` (${where})`}.`,
-    );
+    if (!parsed.success) throw notValues(parsed.error.issues[0]?.path.join('.') ?? '');
+    const { user_role: role } = parsed.data;
+    if (role === undefined || isBuiltInRole(role)) return parsed.data;
+    const own = await claimedRole(this.config.roles, this.identities, [role]);
+    if (own.role === undefined) throw notValues('user_role');
+    return parsed.data;
   }
 
   async #find(name: string): ReturnType<CustomSsoRequest['findUser']> {
     const user = await this.identities.findUser(name, name.includes('@') ? name : undefined);
     return user && { user_id: user.id, user_email: user.email, user_role: user.role, blocked: user.blocked };
   }
+}
+
+function notValues(where: string): GatewayError {
+  const at = where === '' ? '' : ` (${where})`;
+  return refusal('auth.token_invalid', `custom_sso did not answer with user-defined values${at}.`);
 }
 
 export function toOpenId(identity: ExternalIdentity): OpenId {
