@@ -203,10 +203,13 @@ export class KeyCatalogue {
     const ids = (of: (key: VirtualKey) => string | null): string[] => [
       ...new Set(found.flatMap(({ key }) => of(key) ?? [])),
     ];
-    const rows: { noun: string; id: string }[] = await this.database.query(
-      `SELECT 'user' AS noun, id FROM users WHERE id = ANY($1) AND NOT scim_active
-       UNION ALL SELECT 'team', id FROM teams WHERE id = ANY($2) AND NOT scim_active`,
-      [ids(({ userId }) => userId), ids(({ teamId }) => teamId)],
+    // A key that is seen is shown as it is, also where its owner's row is hidden.
+    const rows = await readAs(this.database, { system: 'owners-of-seen-keys' }, (manager) =>
+      manager.query<{ noun: string; id: string }[]>(
+        `SELECT 'user' AS noun, id FROM users WHERE id = ANY($1) AND NOT scim_active
+         UNION ALL SELECT 'team', id FROM teams WHERE id = ANY($2) AND NOT scim_active`,
+        [ids(({ userId }) => userId), ids(({ teamId }) => teamId)],
+      ),
     );
     const gone = new Set(rows.map(({ noun, id }) => `${noun}:${id}`));
     return new Set(
