@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { GovernedProduct, modelEntry } from '../harness/governed-product.js';
+import { type Asking, GovernedProduct, modelEntry } from '../harness/governed-product.js';
 
 /** What a token of output costs; input costs nothing here. */
 const TOKEN_USD = 0.001;
@@ -19,7 +19,7 @@ afterAll(() => gate?.dispose());
  * Whatever is sent: what the provider bills is what is booked, to this caller; or the call is refused and nothing is billed.
  */
 describe('what a call costs does not depend on how it is asked', () => {
-  const crafted: [string, object, Record<string, string>?][] = [
+  const crafted: [string, Asking, Record<string, string>?][] = [
     ['no-log', { 'no-log': true }],
     ['no-log, as text', { 'no-log': 'true', no_log: true }],
     ['logging off for this call', { litellm_disabled_callbacks: ['*'], turn_off_message_logging: true }],
