@@ -97,6 +97,22 @@ describe('a token of the identity provider', () => {
       .toMatch(/"spend":0\.0000/);
   });
 
+  it('that names no team speaks for the only one its person is in, and for none of several', async () => {
+    const member = { members_with_roles: [{ user_id: 'loner', role: 'user' }] };
+    const dear = { model: 'dear', messages: [{ role: 'user', content: 'x' }] };
+    const token = (): Promise<string> =>
+      provider.token({ aud: 'tollgate', sub: 'loner', email: 'loner@my-co.com' });
+    await admin('/user/new', { user_id: 'loner', auto_create_key: false });
+    await admin('/team/new', { team_id: 'solo', models: ['dear'], ...member });
+    const one = await token();
+    expect((await call(one)).status).toBe(403);
+    expect((await call(one, '/v1/chat/completions', dear)).status).toBe(200);
+    await admin('/team/new', { team_id: 'second', models: ['dear'], ...member });
+    // The same token: what it means changed with the rows.
+    expect((await call(one)).status).toBe(200);
+    await expect.poll(async () => (await admin('/user/info?user_id=loner')).text).toMatch(/"spend":0\.0000/);
+  });
+
   it('makes its user, and is dead the moment that user is blocked', async () => {
     const token = await provider.token({ ...person, sub: 'to-be-blocked', email: 'b@my-co.com' });
     expect((await call(token)).status).toBe(200);

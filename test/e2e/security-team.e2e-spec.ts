@@ -114,6 +114,21 @@ describe('every route', () => {
     expect(open).toEqual([]);
   }, 60_000);
 
+  /** Whoever is refused can ask why, whatever shape the refusal has. */
+  it('names the decision that refused, in the answer and in its header', async () => {
+    const silent: string[] = [];
+    for (const { route, method, path } of closed) {
+      if (route.endsWith('/realtime')) continue;
+      const response = await product.request(method, path, undefined, 'sk-nobody-has-this-one-0123456789');
+      const named = response.headers.get('x-tollgate-decision-id') ?? 'none';
+      const says = await response.text();
+      // Scrapers are answered a bare sentence, and find the name in the header.
+      const isNamed = path === '/metrics' ? named.startsWith('dec_') : says.includes(named);
+      if (response.status !== 401 || !isNamed) silent.push(route);
+    }
+    expect(silent).toEqual([]);
+  }, 60_000);
+
   /** The cookie of an administrator, and a page of somebody else that knows even the token: no route forgets to look where a request comes from. */
   it('refuses a cookie that a page of another site makes the browser send', async () => {
     const boss = await browserOf(product, 'boss', PASSWORD);

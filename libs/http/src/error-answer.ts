@@ -1,19 +1,21 @@
 import { type Denial, ERROR_CODES, GatewayError } from '#libs/kernel';
 
-/** OpenAI's error object everywhere; Anthropic's on `/v1/messages`, that of RFC 7644 for identity providers. */
-export type ErrorShape = 'openai' | 'anthropic' | 'scim';
+/** OpenAI's error object everywhere; Anthropic's on `/v1/messages`, that of RFC 7644 for identity providers, a sentence for scrapers. */
+export type ErrorShape = 'openai' | 'anthropic' | 'scim' | 'sentence';
 
 /** The shape that clients of a path read errors in; the path begins behind `SERVER_ROOT_PATH`. */
 export function errorShapeOf(path: string): ErrorShape {
   if (path.startsWith('/v1/messages')) return 'anthropic';
-  return path.startsWith('/scim/v2') ? 'scim' : 'openai';
+  if (path.startsWith('/scim/v2')) return 'scim';
+  return path === '/metrics' ? 'sentence' : 'openai';
 }
 
 export interface ErrorAnswer {
   readonly status: number;
   /** Extra headers, lower-case names. */
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: object;
+  /** A text is JSON too. */
+  readonly body: object | string;
 }
 
 /** Anything thrown, as the error a client may see: what is not a GatewayError says nothing about itself. */
@@ -28,6 +30,9 @@ export function toGatewayError(thrown: unknown): GatewayError {
  */
 export function errorAnswer(error: GatewayError, shape: ErrorShape, isDetailed = false): ErrorAnswer {
   if (shape === 'scim') return scimAnswer(error);
+  // What scrapers of the drop-in contract read when they are refused (auth 6.2).
+  if (shape === 'sentence' && error.status === 401)
+    return { status: error.status, headers: headersOf(error), body: error.publicMessage };
   if (shape === 'anthropic') {
     const body = {
       type: 'error',

@@ -22,7 +22,7 @@ export async function fetchJson(url: string, init: RequestInit = {}): Promise<un
         redirect: 'error',
       });
       if (response.status >= 500) throw new Error(`status ${response.status}`);
-      const text = await boundedText(response);
+      const text = await boundedText(response, MAX_BYTES);
       if (!response.ok) throw new ProviderRefusal(response.status);
       return JSON.parse(text) as unknown;
     } catch (thrown) {
@@ -33,13 +33,13 @@ export async function fetchJson(url: string, init: RequestInit = {}): Promise<un
   }
 }
 
-/** Counted as it is unpacked: a few bytes of gzip can be gigabytes. */
-async function boundedText({ body }: Response): Promise<string> {
+/** The body of an answer. Throws when it is longer, counted as it is unpacked: a few bytes of gzip can be gigabytes. */
+export async function boundedText({ body }: Response, maxBytes: number): Promise<string> {
   const pieces: Uint8Array[] = [];
   let size = 0;
   for await (const piece of body ?? []) {
     size += piece.length;
-    if (size > MAX_BYTES) throw new Error('the answer is too large');
+    if (size > maxBytes) throw new Error('the answer is too large');
     pieces.push(piece);
   }
   return Buffer.concat(pieces).toString('utf8');

@@ -2,6 +2,7 @@ import type { JwtSettings } from '#libs/config';
 import { GatewayError } from '#libs/kernel';
 import type { Identities } from '#libs/tenancy';
 import { refusal } from '../refusal.js';
+import { membershipsOf } from '../sign-in/token-callers.js';
 import type { TokenFields } from './token-fields.js';
 
 /** A token that names many groups is judged by the first few that are teams here. */
@@ -65,7 +66,7 @@ export class JwtTeams {
       this.settings.options.fallback_to_db_teams === true && userId !== undefined
         ? await this.identities.teamIdsOf(userId)
         : [];
-    if (userId !== undefined) rows.push(`user:${userId}`);
+    if (userId !== undefined) rows.push(`user:${userId}`, membershipsOf(userId));
     if (team && (mine.includes(team.id) || stored.includes(team.id))) return team.id;
     throw new GatewayError(
       'rbac.forbidden',
@@ -121,8 +122,10 @@ export class JwtTeams {
   /** The user's only stored team; all of them where the operator lets the database decide. */
   async #stored(userId: string | undefined, rows: string[]): Promise<readonly string[]> {
     if (userId === undefined) return [];
-    rows.push(`user:${userId}`);
+    rows.push(`user:${userId}`, membershipsOf(userId));
     const ids = await this.identities.teamIdsOf(userId);
+    // A team that is deleted takes its memberships with it.
+    for (const id of ids) rows.push(`team:${id}`);
     return ids.length === 1 || this.settings.options.fallback_to_db_teams === true ? ids : [];
   }
 }

@@ -5,6 +5,7 @@ import { decodeJwt } from 'jose';
 import { CredentialMethod, type Presented } from '../credential-method.js';
 import { refusal } from '../refusal.js';
 import { loadFunction } from '../sign-in/operator-module.js';
+import { OpaqueTokens } from '../sign-in/opaque-tokens.js';
 import type { TokenCallers } from '../sign-in/token-callers.js';
 import { type Claims, scopesOf } from './claims.js';
 import { fetchJson, ProviderRefusal, providerUnavailable } from './identity-provider.js';
@@ -25,6 +26,8 @@ export class JwtMethod extends CredentialMethod {
   readonly name = 'jwt';
   readonly #verifier: TokenVerifier;
   readonly #verified = new LRUCache<string, VerifiedToken>({ max: MOST_TOKENS });
+  /** Of the UserInfo endpoint. */
+  readonly #opaque: OpaqueTokens<VerifiedToken>;
   #customValidate: ((claims: Claims) => unknown) | undefined;
 
   constructor(
@@ -37,6 +40,7 @@ export class JwtMethod extends CredentialMethod {
   ) {
     super();
     this.#verifier = new TokenVerifier(settings, clock);
+    this.#opaque = new OpaqueTokens(clock);
   }
 
   async load(): Promise<void> {
@@ -54,7 +58,7 @@ export class JwtMethod extends CredentialMethod {
     const known = this.#verified.get(presented.hash);
     if (known !== undefined && known.isCurrent() && known.expiresAtMs > this.clock.nowMs())
       return this.#callerOf(presented, known);
-    return this.#verify(presented.raw).then((fresh) => {
+    return this.#verify(presented).then((fresh) => {
       this.#verified.set(presented.hash, fresh);
       return this.#callerOf(presented, fresh);
     });
@@ -75,8 +79,13 @@ export class JwtMethod extends CredentialMethod {
     throw refusal('auth.key_expired', 'Expired Key: the key that this token stands for has ended.');
   }
 
-  async #verify(raw: string): Promise<VerifiedToken> {
-    const token = isSigned(raw) ? await this.#verifier.verify(raw) : await this.#userInfo(raw);
+  async #verify({ raw, hash }: Presented): Promise<VerifiedToken> {
+    const token = isSigned(raw)
+      ? await this.#verifier.verify(raw)
+      : await this.#opaque.learn(hash, async () => {
+          const meaning = await this.#userInfo(raw);
+          return { meaning, untilMs: meaning.expiresAtMs };
+        });
     if (this.#customValidate) {
       let verdict: unknown;
       try {

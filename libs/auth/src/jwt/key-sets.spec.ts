@@ -57,6 +57,13 @@ describe('the keys of a provider', () => {
     expect(await codeOf(set.keys())).toBe('auth.provider_unavailable');
   });
 
+  /** Whoever sits on the way could put a key of his own into what travels in the clear. */
+  it('are not fetched without TLS because a document that came over TLS says so', async () => {
+    published = { issuer: 'https://id.example', jwks_uri: 'http://id.example/keys' };
+    expect(await codeOf(setOf().keys())).toBe('auth.provider_unavailable');
+    expect(asked).toBe(1);
+  });
+
   it('fail closed at the end of their time where the operator wants that', async () => {
     const set = setOf(MINUTE, 0);
     await set.keys();

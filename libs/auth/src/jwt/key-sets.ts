@@ -114,10 +114,17 @@ export class KeySet {
     return this.#running;
   }
 
+  /** Whoever can change what travels in the clear could put a key of his own in. */
+  #asSafe(jwksUri: string): string {
+    if (!this.url.startsWith('https:') || jwksUri.startsWith('https:')) return jwksUri;
+    throw providerUnavailable(this.url, 'its discovery document names a key set without TLS');
+  }
+
   async #load(): Promise<JSONWebKeySet> {
     try {
       let body = await fetchJson(this.url);
-      if (isRecord(body) && typeof body['jwks_uri'] === 'string') body = await fetchJson(body['jwks_uri']);
+      if (isRecord(body) && typeof body['jwks_uri'] === 'string')
+        body = await fetchJson(this.#asSafe(body['jwks_uri']));
       const keys = Array.isArray(body) ? body : isRecord(body) ? body['keys'] : undefined;
       if (!Array.isArray(keys)) throw providerUnavailable(this.url, 'it did not answer with a key set');
       const set = { keys: keys.filter(isRecord).map(publicPart) } as unknown as JSONWebKeySet;

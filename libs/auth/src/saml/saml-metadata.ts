@@ -1,6 +1,6 @@
 import { DOMParser } from '@xmldom/xmldom';
 import { GatewayError } from '#libs/kernel';
-import { providerUnavailable } from '../jwt/identity-provider.js';
+import { boundedText, providerUnavailable } from '../jwt/identity-provider.js';
 import { assertPlainXml } from './saml-xml.js';
 
 const METADATA = 'urn:oasis:names:tc:SAML:2.0:metadata';
@@ -45,8 +45,8 @@ export function readMetadata(xml: string): SamlProvider {
 export async function fetchMetadata(url: string): Promise<SamlProvider> {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS), redirect: 'error' });
-    const text = await response.text();
-    if (!response.ok || text.length > MAX_BYTES) throw new Error(`status ${response.status}`);
+    const text = await boundedText(response, MAX_BYTES);
+    if (!response.ok) throw new Error(`status ${response.status}`);
     return readMetadata(text);
   } catch (thrown) {
     if (thrown instanceof GatewayError) throw thrown;

@@ -1,4 +1,3 @@
-import { LRUCache } from 'lru-cache';
 import { type Config, isBuiltInRole, type OAuth2Settings } from '#libs/config';
 import { type Clock, GatewayError, type Principal } from '#libs/kernel';
 import type { Identities } from '#libs/tenancy';
@@ -7,18 +6,9 @@ import { type Claims, scopesOf, textClaim } from '../jwt/claims.js';
 import { fetchJson, ProviderRefusal, providerUnavailable } from '../jwt/identity-provider.js';
 import { refusal } from '../refusal.js';
 import { claimedRole } from './claimed-roles.js';
+import { type KnownToken, OpaqueTokens } from './opaque-tokens.js';
 import { scopeRules } from './scope-rules.js';
 import type { TokenCallers } from './token-callers.js';
-
-interface KnownToken {
-  readonly claims: Claims;
-  readonly untilMs: number;
-}
-
-const MOST_TOKENS = 10_000;
-const MOST_REFUSED = 1_000;
-/** A token that its server does not know is refused without another question for this long. */
-const REFUSED_MS = 1_000;
 
 /**
  * Opaque access tokens of an OAuth2 server: introspection (RFC 7662) when the endpoint and the client credentials say so, else a
@@ -26,11 +16,7 @@ const REFUSED_MS = 1_000;
  */
 export class OAuth2Method extends CredentialMethod {
   readonly name = 'oauth2';
-  readonly #known = new LRUCache<string, KnownToken>({ max: MOST_TOKENS });
-  readonly #refused = new LRUCache<string, { readonly error: GatewayError; readonly atMs: number }>({
-    max: MOST_REFUSED,
-  });
-  readonly #running = new Map<string, Promise<KnownToken>>();
+  readonly #tokens: OpaqueTokens<Claims>;
 
   constructor(
     private readonly settings: OAuth2Settings,
@@ -40,6 +26,7 @@ export class OAuth2Method extends CredentialMethod {
     private readonly identities: Identities,
   ) {
     super();
+    this.#tokens = new OpaqueTokens(clock);
   }
 
   accepts({ raw }: Presented): boolean {
@@ -47,28 +34,9 @@ export class OAuth2Method extends CredentialMethod {
   }
 
   authenticate({ raw, hash }: Presented): Principal | Promise<Principal> {
-    const known = this.#known.get(hash);
-    if (known !== undefined && known.untilMs > this.clock.nowMs()) return this.#callerOf(hash, known.claims);
-    return this.#learn(raw, hash).then(({ claims }) => this.#callerOf(hash, claims));
-  }
-
-  /** One question at a time for each token, however many requests bring it. */
-  async #learn(raw: string, hash: string): Promise<KnownToken> {
-    const refused = this.#refused.get(hash);
-    if (refused !== undefined && this.clock.monotonicMs() - refused.atMs < REFUSED_MS) throw refused.error;
-    const running = this.#running.get(hash);
-    if (running) return running;
-    const asked = this.#ask(raw).finally(() => this.#running.delete(hash));
-    this.#running.set(hash, asked);
-    try {
-      const fresh = await asked;
-      this.#known.set(hash, fresh);
-      return fresh;
-    } catch (thrown) {
-      if (thrown instanceof GatewayError && thrown.status === 401)
-        this.#refused.set(hash, { error: thrown, atMs: this.clock.monotonicMs() });
-      throw thrown;
-    }
+    const claims = this.#tokens.recall(hash);
+    if (claims !== undefined) return this.#callerOf(hash, claims);
+    return this.#tokens.learn(hash, () => this.#ask(raw)).then((fresh) => this.#callerOf(hash, fresh));
   }
 
   #callerOf(hash: string, claims: Claims): Principal | Promise<Principal> {
@@ -103,7 +71,7 @@ export class OAuth2Method extends CredentialMethod {
     });
   }
 
-  async #ask(token: string): Promise<KnownToken> {
+  async #ask(token: string): Promise<KnownToken<Claims>> {
     const { endpoint, cacheTtlMs } = this.settings;
     let claims: unknown;
     try {
@@ -120,7 +88,7 @@ export class OAuth2Method extends CredentialMethod {
     const nowMs = this.clock.nowMs();
     const exp = endOf(answer['exp']);
     if (exp <= nowMs) throw new GatewayError('auth.key_expired', 'Authentication Error, Token Expired');
-    return { claims: answer, untilMs: Math.min(exp, nowMs + cacheTtlMs) };
+    return { meaning: answer, untilMs: Math.min(exp, nowMs + cacheTtlMs) };
   }
 
   /** An introspection endpoint says of a bad token that it is not active, with 200: 401 and 403 are about our own credentials (RFC 7662, 2.3). */

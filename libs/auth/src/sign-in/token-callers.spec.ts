@@ -3,7 +3,7 @@ import { GatewayError, ManualClock, type Principal } from '#libs/kernel';
 import type { CallerDirectory, KeyDirectory } from '#libs/tenancy';
 import { configWith } from '../../test/records.js';
 import type { ChangeListener } from '../ports.js';
-import { type Resolution, TokenCallers } from './token-callers.js';
+import { membershipsOf, type Resolution, TokenCallers } from './token-callers.js';
 
 const HASH = 'jwt:hash';
 const config = await configWith();
@@ -73,6 +73,20 @@ describe('callers of tokens', () => {
     listener.onChange({ noun: 'user', id: 'ada' });
     expect(first.isCurrent()).toBe(false);
     expect(callers.find(HASH, ada)).toBeInstanceOf(Promise);
+  });
+
+  it('that hang on their teams are asked anew when they join one or leave one', async () => {
+    const hanging = async (): Promise<Resolution> => ({ ...(await ada()), rows: [membershipsOf('a:da')] });
+    for (const [id, isAbout] of [
+      ['blue:a:da', true],
+      ['b:lue:a:da', true],
+      ['blue:da', false],
+      ['a:da:bob', false],
+    ] as const) {
+      const caller = await callers.find(HASH, hanging);
+      listener.onChange({ noun: 'team_member', id });
+      expect([id, caller.isCurrent()]).toEqual([id, !isAbout]);
+    }
   });
 
   it('that nobody met are 503 while the store is away, never unknown; known ones go on for their time', async () => {

@@ -65,7 +65,10 @@ export class TokenCallers {
   ) {
     this.#kept = new LRUCache({ max: MOST_KEPT, dispose: (kept, hash) => this.#drop(hash, kept) });
     feed.subscribe({
-      onChange: ({ noun, id }) => this.#onChange(`${noun}:${id}`),
+      onChange: ({ noun, id }) => {
+        this.#onChange(`${noun}:${id}`);
+        if (noun === 'team_member') for (const user of usersIn(id)) this.#onChange(membershipsOf(user));
+      },
       onGap: () => this.#onGap(),
     });
   }
@@ -197,6 +200,17 @@ export class TokenCallers {
 /** A role that the credential itself states: made, changed or deleted, it makes another caller. */
 function roleRowOf(caller: SignedIn | ForKey): string[] {
   return isForKey(caller) || caller.claims.role === undefined ? [] : [`role:${caller.claims.role}`];
+}
+
+/** What a caller depends on whose teams are looked up: a membership that is new is a row that nobody could depend on before. */
+export function membershipsOf(userId: string): string {
+  return `memberships:${userId}`;
+}
+
+/** Whose membership `team:user` may be; either id may hold a colon, and to forget one caller too many is harmless. */
+function usersIn(membership: string): string[] {
+  const parts = membership.split(':');
+  return parts.slice(1).map((_, index) => parts.slice(index + 1).join(':'));
 }
 
 /** What is no refusal is the store's failure: the caller's own word cannot make these questions fail. */
