@@ -63,7 +63,7 @@ export class PriceBook {
     return publishedModelsOf(provider).map(({ id, contextWindow, prices }) => ({
       id,
       contextWindow,
-      rates: exactRates(prices, nowMs),
+      rates: ratesOf(prices)(nowMs),
     }));
   }
 
@@ -158,16 +158,6 @@ interface Listed {
 }
 
 /** Compiled once; nearly every price has one variant for all times. */
-/** Undefined for a price that exact arithmetic does not carry: of a list nobody configured, it is left out. */
-function exactRates(listed: readonly Listed[], nowMs: number): CompiledRates | undefined {
-  try {
-    return ratesOf(listed)(nowMs);
-  } catch (thrown) {
-    if (thrown instanceof RangeError) return undefined;
-    throw thrown;
-  }
-}
-
 function ratesOf(listed: readonly Listed[]): (nowMs: number) => CompiledRates | undefined {
   const variants = listed.map(({ applies, tiers }) => ({ applies, rates: compileRates(tiers) }));
   const only = variants.length === 1 ? variants[0]?.rates : undefined;

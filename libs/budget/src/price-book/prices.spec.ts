@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { NO_USAGE, type Usage } from '#libs/kernel';
-import type { Deployment } from '#libs/routing';
+import { type Deployment, PROVIDERS } from '#libs/routing';
 import type { Config, ConfigTree } from '#libs/config';
 import { costOf } from './cost.js';
 import type { CompiledRates } from './rates.js';
@@ -280,5 +280,20 @@ describe('what an operator takes off and puts on', () => {
 
   it('can make a model free', () => {
     expect(adjusted({ discounts: { hosted_vllm: 1 } }, usage(1_000, 100)).paid).toBe(0n);
+  });
+});
+
+describe('the published list', () => {
+  /** Prices of the list are floats of quotients; one that could not be carried made every call to its model fail. */
+  it('can be compiled for every model of every provider', () => {
+    for (const provider of PROVIDERS.keys())
+      for (const { id, rates } of book.listOf(provider, NOW))
+        expect({ provider, id, rates: typeof rates }).toEqual({ provider, id, rates: 'object' });
+  });
+
+  it('rounds what is finer than a billionth of a nano-dollar', () => {
+    const model = { provider: 'openrouter', upstreamModel: 'google/gemini-2.5-flash-lite' };
+    expect(cost(model, usage(1_000_000, 0))).toBe(100_000_000n);
+    expect(cost(model, usage(3_000_000, 0, { cacheWriteTokens: 3_000_000 }))).toBe(250_000_000n);
   });
 });

@@ -9,7 +9,7 @@ import {
   type ModelPrice,
 } from '@pydantic/genai-prices';
 import { decimalOf, shift } from './decimal.js';
-import type { RateName, RateTable, RateTier } from './rates.js';
+import { finest, type RateName, type RateTable, type RateTier } from './rates.js';
 
 /** Our provider names (LiteLLM's `provider/model`) as the published price list calls them, where they differ. */
 const PROVIDERS: Readonly<Record<string, string>> = {
@@ -126,7 +126,7 @@ function toTiers(price: ModelPrice): RateTier[] {
       ...steps.map((step) => [step.start, step.price] as const),
     ]) {
       const rates = tiers.get(above) ?? {};
-      rates[name] = shift(decimalOf(amount), places - 9);
+      rates[name] = finest(shift(decimalOf(amount), places - 9));
       tiers.set(above, rates);
     }
   }

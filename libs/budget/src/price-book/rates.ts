@@ -138,6 +138,11 @@ function minus(a: Decimal, b: Decimal): Decimal {
   return { digits: atScale(a, scale) - atScale(b, scale), scale };
 }
 
+/** A rate as fine as compiled rates can be, rounded half up: lists hold quotients such as 0.08333333333333334. */
+export function finest(rate: Decimal): Decimal {
+  return rounded(rate, FINEST);
+}
+
 function rounded(value: Decimal, most: number): Decimal {
   if (significantScale(value) <= most) return value;
   const unit = 10n ** BigInt(value.scale - most);

@@ -24,6 +24,7 @@ export const SETTING_ROUTES = {
     ownership: 'none',
     reachesProvider: false,
   },
+  'GET /config/pass_through_endpoint': read,
   'GET /config/cost_discount_config': read,
   'GET /config/cost_margin_config': read,
   'GET /config/block_requests_for_models_without_pricing': read,
