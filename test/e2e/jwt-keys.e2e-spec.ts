@@ -192,6 +192,15 @@ describe('a token whose claim stands for nothing', () => {
     expect((await call(token, '/key/list', null)).status).toBe(200);
     expect((await admin('/key/list?user_id=boss')).json.total_count).toBe(0);
   });
+
+  /** The key would be the person's, without the role that narrows the token. */
+  it('never takes a token out of the role that it carries', async () => {
+    await admin('/role/new', { role: 'guest', routes: ['/v1/models'], models: ['demo'] });
+    const token = await registering.token({ sub: 'visitor', aud: 'tollgate', scope: 'guest' });
+    expect((await call(token, '/v1/models', null)).status).toBe(200);
+    expect((await call(token)).status).toBe(401);
+    expect((await admin('/key/list?user_id=visitor')).json.total_count).toBe(0);
+  });
 });
 
 describe('mappings', () => {

@@ -211,10 +211,10 @@ describe('nobody becomes more by a role', () => {
 
   it('a name that is nobody’s cannot be given, and one that was deleted gives nothing', async () => {
     const refused = await post('/user/new', { user_role: 'never_made' });
-    expect([refused.status, refused.body['error']?.param]).toEqual([400, 'user_role']);
+    expect([refused.status, refused.body['error']?.param]).toEqual([422, 'user_role']);
     await gate.admin('/role/new', { role: 'short', routes: ['*'], models: ['*'] });
     await gate.admin('/role/delete', { role: 'short' });
-    expect((await post('/user/new', { user_role: 'short' })).status).toBe(400);
+    expect((await post('/user/new', { user_role: 'short' })).status).toBe(422);
     expect((await post('/role/update', { role: 'short', routes: ['*'] })).status).toBe(404);
     expect((await post('/role/delete', { role: 'short' })).status).toBe(404);
   });

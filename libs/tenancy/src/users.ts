@@ -195,7 +195,7 @@ export class Users {
   async #assertRole(manager: EntityManager, author: Author, role: string | undefined): Promise<void> {
     if (role === undefined || author === PROVIDER || USER_ROLES.some((each) => each === role)) return;
     if (await isRoleOfOurs(manager, this.config.roles, role)) return;
-    throw new GatewayError('request.bad_field', `There is no role of this name: ${role.slice(0, 64)}.`, {
+    throw new GatewayError('request.unprocessable', `There is no role of this name: ${role.slice(0, 64)}.`, {
       param: 'user_role',
     });
   }

@@ -5,9 +5,12 @@ import { flag, name, names, optionalName } from '../http/fields.schemas.js';
 import type { BodyDefinition } from '../http/request-body.js';
 import { toApiTime } from '../http/wire.js';
 
+/** Gone through by every request of whoever has the role. */
+const MOST_ROUTES = 200;
+
 const FIELDS = {
   base: z.enum(ROLE_BASES).optional(),
-  routes: names,
+  routes: z.array(name.min(1)).max(MOST_ROUTES).optional(),
   models: names,
   description: optionalName,
 };

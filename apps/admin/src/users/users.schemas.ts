@@ -31,11 +31,11 @@ const membership = z.union([
 ]);
 
 /** A built-in role of persons, or one of the operator's own. */
-const userRole = z
-  .union([
-    z.enum(USER_ROLES),
-    name.refine(isRoleName, `expected one of ${USER_ROLES.join(', ')}, or a role of /role/list`),
-  ])
+const userRole = name
+  .refine((role) => USER_ROLES.some((each) => each === role) || isRoleName(role), {
+    message: `expected one of ${USER_ROLES.join(', ')}, or a role of /role/list`,
+    params: { shape: true },
+  })
   .nullable()
   .optional();
 

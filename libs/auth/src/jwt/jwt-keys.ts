@@ -1,4 +1,4 @@
-import type { JwtSettings } from '#libs/config';
+import { isBuiltInRole, type JwtSettings } from '#libs/config';
 import { GatewayError } from '#libs/kernel';
 import { claimId, type Identities, type JwtKeyMappings, type JwtRegistration } from '#libs/tenancy';
 import { isForKey, type Resolution } from '../sign-in/token-callers.js';
@@ -45,7 +45,7 @@ export class JwtKeys {
     if (unregistered === 'reject') throw forbidden('the client of this token is not registered.');
     const meant = await this.meaning.resolve(token, askedTeam);
     const resolution = { callers: meant.callers, rows: [...rows, ...meant.rows] };
-    if (unregistered === 'fallback_team_mapping' || (await this.#isAdministrator(meant))) return resolution;
+    if (unregistered === 'fallback_team_mapping' || (await this.#outgrowsKeys(meant))) return resolution;
     const [first] = meant.callers;
     if (isForKey(first)) return resolution;
     const registered = await this.registration.register(
@@ -55,10 +55,11 @@ export class JwtKeys {
     return { callers: [{ keyId: registered }], rows };
   }
 
-  /** An administrator's rights never go into a key that lasts longer than the token. */
-  async #isAdministrator({ callers: [first] }: Resolution): Promise<boolean> {
+  /** An administrator's rights never go into a key that lasts longer than the token; and a key would not have the role that the token says. */
+  async #outgrowsKeys({ callers: [first] }: Resolution): Promise<boolean> {
     if (isForKey(first)) return false;
-    if (first.claims.role === 'proxy_admin') return true;
+    const { role } = first.claims;
+    if (role === 'proxy_admin' || (role !== undefined && !isBuiltInRole(role))) return true;
     const { userId } = first.ids;
     if (userId === null || userId === undefined) return false;
     return (await this.identities.findUser(userId, undefined))?.role === 'proxy_admin';
