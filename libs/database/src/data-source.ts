@@ -28,8 +28,8 @@ export async function createDataSource(options: DataSourceOptions, logger: Logge
   const statementTimeoutMs = options.statementTimeoutMs ?? 30_000;
   const limits = {
     statement_timeout: statementTimeoutMs,
-    // A transaction forgotten open would keep locks and hold back vacuum for ever.
-    idle_in_transaction_session_timeout: 60_000,
+    // A transaction forgotten open would keep locks and hold back vacuum for ever; one of a process that stands still keeps others from storing.
+    idle_in_transaction_session_timeout: 10_000,
     ...(options.readOnly && { options: READ_ONLY }),
   };
   try {
