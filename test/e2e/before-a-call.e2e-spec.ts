@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GovernedProduct, type Json, modelEntry } from '../harness/governed-product.js';
 
+const CANARY = 'canary-of-the-target-7f31';
 let tested: GovernedProduct;
 
 beforeAll(async () => {
@@ -9,6 +10,17 @@ beforeAll(async () => {
       modelEntry('m', provider, { input_cost_per_token: 0.001, output_cost_per_token: 0.002 }),
       modelEntry('hidden', provider),
     ],
+    general_settings: {
+      pass_through_endpoints: [
+        {
+          path: '/svc',
+          target: `${provider.url}/base`,
+          headers: { Authorization: `bearer ${CANARY}` },
+          cost_per_request: 0.5,
+        },
+        { path: '/plain', target: 'https://hooks.example/T0/a-long-and-secret-name' },
+      ],
+    },
     litellm_settings: {
       public_model_groups: ['m'],
       public_model_groups_links: { Help: 'https://help.example' },
@@ -157,5 +169,32 @@ describe('what there is, and how it is', () => {
   it('answers scrapers with and without a slash', async () => {
     for (const path of ['/metrics', '/metrics/'])
       expect((await tested.product.request('GET', path)).status).toBe(200);
+  });
+});
+
+describe('looking at pass-through endpoints', () => {
+  it('shows administrators where they go, and nobody the credential', async () => {
+    const { body, text } = await ask('GET', '/config/pass_through_endpoint');
+    expect(text).not.toContain(CANARY);
+    expect(body['endpoints']).toMatchObject([
+      {
+        path: '/svc',
+        target: `${tested.provider.url}/base`,
+        headers: { authorization: '*****' },
+        include_subpath: false,
+        cost_per_request: 0.5,
+        auth: true,
+        is_from_config: true,
+      },
+      { path: '/plain', target: 'https://hooks.example/T0/*****' },
+    ]);
+    const second = body['endpoints'][1].id as string;
+    const one = await ask('GET', `/config/pass_through_endpoint?endpoint_id=${second}`);
+    expect(one.body).toMatchObject({ endpoints: [{ path: '/plain' }] });
+    expect((await ask('GET', '/config/pass_through_endpoint?endpoint_id=none')).status).toBe(404);
+    const key = await tested.makeKey();
+    expect((await ask('GET', '/config/pass_through_endpoint', undefined, key)).status).toBe(401);
+    // Only the file says where calls go.
+    expect((await ask('POST', '/config/pass_through_endpoint', { path: '/x' })).status).toBe(405);
   });
 });

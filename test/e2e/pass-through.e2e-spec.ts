@@ -398,31 +398,3 @@ describe('the log', () => {
       expect(product.logs).not.toContain(canary);
   });
 });
-
-describe('looking at pass-through endpoints', () => {
-  it('shows administrators where they go, and nobody the credential', async () => {
-    const response = await product.request('GET', '/config/pass_through_endpoint');
-    const text = await response.text();
-    expect(text).not.toContain(TARGET_KEY);
-    const { endpoints } = JSON.parse(text) as { endpoints: { id: string; path: string }[] };
-    expect(endpoints).toHaveLength(6);
-    expect(endpoints[0]).toMatchObject({
-      path: '/svc',
-      target: `${target.origin}/base`,
-      headers: { authorization: '*****' },
-      include_subpath: true,
-      cost_per_request: 0.5,
-      auth: true,
-      is_from_config: true,
-    });
-    const one = await product.request('GET', `/config/pass_through_endpoint?endpoint_id=${endpoints[1]?.id}`);
-    expect(await one.json()).toMatchObject({ endpoints: [{ path: '/plain' }] });
-    const none = await product.request('GET', '/config/pass_through_endpoint?endpoint_id=none');
-    expect(none.status).toBe(404);
-    expect((await product.request('GET', '/config/pass_through_endpoint', undefined, granted)).status).toBe(
-      401,
-    );
-    // Only the file says where calls go.
-    expect((await product.request('POST', '/config/pass_through_endpoint', { path: '/x' })).status).toBe(405);
-  });
-});
