@@ -18,6 +18,7 @@ import {
   GatewayErrorFilter,
   jsonBody,
   type Lane,
+  requireTls,
   securityHeaders,
 } from '#libs/http';
 import { newId, type Secret } from '#libs/kernel';
@@ -64,6 +65,7 @@ export async function boot(asked: Config, roleText: string | undefined): Promise
   for (const secret of secretsOf(configured)) registerSecret(secret);
   const shutdown = new Shutdown(logger, configured.server.drainMs);
   tellNotices(configured, logger);
+  if (configured.server.requiresTls === true) requireTls();
   await assertPortFree(configured.server.host, configured.server.port);
   await waitForRedis(configured.stores, logger);
   const store = await openStore(configured, logger);

@@ -127,10 +127,11 @@ describe('the clock', () => {
         times[name]?.push(performance.now() - startedAt);
       }
     }
-    const median = (values: number[] = []): number =>
-      values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
+    // What else a machine does only ever makes an answer later: the quicker ones tell most about us.
+    const quick = (values: number[] = []): number =>
+      values.toSorted((a, b) => a - b)[values.length >> 2] ?? 0;
     // Structural: both go the same way (one hash, one comparison of digests); a machine’s noise is far larger than this.
-    expect(Math.abs(median(times.near) - median(times.far))).toBeLessThan(2);
+    expect(Math.abs(quick(times.near) - quick(times.far))).toBeLessThan(2);
   });
 });
 

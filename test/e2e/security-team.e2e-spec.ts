@@ -21,7 +21,12 @@ beforeAll(async () => {
   provider = await IdentityProvider.start();
   product = await Product.start({
     databaseUrl: database.url.reveal(),
-    env: { JWT_PUBLIC_KEY_URL: provider.keysUrl, JWT_AUDIENCE: 'tollgate', LOG_LEVEL: 'debug' },
+    env: {
+      JWT_PUBLIC_KEY_URL: provider.keysUrl,
+      JWT_AUDIENCE: 'tollgate',
+      LOG_LEVEL: 'debug',
+      LITELLM_ENABLE_HSTS: 'true',
+    },
     config: {
       model_list: [MODEL],
       general_settings: {
@@ -93,6 +98,36 @@ describe('credentials of several people in one request', () => {
         ]);
       }
   });
+});
+
+/** Nginx adds a line where others replace it: of two teams in one request, who reads the first pays for another than who reads the last. */
+it('a team that is chosen twice is chosen by nobody', async () => {
+  const jwt = await provider.token({ sub: 'cid', aud: 'tollgate' });
+  const { status } = await sendRaw(product.port, [
+    `GET /v1/models HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${jwt}\r\nX-LiteLLM-Team-Id: a\r\nx-litellm-team-id: b\r\nConnection: close\r\n\r\n`,
+  ]);
+  expect(status).toBe(400);
+});
+
+it('what somebody may see is kept by no cache, and seen over TLS only where the operator says so', async () => {
+  const key = await product.makeKey();
+  for (const [path, bearer] of [
+    ['/key/list', product.masterKey],
+    ['/user/info', key],
+    ['/v1/models', key],
+    ['/metrics', key],
+  ] as const) {
+    const { headers } = await product.request('GET', path, undefined, bearer);
+    expect([path, headers.get('cache-control')]).toEqual([path, 'no-store']);
+  }
+  const chat = { model: 'demo', messages: [{ role: 'user', content: 'x' }] };
+  for (const answer of [
+    await product.request('GET', '/key/list'),
+    await product.request('GET', '/nowhere', undefined, null),
+    await product.request('POST', '/v1/chat/completions', chat, key),
+    await product.request('POST', '/v1/chat/completions', chat, null),
+  ])
+    expect(answer.headers.get('strict-transport-security')).toBe('max-age=31536000; includeSubDomains');
 });
 
 describe('every route', () => {

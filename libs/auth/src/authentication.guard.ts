@@ -37,6 +37,11 @@ export class AuthenticationGuard implements CanActivate {
       throw isSilence(thrown) ? refused() : thrown;
     }
     if (request.user === undefined || request.user === null || request.user === false) throw refused();
+    // What somebody may see is not for whoever asks next at a cache on the way; a handler may say otherwise.
+    context
+      .switchToHttp()
+      .getResponse<{ setHeader(name: string, value: string): void }>()
+      .setHeader('cache-control', 'no-store');
     return true;
   }
 

@@ -71,6 +71,7 @@ export function assemble(parts: Ingredients, findings: Findings): Omit<ConfigTre
       drainMs:
         (environment.wholeNumber('TOLLGATE_DRAIN_SECONDS', 0, 3_600, findings) ?? DRAIN_SECONDS) * 1_000,
       ...readCors(sections, environment, findings),
+      requiresTls: environment.flag('LITELLM_ENABLE_HSTS', findings) ?? false,
       disableAdminEndpoints: environment.flag('DISABLE_ADMIN_ENDPOINTS', findings) ?? false,
       disableLlmEndpoints: environment.flag('DISABLE_LLM_API_ENDPOINTS', findings) ?? false,
     },

@@ -116,6 +116,8 @@ export interface ConfigTree {
     /** Origins a browser may call from; `*` for all. None by default: cross-origin calls are off. */
     readonly corsOrigins: readonly string[];
     readonly corsAllowCredentials: boolean;
+    /** `LITELLM_ENABLE_HSTS`: browsers are told to come over TLS only. */
+    readonly requiresTls?: boolean;
     readonly disableAdminEndpoints: boolean;
     readonly disableLlmEndpoints: boolean;
   };

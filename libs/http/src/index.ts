@@ -3,7 +3,7 @@ export { FastExpressAdapter, type Lane, type UpgradeLane } from './fast-express.
 export { GatewayErrorFilter } from './gateway-error.filter.js';
 export { readBody } from './read-body.js';
 export { sendInOnePiece } from './one-piece.js';
-export { SECURITY_HEADERS, securityHeaders } from './security-headers.js';
+export { requireTls, SECURITY_HEADERS, securityHeaders } from './security-headers.js';
 export { Cors } from './cors.js';
 export { Draining } from './draining.js';
 export { callId } from './call-id.js';

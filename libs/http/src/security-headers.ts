@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** On every answer, errors too (contract/auth 2.2). Flat, for writeHead. */
-export const SECURITY_HEADERS: readonly string[] = [
+const headers = [
   'x-frame-options',
   'DENY',
   'content-security-policy',
@@ -9,6 +8,14 @@ export const SECURITY_HEADERS: readonly string[] = [
   'x-content-type-options',
   'nosniff',
 ];
+
+/** On every answer, errors too (contract/auth 2.2). Flat, for writeHead. Read it when an answer is made: an operator adds to it at start. */
+export const SECURITY_HEADERS: readonly string[] = headers;
+
+/** From now on browsers are told to come over TLS only, for a year. Once, before anything is answered; who said it cannot take it back. */
+export function requireTls(): void {
+  headers.push('strict-transport-security', 'max-age=31536000; includeSubDomains');
+}
 
 /** The same for answers that Express makes. */
 export function securityHeaders(_request: IncomingMessage, response: ServerResponse, next: () => void): void {

@@ -158,13 +158,19 @@ function matches(patterns: readonly string[], values: readonly unknown[]): boole
   );
 }
 
+/** Throws 400 when the header is there twice: two readers must not see two teams. */
 function headerOf(rawHeaders: readonly string[], wanted: string): string | undefined {
+  let found: string | undefined;
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = rawHeaders[i];
-    if (name?.length === wanted.length && name.toLowerCase() === wanted)
-      return rawHeaders[i + 1] || undefined;
+    if (name?.length !== wanted.length || name.toLowerCase() !== wanted) continue;
+    if (found !== undefined)
+      throw new GatewayError('request.invalid', `The request carries ${wanted} more than once.`, {
+        param: wanted,
+      });
+    found = rawHeaders[i + 1] ?? '';
   }
-  return undefined;
+  return found === '' ? undefined : found;
 }
 
 function denied(cause?: unknown): GatewayError {
