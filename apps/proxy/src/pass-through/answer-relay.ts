@@ -67,16 +67,25 @@ export class AnswerRelay {
     const own = headers.filter((_, index) => index % 2 === 0);
     this.limits.headers(standings, headers);
     const theirs: string[] = [];
+    const isOwn = errand.endpoint.requiresCaller;
     passedOnHeaders(answer.headers, theirs);
     for (let i = 0; i + 1 < theirs.length; i += 2) {
       const name = theirs[i] ?? '';
       // What is said here of our limits is ours to say.
-      if (!own.includes(name) && !name.startsWith('x-ratelimit-')) headers.push(name, theirs[i + 1] ?? '');
+      if (own.includes(name) || name.startsWith('x-ratelimit-')) continue;
+      if (!isOwn || !CACHING.test(name)) headers.push(name, theirs[i + 1] ?? '');
     }
+    if (isOwn) headers.push('cache-control', 'private, no-cache');
     this.cors.append(errand.request, headers);
     return headers;
   }
 }
+
+/**
+ * To the target the operator is who asks, and what the operator may keep it may call public. To a cache in front of us the same words would
+ * mean that what one caller was granted, and pays for, is everybody's.
+ */
+const CACHING = /^(?:cache-control|expires|pragma|age|surrogate-control|(?:[\w-]+-)?cdn-cache-control)$/;
 
 /** Resolves when there is room again; rejects when the client is gone, or takes nothing for too long. */
 function drained({ response, signal }: Errand): Promise<void> {
