@@ -1,3 +1,5 @@
+import { GatewayError } from '#libs/kernel';
+
 /** Whether this process is leaving, and who is still being served: liveness, readiness and shutdown read the same answer. */
 export class Draining {
   #draining = false;
@@ -6,6 +8,14 @@ export class Draining {
 
   get isDraining(): boolean {
     return this.#draining;
+  }
+
+  /** Throws what a request is told that comes too late: to come again, over another connection. */
+  assertServing(): void {
+    if (!this.#draining) return;
+    throw new GatewayError('server.draining', 'The server is shutting down.', {
+      headers: { connection: 'close', 'retry-after': '1' },
+    });
   }
 
   get inFlight(): number {

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { type Denial, ERROR_CODES, GatewayError } from '#libs/kernel';
 
 /** OpenAI's error object everywhere; Anthropic's on `/v1/messages`, that of RFC 7644 for identity providers, a sentence for scrapers. */
@@ -142,4 +143,11 @@ function anthropicType(status: number): string {
     default:
       return status < 500 ? 'invalid_request_error' : 'api_error';
   }
+}
+
+/** Answers before Express or Nest does. A shape that is not plain JSON brings its own content type. */
+export function sendError(response: ServerResponse, { status, headers, body }: ErrorAnswer): void {
+  response.setHeader('content-type', 'application/json');
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+  response.writeHead(status).end(JSON.stringify(body));
 }

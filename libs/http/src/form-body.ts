@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { GatewayError } from '#libs/kernel';
-import { errorAnswer, toGatewayError } from './error-answer.js';
+import { errorAnswer, sendError, toGatewayError } from './error-answer.js';
 import { readBody } from './read-body.js';
 
 type WithBody = IncomingMessage & { body?: unknown };
@@ -32,9 +32,7 @@ async function take(
   try {
     request.body = await readForm(request, maxBytes);
   } catch (thrown) {
-    const { status, headers, body } = errorAnswer(toGatewayError(thrown), 'openai');
-    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-    response.setHeader('content-type', 'application/json').writeHead(status).end(JSON.stringify(body));
+    sendError(response, errorAnswer(toGatewayError(thrown), 'openai'));
     return;
   }
   next();

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { GatewayError } from '#libs/kernel';
-import { errorAnswer, errorShapeOf, toGatewayError } from './error-answer.js';
+import { errorAnswer, errorShapeOf, sendError, toGatewayError } from './error-answer.js';
 import { readBody } from './read-body.js';
 import { repeatedName } from './repeated-name.js';
 
@@ -81,8 +81,5 @@ function refuse(request: IncomingMessage, response: ServerResponse, error: Gatew
     shape === 'scim' && error.code === 'request.unprocessable'
       ? new GatewayError('request.invalid', error.publicMessage, { type: 'invalidSyntax' })
       : error;
-  const { status, headers, body } = errorAnswer(told, shape);
-  response.setHeader('content-type', 'application/json');
-  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-  response.writeHead(status).end(JSON.stringify(body));
+  sendError(response, errorAnswer(told, shape));
 }

@@ -26,10 +26,7 @@ export function readCallHeaders(call: Pick<Call, 'header'>, userHeaderName: stri
   const timeoutMs = seconds(call, 'x-litellm-timeout');
   const streamTimeoutMs = seconds(call, 'x-litellm-stream-timeout');
   const numRetries = wholeNumber(call, 'x-litellm-num-retries', 10);
-  const customerId =
-    identifier(call.header('x-litellm-customer-id')) ??
-    identifier(call.header('x-litellm-end-user-id')) ??
-    (userHeaderName === undefined ? undefined : identifier(call.header(userHeaderName)));
+  const customerId = customerNamedIn(call, userHeaderName);
   const tags = call.header('x-litellm-tags');
   return {
     tags:
@@ -49,6 +46,18 @@ export function readCallHeaders(call: Pick<Call, 'header'>, userHeaderName: stri
     ...(numRetries === undefined ? {} : { numRetries }),
     ...(customerId === undefined ? {} : { customerId }),
   };
+}
+
+/** The customer that a request's headers name. `userHeaderName`: the operator's own header, asked last. */
+export function customerNamedIn(
+  call: Pick<Call, 'header'>,
+  userHeaderName: string | undefined,
+): string | undefined {
+  return (
+    identifier(call.header('x-litellm-customer-id')) ??
+    identifier(call.header('x-litellm-end-user-id')) ??
+    (userHeaderName === undefined ? undefined : identifier(call.header(userHeaderName)))
+  );
 }
 
 function seconds(call: Pick<Call, 'header'>, name: string): number | undefined {

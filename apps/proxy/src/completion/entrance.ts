@@ -50,11 +50,7 @@ export class Entrance {
 
   /** Asked before any credential is looked at. */
   assertOpen(call: Call): void {
-    if (this.draining.isDraining) {
-      throw new GatewayError('server.draining', 'The server is shutting down.', {
-        headers: { connection: 'close', 'retry-after': '1' },
-      });
-    }
+    this.draining.assertServing();
     if (!this.network.isOpen) {
       assertNetworkAllowed(
         this.network.decide(call.request.socket.remoteAddress, call.header('x-forwarded-for')),

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { GatewayError, NanoUsd, Principal } from '#libs/kernel';
 import { Logger, Metrics } from '#libs/telemetry';
+import { callerLabels } from './caller-labels.js';
 import { LaneRefusals, type RefusedCall } from './lane-refusals.js';
 
 /** Tells the metrics, the alerts and the log how a call ended that is no completion. */
@@ -37,12 +38,7 @@ export class CallReports {
         route,
         requestedModel: model,
         model,
-        hashedApiKey: principal?.key?.hash,
-        apiKeyAlias: principal?.key?.alias,
-        user: principal?.user?.id,
-        team: principal?.team?.id,
-        teamAlias: principal?.team?.alias,
-        organizationId: principal?.organizationId,
+        ...callerLabels(principal),
       })
       .record({ ...facts, upstreamMs: undefined, inputTokens, outputTokens, errorCode: error?.code });
   }

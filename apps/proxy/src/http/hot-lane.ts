@@ -8,6 +8,7 @@ import { Call } from '../completion/call.js';
 import { ClientAnswer } from '../completion/client-answer.js';
 import { Completions } from '../completion/completions.js';
 import { matchCompletionRoute } from './completion-routes.js';
+import { callerLabels } from './caller-labels.js';
 import { LaneRefusals } from './lane-refusals.js';
 
 /**
@@ -103,12 +104,7 @@ export class HotLane {
       route,
       requestedModel,
       model,
-      hashedApiKey: principal?.key?.hash,
-      apiKeyAlias: principal?.key?.alias,
-      user: principal?.user?.id,
-      team: principal?.team?.id,
-      teamAlias: principal?.team?.alias,
-      organizationId: principal?.organizationId,
+      ...callerLabels(principal),
     });
     if (principal) this.#lastSeries.set(principal, { route, requestedModel, model, series });
     return series;

@@ -10,7 +10,8 @@ import {
   openingsOf,
   PassThroughAccess,
 } from '#libs/rbac';
-import { checkTags, identifier } from '../completion/call-facts.js';
+import { checkTags } from '../completion/call-facts.js';
+import { customerNamedIn } from '../completion/call-headers.js';
 import { endpointCredential } from './endpoint-credential.js';
 import type { Errand } from './errand.js';
 
@@ -51,10 +52,7 @@ export class ErrandCaller {
   /** Asked before any credential is looked at. */
   assertOpen(errand: Errand): void {
     const { endpoint, request } = errand;
-    if (this.draining.isDraining)
-      throw new GatewayError('server.draining', 'The server is shutting down.', {
-        headers: { connection: 'close', 'retry-after': '1' },
-      });
+    this.draining.assertServing();
     if (!this.network.isOpen)
       assertNetworkAllowed(
         this.network.decide(request.socket.remoteAddress, errand.header('x-forwarded-for')),
@@ -89,11 +87,7 @@ export class ErrandCaller {
 
   #customerOf(errand: Errand, principal: Principal): string | undefined {
     const { userHeaderName, enforceUserParam } = this.config.calls;
-    const customerId =
-      principal.customerId ??
-      identifier(errand.header('x-litellm-customer-id')) ??
-      identifier(errand.header('x-litellm-end-user-id')) ??
-      (userHeaderName === undefined ? undefined : identifier(errand.header(userHeaderName)));
+    const customerId = principal.customerId ?? customerNamedIn(errand, userHeaderName);
     if (enforceUserParam && customerId === undefined && errand.request.method === 'POST')
       throw new GatewayError('request.invalid', 'This proxy requires a customer in every request.', {
         param: 'x-litellm-customer-id',

@@ -6,7 +6,7 @@ import { Draining } from '#libs/http';
 import { GatewayError, type Principal } from '#libs/kernel';
 import { assertNetworkAllowed, assertRouteAllowed, Network, RouteAccess, type RouteId } from '#libs/rbac';
 import type { Resolution } from '#libs/routing';
-import { identifier } from '../completion/call-facts.js';
+import { customerNamedIn } from '../completion/call-headers.js';
 import { GrantedModels } from '../models/granted-models.js';
 import { realtimeCredential } from './realtime-credential.js';
 
@@ -56,11 +56,8 @@ export class RealtimeCaller {
     known(signedIn);
     assertRouteAllowed(this.routes.decide(route, signedIn), signedIn);
     const { userHeaderName } = this.config.calls;
-    const customerId =
-      signedIn.customerId ??
-      identifier(textOf(request.headers['x-litellm-customer-id'])) ??
-      identifier(textOf(request.headers['x-litellm-end-user-id'])) ??
-      (userHeaderName === undefined ? undefined : identifier(textOf(request.headers[userHeaderName])));
+    const header = (name: string): string | undefined => textOf(request.headers[name]);
+    const customerId = signedIn.customerId ?? customerNamedIn({ header }, userHeaderName);
     if (this.config.calls.enforceUserParam && customerId === undefined)
       throw new GatewayError('request.invalid', 'This proxy requires a customer in every request.', {
         param: 'x-litellm-customer-id',

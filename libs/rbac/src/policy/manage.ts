@@ -10,3 +10,11 @@ export const manage = (access: readonly Role[], audits: NonNullable<RoutePolicy[
     reachesProvider: false,
     audits,
   }) as const satisfies RoutePolicy;
+
+/** What every administrator may look at, and nobody else. */
+export const ADMINISTRATORS_LOOK = {
+  groups: ['management_routes'],
+  access: ['proxy_admin', 'proxy_admin_viewer'],
+  ownership: 'none',
+  reachesProvider: false,
+} as const satisfies RoutePolicy;

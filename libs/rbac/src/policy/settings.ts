@@ -1,20 +1,14 @@
-import { manage } from './manage.js';
-import type { RoutePolicy, RouteRows } from './route-policy.js';
+import { ADMINISTRATORS_LOOK, manage } from './manage.js';
+import type { RouteRows } from './route-policy.js';
 
-const read = {
-  groups: ['management_routes'],
-  access: ['proxy_admin', 'proxy_admin_viewer'],
-  ownership: 'none',
-  reachesProvider: false,
-} as const satisfies RoutePolicy;
 const updated = manage(['proxy_admin'], 'config.updated');
 const deleted = manage(['proxy_admin'], 'config.deleted');
 
 /** Settings that change while it runs. */
 export const SETTING_ROUTES = {
   'POST /config/update': updated,
-  'GET /config/list': read,
-  'GET /config/field/info': read,
+  'GET /config/list': ADMINISTRATORS_LOOK,
+  'GET /config/field/info': ADMINISTRATORS_LOOK,
   'POST /config/field/update': updated,
   'POST /config/field/delete': deleted,
   'POST /config/callback/delete': deleted,
@@ -24,21 +18,21 @@ export const SETTING_ROUTES = {
     ownership: 'none',
     reachesProvider: false,
   },
-  'GET /config/pass_through_endpoint': read,
-  'GET /config/cost_discount_config': read,
-  'GET /config/cost_margin_config': read,
-  'GET /config/block_requests_for_models_without_pricing': read,
-  'GET /get/config/callbacks': read,
-  'GET /callbacks/list': read,
-  'GET /callbacks/configs': read,
-  'GET /settings': read,
-  'GET /active/callbacks': read,
-  'GET /router/settings': read,
-  'GET /get/internal_user_settings': read,
+  'GET /config/pass_through_endpoint': ADMINISTRATORS_LOOK,
+  'GET /config/cost_discount_config': ADMINISTRATORS_LOOK,
+  'GET /config/cost_margin_config': ADMINISTRATORS_LOOK,
+  'GET /config/block_requests_for_models_without_pricing': ADMINISTRATORS_LOOK,
+  'GET /get/config/callbacks': ADMINISTRATORS_LOOK,
+  'GET /callbacks/list': ADMINISTRATORS_LOOK,
+  'GET /callbacks/configs': ADMINISTRATORS_LOOK,
+  'GET /settings': ADMINISTRATORS_LOOK,
+  'GET /active/callbacks': ADMINISTRATORS_LOOK,
+  'GET /router/settings': ADMINISTRATORS_LOOK,
+  'GET /get/internal_user_settings': ADMINISTRATORS_LOOK,
   'PATCH /update/internal_user_settings': updated,
-  'GET /get/default_team_settings': read,
+  'GET /get/default_team_settings': ADMINISTRATORS_LOOK,
   'PATCH /update/default_team_settings': updated,
-  'GET /get/allowed_ips': read,
+  'GET /get/allowed_ips': ADMINISTRATORS_LOOK,
   'POST /add/allowed_ip': updated,
   'POST /delete/allowed_ip': deleted,
 } as const satisfies RouteRows;

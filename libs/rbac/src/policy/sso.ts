@@ -1,3 +1,4 @@
+import { ADMINISTRATORS_LOOK } from './manage.js';
 import type { RoutePolicy, RouteRows } from './route-policy.js';
 
 const open = {
@@ -7,19 +8,12 @@ const open = {
   reachesProvider: false,
 } as const satisfies RoutePolicy;
 
-const settings = {
-  groups: ['management_routes'],
-  access: ['proxy_admin', 'proxy_admin_viewer'],
-  ownership: 'none',
-  reachesProvider: false,
-} as const satisfies RoutePolicy;
-
 /** Single sign-on at an OpenID provider: where browsers come back to, and what administrators see of it. */
 export const SSO_ROUTES = {
   'GET /sso/callback': open,
   'GET /sso/debug/login': open,
   'GET /sso/debug/callback': open,
-  'GET /sso/readiness': { ...settings, access: 'any_caller' },
-  'GET /get/sso_settings': settings,
-  'PATCH /update/sso_settings': { ...settings, access: ['proxy_admin'] },
+  'GET /sso/readiness': { ...ADMINISTRATORS_LOOK, access: 'any_caller' },
+  'GET /get/sso_settings': ADMINISTRATORS_LOOK,
+  'PATCH /update/sso_settings': { ...ADMINISTRATORS_LOOK, access: ['proxy_admin'] },
 } as const satisfies RouteRows;

@@ -1,11 +1,5 @@
+import { ADMINISTRATORS_LOOK } from './manage.js';
 import type { RouteRows } from './route-policy.js';
-
-const readTrail = {
-  groups: ['management_routes'],
-  access: ['proxy_admin', 'proxy_admin_viewer'],
-  ownership: 'none',
-  reachesProvider: false,
-} as const;
 
 const why = {
   groups: ['info_routes'],
@@ -16,12 +10,12 @@ const why = {
 
 /** What was done, whether the record of it is whole, what is known of a person, and why somebody was refused. */
 export const TRUST_ROUTES = {
-  'GET /audit': readTrail,
-  'GET /audit/export': readTrail,
-  'GET /audit/verify': readTrail,
-  'GET /audit/{id}': readTrail,
-  'POST /privacy/export': { ...readTrail, access: ['proxy_admin'] },
-  'POST /privacy/erase': { ...readTrail, access: ['proxy_admin'] },
+  'GET /audit': ADMINISTRATORS_LOOK,
+  'GET /audit/export': ADMINISTRATORS_LOOK,
+  'GET /audit/verify': ADMINISTRATORS_LOOK,
+  'GET /audit/{id}': ADMINISTRATORS_LOOK,
+  'POST /privacy/export': { ...ADMINISTRATORS_LOOK, access: ['proxy_admin'] },
+  'POST /privacy/erase': { ...ADMINISTRATORS_LOOK, access: ['proxy_admin'] },
   'GET /decisions/{id}': why,
   'POST /explain': why,
 } as const satisfies RouteRows;
