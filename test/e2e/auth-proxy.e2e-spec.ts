@@ -7,18 +7,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { IdentityProvider } from '../harness/identity-provider.js';
 import { type NginxServer, startNginx } from '../harness/nginx.js';
 import { createTestDatabase, type TestDatabase } from '../harness/postgres.js';
+import { CHAT, MODEL } from '../harness/priced-demo.js';
 import { Product } from '../harness/product.js';
 
-const MODEL = {
-  model_name: 'demo',
-  litellm_params: {
-    model: 'openai/x',
-    mock_response: 'hi',
-    input_cost_per_token: 1e-6,
-    output_cost_per_token: 1e-6,
-  },
-};
-const CHAT = { model: 'demo', messages: [{ role: 'user', content: 'x' }] };
 const AUDIENCE = '/projects/1/global/backendServices/2';
 
 const folder = mkdtempSync(join(tmpdir(), 'tollgate-auth-proxy-'));

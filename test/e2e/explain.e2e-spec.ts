@@ -2,18 +2,10 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runTollgate } from '../harness/command.js';
 import { createTestDatabase, type TestDatabase } from '../harness/postgres.js';
+import { MODEL } from '../harness/priced-demo.js';
 import { Product } from '../harness/product.js';
 import { anyPolicies, GovernedKey, type ToldChange } from '../harness/random-policies.js';
 
-const MODEL = {
-  model_name: 'demo',
-  litellm_params: {
-    model: 'openai/x',
-    mock_response: 'hi',
-    input_cost_per_token: 1e-6,
-    output_cost_per_token: 1e-6,
-  },
-};
 const CHAT = { model: 'demo', messages: [{ role: 'user', content: 'x' }], max_tokens: 16 };
 /** At least what the gateway bounds the call above by, so that what is said to be enough is enough. */
 const TOKENS = { estimated_tokens: 250, max_tokens: 16 };

@@ -2,19 +2,9 @@ import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { IdentityProvider } from '../harness/identity-provider.js';
 import { createTestDatabase, type TestDatabase } from '../harness/postgres.js';
+import { callAs, DEAR, MODEL } from '../harness/priced-demo.js';
 import { Product } from '../harness/product.js';
 
-const MODEL = {
-  model_name: 'demo',
-  litellm_params: {
-    model: 'openai/x',
-    mock_response: 'hi',
-    input_cost_per_token: 1e-6,
-    output_cost_per_token: 1e-6,
-  },
-};
-const CHAT = { model: 'demo', messages: [{ role: 'user', content: 'x' }] };
-const DEAR = { ...CHAT, model: 'dear' };
 const now = (): number => Math.floor(Date.now() / 1000);
 
 let database: TestDatabase;
@@ -85,16 +75,7 @@ afterAll(async () => {
   await database?.drop();
 });
 
-async function call(token: string, path = '/v1/chat/completions', body: object | null = CHAT) {
-  const response = await fetch(product.url + path, {
-    method: body === null ? 'GET' : 'POST',
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-    ...(body === null ? {} : { body: JSON.stringify(body) }),
-  });
-  const text = await response.text();
-  // oxlint-disable-next-line typescript/no-explicit-any -- a test looks into answers freely
-  return { status: response.status, text, json: JSON.parse(text) as any };
-}
+const call = (token: string, path?: string, body?: object | null) => callAs(product.url, token, path, body);
 const admin = (path: string, body?: object) => call(product.masterKey, path, body ?? null);
 const tokenOf = (claims: JWTPayload): Promise<string> => provider.token({ scope: 'all', ...claims });
 const roles = (...names: string[]): JWTPayload => ({ resource_access: { app: { roles: names } } });

@@ -2,21 +2,12 @@ import { generateKeyPair, SignJWT, UnsecuredJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { IdentityProvider } from '../harness/identity-provider.js';
 import { createTestDatabase, type TestDatabase } from '../harness/postgres.js';
+import { MODEL } from '../harness/priced-demo.js';
 import { Product } from '../harness/product.js';
 
 let database: TestDatabase;
 let provider: IdentityProvider;
 let product: Product;
-
-const MODEL = {
-  model_name: 'demo',
-  litellm_params: {
-    model: 'openai/x',
-    mock_response: 'hi',
-    input_cost_per_token: 1e-6,
-    output_cost_per_token: 1e-6,
-  },
-};
 
 beforeAll(async () => {
   database = await createTestDatabase();

@@ -3,22 +3,12 @@ import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Keycloak, whyNoKeycloak } from '../harness/keycloak.js';
 import { createTestDatabase, type TestDatabase } from '../harness/postgres.js';
+import { CHAT, DEAR, MODEL } from '../harness/priced-demo.js';
 import { Product } from '../harness/product.js';
 
 const REALM = 'company';
 const SECRET = 'a-secret-of-the-realm';
 const PASSWORD = 'correct horse battery';
-const MODEL = {
-  model_name: 'demo',
-  litellm_params: {
-    model: 'openai/x',
-    mock_response: 'hi',
-    input_cost_per_token: 1e-6,
-    output_cost_per_token: 1e-6,
-  },
-};
-const CHAT = { model: 'demo', messages: [{ role: 'user', content: 'x' }] };
-const DEAR = { ...CHAT, model: 'dear' };
 
 const GROUPS = {
   name: 'groups',

@@ -2,7 +2,7 @@ import { tmpdir } from 'node:os';
 import { Config, type ConfigTree, loadConfig } from '#libs/config';
 import { type Governed, Team, TeamMember, User, VirtualKey } from '#libs/database';
 import { Secret } from '#libs/kernel';
-import { hashRawKey, type KeyRecord } from '#libs/tenancy';
+import { type CallerRecord, hashRawKey, type KeyRecord } from '#libs/tenancy';
 
 const CREATED = new Date(Date.UTC(2026, 0, 1));
 
@@ -109,16 +109,21 @@ export function memberRow(teamId: string, userId: string, changed: Partial<TeamM
   return governedRow(new TeamMember(), { teamId, userId, role: 'user', allowedModels: [], ...changed });
 }
 
-export function recordOf(key: VirtualKey, rows: Partial<KeyRecord> = {}): KeyRecord {
+/** A caller of whom there are no rows but these. */
+export function callerRecord(
+  ids: Partial<CallerRecord['ids']>,
+  rows: Partial<CallerRecord> = {},
+): CallerRecord {
   return {
-    key,
     ids: {
-      userId: key.userId,
-      teamId: key.teamId,
-      organizationId: key.organizationId ?? rows.team?.organizationId ?? null,
-      projectId: key.projectId,
-      customerId: key.customerId,
+      userId: null,
+      teamId: null,
+      organizationId: null,
+      projectId: null,
+      customerId: null,
+      ...ids,
     },
+    key: null,
     user: null,
     team: null,
     member: null,
@@ -130,6 +135,15 @@ export function recordOf(key: VirtualKey, rows: Partial<KeyRecord> = {}): KeyRec
     budgets: new Map(),
     roles: new Map(),
     ...rows,
+  };
+}
+
+export function recordOf(key: VirtualKey, rows: Partial<KeyRecord> = {}): KeyRecord {
+  const { userId, teamId, projectId, customerId } = key;
+  const organizationId = key.organizationId ?? rows.team?.organizationId ?? null;
+  return {
+    ...callerRecord({ userId, teamId, organizationId, projectId, customerId }, rows),
+    key: rows.key ?? key,
   };
 }
 

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { Session } from '#libs/database';
 import { type GatewayError, ManualClock, type Principal, Secret } from '#libs/kernel';
 import type { CallerDirectory, Sessions } from '#libs/tenancy';
-import { configWith, userRow } from '../../test/records.js';
+import { callerRecord, configWith, userRow } from '../../test/records.js';
 import type { Presented } from '../credential-method.js';
 import type { ChangeListener } from '../ports.js';
 import { TokenCallers } from '../sign-in/token-callers.js';
@@ -50,20 +50,7 @@ beforeEach(() => {
 
 function people(ids: object): object {
   const { userId } = ids as { userId: string };
-  return {
-    ids: { userId, teamId: null, organizationId: null, projectId: null, customerId: null },
-    key: null,
-    user: userId === 'ada' ? userRow('ada') : null,
-    team: null,
-    member: null,
-    organization: null,
-    organizationMember: null,
-    project: null,
-    customer: null,
-    tags: new Map(),
-    budgets: new Map(),
-    roles: new Map(),
-  };
+  return callerRecord({ userId }, { user: userId === 'ada' ? userRow('ada') : null });
 }
 
 function session(facts: Partial<Session>): Session {

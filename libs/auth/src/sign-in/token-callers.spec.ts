@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { GatewayError, ManualClock, type Principal } from '#libs/kernel';
 import type { CallerDirectory, KeyDirectory } from '#libs/tenancy';
-import { configWith } from '../../test/records.js';
+import { callerRecord, configWith } from '../../test/records.js';
 import type { ChangeListener } from '../ports.js';
 import { membershipsOf, type Resolution, TokenCallers } from './token-callers.js';
 
@@ -19,20 +19,7 @@ beforeEach(() => {
   const directory = {
     find: async (ids: object) => {
       if (isDown) throw new Error('connection refused');
-      return {
-        ids: { userId: 'ada', teamId: null, organizationId: null, projectId: null, customerId: null, ...ids },
-        key: null,
-        user: null,
-        team: null,
-        member: null,
-        organization: null,
-        organizationMember: null,
-        project: null,
-        customer: null,
-        tags: new Map(),
-        budgets: new Map(),
-        roles: new Map(),
-      };
+      return callerRecord({ userId: 'ada', ...ids });
     },
   } as unknown as CallerDirectory;
   const keys = { findById: async () => undefined } as unknown as KeyDirectory;
