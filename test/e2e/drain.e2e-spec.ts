@@ -9,6 +9,7 @@ import { FakeProvider } from '../harness/fake-provider.js';
 import { ask, keepAlive } from '../harness/load.js';
 import { createTestDatabase, type TestDatabase } from '../harness/postgres.js';
 import { Product, type ProductOptions } from '../harness/product.js';
+import { sendRaw } from '../harness/raw-http.js';
 
 let provider: FakeProvider;
 let database: TestDatabase;
@@ -46,19 +47,25 @@ describe('SIGTERM', () => {
     await Promise.all(
       Array.from({ length: 4 }, (_, n) => ask(product.url, { key, id: `warm-${n}`, agent: open })),
     );
+    const before = provider.requests.length;
     provider.behave({ completionTokens: 30, frameDelayMs: 60 });
     const streams = Array.from({ length: 10 }, (_, n) =>
       ask(product.url, { key, id: `run-${n}`, stream: true, agent: keepAlive() }),
     );
     provider.behaveFor('up', { completionTokens: 30, frameDelayMs: 60, firstByteDelayMs: 300 });
     const plain = ask(product.url, { key, id: 'run-plain', agent: keepAlive() });
-    await delay(400);
+    await expect.poll(() => provider.requests.length, { timeout: 10_000 }).toBe(before + 11);
     const stoppedAt = performance.now();
     const exit = product.stop();
     await delay(150);
     const refused = await ask(product.url, { key, id: 'new', agent: open });
     expect(refused.status).toBe(503);
     expect(refused.headers.connection).toBe('close');
+    expect(refused.headers['retry-after']).toBe('1');
+    const session = await sendRaw(product.port, [
+      'GET /v1/realtime?model=m HTTP/1.1\r\nhost: x\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n',
+    ]);
+    expect(session.text).toMatch(/^HTTP\/1\.1 503 [^]*\r\nretry-after: 1\r\n[^]*shutting down/);
     expect(JSON.parse(refused.body)).toMatchObject({
       error: { message: expect.stringContaining('shutting down') },
     });

@@ -31,7 +31,7 @@ export class RealtimeCaller {
 
   /** Asked before any credential is looked at. */
   assertOpen(request: IncomingMessage, route: RouteId): void {
-    if (this.draining.isDraining) throw new GatewayError('server.draining', 'The server is shutting down.');
+    this.draining.assertServing();
     if (!this.network.isOpen)
       assertNetworkAllowed(
         this.network.decide(request.socket.remoteAddress, textOf(request.headers['x-forwarded-for'])),
