@@ -17,6 +17,7 @@ import { Completions } from './completion/completions.js';
 import { Entrance } from './completion/entrance.js';
 import { PromptLog } from './completion/prompt-log.js';
 import { Traces } from './completion/traces.js';
+import { Verdicts } from './completion/verdicts.js';
 import { ExplainController } from './explain/explain.controller.js';
 import { Explanations } from './explain/explanation.js';
 import { HotLane } from './http/hot-lane.js';
@@ -63,6 +64,7 @@ import { RealtimeLane } from './realtime/realtime-lane.js';
     LaneRefusals,
     PromptLog,
     Traces,
+    Verdicts,
     AnswerRelay,
     ErrandCaller,
     Errands,

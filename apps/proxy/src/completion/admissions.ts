@@ -3,23 +3,14 @@ import { type Bound, Budgets, clampedOutputTokens, tightenInputBound } from '#li
 import { Config } from '#libs/config';
 import {
   type Admission,
-  type AdmissionRequest,
   type Claim,
   Counters,
-  CountersClosed,
   type GaugeClaim,
   type Refusal,
   type RefusedClaim,
   type Settlement,
 } from '#libs/counters';
-import {
-  type CallFacts,
-  type GatewayError,
-  type NanoUsd,
-  newId,
-  type Principal,
-  PROXY_SCOPE,
-} from '#libs/kernel';
+import { type CallFacts, type GatewayError, type NanoUsd, newId, PROXY_SCOPE } from '#libs/kernel';
 import { type LimitedCall, RateLimits } from '#libs/ratelimit';
 import { Router } from '#libs/routing';
 import {
@@ -33,8 +24,7 @@ import type { Call } from './call.js';
 import type { Asked } from './entrance.js';
 import { type Candidate, makePlan, type Plan } from './plan.js';
 import { Ticket } from './ticket.js';
-
-type Verdict = Admission | Refusal;
+import { type Verdict, Verdicts } from './verdicts.js';
 
 /**
  * The one atomic decision about a call: a slot in every limit and a hold in every budget that applies, or a refusal that
@@ -49,6 +39,7 @@ export class Admissions {
     private readonly config: Config,
     private readonly router: Router,
     private readonly refusals: AdmissionRefusals,
+    private readonly verdicts: Verdicts,
   ) {}
 
   /** Synchronous when nothing has to be counted or waited for. Throws what `explain` of the refusing room says: a budget's refusal first, then a limit's. */
@@ -89,7 +80,12 @@ export class Admissions {
     throttled: boolean,
   ): Promise<Refusal | undefined> {
     const claims = [...this.#claims(asked, facts, plan, at, throttled), NOBODYS];
-    const verdict = await this.#ask({ id: newId('req'), claims, waitMs: 0 }, asked.principal, plan);
+    const verdict = await this.verdicts.of(
+      { id: newId('req'), claims, waitMs: 0 },
+      asked.principal,
+      plan.atMs,
+      plan.deployments,
+    );
     if (verdict.admitted) throw new Error('what nobody can have was given');
     const refused = verdict.refused.filter(({ claim }) => claim.key !== NOBODYS.key);
     return refused.length === 0 ? undefined : { ...verdict, refused };
@@ -108,7 +104,7 @@ export class Admissions {
     this.budgets.upstreamClaims(candidate.deployment, plan.bound, plan.atMs, claims);
     if (claims.length === 0) return true;
     const id = call.nextAdmissionId();
-    const verdict = await this.#ask({ id, claims, waitMs: 0 }, principal, plan);
+    const verdict = await this.verdicts.of({ id, claims, waitMs: 0 }, principal, plan.atMs, plan.deployments);
     // Part of the money is not enough here: the cap that was sent upstream stands for what the call holds already.
     if (verdict.admitted && verdict.clamped && verdict.grantedNanoUsd < ticket.grantedNanoUsd) {
       void this.counters.settle(id, NOTHING_USED);
@@ -160,7 +156,7 @@ export class Admissions {
     }
     const id = call.nextAdmissionId();
     const claims = this.#claims(asked, asked.facts, plan, at, throttled);
-    const verdict = this.#ask({ id, claims, waitMs: 0 }, asked.principal, plan);
+    const verdict = this.verdicts.of({ id, claims, waitMs: 0 }, asked.principal, plan.atMs, plan.deployments);
     if (verdict instanceof Promise)
       return verdict.then((one) => this.#judge(call, asked, plan, at, one, { ...passed, throttled }));
     return this.#judge(call, asked, plan, at, verdict, { ...passed, throttled });
@@ -192,17 +188,6 @@ export class Admissions {
     return this.#admitCounted(call, asked, plan, at, throttled);
   }
 
-  /** Shared counters may have been closed meanwhile, by a loss or by records that were found: they are opened again, a few times. */
-  #ask(request: AdmissionRequest, principal: Principal, plan: Plan, tries = 4): Verdict | Promise<Verdict> {
-    const verdict = this.counters.admit(request);
-    if (!(verdict instanceof Promise)) return verdict;
-    return verdict.catch(async (error: unknown) => {
-      if (!(error instanceof CountersClosed) || tries === 0) throw error;
-      await this.budgets.open(principal, plan.atMs, plan.deployments);
-      return this.#ask(request, principal, plan, tries - 1);
-    });
-  }
-
   /** The slow way: count the tokens, then wait in line if money is only held by others; one candidate after the other. */
   async #admitCounted(
     call: Call,
@@ -222,7 +207,7 @@ export class Admissions {
       const id = call.nextAdmissionId();
       const claims = this.#claims(asked, facts, counted, at, throttled);
       const request = { id, claims, waitMs, signal: gone.signal };
-      const verdict = await this.#ask(request, asked.principal, counted);
+      const verdict = await this.verdicts.of(request, asked.principal, counted.atMs, counted.deployments);
       if (verdict.admitted) {
         call.whenGone(undefined);
         return this.#ticket(id, asked, facts, counted, at, verdict);

@@ -1,9 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { type Bound, Budgets } from '#libs/budget';
-import { type Admission, type Claim, Counters, CountersClosed, type Settlement } from '#libs/counters';
+import { type Admission, type Claim, Counters, type Settlement } from '#libs/counters';
 import type { NanoUsd, Principal } from '#libs/kernel';
 import { type LimitedCall, type LimitedDeployment, RateLimits } from '#libs/ratelimit';
 import { AdmissionRefusals } from '../completion/admission-refusals.js';
+import { Verdicts } from '../completion/verdicts.js';
 
 /** What one call wants that is no completion. Absent members claim nothing of their kind. */
 export interface FlatClaims {
@@ -32,6 +33,7 @@ export class FlatAdmissions {
     private readonly budgets: Budgets,
     private readonly counters: Counters,
     private readonly refusals: AdmissionRefusals,
+    private readonly verdicts: Verdicts,
   ) {}
 
   /** `id` names the admission for ever. Throws what the refusing room says: a budget's refusal first, then a limit's. */
@@ -45,15 +47,7 @@ export class FlatAdmissions {
     claims.push(...(wanted.onlyTokens ? limited.filter(countsTokens) : limited));
     if (bound) this.budgets.claims(principal, bound, atMs, claims);
     const request = { id, claims, waitMs: wanted.waitMs ?? 0 };
-    let verdict;
-    try {
-      verdict = await this.counters.admit(request);
-    } catch (error) {
-      if (!(error instanceof CountersClosed)) throw error;
-      // Closed meanwhile by a loss, or by records that were found: opened again, once.
-      await this.budgets.open(principal, atMs);
-      verdict = await this.counters.admit(request);
-    }
+    const verdict = await this.verdicts.of(request, principal, atMs);
     if (verdict.admitted) return verdict;
     throw this.refusals.of(verdict, principal);
   }
