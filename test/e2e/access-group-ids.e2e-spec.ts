@@ -107,3 +107,78 @@ describe('access_group_ids of a team', () => {
     expect(await status(await gate.makeKey({ team_id: 'crew' }), 'gift')).toBe(403);
   });
 });
+
+describe('access_group_ids of a user', () => {
+  it('open the models of the group to the user’s keys, and are shown wherever the user is', async () => {
+    const id = await group('of-user');
+    const made = await gate.admin('/user/new', {
+      user_id: 'ann',
+      models: ['own'],
+      access_group_ids: [id],
+    });
+    expect([made['access_group_ids'], (await holdersOf(id))['assigned_user_ids']]).toEqual([[id], ['ann']]);
+    // The first key is the user's: it has the user's models, and the user's groups.
+    const first = String(made['key']);
+    expect((await gate.admin(`/key/info?key=${first}`))['info'].access_group_ids).toEqual([id]);
+    const later = await gate.makeKey({ user_id: 'ann' });
+    for (const key of [first, later])
+      expect([await status(key, 'own'), await status(key, 'gift'), await status(key, 'm')]).toEqual([
+        200, 200, 403,
+      ]);
+    expect((await gate.admin('/user/info?user_id=ann'))['user_info'].access_group_ids).toEqual([id]);
+    expect((await gate.admin('/v2/user/info?user_id=ann'))['access_group_ids']).toEqual([id]);
+    const { data } = await gate.admin('/user/update', { user_id: 'ann', access_group_ids: [] });
+    expect(data.access_group_ids).toEqual([]);
+    expect(await status(later, 'gift')).toBe(403);
+    await gate.ask('PUT', `/v1/access_group/${id}`, { assigned_user_ids: ['ann'] });
+    expect(await status(later, 'gift')).toBe(200);
+    const foreign = await gate.ask('PUT', `/v1/access_group/${id}`, { assigned_user_ids: ['nobody'] });
+    expect([foreign.status, foreign.body['error'].param]).toEqual([400, 'assigned_user_ids']);
+  });
+
+  /** Attack: an account under a deleted one's name takes over what that one was given. */
+  it('die with the user', async () => {
+    const id = await group('mortal');
+    await gate.admin('/user/new', { user_id: 'gone', models: ['own'], access_group_ids: [id] });
+    await gate.admin('/user/delete', { user_ids: ['gone'] });
+    expect((await holdersOf(id))['assigned_user_ids']).toEqual([]);
+    const { key } = await gate.admin('/user/new', { user_id: 'gone', models: ['own'] });
+    expect(await status(String(key), 'gift')).toBe(403);
+  });
+
+  /** Issue: no field of a body, nested, in bulk or repeated, widens what its sender may call. */
+  it('cannot be chosen by the user, its organization’s administrator or its team’s', async () => {
+    const id = await group('far', ['*']);
+    await gate.admin('/organization/new', { organization_id: 'acme', organization_alias: 'acme' });
+    const chief = await gate.admin('/user/new', { user_id: 'chief', organization_id: 'acme' });
+    const ann = await gate.admin('/user/new', { user_id: 'eve', organization_id: 'acme', models: ['own'] });
+    await gate.ask('PATCH', '/organization/member_update', {
+      organization_id: 'acme',
+      user_id: 'chief',
+      role: 'org_admin',
+    });
+    const ask = (path: string, body: object, key: unknown) => gate.ask('POST', path, body, String(key));
+    const answers = [
+      await ask('/user/update', { user_id: 'eve', access_group_ids: [id] }, ann['key']),
+      await ask('/user/update', { user_id: 'eve', access_group_ids: ['nowhere'] }, ann['key']),
+      await ask('/user/update', { user_id: 'eve', access_group_ids: [id] }, chief['key']),
+      await ask('/user/new', { organization_id: 'acme', access_group_ids: [id] }, chief['key']),
+    ];
+    expect(answers.map((answer) => answer.status)).toEqual([403, 403, 403, 403]);
+    expect(new Set(answers.map((answer) => answer.body['error'].message)).size).toBe(1);
+    const bulk = await ask(
+      '/user/bulk_update',
+      { users: [{ user_id: 'eve', access_group_ids: [id] }] },
+      chief['key'],
+    );
+    expect(bulk.status === 200 ? bulk.body['successful_updates'] : 0).toBe(0);
+    await ask('/user/update', { user_id: 'eve', metadata: { access_group_ids: [id] } }, ann['key']);
+    await Promise.all(
+      Array.from({ length: 20 }, (_, n) =>
+        ask('/user/update', { user_id: 'eve', user_alias: `e${n}`, access_group_ids: [id] }, ann['key']),
+      ),
+    );
+    expect((await holdersOf(id))['assigned_user_ids']).toEqual([]);
+    expect(await status(String(ann['key']), 'm')).toBe(403);
+  });
+});

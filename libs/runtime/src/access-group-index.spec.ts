@@ -3,7 +3,7 @@ import { AccessGroup } from '#libs/database';
 import { AccessGroupIndex } from './access-group-index.js';
 
 const group = (id: string, fields: Partial<AccessGroup>): AccessGroup =>
-  Object.assign(new AccessGroup(), { id, models: [], teamIds: [], keyIds: [], ...fields });
+  Object.assign(new AccessGroup(), { id, models: [], teamIds: [], keyIds: [], userIds: [], ...fields });
 const key = { type: 'key', id: 'k' } as const;
 const team = { type: 'team', id: 't' } as const;
 
@@ -19,6 +19,9 @@ describe('what access groups give', () => {
     expect(index.modelsOf(team)).toEqual(['m']);
     expect(index.groupsOf(key).map(({ id }) => id)).toEqual(['a', 'b']);
     expect(index.modelsOf({ type: 'user', id: 'k' })).toBeUndefined();
+    index.replace([group('c', { userIds: ['k'], models: ['p'] })]);
+    expect(index.modelsOf({ type: 'user', id: 'k' })).toEqual(['p']);
+    expect(index.modelsOf(key)).toBeUndefined();
     index.replace([]);
     expect([index.modelsOf(key), index.groupsOf(key)]).toEqual([undefined, []]);
   });

@@ -10,7 +10,7 @@ interface Assigned {
 
 const NONE: readonly AccessGroup[] = [];
 
-/** Which access groups teams and keys have, and the models that come with them, as of the last change. For calls asked only when a list has refused. */
+/** Which access groups teams, users and keys have, and the models that come with them, as of the last change. For calls asked only when a list has refused. */
 @Injectable()
 export class AccessGroupIndex {
   #assigned: ReadonlyMap<string, Assigned> = new Map();
@@ -31,6 +31,7 @@ export class AccessGroupIndex {
     for (const group of groups) {
       for (const id of group.keyIds) add(`key:${id}`, group);
       for (const id of group.teamIds) add(`team:${id}`, group);
+      for (const id of group.userIds) add(`user:${id}`, group);
     }
     this.#assigned = assigned;
   }
@@ -39,7 +40,7 @@ export class AccessGroupIndex {
     return this.#assigned.size === 0 ? undefined : this.#assigned.get(`${type}:${id}`)?.models;
   }
 
-  /** The groups of a team or a key, to be shown. */
+  /** The groups of a team, a user or a key, to be shown. */
   groupsOf({ type, id }: Scope): readonly AccessGroup[] {
     return this.#assigned.get(`${type}:${id}`)?.groups ?? NONE;
   }

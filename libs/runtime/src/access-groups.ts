@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { AccessGroup, Team, VirtualKey } from '#libs/database';
+import { AccessGroup, Team, User, VirtualKey } from '#libs/database';
 import { GatewayError } from '#libs/kernel';
-import { type Author, hashOfNamed, makerOf, Transactions } from '#libs/tenancy';
+import { type Author, hashOfNamed, keysOutside, makerOf, Transactions } from '#libs/tenancy';
 import { DataSource, type EntityManager, In } from 'typeorm';
 import { LiveCatalogue } from './live-catalogue.js';
 
@@ -13,6 +13,7 @@ export interface AccessGroupDraft {
   readonly mcpServerIds?: readonly string[] | undefined;
   readonly agentIds?: readonly string[] | undefined;
   readonly teamIds?: readonly string[] | undefined;
+  readonly userIds?: readonly string[] | undefined;
   /** Raw keys, hashes or ids. */
   readonly keys?: readonly string[] | undefined;
 }
@@ -23,7 +24,7 @@ export interface AccessGroupView {
   readonly keys: readonly Pick<VirtualKey, 'id' | 'tokenHash' | 'alias'>[];
 }
 
-/** Models under a name, given to teams and keys as a whole. A change counts for the very next call. For administrators of the proxy. */
+/** Models under a name, given to teams, users and keys as a whole. A change counts for the very next call. For administrators of the proxy. */
 @Injectable()
 export class AccessGroups {
   constructor(
@@ -58,7 +59,9 @@ export class AccessGroups {
       const before = await find(manager, id);
       if (draft.name !== undefined) await assertFree(manager, draft.name, id);
       const columns = await columnsOf(manager, draft);
+      const lost = before.teamIds.filter((teamId) => columns.teamIds?.includes(teamId) === false);
       await manager.update(AccessGroup, { id: before.id }, {
+        keyIds: await keysOutside(manager, before.keyIds, lost),
         ...columns,
         updatedBy: makerOf(author.principal),
         updatedAt: new Date(),
@@ -111,12 +114,13 @@ async function assertFree(manager: EntityManager, name: string, id: string | und
 
 async function columnsOf(
   manager: EntityManager,
-  { keys, teamIds, name, description, models, mcpServerIds, agentIds }: AccessGroupDraft,
+  { keys, teamIds, userIds, name, description, models, mcpServerIds, agentIds }: AccessGroupDraft,
 ): Promise<Partial<AccessGroup>> {
   if (teamIds) await assertTeams(manager, teamIds);
+  if (userIds) await assertUsers(manager, userIds);
   const keyIds = keys && (await idsOfKeys(manager, keys));
   return Object.fromEntries(
-    Object.entries({ name, description, models, mcpServerIds, agentIds, teamIds, keyIds }).filter(
+    Object.entries({ name, description, models, mcpServerIds, agentIds, teamIds, userIds, keyIds }).filter(
       ([, value]) => value !== undefined,
     ),
   );
@@ -127,6 +131,13 @@ async function assertTeams(manager: EntityManager, ids: readonly string[]): Prom
   if (ids.every((id) => found.has(id))) return;
   throw new GatewayError('request.bad_field', "'assigned_team_ids' names a team that does not exist.", {
     param: 'assigned_team_ids',
+  });
+}
+
+async function assertUsers(manager: EntityManager, ids: readonly string[]): Promise<void> {
+  if ((await manager.countBy(User, { id: In([...ids]) })) === new Set(ids).size) return;
+  throw new GatewayError('request.bad_field', "'assigned_user_ids' names a user that does not exist.", {
+    param: 'assigned_user_ids',
   });
 }
 

@@ -36,6 +36,7 @@ export {
   type Paging,
   statusOf,
 } from './key-catalogue.js';
+export { keysOutside } from './group-assignments.js';
 export { CustomRoles, type RoleSettings, type RoleView } from './custom-roles.js';
 export { type CustomerChange, Customers, type CustomerView } from './customers.js';
 export { budgetNotFound, SharedBudgets } from './shared-budgets.js';

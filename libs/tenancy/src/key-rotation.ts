@@ -6,7 +6,7 @@ import { DataSource, type EntityManager, LessThanOrEqual } from 'typeorm';
 import { makerOf } from './authority.js';
 import { SCHEDULE } from './authors.js';
 import { after, parseDuration } from './duration.js';
-import { assignGroups } from './group-assignments.js';
+import { assignGroups, leaveGroupsBehind } from './group-assignments.js';
 import { archiveKeys } from './key-archive.js';
 import { KeyJudge } from './key-judge.js';
 import { lockKeys, writeKey } from './key-rows.js';
@@ -69,8 +69,9 @@ export class KeyRotation {
           raw,
           expiryOf(grace, now.getTime()),
         );
-        const owner = { type: 'key', id: key.id } as const;
-        await assignGroups(transaction, author, owner, settings.accessGroupIds);
+        await leaveGroupsBehind(transaction, author, before, key);
+        const holder = { type: 'key', id: key.id, teamId: key.teamId } as const;
+        await assignGroups(transaction, author, holder, settings.accessGroupIds);
         return { key, raw };
       }),
     );

@@ -4,7 +4,7 @@ import { Clock, GatewayError, newId, type NanoUsd } from '#libs/kernel';
 import { type EntityManager, In } from 'typeorm';
 import { makerOf } from './authority.js';
 import { archiveKeys } from './key-archive.js';
-import { assignGroups } from './group-assignments.js';
+import { assignGroups, leaveGroupsBehind } from './group-assignments.js';
 import { KeyJudge } from './key-judge.js';
 import { hashesOf, type KeysNamed, lockKeys, writeKey } from './key-rows.js';
 import { hashRawKey, maskRawKey, newRawKey } from './key-secret.js';
@@ -57,8 +57,8 @@ export class Keys {
         const draft = this.#draft(author, ownedBy(author, settings));
         const row = await this.judge.newKey(transaction.manager, author.principal, draft);
         const issued = await this.#insert(transaction, row, secret);
-        const owner = { type: 'key', id: row.id } as const;
-        await assignGroups(transaction, author, owner, settings.accessGroupIds);
+        const holder = { type: 'key', id: row.id, teamId: row.teamId } as const;
+        await assignGroups(transaction, author, holder, settings.accessGroupIds);
         if (spentNanoUsd > 0n) await this.#setSpend(transaction, author, issued.key, spentNanoUsd);
         return issued;
       }),
@@ -96,8 +96,9 @@ export class Keys {
           setsSpend: spentNanoUsd !== undefined,
         });
         const after = await this.#write(author, manager, change.before, change.columns, now);
-        const owner = { type: 'key', id: after.id } as const;
-        await assignGroups(transaction, author, owner, settings.accessGroupIds);
+        await leaveGroupsBehind(transaction, author, change.before, after);
+        const holder = { type: 'key', id: after.id, teamId: after.teamId } as const;
+        await assignGroups(transaction, author, holder, settings.accessGroupIds);
         if (spentNanoUsd !== undefined) await this.#setSpend(transaction, author, after, spentNanoUsd);
         await this.#record(transaction, 'updated', change.before, after);
         return after;

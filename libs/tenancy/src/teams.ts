@@ -180,7 +180,7 @@ export class Teams {
          FROM teams t WHERE t.id = $1`,
       [team.id, by],
     );
-    await releaseGroups(transaction, team.id, by);
+    await releaseGroups(transaction, { type: 'team', id: team.id }, by);
     await manager.delete(Team, { id: team.id });
     await transaction.record('deleted', 'team', team.id, { before: team, after: null });
   }

@@ -26,6 +26,8 @@ export interface UserSettings {
   readonly blocked: boolean;
   readonly metadata: Readonly<Record<string, unknown>>;
   readonly ssoUserId: string | null;
+  /** Kept by the groups, not by the user. */
+  readonly accessGroupIds: readonly string[];
   /** In clear; only its hash is kept. */
   readonly password: string;
 }

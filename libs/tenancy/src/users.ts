@@ -11,6 +11,7 @@ import { administersUser, judgeUserChange } from './authority/people-judgement.j
 import { adminOnly, fieldForbidden, notYours } from './authority/refusals.js';
 import { administersOrganization, type Standing, standingOf } from './authority/standing.js';
 import { isRoleOfOurs } from './custom-roles.js';
+import { assignGroups, releaseGroups } from './group-assignments.js';
 import { deleteKeysOf } from './key-cascade.js';
 import { refuseDuplicateKey } from './key-refusals.js';
 import { columnsOf, type KeyChange } from './key-settings.js';
@@ -86,8 +87,13 @@ export class Users {
         for (const { teamId, role, capNanoUsd } of teams)
           await manager.insert(TeamMember, { teamId, userId: id, role, maxBudgetNano: capNanoUsd });
         await transaction.record('created', 'user', id, { before: null, after: { ...user, teams } });
+        await assignGroups(transaction, author, { type: 'user', id }, settings.accessGroupIds);
         const issued =
           draft.firstKey && (await this.#firstKey(transaction, author, standing, user, draft.firstKey));
+        if (issued !== undefined) {
+          const holder = { type: 'key', id: issued.key.id, teamId: issued.key.teamId } as const;
+          await assignGroups(transaction, author, holder, draft.firstKey?.settings.accessGroupIds);
+        }
         await also?.(transaction, user);
         return { user, teamIds: teams.map(({ teamId }) => teamId), issued };
       });
@@ -126,6 +132,7 @@ export class Users {
         await manager.update(User, { id: before.id }, columns as never);
         const user = await manager.findOneByOrFail(User, { id: before.id });
         await transaction.record('updated', 'user', user.id, { before, after: user });
+        await assignGroups(transaction, author, { type: 'user', id: user.id }, settings.accessGroupIds);
         return user;
       });
     } catch (thrown) {
@@ -151,6 +158,7 @@ export class Users {
       if (user === null || !(await this.#isWhollyInside(manager, standing, user)))
         throw notYours('user', 'user_ids');
       await deleteKeysOf(transaction, { userId: id }, makerOf(author.principal));
+      await releaseGroups(transaction, { type: 'user', id }, makerOf(author.principal));
       await manager.delete(User, { id });
       await transaction.record('deleted', 'user', id, { before: user, after: null });
     }
@@ -260,6 +268,7 @@ export class Users {
     });
     const user = await this.#insert(transaction.manager, id, { settings: whole, organizationIds: [] }, whole);
     await transaction.record('created', 'user', id, { before: null, after: user });
+    await assignGroups(transaction, author, { type: 'user', id }, settings.accessGroupIds);
     return user;
   }
 

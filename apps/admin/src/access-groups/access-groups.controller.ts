@@ -14,7 +14,7 @@ import {
   toDraft,
 } from './access-groups.schemas.js';
 
-/** Models under a name, given to teams and keys as a whole. */
+/** Models under a name, given to teams, users and keys as a whole. */
 @AdminController()
 export class AccessGroupsController {
   constructor(private readonly groups: AccessGroups) {}

@@ -25,6 +25,7 @@ const groupFields = {
   access_agent_ids: names,
   assigned_team_ids: names,
   assigned_key_ids: names,
+  assigned_user_ids: names,
 };
 
 export const newAccessGroupBody = {
@@ -46,6 +47,7 @@ export function toDraft(body: AccessGroupBody): AccessGroupDraft {
     agentIds: body.access_agent_ids,
     teamIds: body.assigned_team_ids,
     keys: body.assigned_key_ids,
+    userIds: body.assigned_user_ids,
   };
 }
 
@@ -65,6 +67,7 @@ export function toApiGroup({ group, teams, keys }: AccessGroupView): object {
     access_agent_ids: group.agentIds,
     assigned_team_ids: group.teamIds,
     assigned_key_ids: keys.map(({ tokenHash }) => tokenHash),
+    assigned_user_ids: group.userIds,
     access_mcp_servers: group.mcpServerIds.map((id) => ({ id, name: null })),
     access_agents: group.agentIds.map((id) => ({ id, name: null })),
     assigned_teams: teams.map(({ id, alias }) => ({ id, name: alias })),

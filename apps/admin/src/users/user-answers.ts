@@ -1,9 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import type { User, VirtualKey } from '#libs/database';
 import { type NanoUsd, type Scope, usdNumber } from '#libs/kernel';
+import { AccessGroupIndex, LiveCatalogue } from '#libs/runtime';
 import { blankKey, type ListedUser, type MadeUser, SpendReader, type UserView } from '#libs/tenancy';
 import { foldedOf, GovernedAnswers, modelBudgetsOf } from '../http/governed-answers.js';
-import { toApiTime, toApiUsd } from '../http/wire.js';
+import { orNull, toApiTime, toApiUsd } from '../http/wire.js';
 import { KeyAnswers } from '../keys/key-answers.js';
 import { TeamAnswers } from '../teams/team-answers.js';
 import type { NewUserBody } from './users.schemas.js';
@@ -16,10 +17,13 @@ export class UserAnswers {
     private readonly keys: KeyAnswers,
     private readonly teams: TeamAnswers,
     private readonly spend: SpendReader,
+    private readonly groups: AccessGroupIndex,
+    private readonly live: LiveCatalogue,
   ) {}
 
   /** The shape of a generated key, with the user's own values where both have them. */
-  made({ user, teamIds, issued }: MadeUser, body: NewUserBody, maker: string): object {
+  async made({ user, teamIds, issued }: MadeUser, body: NewUserBody, maker: string): Promise<object> {
+    await this.live.settled();
     const echo = { duration: body.duration, label: body.key_name, blocked: body.blocked };
     const base = this.keys.issued(issued ?? { key: keyless(user, maker), raw: '' }, echo, 0n);
     return {
@@ -36,6 +40,7 @@ export class UserAnswers {
       teams: teamIds,
       user_alias: user.alias,
       model_max_budget: modelBudgetsOf(user),
+      access_group_ids: orNull(this.#groupIds(user)),
     };
   }
 
@@ -63,6 +68,8 @@ export class UserAnswers {
 
   async one(user: User, teamIds: readonly string[] = []): Promise<Record<string, unknown>> {
     const spent = await this.spend.spendOf([{ type: 'user', id: user.id }]);
+    // What this process changed of access groups it also shows.
+    await this.live.settled();
     return this.row(user, spent.get(`user:${user.id}`) ?? 0n, teamIds);
   }
 
@@ -92,6 +99,7 @@ export class UserAnswers {
       budget_reset_at: this.governed.resetsAt(user),
       allowed_cache_controls: [],
       policies: [],
+      access_group_ids: this.#groupIds(user),
       model_spend: {},
       model_max_budget: modelBudgetsOf(user),
       blocked: user.blocked,
@@ -100,6 +108,10 @@ export class UserAnswers {
       created_at: toApiTime(user.createdAt),
       updated_at: toApiTime(user.updatedAt),
     };
+  }
+
+  #groupIds({ id }: User): readonly string[] {
+    return this.groups.groupsOf({ type: 'user', id }).map((group) => group.id);
   }
 
   #limits(user: User) {

@@ -1,7 +1,7 @@
 import { isRoleName } from '#libs/config';
 import { type NewUser, USER_ROLES, type UserChange } from '#libs/tenancy';
 import { z } from 'zod';
-import { amount, flag, name, optionalName } from '../http/fields.schemas.js';
+import { amount, flag, name, names, optionalName } from '../http/fields.schemas.js';
 import {
   GOVERNED_FIELDS,
   FOLDED_LIMITS,
@@ -46,6 +46,7 @@ const USER_FIELDS = {
   user_alias: optionalName,
   user_role: userRole,
   sso_user_id: optionalName,
+  access_group_ids: names,
 } as const;
 
 /** What of a key's fields a user does not have either. */
@@ -84,6 +85,7 @@ const CHANGES = {
   user_alias: optionalName,
   user_role: userRole,
   sso_user_id: optionalName,
+  access_group_ids: names,
   models: KEY_FIELDS.models,
   metadata: KEY_FIELDS.metadata,
   blocked: flag,
@@ -201,6 +203,7 @@ export function toNewUser(body: NewUserBody, randomBytes: number): NewUser {
       models,
       metadata: toKeyChange(body).metadata ?? {},
       ssoUserId: body.sso_user_id ?? null,
+      accessGroupIds: body.access_group_ids,
     },
     teams: body.teams?.map((team) =>
       typeof team === 'string'
@@ -228,6 +231,7 @@ export function toNewUser(body: NewUserBody, randomBytes: number): NewUser {
               tags,
               blocked,
               lifetime,
+              accessGroupIds: body.access_group_ids,
             },
             secret: { randomBytes },
           },
@@ -241,9 +245,11 @@ const CLEARABLE: ReadonlySet<string> = new Set([
   'tpm_limit',
   'rpm_limit',
   'model_max_budget',
+  // Not the contract's: what opens models can be taken away where it was given.
+  'access_group_ids',
 ]);
 
-/** The contract's write rule: what is null or empty is not written, but for five fields. */
+/** The contract's write rule: what is null or empty is not written, but for these fields. */
 export function toUserChange(body: Omit<UpdateUserBody, 'user_id'>): UserChange {
   const sent = Object.fromEntries(
     Object.entries(body).filter(([field, value]) => CLEARABLE.has(field) || !isNothing(value)),
@@ -256,6 +262,7 @@ export function toUserChange(body: Omit<UpdateUserBody, 'user_id'>): UserChange 
     models: sent.models,
     metadata: sent.metadata,
     ssoUserId: sent.sso_user_id ?? undefined,
+    accessGroupIds: sent.access_group_ids,
     blocked: sent.blocked ?? undefined,
     password: sent.password ?? undefined,
   };

@@ -1,7 +1,7 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import { Authored } from './authored.js';
 
-/** Models under a name, given to teams and keys as a whole. */
+/** Models under a name, given to teams, users and keys as a whole. */
 @Entity('access_groups')
 export class AccessGroup extends Authored {
   @PrimaryColumn({ type: 'text' })
@@ -29,4 +29,7 @@ export class AccessGroup extends Authored {
   /** Stable ids of keys, never their hashes. */
   @Column({ type: 'text', array: true, default: () => "'{}'" })
   keyIds!: string[];
+
+  @Column({ type: 'text', array: true, default: () => "'{}'" })
+  userIds!: string[];
 }
