@@ -300,6 +300,22 @@ describe('the time limit behind the notifications', () => {
     expect(directory.questions).toHaveLength(2);
   });
 
+  /** Ten thousand callers that were met within seconds would be read again within seconds. */
+  it('looks at many a few at a time, and at each within half of that time again', async () => {
+    for (let i = 0; i < 100; i += 1) directory.add(recordOf(keyRow(`sk-${i}`)));
+    const hashes = [...directory.rows.keys()];
+    for (const hash of hashes) vault.find(hash);
+    await pass(50);
+    await pass(TTL_MS);
+    directory.questions.length = 0;
+    for (let ms = 0; ms < TTL_MS / 2; ms += 50) {
+      for (const hash of hashes) expect(vault.find(hash)).not.toBeInstanceOf(Promise);
+      await pass(50);
+    }
+    expect(Math.max(...directory.questions.map(({ length }) => length))).toBeLessThanOrEqual(8);
+    expect(directory.questions.flat().toSorted()).toEqual(hashes.toSorted());
+  });
+
   it('finds what no notification told', async () => {
     const hash = directory.add(recordOf(keyRow('sk-a')));
     const compiled = await find(hash);

@@ -7,6 +7,7 @@ import { CompiledKey } from './compiled-key.js';
 import { Dependents } from './dependents.js';
 import { KeyLookups, type Question, unavailable } from './key-lookups.js';
 import { ChangeFeed, PrincipalPreparation } from './ports.js';
+import { SecondLooks } from './second-looks.js';
 
 /** How much longer than the cache's own time a known key is served while PostgreSQL does not answer. */
 export const MAX_STALE_MS = 60_000;
@@ -24,7 +25,7 @@ type Outcome = CompiledKey | undefined | 'changed';
 /**
  * Every key this process has met, compiled. A known key costs one map look-up and no I/O; a change notification drops it
  * at once, and `isCurrent()` of what requests still hold turns false. The time limit is only the backstop: with the feed
- * in step a key past it is served while it is read again; with the feed behind, it is read first. While PostgreSQL does
+ * in step a key past it is served while it is read again, a few at a time; with the feed behind, it is read first. While PostgreSQL does
  * not answer, known keys are served for MAX_STALE_MS more, and strangers get 503, never 401.
  */
 @Injectable()
@@ -34,6 +35,7 @@ export class KeyVault {
   readonly #dependents = new Dependents();
   readonly #evicted: { readonly compiled: CompiledKey; readonly atMs: number }[] = [];
   readonly #lookups: KeyLookups<Outcome>;
+  readonly #secondLooks: SecondLooks;
   /** What was verified earlier than this may have missed a change. */
   #believedSinceMs = Number.NEGATIVE_INFINITY;
 
@@ -53,6 +55,12 @@ export class KeyVault {
     this.#lookups = new KeyLookups(
       (hashes) => directory.findByHashes(hashes),
       (hash, record, question) => this.#settle(hash, record, question),
+      clock,
+    );
+    this.#secondLooks = new SecondLooks(
+      (hash) => this.#lookAgain(hash),
+      () => this.#cache.size,
+      config.auth.keyCacheTtlMs,
       clock,
     );
     feed.subscribe({ onChange: ({ noun, id }) => this.#onChange(noun, id), onGap: () => this.#onGap() });
@@ -103,11 +111,14 @@ export class KeyVault {
   #refresh(hash: string, known: CompiledKey): void {
     if (known.isRefreshing || this.#lookups.isResting) return;
     known.isRefreshing = true;
-    const finish = (): void => {
+    this.#secondLooks.add(hash, () => {
       known.isRefreshing = false;
-    };
-    // A failure needs no other answer: the look-ups rest, and the next request past the time limit sees it.
-    this.#ask(hash).then(finish, finish);
+    });
+  }
+
+  /** A failure needs no other answer: the look-ups rest, and the next request past the time limit sees it. */
+  #lookAgain(hash: string): Promise<unknown> {
+    return this.#lookups.isResting ? Promise.resolve() : this.#ask(hash).catch(() => undefined);
   }
 
   async #ask(hash: string): Promise<CompiledKey | undefined> {
