@@ -1,21 +1,23 @@
 // `npm run volume`: a database of the asked-for size, and how long each list and report takes over it.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { createDataSource, runMigrations, startEmbeddedPostgres } from '#libs/database';
-import pg from 'pg';
 import { freePort, start, waitForHttp } from '../bench/processes.mjs';
+import { openDatabase } from './database.mjs';
 import { routesAt } from './routes.mjs';
-import { READERS, seed } from './seed.mjs';
+import { READERS } from './seed.mjs';
 
 const HELP = `npm run volume -- [options]
   --keys N       virtual keys (default 100000)
   --rows N       calls in the log (default 2000000)
-  --rounds N     requests to each route (default 20)
+  --rounds N     requests to each route (default 20; 0 only fills the database)
   --limit-ms N   what the slowest of twenty may take (default 300)
   --out FILE     where the JSON goes (default: test/volume/results/<time>.json)
+  --keep DIR     keep the database in this folder, and use the one that an earlier run left there
+  --reader NAME  only as this one: proxy_admin, org_admin, team_admin or internal_user
+  --only TEXT    only routes with this in their name
 `;
 const { values } = parseArgs({
   options: {
@@ -24,6 +26,9 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '20' },
     'limit-ms': { type: 'string', default: '300' },
     out: { type: 'string' },
+    keep: { type: 'string' },
+    reader: { type: 'string' },
+    only: { type: 'string', default: '' },
     help: { type: 'boolean', default: false },
   },
 });
@@ -34,7 +39,8 @@ if (values.help) {
 const size = { keys: Number(values.keys), rows: Number(values.rows) };
 const rounds = Number(values.rounds);
 const limitMs = Number(values['limit-ms']);
-if (![size.keys, size.rows, rounds, limitMs].every((number) => Number.isInteger(number) && number > 0)) {
+const isWhole = (number) => Number.isInteger(number) && number >= 0;
+if (![size.keys, size.rows, limitMs].every((number) => isWhole(number) && number > 0) || !isWhole(rounds)) {
   process.stderr.write(HELP);
   process.exit(2);
 }
@@ -42,51 +48,33 @@ if (![size.keys, size.rows, rounds, limitMs].every((number) => Number.isInteger(
 const MASTER_KEY = 'sk-volume-test-master-key-of-some-length';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const say = (text) => process.stdout.write(`${text}\n`);
-const quiet = {
-  trace() {},
-  debug() {},
-  info() {},
-  warn() {},
-  error: (...words) => say(`error: ${JSON.stringify(words)}`),
-  fatal: (...words) => say(`fatal: ${JSON.stringify(words)}`),
-  child: () => quiet,
-};
 
-const folder = mkdtempSync(join(tmpdir(), 'tollgate-volume-'));
-const postgres = await startEmbeddedPostgres({ dataDir: folder, logger: quiet, throwAway: true });
+const database = await openDatabase({ size, keep: values.keep, say });
 let product;
 try {
-  const source = await createDataSource({ url: postgres.url, poolSize: 1, statementTimeoutMs: 0 }, quiet);
-  await runMigrations(source);
-  await source.destroy();
-  say(`seeding ${size.keys} keys and ${size.rows} calls ...`);
-  const client = new pg.Client(postgres.url.reveal());
-  await client.connect();
-  await seed(client, size, say);
-  await client.end();
-
-  const port = await freePort();
-  product = start('gateway', process.execPath, [join(root, 'dist', 'src', 'main.js')], {
-    cwd: folder,
-    env: {
-      PATH: process.env.PATH,
-      PORT: String(port),
-      DATABASE_URL: postgres.url.reveal(),
-      LITELLM_MASTER_KEY: MASTER_KEY,
-      LITELLM_SALT_KEY: 'a-salt-key-for-the-volume-test-only',
-      TOLLGATE_DATA_DIR: join(folder, 'data'),
-    },
-  });
-  const base = `http://127.0.0.1:${port}`;
-  await waitForHttp(`${base}/health/readiness`, product);
-  const results = await measure(base);
-  print(results);
-  writeJson(results);
-  process.exitCode = results.some(({ missed }) => missed) ? 1 : 0;
+  if (rounds > 0) {
+    const port = await freePort();
+    product = start('gateway', process.execPath, [join(root, 'dist', 'src', 'main.js')], {
+      cwd: database.folder,
+      env: {
+        PATH: process.env.PATH,
+        PORT: String(port),
+        DATABASE_URL: database.url,
+        LITELLM_MASTER_KEY: MASTER_KEY,
+        LITELLM_SALT_KEY: 'a-salt-key-for-the-volume-test-only',
+        TOLLGATE_DATA_DIR: join(database.folder, 'data'),
+      },
+    });
+    const base = `http://127.0.0.1:${port}`;
+    await waitForHttp(`${base}/health/readiness`, product);
+    const results = await measure(base);
+    print(results);
+    writeJson(results);
+    process.exitCode = results.some(({ missed }) => missed) ? 1 : 0;
+  }
 } finally {
   await product?.stop();
-  await postgres.stop();
-  rmSync(folder, { recursive: true, force: true });
+  await database.stop();
 }
 
 /** As the proxy's administrator everything; as others what they may ask for. */

@@ -62,7 +62,7 @@ export async function seed(client, size, say) {
     }
   });
   await timed('balances', () => client.query(BALANCES));
-  await timed('statistics', () => client.query('ANALYZE'));
+  await timed('statistics', () => client.query('VACUUM (ANALYZE)'));
 }
 
 async function seedPeople(client, size, owners) {

@@ -17,37 +17,63 @@ const SUMS = [
 ];
 const ADDED_UP = SUMS.map((column) => `sum(${column})::bigint AS ${column}`).join(', ');
 
+const MODEL_COLUMNS = MODEL.split(', ');
+const CALLERS = OWNERS.slice(0, 4);
+
 /** Rows with tags, once for each of their tags. */
-const ONE_BY_ONE = `(SELECT day, ARRAY[tag] AS tags, ${MODEL}, ${SUMS.join(', ')}
+const ONE_BY_ONE = `(SELECT day, organization_id, ARRAY[tag] AS tags, ${MODEL}, ${SUMS.join(', ')}
   FROM of_tags, LATERAL (SELECT DISTINCT unnest(of_tags.tags) AS tag) AS one) AS of_tag`;
 
-/** The rows of one facet: `source` summed by the owners that the facet tells apart. */
-function facet(name: string, source: string, owners: readonly string[], where = 'true'): string {
+/** The rows of one facet: `source` summed by the owners, and by the models, that the facet tells apart. */
+function facet(
+  name: string,
+  source: string,
+  owners: readonly string[],
+  where = 'true',
+  models: readonly string[] = MODEL_COLUMNS,
+): string {
   const columns = OWNERS.map((column) =>
     owners.includes(column) ? column : `${column === 'tags' ? `'{}'::text[]` : 'NULL::text'} AS ${column}`,
   );
-  return `SELECT '${name}' AS facet, day, ${columns.join(', ')}, ${MODEL}, ${ADDED_UP} FROM ${source} WHERE ${where}
-  GROUP BY ${['day', ...owners].join(', ')}, ${MODEL}`;
+  const named = MODEL_COLUMNS.map((column) => (models.includes(column) ? column : `'' AS ${column}`));
+  return `SELECT '${name}' AS facet, day, ${columns.join(', ')}, ${named.join(', ')}, ${ADDED_UP} FROM ${source} WHERE ${where}
+  GROUP BY ${['day', ...owners, ...models].join(', ')}`;
 }
+
+/** Facets that migration 20 brought, each with where it is summed from. */
+const OF_TEAMS_AND_TAGS = `of_organization_teams AS (${facet('organization_teams', 'of_teams', ['organization_id'], 'team_id IS NOT NULL')}),
+of_organization_tagged AS (${facet('organization_tagged', ONE_BY_ONE, ['organization_id', 'tags'])}),
+of_organization_tagging AS (${facet('organization_tagging', 'of_tags', ['organization_id'])})`;
+const THEIR_ROWS = `SELECT * FROM of_organization_teams WHERE organization_id IS NOT NULL
+  UNION ALL SELECT * FROM of_organization_tagged WHERE organization_id IS NOT NULL
+  UNION ALL SELECT * FROM of_organization_tagging WHERE organization_id IS NOT NULL
+  UNION ALL ${facet('team_days', 'of_teams', ['team_id', 'organization_id'], 'team_id IS NOT NULL', [])}
+  UNION ALL ${facet('teams', 'of_organization_teams', [])}`;
+
+/** Adds rows of `of_all` to the table. They are taken in one order everywhere: two writers cannot wait for each other. */
+const INTO_DAYS = `INSERT INTO daily_activity (day, row_id, facet, ${OWNERS.join(', ')}, ${MODEL}, ${SUMS.join(', ')})`;
+const FROM_ALL = `SELECT day, md5(ROW(facet, ${OWNERS.join(', ')}, ${MODEL})::text)::uuid AS row_id, facet, ${OWNERS.join(', ')}, ${MODEL}, ${SUMS.join(', ')}
+FROM of_all
+ORDER BY day, row_id
+ON CONFLICT (day, row_id) DO UPDATE SET ${SUMS.map((column) => `${column} = daily_activity.${column} + excluded.${column}`).join(', ')}`;
 
 /**
  * The statement that adds entries (or takes them out: `sign`), rows of `source` with the columns above, to the days they belong to. It follows a
  * `WITH` or stands alone. Entries are summed by key first and each coarser facet from the finer one, so that a batch is
- * read once. Rows are taken in one order everywhere: two writers cannot wait for each other.
+ * read once.
  */
 export function addToDailyActivity(source: string, sign: 1 | -1 = 1): string {
-  const all = OWNERS.join(', ');
-  const entries = `(SELECT day, ${all}, ${MODEL}, ${sign} AS requests, CASE status WHEN 'success' THEN ${sign} ELSE 0 END AS successes,
+  const entries = `(SELECT day, ${OWNERS.join(', ')}, ${MODEL}, ${sign} AS requests, CASE status WHEN 'success' THEN ${sign} ELSE 0 END AS successes,
     ${sign} * cost_nano AS spend_nano, ${sign} * input_tokens AS input_tokens, ${sign} * output_tokens AS output_tokens,
     ${sign} * cache_read_tokens AS cache_read_tokens, ${sign} * (cache_write_tokens + cache_write_hour_tokens) AS cache_write_tokens,
     CASE status WHEN 'success' THEN ${sign} * (extract(epoch FROM ended_at - started_at) * 1000)::bigint ELSE 0 END AS response_ms FROM ${source}) AS e`;
-  const callers = OWNERS.slice(0, 4);
-  return `INSERT INTO daily_activity (day, row_id, facet, ${all}, ${MODEL}, ${SUMS.join(', ')})
-WITH of_keys AS (${facet('key', entries, callers)}),
+  return `${INTO_DAYS}
+WITH of_keys AS (${facet('key', entries, CALLERS)}),
 of_teams AS (${facet('team', 'of_keys', ['team_id', 'organization_id'])}),
 of_organizations AS (${facet('organization', 'of_teams', ['organization_id'])}),
-of_customers AS (${facet('customer', entries, [...callers, 'customer_id'], 'customer_id IS NOT NULL')}),
-of_tags AS (${facet('tags', entries, [...callers, 'tags'], `tags <> '{}'`)}),
+of_customers AS (${facet('customer', entries, [...CALLERS, 'customer_id'], 'customer_id IS NOT NULL')}),
+of_tags AS (${facet('tags', entries, [...CALLERS, 'tags'], `tags <> '{}'`)}),
+${OF_TEAMS_AND_TAGS},
 of_all AS (
   SELECT * FROM of_keys
   UNION ALL SELECT * FROM of_customers
@@ -56,11 +82,20 @@ of_all AS (
   UNION ALL SELECT * FROM of_organizations WHERE organization_id IS NOT NULL
   UNION ALL ${facet('proxy', 'of_organizations', [])}
   UNION ALL ${facet('customers', 'of_customers', [])}
-  UNION ALL ${facet('tagged', ONE_BY_ONE, ['tags'])}
-  UNION ALL ${facet('tagging', 'of_tags', [])}
+  UNION ALL ${facet('tagged', 'of_organization_tagged', ['tags'])}
+  UNION ALL ${facet('tagging', 'of_organization_tagging', [])}
+  UNION ALL ${THEIR_ROWS}
 )
-SELECT day, md5(ROW(facet, ${all}, ${MODEL})::text)::uuid AS row_id, facet, ${all}, ${MODEL}, ${SUMS.join(', ')}
-FROM of_all
-ORDER BY day, row_id
-ON CONFLICT (day, row_id) DO UPDATE SET ${SUMS.map((column) => `${column} = daily_activity.${column} + excluded.${column}`).join(', ')}`;
+${FROM_ALL}`;
 }
+
+/**
+ * Adds the facets that migration 20 brought from the rows that were there before it, which live longer than the calls. Only for a
+ * table that has none of them yet: what it adds, it adds again.
+ */
+export const ADD_TEAM_AND_TAG_SUMS = `${INTO_DAYS}
+WITH of_teams AS (SELECT * FROM daily_activity WHERE facet = 'team'),
+of_tags AS (SELECT * FROM daily_activity WHERE facet = 'tags'),
+${OF_TEAMS_AND_TAGS},
+of_all AS (${THEIR_ROWS})
+${FROM_ALL}`;

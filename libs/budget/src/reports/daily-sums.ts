@@ -3,7 +3,7 @@ import type { ActivityFacet } from '#libs/database';
 import type { NanoUsd } from '#libs/kernel';
 import { SpendLedger } from '../ledger/spend-ledger.js';
 import { Reading } from './reading.js';
-import { narrowToSums, narrowToView, type OwnerSums, type View } from './view.js';
+import { narrowToSums, narrowToView, OWNER_SUMS, type OwnerSums, type View } from './view.js';
 import { Where } from './where.js';
 
 /** What daily rows can be told apart by. `tag`: a row with two tags counts for both. */
@@ -113,41 +113,48 @@ export const LARGEST = (type: string, limit: string): string =>
    ORDER BY magnitude DESC, settled_nano DESC LIMIT ${limit}`;
 
 /** A coarse facet has no owners below its own: a limited view, or a filter by key or user, needs the fine one. */
-function facetOf({ view, only, coarse, fine = 'key' }: DailyQuery<DailyColumn>): ActivityFacet {
+function facetOf(query: DailyQuery<DailyColumn>): ActivityFacet {
+  const { view, only, coarse, fine = 'key' } = query;
   const needsOwners = !view.everything || only?.key_id !== undefined || only?.user_id !== undefined;
-  return coarse === undefined || needsOwners ? fine : coarse;
+  if (coarse === undefined || needsOwners) return fine;
+  if (coarse !== 'team' || namesTeams(query)) return coarse;
+  return only?.organization_id === undefined ? 'teams' : 'organization_teams';
 }
 
 /** Which sums a limited view can be read from; undefined: only from the rows of single keys. */
-function ownerSumsOf({
-  view,
-  only,
-  by,
-  coarse,
-  exceptTeams,
-}: DailyQuery<DailyColumn>): { readonly sums: OwnerSums } | undefined {
-  const isKept = coarse === 'proxy' || coarse === 'organization' || coarse === 'team';
+function ownerSumsOf(query: DailyQuery<DailyColumn>): OwnerSums | undefined {
+  const { view, only, by, coarse } = query;
   const tellsOwnersApart =
     only?.key_id !== undefined || only?.user_id !== undefined || by.some((column) => BELOW_TEAMS.has(column));
-  if (view.everything || view.customerId !== undefined || !isKept || tellsOwnersApart) return undefined;
-  const needsTeams =
-    coarse === 'team' || only?.team_id !== undefined || exceptTeams !== undefined || by.includes('team_id');
-  return { sums: needsTeams ? 'team' : 'organization' };
+  if (view.everything || view.customerId !== undefined || tellsOwnersApart) return undefined;
+  switch (coarse) {
+    case 'tagged':
+      return OWNER_SUMS.tagged;
+    case 'tagging':
+      return OWNER_SUMS.tagging;
+    case 'team':
+      return namesTeams(query) ? OWNER_SUMS.callsByTeam : OWNER_SUMS.callsOfTeams;
+    case 'proxy':
+    case 'organization':
+      return namesTeams(query) ? OWNER_SUMS.callsByTeam : OWNER_SUMS.calls;
+    default:
+      return undefined;
+  }
 }
 
-const BELOW_TEAMS: ReadonlySet<DailyColumn> = new Set(['key_id', 'user_id', 'customer_id', 'tag']);
+const BELOW_TEAMS: ReadonlySet<DailyColumn> = new Set(['key_id', 'user_id', 'customer_id']);
+
+function namesTeams({ only, by, exceptTeams }: DailyQuery<DailyColumn>): boolean {
+  return only?.team_id !== undefined || exceptTeams !== undefined || by.includes('team_id');
+}
 
 /** Adds everything a filter says to a query over daily rows. */
-export function narrowDaily(
-  where: Where,
-  filter: DailyFilter,
-  from: ActivityFacet | { readonly sums: OwnerSums },
-): void {
+export function narrowDaily(where: Where, filter: DailyFilter, from: ActivityFacet | OwnerSums): void {
   // Written out: the planner chooses among partial indexes by it.
   if (typeof from === 'string') {
     where.and(`facet = '${from}'`);
     narrowToView(where, filter.view);
-  } else narrowToSums(where, filter.view, from.sums);
+  } else narrowToSums(where, filter.view, from);
   if (filter.from !== undefined) where.and(`day >= ${where.parameter(filter.from)}::date`);
   if (filter.until !== undefined) where.and(`day <= ${where.parameter(filter.until)}::date`);
   if (filter.days !== undefined) where.and(`day = ANY(${where.parameter(filter.days)}::date[])`);

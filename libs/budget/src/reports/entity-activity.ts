@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { ActivityFacet } from '#libs/database';
 import { type DailyFilter, narrowDaily, type Sums, SUMS, sumsOf, type StoredSums } from './daily-sums.js';
 import { Reading } from './reading.js';
+import { OWNER_SUMS, type OwnerSums } from './view.js';
 import { Where } from './where.js';
 
 /** Whose activity somebody asks for, and how it is found: its column, its facets, and where its name is. */
@@ -35,6 +36,18 @@ export const ACTIVITY_NOUNS = {
 >;
 export type ActivityNoun = keyof typeof ACTIVITY_NOUNS;
 
+/** Where entities stand in rows without keys: everybody's, and those of a caller who administers some. */
+interface EntitySums {
+  readonly everybody: ActivityFacet;
+  readonly theirs: OwnerSums;
+}
+const ENTITY_SUMS: Readonly<Partial<Record<ActivityNoun, EntitySums>>> = {
+  team: { everybody: 'team_days', theirs: OWNER_SUMS.daysByTeam },
+  organization: { everybody: 'organization', theirs: OWNER_SUMS.calls },
+  tag: { everybody: 'tagged', theirs: OWNER_SUMS.tagged },
+};
+const BY_MODEL: EntitySums = { everybody: 'team', theirs: OWNER_SUMS.callsByTeam };
+
 export interface EntityDay extends Sums {
   readonly day: string;
   readonly entity: string | null;
@@ -54,24 +67,21 @@ export class EntityActivity {
     most: number,
     everybody: boolean,
   ): Promise<EntityDay[]> {
-    const { column, coarse, fine, table, label } = ACTIVITY_NOUNS[noun];
-    // Everybody's tags and teams are few rows of their own; users and customers have theirs with their keys.
-    const isFewRows = noun === 'tag' || noun === 'team' || noun === 'organization';
+    const { column, fine, table, label } = ACTIVITY_NOUNS[noun];
+    // Tags, teams and organizations are few rows of their own; users and customers have theirs with their keys.
+    const sums = filter.only?.key_id === undefined ? ENTITY_SUMS[noun] : undefined;
+    // A team's days stand in one row each, whatever the model.
+    const coarse = sums !== undefined && filter.model !== undefined && noun === 'team' ? BY_MODEL : sums;
     // Keys of a caller that speaks for one customer may serve others too: only rows that name it are its own.
     const own = filter.view.customerId === undefined ? fine : 'customer';
-    const isCoarse = filter.view.everything && isFewRows && filter.only?.key_id === undefined;
-    const facet = !isCoarse ? own : noun === 'tag' ? 'tagged' : coarse;
     // A caller who administers some sees their sums, like the proxy's administrators see everybody's.
-    const isSummed =
-      (noun === 'team' || noun === 'organization') &&
-      !filter.view.everything &&
-      filter.view.customerId === undefined &&
-      filter.only?.key_id === undefined &&
-      filter.only?.user_id === undefined;
+    const theirs =
+      filter.view.customerId === undefined && filter.only?.user_id === undefined ? coarse?.theirs : undefined;
+    const isCoarse = filter.view.everything && coarse !== undefined;
     const where = new Where();
-    narrowDaily(where, filter, isSummed ? { sums: noun } : facet);
+    narrowDaily(where, filter, isCoarse ? coarse.everybody : (theirs ?? own));
     const limit = where.parameter(most);
-    if (everybody && facet === fine) {
+    if (everybody && !isCoarse) {
       where.and(`${column} IN (SELECT scope_id FROM (SELECT scope_id FROM balances WHERE scope_type = '${noun}' AND budget = 'total'
         ORDER BY magnitude DESC, settled_nano DESC LIMIT ${limit}) AS largest)`);
     }

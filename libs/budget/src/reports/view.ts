@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { ActivityFacet } from '#libs/database';
 import type { Principal } from '#libs/kernel';
 import { administered, isPermittedInTeam, type MemberPermission, readsAll, standingOf } from '#libs/tenancy';
 import { DataSource } from 'typeorm';
@@ -84,8 +85,26 @@ export function narrowToView(where: Where, view: View): void {
   where.and(any.length === 0 ? 'false' : `(${any.join(' OR ')})`);
 }
 
-/** Sums that are kept beside the single keys' rows: of each organization, or of each team, with its organization. */
-export type OwnerSums = 'organization' | 'team';
+/** Which rows whole organizations, whole teams and single keys are read from: none of them has a call twice. */
+export interface OwnerSums {
+  readonly organization: ActivityFacet;
+  readonly team: ActivityFacet;
+  readonly own: ActivityFacet;
+}
+
+/** Sums that are kept beside the single keys' rows. A team's tagged calls are too unlike each other for sums of their own to be fewer. */
+export const OWNER_SUMS = {
+  calls: { organization: 'organization', team: 'team', own: 'key' },
+  /** Of calls that had a team. */
+  callsOfTeams: { organization: 'organization_teams', team: 'team', own: 'key' },
+  callsByTeam: { organization: 'team', team: 'team', own: 'key' },
+  /** The same whatever the model. */
+  daysByTeam: { organization: 'team_days', team: 'team_days', own: 'key' },
+  /** Tag by tag. */
+  tagged: { organization: 'organization_tagged', team: 'tags', own: 'tags' },
+  /** Whatever the tags. */
+  tagging: { organization: 'organization_tagging', team: 'tags', own: 'tags' },
+} as const satisfies Record<string, OwnerSums>;
 
 /**
  * Adds the view to a query over daily rows that does not tell keys or people apart: whole organizations and teams are read from their
@@ -94,19 +113,20 @@ export type OwnerSums = 'organization' | 'team';
 export function narrowToSums(where: Where, view: View, sums: OwnerSums): void {
   const elsewhere: string[] = [];
   const parts: string[] = [];
+  const add = (facet: ActivityFacet, condition: string): void => {
+    parts.push([`facet = '${facet}' AND ${condition}`, ...elsewhere].join(' AND '));
+  };
   if (view.organizationIds.length > 0) {
-    const ids = `ANY(${where.parameter(view.organizationIds)}::text[])`;
-    parts.push(`facet = '${sums}' AND organization_id = ${ids}`);
-    elsewhere.push(`(organization_id = ${ids}) IS NOT TRUE`);
+    const theirs = `organization_id = ANY(${where.parameter(view.organizationIds)}::text[])`;
+    add(sums.organization, theirs);
+    elsewhere.push(`(${theirs}) IS NOT TRUE`);
   }
   if (view.teamIds.length > 0) {
-    const ids = `ANY(${where.parameter(view.teamIds)}::text[])`;
-    parts.push([`facet = 'team' AND team_id = ${ids}`, ...elsewhere].join(' AND '));
-    elsewhere.push(`(team_id = ${ids}) IS NOT TRUE`);
+    const theirs = `team_id = ANY(${where.parameter(view.teamIds)}::text[])`;
+    add(sums.team, theirs);
+    elsewhere.push(`(${theirs}) IS NOT TRUE`);
   }
-  if (view.keyId !== undefined)
-    parts.push([`facet = 'key' AND key_id = ${where.parameter(view.keyId)}`, ...elsewhere].join(' AND '));
-  if (view.userId !== undefined)
-    parts.push([`facet = 'key' AND user_id = ${where.parameter(view.userId)}`, ...elsewhere].join(' AND '));
+  if (view.keyId !== undefined) add(sums.own, `key_id = ${where.parameter(view.keyId)}`);
+  if (view.userId !== undefined) add(sums.own, `user_id = ${where.parameter(view.userId)}`);
   where.and(parts.length === 0 ? 'false' : `(${parts.map((part) => `(${part})`).join(' OR ')})`);
 }

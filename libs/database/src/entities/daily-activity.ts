@@ -5,10 +5,24 @@ import { countColumn, nanoUsdColumn } from '../columns.js';
 /**
  * Which question a daily row answers. `key`, `customer` and `tags`: who called, with the owners the key had and what the
  * call named. The others have no keys, so that looking at much stays cheap: `tagged` has a row for each tag alone, `tagging` is all
- * that had any, `customers` all that named one.
+ * that had any, `customers` all that named one, `teams` all that had one; the same of one organization stands under its name. `team_days` is
+ * what a team did on a day, whatever the model.
  */
 export type ActivityFacet =
-  'key' | 'customer' | 'tags' | 'team' | 'organization' | 'proxy' | 'tagged' | 'tagging' | 'customers';
+  | 'key'
+  | 'customer'
+  | 'tags'
+  | 'team'
+  | 'team_days'
+  | 'organization'
+  | 'organization_teams'
+  | 'organization_tagged'
+  | 'organization_tagging'
+  | 'proxy'
+  | 'teams'
+  | 'tagged'
+  | 'tagging'
+  | 'customers';
 
 /** What one combination of callers, model and endpoint did on one day (UTC): kept by the drain, in the transaction that stores the entries. */
 @Entity('daily_activity')

@@ -16,6 +16,7 @@ import { Spend1700000000008 } from './1700000000008-spend.js';
 import { FastWalls1700000000017 } from './1700000000017-fast-walls.js';
 import { TagLimits1700000000018 } from './1700000000018-tag-limits.js';
 import { CustomRoles1700000000019 } from './1700000000019-custom-roles.js';
+import { TeamAndTagSums1700000000020 } from './1700000000020-team-and-tag-sums.js';
 import { AccessGroupsOfUsers1700000000024 } from './1700000000024-access-groups-of-users.js';
 
 /** In the order they run. Append only. */
@@ -38,5 +39,6 @@ export const MIGRATIONS = [
   FastWalls1700000000017,
   TagLimits1700000000018,
   CustomRoles1700000000019,
+  TeamAndTagSums1700000000020,
   AccessGroupsOfUsers1700000000024,
 ];
