@@ -120,7 +120,7 @@ async function createApp(
   app.useGlobalGuards(app.get(GateGuard), app.get(AuthenticationGuard), app.get(PolicyGuard));
   app.useGlobalFilters(new GatewayErrorFilter(logger, refusalsOf(app.get(DecisionLog)), methodsOfPath));
   const serves = role === 'all' || role === 'proxy';
-  if (serves) adapter.useLane(laneOf(app, config));
+  if (serves) adapter.useLane(laneOf(app));
   if (serves) adapter.useUpgrades(app.get(RealtimeLane));
   await app.init();
   await app.get(SignInMethods, { strict: false }).start();
@@ -132,10 +132,9 @@ async function createApp(
   return app;
 }
 
-/** Completions first, and nothing is asked in between where there is no pass-through endpoint. */
-function laneOf(app: INestApplication, { passThrough }: Config): Lane {
+/** Completions first, and nothing is asked before them. */
+function laneOf(app: INestApplication): Lane {
   const completions = app.get(HotLane).dispatch;
-  if (passThrough.length === 0) return completions;
   const endpoints = app.get(PassThroughLane).dispatch;
   return (request, response) => completions(request, response) || endpoints(request, response);
 }

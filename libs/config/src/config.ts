@@ -49,7 +49,7 @@ export class Config {
   }
 
   /** Takes up settings that were changed at run time. A part is replaced as a whole, so that nobody reads half of two states. */
-  apply(parts: LiveParts): void {
+  apply(parts: LiveParts | Pick<ConfigTree, 'passThrough'>): void {
     Object.assign(this, parts);
   }
 }

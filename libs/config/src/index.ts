@@ -14,7 +14,8 @@ export {
 } from './config.js';
 export type { BrowserSettings } from './browser-settings.js';
 export type { CredentialEntry } from './models.js';
-export type { PassThroughEndpoint } from './pass-through.js';
+export { type EndpointPlace, type PassThroughEndpoint, pathsOverlap } from './pass-through.js';
+export { readStoredEndpoint, type StoredEndpointReading } from './stored-endpoint.js';
 export type {
   CustomAuthSettings,
   JwtOptions,

@@ -8,8 +8,10 @@ import {
   type WrittenEndpoint,
 } from './sections/pass-through.schemas.js';
 
-/** `general_settings.pass_through_endpoints`: a path of ours whose calls go to one fixed address. */
+/** An entry of `general_settings.pass_through_endpoints`, or one like it that was made by API: a path of ours whose calls go to one fixed address. */
 export interface PassThroughEndpoint {
+  /** The id of one that is kept in the database; absent: the file's. */
+  readonly storedId?: string;
   /** Whole plain segments, without a slash at the end. */
   readonly path: string;
   /** Paths below it go to the same paths below the target. */
@@ -39,6 +41,9 @@ export interface PassThroughEndpoint {
   readonly requestsPerMinute?: number;
   readonly maxParallelRequests?: number;
 }
+
+/** What of an endpoint says which calls are its. */
+export type EndpointPlace = Pick<PassThroughEndpoint, 'path' | 'includeSubpath'>;
 
 /** The member of `headers` that is none: it names the header in which this endpoint's clients send their key (contract/auth 1.1). */
 const KEY_HEADER_MEMBER = 'litellm_user_api_key';
@@ -71,10 +76,9 @@ export function readPassThrough(
   const endpoints: PassThroughEndpoint[] = [];
   for (const [index, written] of (general.pass_through_endpoints ?? []).entries()) {
     const path = `general_settings.pass_through_endpoints.${index}`;
-    const target = readTarget(written, path, environment, findings);
-    if (target === undefined) continue;
-    const made = toEndpoint(written, target, path, environment, findings);
-    const rival = endpoints.find((one) => overlap(one, made));
+    const made = compileEndpoint(written, path, environment, findings);
+    if (made === undefined) continue;
+    const rival = endpoints.find((one) => pathsOverlap(one, made));
     if (rival !== undefined)
       findings.error(
         `${path}.path`,
@@ -85,11 +89,22 @@ export function readPassThrough(
   return endpoints;
 }
 
+/** One entry, compiled; undefined, with a notice, without a target. */
+export function compileEndpoint(
+  written: WrittenEndpoint,
+  path: string,
+  environment: Pick<Environment, 'get'>,
+  findings: Findings,
+): PassThroughEndpoint | undefined {
+  const target = readTarget(written, path, environment, findings);
+  return target && toEndpoint(written, target, path, environment, findings);
+}
+
 function toEndpoint(
   written: WrittenEndpoint,
   target: PassThroughEndpoint['target'],
   path: string,
-  environment: Environment,
+  environment: Pick<Environment, 'get'>,
   findings: Findings,
 ): PassThroughEndpoint {
   const { keyHeader, headers } = readHeaders(written, path, environment, findings);
@@ -121,7 +136,7 @@ function toEndpoint(
 function readTarget(
   written: WrittenEndpoint,
   path: string,
-  environment: Environment,
+  environment: Pick<Environment, 'get'>,
   findings: Findings,
 ): PassThroughEndpoint['target'] | undefined {
   const text =
@@ -153,7 +168,7 @@ function readTarget(
 function queryOf(
   { default_query_params: params }: WrittenEndpoint,
   path: string,
-  environment: Environment,
+  environment: Pick<Environment, 'get'>,
   findings: Findings,
 ): [string, string][] {
   return Object.entries(params ?? {}).flatMap(([name, text]): [string, string][] => {
@@ -165,7 +180,7 @@ function queryOf(
 function readHeaders(
   written: WrittenEndpoint,
   path: string,
-  environment: Environment,
+  environment: Pick<Environment, 'get'>,
   findings: Findings,
 ): { keyHeader?: string; headers: [string, string | Secret][] } {
   const headers: [string, string | Secret][] = [];
@@ -194,7 +209,7 @@ function readHeaders(
 function resolved(
   text: string,
   path: string,
-  environment: Environment,
+  environment: Pick<Environment, 'get'>,
   findings: Findings,
 ): string | undefined {
   let isMissing = false;
@@ -209,7 +224,8 @@ function resolved(
   return isMissing ? undefined : value.trim();
 }
 
-function overlap(one: PassThroughEndpoint, other: PassThroughEndpoint): boolean {
+/** Whether one call could belong to both: which of them serves it would depend on their order. */
+export function pathsOverlap(one: EndpointPlace, other: EndpointPlace): boolean {
   if (one.path === other.path) return true;
   return (
     (one.includeSubpath && other.path.startsWith(`${one.path}/`)) ||

@@ -19,6 +19,11 @@ export interface StoredModelReading {
 /** Variables that hold what the product itself lives on: a model that names one would send it to whatever its api_base says. */
 const OWN_SECRETS = /^(?:LITELLM_|TOLLGATE_|DATABASE_|REDIS_|UI_|.*SALT_KEY)/;
 
+/** Whether a variable holds what the product itself lives on. */
+export function isOwnSecret(name: string): boolean {
+  return OWN_SECRETS.test(name);
+}
+
 /**
  * Reads a model of the database as one of `model_list` is read. `lookUp` resolves `os.environ/NAME`; undefined for a model
  * that may not use what the proxy holds, which then cannot name a stored credential either.
@@ -35,7 +40,7 @@ export function readStoredModel(
     params,
     'litellm_params',
     (name) => {
-      if (lookUp && !OWN_SECRETS.test(name)) return lookUp(name);
+      if (lookUp && !isOwnSecret(name)) return lookUp(name);
       problems.push({ path: 'litellm_params', message: 'this variable of the environment may not be used' });
       return undefined;
     },

@@ -13,6 +13,7 @@ export type ChangeNoun =
   | 'config'
   | 'credential'
   | 'access_group'
+  | 'pass_through_endpoint'
   | 'erasure'
   | 'session'
   | 'jwt_key_mapping'

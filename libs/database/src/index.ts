@@ -20,6 +20,7 @@ export {
   AlertDelivery,
   AccessGroup,
   AccessGroupModel,
+  StoredEndpoint,
   CliSignIn,
   ConfigSetting,
   EncryptionKey,

@@ -31,7 +31,8 @@ export {
   type RoutePolicy,
   routerPathOf,
 } from './policy.js';
-export { assertOpeningsSafe, findUnsafeOpenings, openingsOf } from './public-routes.js';
+export { pathCovers } from './allowed-routes.js';
+export { assertOpeningsSafe, findUnsafeOpenings, openingsOf, routeInTheWayOf } from './public-routes.js';
 export { type EmptyEntry, emptyEntries } from './role-routes.js';
 export { RbacModule } from './rbac.module.js';
 export { assertRouteAllowed, RouteAccess, type RouteDecision, type RouteRefusal } from './route-access.js';

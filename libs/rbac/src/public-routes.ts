@@ -1,4 +1,10 @@
-import { type Config, ConfigError, type ConfigProblem, type PassThroughEndpoint } from '#libs/config';
+import {
+  type Config,
+  ConfigError,
+  type ConfigProblem,
+  type EndpointPlace,
+  type PassThroughEndpoint,
+} from '#libs/config';
 import { pathOf } from './allowed-routes.js';
 import { POLICY, policyOf, ROUTE_GROUPS, type RouteGroup, type RouteId } from './policy.js';
 
@@ -77,7 +83,7 @@ function unsafeOpenings(config: Opened): ConfigProblem[] {
 function takenPaths({ passThrough }: Opened): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   for (const endpoint of passThrough ?? []) {
-    const rival = (Object.keys(POLICY) as RouteId[]).find((route) => collides(endpoint, pathOf(route)));
+    const rival = routeInTheWayOf(endpoint);
     if (rival !== undefined)
       problems.push({
         path: 'general_settings.pass_through_endpoints',
@@ -87,7 +93,12 @@ function takenPaths({ passThrough }: Opened): ConfigProblem[] {
   return problems;
 }
 
-function collides({ path, includeSubpath }: PassThroughEndpoint, taken: string): boolean {
+/** A route of ours whose path lies on the endpoint's; undefined: the path is free. */
+export function routeInTheWayOf(endpoint: EndpointPlace): RouteId | undefined {
+  return (Object.keys(POLICY) as RouteId[]).find((route) => collides(endpoint, pathOf(route)));
+}
+
+function collides({ path, includeSubpath }: EndpointPlace, taken: string): boolean {
   if (includeSubpath && (taken === path || taken.startsWith(`${path}/`))) return true;
   // `/v1/models/{id}` is taken whatever stands for the id, and what lies below a taken segment is its own.
   const [mine, theirs] = [path.split('/'), taken.split('/')];

@@ -7,6 +7,8 @@ export {
   type NewCredential,
 } from './credentials.js';
 export { type CatalogueRow, LiveCatalogue } from './live-catalogue.js';
+export { type EndpointView } from './endpoint-view.js';
+export { type EndpointSettings, PassThroughEndpoints } from './pass-through-endpoints.js';
 export { type ModelGroupMembers, ModelGroups, type TaggedModels } from './model-groups.js';
 export { type ModelChange, Models, type ModelView, type NewModel } from './models.js';
 export { RuntimeModule } from './runtime.module.js';

@@ -4,6 +4,7 @@ import { type Change, Changes, type ChangeSubscriber } from '#libs/database';
 import { Catalogue, compileDeployments, type Deployment, Router } from '#libs/routing';
 import { Logger, registerSecret } from '#libs/telemetry';
 import { AccessGroupIndex } from './access-group-index.js';
+import { LiveEndpoints } from './live-endpoints.js';
 import { namedCredentials, type RuntimeRows, RuntimeStore } from './runtime-store.js';
 
 /** One name of the catalogue: a model group, or a visible alias of one. */
@@ -18,15 +19,22 @@ export interface CatalogueRow {
 /** A new attempt while the database is away. */
 const RETRY_MS = 1_000;
 
-const NOUNS: ReadonlySet<string> = new Set(['model', 'credential', 'access_group', 'config']);
+const NOUNS: ReadonlySet<string> = new Set([
+  'model',
+  'credential',
+  'access_group',
+  'config',
+  'pass_through_endpoint',
+]);
 
 /**
- * Keeps what this process serves in step with the database: models, credentials, access groups and settings on top of the
+ * Keeps what this process serves in step with the database: models, credentials, access groups, pass-through endpoints and settings on top of the
  * configuration file, which wins. Everything is read anew after a change and swapped at once; calls under way finish on what
  * they began with. While the database is away, what was last known is served; at first that is the file alone.
  */
 @Injectable()
 export class LiveCatalogue implements OnApplicationBootstrap, OnApplicationShutdown, ChangeSubscriber {
+  readonly #endpoints: LiveEndpoints;
   #unsubscribe: (() => void) | undefined;
   #running: Promise<void> | undefined;
   #isStale = false;
@@ -44,7 +52,9 @@ export class LiveCatalogue implements OnApplicationBootstrap, OnApplicationShutd
     private readonly groups: AccessGroupIndex,
     private readonly changes: Changes,
     private readonly logger: Logger,
-  ) {}
+  ) {
+    this.#endpoints = new LiveEndpoints(config);
+  }
 
   /** Subscribed before it reads: what changes in between is read again. */
   async onApplicationBootstrap(): Promise<void> {
@@ -65,6 +75,11 @@ export class LiveCatalogue implements OnApplicationBootstrap, OnApplicationShutd
 
   onGap(): void {
     this.#refresh();
+  }
+
+  /** Whether a change was heard of that is not served yet. */
+  get isBehind(): boolean {
+    return this.#running !== undefined;
   }
 
   /** Resolves when every change this process has heard of so far is served, or the database did not answer. */
@@ -129,6 +144,7 @@ export class LiveCatalogue implements OnApplicationBootstrap, OnApplicationShutd
     for (const what of rows.unreadable)
       this.#tellOnce(what, 'A stored secret cannot be read; what needs it is left out.');
     this.#applySettings(rows);
+    for (const { path, message } of this.#endpoints.replace(rows.endpoints)) this.#tellOnce(path, message);
     const credentials = namedCredentials(rows.credentials, this.config.credentials ?? []);
     const stored = rows.models.flatMap(({ row, params }) => {
       const { entry, problems } = readStoredModel(

@@ -12,6 +12,7 @@ import {
   ProxyModel,
   SecretColumns,
   StoredCredential,
+  StoredEndpoint,
 } from '#libs/database';
 import { DataSource, type EntityManager } from 'typeorm';
 import { revealed, splitParams } from './stored-params.js';
@@ -27,10 +28,17 @@ export interface OpenCredential {
   readonly values: Record<string, unknown>;
 }
 
+/** A pass-through endpoint of the database as it was written, its secrets opened. */
+export interface OpenEndpoint {
+  readonly row: StoredEndpoint;
+  readonly written: Readonly<Record<string, unknown>>;
+}
+
 /** What the database says beside the configuration file. */
 export interface RuntimeRows {
   readonly models: readonly OpenModel[];
   readonly credentials: readonly OpenCredential[];
+  readonly endpoints: readonly OpenEndpoint[];
   readonly groups: readonly AccessGroup[];
   readonly groupedModels: readonly AccessGroupModel[];
   readonly settings: readonly SettingOverride[];
@@ -67,6 +75,9 @@ export class RuntimeStore {
       credentials.push(
         ...(await orLeaveOut(`credential ${row.name}`, () => this.openCredential(manager, row))),
       );
+    const endpoints: OpenEndpoint[] = [];
+    for (const row of await manager.find(StoredEndpoint, { order: { path: 'ASC' } }))
+      endpoints.push(...(await orLeaveOut(`endpoint ${row.id}`, () => this.openEndpoint(manager, row))));
     const settings: SettingOverride[] = [];
     for (const row of await manager.find(ConfigSetting))
       settings.push(
@@ -75,6 +86,7 @@ export class RuntimeStore {
     return {
       models,
       credentials,
+      endpoints,
       settings: settings.filter(({ section }) => OVERRIDABLE_SECTIONS.includes(section)),
       groups: await manager.find(AccessGroup),
       groupedModels: await manager.find(AccessGroupModel),
@@ -117,6 +129,22 @@ export class RuntimeStore {
 
   sealCredential(manager: EntityManager, id: string, values: object): Promise<string> {
     return this.secrets.seal(manager, 'credentialSecrets', id, JSON.stringify(values));
+  }
+
+  async openEndpoint(manager: EntityManager, row: StoredEndpoint): Promise<OpenEndpoint> {
+    const text = await this.secrets.open(manager, 'endpointSecrets', row.id, row.secrets);
+    return { row, written: { ...row.settings, ...(JSON.parse(text) as object), path: row.path } };
+  }
+
+  /** The columns of what an endpoint says. */
+  async sealEndpoint(
+    manager: EntityManager,
+    id: string,
+    { path, target, headers, default_query_params, ...settings }: Readonly<Record<string, unknown>>,
+  ): Promise<Pick<StoredEndpoint, 'path' | 'settings' | 'secrets'>> {
+    const sealed = JSON.stringify({ target, headers, default_query_params });
+    const secrets = await this.secrets.seal(manager, 'endpointSecrets', id, sealed);
+    return { path: String(path), settings, secrets };
   }
 
   async openSetting(manager: EntityManager, row: ConfigSetting): Promise<SettingOverride> {

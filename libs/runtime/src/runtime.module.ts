@@ -7,6 +7,7 @@ import { Credentials } from './credentials.js';
 import { LiveCatalogue } from './live-catalogue.js';
 import { ModelGroups } from './model-groups.js';
 import { Models } from './models.js';
+import { PassThroughEndpoints } from './pass-through-endpoints.js';
 import { RuntimeStore } from './runtime-store.js';
 import { Settings } from './settings.js';
 
@@ -20,6 +21,7 @@ import { Settings } from './settings.js';
     LiveCatalogue,
     ModelGroups,
     Models,
+    PassThroughEndpoints,
     RuntimeStore,
     Settings,
   ],
@@ -30,6 +32,7 @@ import { Settings } from './settings.js';
     LiveCatalogue,
     ModelGroups,
     Models,
+    PassThroughEndpoints,
     RuntimeStore,
     Settings,
   ],

@@ -101,7 +101,7 @@ export {
 } from './team-catalogue.js';
 export { type Joined, type MemberChange, TeamMembers } from './team-members.js';
 export { type TeamChange } from './team-settings.js';
-export { type NewTeam, Teams, type TeamView } from './teams.js';
+export { type NewTeam, teamNotFound, Teams, type TeamView } from './teams.js';
 export { TenancyModule } from './tenancy.module.js';
 export { type Author, type Transaction, Transactions } from './transactions.js';
 export {

@@ -15,7 +15,7 @@ import { ServiceHealthController } from '../health/service-health.controller.js'
 import { CostSettingsController } from '../settings/cost-settings.controller.js';
 import { CallbacksController } from '../settings/callbacks.controller.js';
 import { DefaultsController } from '../settings/defaults.controller.js';
-import { PassThroughReadsController } from '../settings/pass-through-reads.controller.js';
+import { PassThroughController } from '../settings/pass-through.controller.js';
 import { SettingsController } from '../settings/settings.controller.js';
 import { ModelAnswers } from './model-answers.js';
 import { ModelReadsController } from './model-reads.controller.js';
@@ -30,7 +30,7 @@ import { PublicModelsController } from './public-models.controller.js';
     ModelReadsController,
     PublicModelsController,
     CostSettingsController,
-    PassThroughReadsController,
+    PassThroughController,
     ServiceHealthController,
     FeaturesController,
     CredentialsController,

@@ -29,7 +29,7 @@ const NO_TAGS: readonly string[] = Object.freeze([]);
 /** The first half of a call to a pass-through endpoint: who is calling, and may they. */
 @Injectable()
 export class ErrandCaller {
-  /** Endpoints that ask for no credential. */
+  /** Endpoints of the file that `public_routes` opens. One made while it runs is opened by its own word alone. */
   readonly #open: ReadonlySet<PassThroughEndpoint>;
   readonly #keyHeaderName: string | undefined;
 
@@ -42,10 +42,7 @@ export class ErrandCaller {
     private readonly draining: Draining,
     private readonly scopes: CallScopes,
   ) {
-    this.#open = new Set([
-      ...openingsOf(config).passThrough,
-      ...config.passThrough.filter(({ requiresCaller }) => !requiresCaller),
-    ]);
+    this.#open = openingsOf(config).passThrough;
     this.#keyHeaderName = config.auth.keyHeaderName?.toLowerCase();
   }
 
@@ -74,7 +71,7 @@ export class ErrandCaller {
   async identify(errand: Errand): Promise<KnownCaller> {
     const { endpoint, request, path } = errand;
     const { facts, raw } = endpointCredential(request, endpoint, this.#keyHeaderName);
-    const isOpen = this.#open.has(endpoint);
+    const isOpen = !endpoint.requiresCaller || this.#open.has(endpoint);
     const signedIn = isOpen ? this.anonymous.principal : await this.authentication.authenticate(facts);
     errand.principal = signedIn;
     if (!isOpen) assertPassThroughAllowed(this.access.decide(endpoint, path, signedIn), endpoint, signedIn);

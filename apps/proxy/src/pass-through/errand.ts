@@ -11,7 +11,7 @@ export class Errand {
   readonly #gone = new AbortController();
 
   constructor(
-    readonly endpoint: PassThroughEndpoint,
+    public endpoint: PassThroughEndpoint,
     /** As it came, without the query. */
     readonly path: string,
     /** Without the question mark. */

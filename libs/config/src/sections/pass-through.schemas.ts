@@ -12,7 +12,7 @@ const plainPath = text.refine((path) => /^(?:\/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$
 const scalar = z.union([z.string(), z.number(), z.boolean()]).transform(String);
 
 /** One entry of `general_settings.pass_through_endpoints` as it is written; `readPassThrough` makes sense of it. */
-const endpoint = z.strictObject({
+export const writtenEndpoint = z.strictObject({
   id: text.optional(),
   path: plainPath,
   target: text.optional(),
@@ -35,9 +35,9 @@ const endpoint = z.strictObject({
 });
 
 export const passThroughSettings = {
-  pass_through_endpoints: z.array(endpoint),
+  pass_through_endpoints: z.array(writtenEndpoint),
   public_routes: textList,
   allow_user_auth: flag,
 };
-export type WrittenEndpoint = z.output<typeof endpoint>;
+export type WrittenEndpoint = z.output<typeof writtenEndpoint>;
 export { METHODS as PASS_THROUGH_METHODS };

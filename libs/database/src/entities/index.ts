@@ -3,6 +3,7 @@ import { AlertDelivery } from './alert-delivery.js';
 import { DailyActivity } from './daily-activity.js';
 import { AccessGroup } from './access-group.js';
 import { AccessGroupModel } from './access-group-model.js';
+import { StoredEndpoint } from './stored-endpoint.js';
 import { CliSignIn } from './cli-sign-in.js';
 import { ConfigSetting } from './config-setting.js';
 import { EncryptionKey } from './encryption-key.js';
@@ -50,6 +51,7 @@ export const ENTITIES = [
   DailyActivity,
   AccessGroup,
   AccessGroupModel,
+  StoredEndpoint,
   CliSignIn,
   ConfigSetting,
   EncryptionKey,
@@ -97,6 +99,7 @@ export {
   DailyActivity,
   AccessGroup,
   AccessGroupModel,
+  StoredEndpoint,
   CliSignIn,
   ConfigSetting,
   EncryptionKey,

@@ -18,6 +18,7 @@ import { TagLimits1700000000018 } from './1700000000018-tag-limits.js';
 import { CustomRoles1700000000019 } from './1700000000019-custom-roles.js';
 import { TeamAndTagSums1700000000020 } from './1700000000020-team-and-tag-sums.js';
 import { AccessGroupsOfUsers1700000000024 } from './1700000000024-access-groups-of-users.js';
+import { PassThroughEndpoints1700000000025 } from './1700000000025-pass-through-endpoints.js';
 
 /** In the order they run. Append only. */
 export const MIGRATIONS = [
@@ -41,4 +42,5 @@ export const MIGRATIONS = [
   CustomRoles1700000000019,
   TeamAndTagSums1700000000020,
   AccessGroupsOfUsers1700000000024,
+  PassThroughEndpoints1700000000025,
 ];

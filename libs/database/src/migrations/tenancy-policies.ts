@@ -78,6 +78,7 @@ export const TENANCY_POLICIES: Readonly<Record<string, string>> = {
   scim_groups: 'false',
   config_settings: 'false',
   credentials: 'false',
+  pass_through_endpoints: 'false',
   app_state: 'false',
   alert_deliveries: 'false',
   sign_in_flows: 'false',

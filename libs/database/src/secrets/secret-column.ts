@@ -10,6 +10,7 @@ export const SECRET_COLUMNS = {
   modelSecrets: { table: 'proxy_models', column: 'secrets', rowId: 'id' },
   credentialSecrets: { table: 'credentials', column: 'secrets', rowId: 'id' },
   settingSecret: { table: 'config_settings', column: 'secret', rowId: "section || '.' || field" },
+  endpointSecrets: { table: 'pass_through_endpoints', column: 'secrets', rowId: 'id' },
   keySuccessor: { table: 'key_graces', column: 'successor', rowId: 'token_hash' },
 } as const satisfies Record<string, SecretColumn>;
 

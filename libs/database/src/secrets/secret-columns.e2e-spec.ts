@@ -18,6 +18,7 @@ import {
   SecretColumns,
   type SecretColumnName,
   StoredCredential,
+  StoredEndpoint,
   withTransaction,
 } from '../index.js';
 
@@ -31,7 +32,9 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 beforeEach(() =>
-  dataSource.query('TRUNCATE encryption_keys, proxy_models, credentials, config_settings, key_graces'),
+  dataSource.query(
+    'TRUNCATE encryption_keys, proxy_models, credentials, pass_through_endpoints, config_settings, key_graces',
+  ),
 );
 
 const withSalt = (salt: string, previous?: string): SecretColumns =>
@@ -59,6 +62,12 @@ const WRITERS: Record<
       id,
       name: id,
       secrets: await secrets.seal(manager, 'credentialSecrets', id, CANARY),
+    }),
+  endpointSecrets: async (manager, secrets, id) =>
+    manager.insert(StoredEndpoint, {
+      id,
+      path: `/${id}`,
+      secrets: await secrets.seal(manager, 'endpointSecrets', id, CANARY),
     }),
   settingSecret: async (manager, secrets, id) =>
     manager.insert(ConfigSetting, {

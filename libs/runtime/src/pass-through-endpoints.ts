@@ -1,0 +1,172 @@
+import { randomUUID } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { Config, type PassThroughEndpoint, pathsOverlap, readStoredEndpoint } from '#libs/config';
+import { StoredEndpoint } from '#libs/database';
+import { GatewayError } from '#libs/kernel';
+import { type Author, makerOf, Transactions } from '#libs/tenancy';
+import type { EntityManager } from 'typeorm';
+import { type EndpointView, idOfFile, unmasked, viewOfFile, viewOfStored } from './endpoint-view.js';
+import { LiveCatalogue } from './live-catalogue.js';
+import { type OpenEndpoint, RuntimeStore } from './runtime-store.js';
+
+/** An endpoint, or the part of it that changes, in the words of the file. */
+export type EndpointSettings = Readonly<Record<string, unknown>>;
+
+/** Gone through for each call that is no completion. */
+const MOST_ENDPOINTS = 500;
+
+/**
+ * Pass-through endpoints that are made, changed and removed while calls run. What the file says wins; each change is checked as the
+ * file is, is one transaction with its audit row, and is served by every process within a second. For proxy administrators: an
+ * address of one's choice reaches into the network this proxy stands in, and so does a model's.
+ */
+@Injectable()
+export class PassThroughEndpoints {
+  constructor(
+    private readonly config: Config,
+    private readonly store: RuntimeStore,
+    private readonly transactions: Transactions,
+    private readonly live: LiveCatalogue,
+  ) {}
+
+  /** `assertFree` throws when the endpoint stands in the way of a route of ours. Throws 400 for what is wrong with it, by name. */
+  async create(
+    author: Author,
+    wanted: EndpointSettings,
+    assertFree: (endpoint: PassThroughEndpoint) => void,
+  ): Promise<EndpointView> {
+    const view = await this.transactions.run(author, async (transaction) => {
+      const { manager } = transaction;
+      const rows = await lockAll(manager);
+      if (rows.length >= MOST_ENDPOINTS)
+        throw badField('path', `: there are ${MOST_ENDPOINTS} endpoints, and more would slow every call`);
+      const { id: asked, ...settings } = unmasked(wanted, undefined);
+      const id = typeof asked === 'string' ? asked : randomUUID();
+      if (this.#isOfFile(id) || rows.some((row) => row.id === id)) throw badField('id', 'is taken');
+      assertFree(this.#assertValid(id, settings, rows));
+      const maker = makerOf(author.principal);
+      const columns = await this.store.sealEndpoint(manager, id, settings);
+      await manager.insert(StoredEndpoint, { id, ...columns, createdBy: maker, updatedBy: maker } as never);
+      const after = viewOfStored(await this.#open(manager, id));
+      await transaction.record('created', 'pass_through_endpoint', id, { before: null, after });
+      return after;
+    });
+    await this.live.settled();
+    return view;
+  }
+
+  /** Absent members stay as they are, and so do those that are sent back masked. */
+  async update(
+    author: Author,
+    id: string,
+    change: EndpointSettings,
+    assertFree: (endpoint: PassThroughEndpoint) => void,
+  ): Promise<EndpointView> {
+    const view = await this.transactions.run(author, async (transaction) => {
+      const { manager } = transaction;
+      const rows = await lockAll(manager);
+      this.#assertStored(id, rows);
+      const before = await this.#open(manager, id);
+      const settings = { ...before.written, ...unmasked(change, before) };
+      const others = rows.filter((row) => row.id !== id);
+      assertFree(this.#assertValid(id, settings, others));
+      const columns = await this.store.sealEndpoint(manager, id, settings);
+      await manager.update(StoredEndpoint, { id }, {
+        ...columns,
+        updatedBy: makerOf(author.principal),
+        updatedAt: new Date(),
+      } as never);
+      const after = viewOfStored(await this.#open(manager, id));
+      const told = { before: viewOfStored(before), after };
+      await transaction.record('updated', 'pass_through_endpoint', id, told);
+      return after;
+    });
+    await this.live.settled();
+    return view;
+  }
+
+  /** Answers what was deleted. */
+  async delete(author: Author, id: string): Promise<EndpointView> {
+    const view = await this.transactions.run(author, async (transaction) => {
+      const { manager } = transaction;
+      this.#assertStored(id, await lockAll(manager));
+      const row = await manager.findOneByOrFail(StoredEndpoint, { id });
+      const before = await this.#viewOf(manager, row);
+      await manager.delete(StoredEndpoint, { id });
+      await transaction.record('deleted', 'pass_through_endpoint', id, { before, after: null });
+      return before;
+    });
+    await this.live.settled();
+    return view;
+  }
+
+  /** Those of the file, then the stored ones, whether they can be served or not. */
+  async list(): Promise<EndpointView[]> {
+    const { manager } = this.store.database;
+    const rows = await manager.find(StoredEndpoint, { order: { path: 'ASC' } });
+    const stored = await Promise.all(rows.map((row) => this.#viewOf(manager, row)));
+    return [...this.#ofFile().map(viewOfFile), ...stored];
+  }
+
+  #ofFile(): PassThroughEndpoint[] {
+    return this.config.passThrough.filter(({ storedId }) => storedId === undefined);
+  }
+
+  #isOfFile(id: string): boolean {
+    return this.#ofFile().some((one) => idOfFile(one) === id);
+  }
+
+  #assertStored(id: string, rows: readonly StoredEndpoint[]): void {
+    if (rows.some((row) => row.id === id)) return;
+    if (this.#isOfFile(id))
+      throw badField('endpoint_id', 'is of the configuration file, which wins; change it there');
+    throw new GatewayError('request.not_found', 'There is no such endpoint.', { param: 'endpoint_id' });
+  }
+
+  /** Compiled as it would be served: what would be left out is refused here, by name. */
+  #assertValid(
+    id: string,
+    settings: EndpointSettings,
+    others: readonly StoredEndpoint[],
+  ): PassThroughEndpoint {
+    const { endpoint, problems, missing } = readStoredEndpoint(id, settings, this.config.environment);
+    const [problem] = [...problems, ...missing];
+    if (problem !== undefined) throw badField(problem.path || 'headers', `: ${problem.message}`);
+    if (endpoint === undefined) throw badField('target', 'is needed');
+    const places = [
+      ...this.#ofFile(),
+      ...others.map(({ path, settings: { include_subpath: below } }) => ({
+        path,
+        includeSubpath: below === true,
+      })),
+    ];
+    const rival = places.find((one) => pathsOverlap(one, endpoint));
+    if (rival !== undefined) throw badField('path', `lies on the path of another endpoint, ${rival.path}`);
+    return endpoint;
+  }
+
+  async #open(manager: EntityManager, id: string): Promise<OpenEndpoint> {
+    return this.store.openEndpoint(manager, await manager.findOneByOrFail(StoredEndpoint, { id }));
+  }
+
+  /** One whose secrets do not open can still be seen, and deleted. */
+  async #viewOf(manager: EntityManager, row: StoredEndpoint): Promise<EndpointView> {
+    try {
+      return viewOfStored(await this.store.openEndpoint(manager, row));
+    } catch (thrown) {
+      if (!(thrown instanceof GatewayError) || thrown.code !== 'secrets.unreadable') throw thrown;
+      return viewOfStored({ row, written: {} });
+    }
+  }
+}
+
+/** Two that lie on each other's paths cannot be made at once. */
+async function lockAll(manager: EntityManager): Promise<StoredEndpoint[]> {
+  await manager.query('LOCK TABLE pass_through_endpoints IN SHARE ROW EXCLUSIVE MODE');
+  return manager.find(StoredEndpoint);
+}
+
+function badField(path: string, what: string): GatewayError {
+  const param = path.slice(0, 128);
+  return new GatewayError('request.bad_field', `'${param}' ${what}.`.replace("' :", "':"), { param });
+}
