@@ -97,21 +97,24 @@ try {
     (a, b) => Number(SCENARIOS[b].needs === 'fresh') - Number(SCENARIOS[a].needs === 'fresh'),
   );
   let standing;
+  /** The product without the bare one beside it. */
+  const ALONE = {
+    tokens: async () => [keep(await starters.startGovernedWithTokens(upstream, database, folder))],
+    embedded: async () => [keep(await starters.startGoverned(upstream, undefined, folder))],
+  };
   const stand = async (kind, source) => {
     if (standing?.kind === kind) return standing.targets;
     for (const target of standing?.targets ?? []) {
       await target.stop();
       started.delete(target);
     }
-    standing = {
-      kind,
-      targets:
-        kind === 'tokens'
-          ? [keep(await starters.startGovernedWithTokens(upstream, database, folder))]
-          : await pair(source, database),
-    };
-    if (kind !== 'fresh' && kind !== 'tokens') await warmUp(standing.targets, inputs, kind === 'streams');
+    standing = { kind, targets: await (ALONE[kind]?.() ?? pair(source, database)) };
+    if (kind === 'whole' || kind === 'streams') await warmUp(standing.targets, inputs, kind === 'streams');
     return standing.targets;
+  };
+  const warm = async (targets) => {
+    await warmUp(targets, inputs, false);
+    return targets;
   };
   let others;
   for (const name of order) {
@@ -119,15 +122,15 @@ try {
     say(`\n== ${name}: ${scenario.describe}`);
     const began = Date.now();
     try {
-      if ((name === 'flood' || name === 'jwt') && values['bare-only'])
+      if (['flood', 'jwt', 'writes'].includes(name) && values['bare-only'])
         throw new Error('it needs the product');
       const kind = scenario.needs ?? 'whole';
       const targets = await stand(kind, kind === 'streams' ? streams : upstream);
-      others ??= [
+      others ??= await warm([
         ...(await optional('redis', () => starters.startGovernedWithRedis(upstream, database, folder))),
         ...(await optional('litellm', () => starters.startLiteLlm(upstream, work))),
         ...(await optional('portkey', () => starters.startPortkey(upstream, work))),
-      ];
+      ]);
       const outcome = await scenario.run({
         ...context,
         targets,

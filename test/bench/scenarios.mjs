@@ -1,5 +1,6 @@
 // The scenarios of the benchmark. Each takes its targets turn about (A B A B), because a machine drifts, and compares medians.
 import { readFileSync } from 'node:fs';
+import { adminWrites } from './admin-writes.mjs';
 import { fixedRate, firstBytes, wrk } from './load.mjs';
 import { cpuMs, residentMb, sleep } from './processes.mjs';
 import { transactions } from './seed.mjs';
@@ -82,6 +83,9 @@ export const SCENARIOS = {
         rows: [
           ratioRow('throughput, 1 KB, 32 connections', 'req/s', bare.rps, governed.rps, 0.6),
           addedRow('added p99, 32 connections', bare.p99Ms, governed.p99Ms, 2 * bare.p99Ms, '<= 2x bare p99'),
+          ...(result.redis
+            ? [ratioRow('throughput, 1 KB, counting in Redis', 'req/s', bare.rps, result.redis.rps, 0.4)]
+            : []),
         ],
       };
     },
@@ -234,6 +238,30 @@ export const SCENARIOS = {
             answered >= 4_500,
           ),
           row('database transactions a flood adds', '/s', undefined, queries, '', '<= 50/s', queries <= 50),
+        ],
+      };
+    },
+  },
+  writes: {
+    describe: 'administrators write, one after the other, on the embedded store',
+    needs: 'embedded',
+    async run({ targets: [target], seconds }) {
+      const times = await adminWrites(target, seconds * 20);
+      const byRoute = Object.fromEntries([...times].map(([route, each]) => [route, median(each)]));
+      const p50 = median([...times.values()].flat());
+      const [slowest, slowestMs] = Object.entries(byRoute).sort(([, a], [, b]) => b - a)[0];
+      return {
+        result: { p50Ms: p50, byRoute },
+        rows: [
+          row(
+            'an admin write, p50',
+            'ms',
+            undefined,
+            p50,
+            `slowest: ${slowest} ${slowestMs.toFixed(1)} ms`,
+            '<= 10 ms',
+            p50 <= 10,
+          ),
         ],
       };
     },

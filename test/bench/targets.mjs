@@ -87,6 +87,7 @@ const environment = (more) => ({ PATH: process.env.PATH, HOME: process.env.HOME,
 
 const MASTER_KEY = 'sk-master-of-the-benchmark-0123456789';
 
+/** Without a `database`, on the PostgreSQL that the product starts itself. */
 export async function startGoverned(upstream, database, folder, more = {}, settings = {}) {
   const port = await freePort();
   const dataDir = join(folder, `data-${port}`);
@@ -118,7 +119,7 @@ export async function startGoverned(upstream, database, folder, more = {}, setti
     dataDir,
   ];
   const env = environment({
-    DATABASE_URL: database.url,
+    ...(database && { DATABASE_URL: database.url }),
     LITELLM_MASTER_KEY: MASTER_KEY,
     NODE_ENV: 'production',
     ...more,
@@ -126,7 +127,14 @@ export async function startGoverned(upstream, database, folder, more = {}, setti
   const child = start('gateway', process.execPath, args, { cwd: dataDir, env });
   const url = `http://127.0.0.1:${port}`;
   await waitForHttp(`${url}/health/readiness`, child);
-  return { name: 'governed', url, pid: child.pid, stop: () => child.stop(), output: child.output };
+  return {
+    name: 'governed',
+    url,
+    pid: child.pid,
+    masterKey: MASTER_KEY,
+    stop: () => child.stop(),
+    output: child.output,
+  };
 }
 
 /** The product with an identity provider beside it, and who calls it either way. */
