@@ -9,6 +9,7 @@ const MIGRATION_LOCK = '7306286116215154510';
  * when there is nothing to do.
  * Any number of processes may call it at once: one migrates, the others wait for it. Needs a direct connection (not a
  * pooler in transaction mode), because the lock belongs to the session; a process that dies lets go of it.
+ * Throws when a later release has been here: what it keeps up, this one would let fall behind without a word.
  */
 export async function runMigrations(dataSource: DataSource): Promise<string[]> {
   const runner = dataSource.createQueryRunner();
@@ -18,7 +19,9 @@ export async function runMigrations(dataSource: DataSource): Promise<string[]> {
     await runner.query('SET statement_timeout = 0');
     await runner.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
     try {
-      const ran = await new MigrationExecutor(dataSource, runner).executePendingMigrations();
+      const executor = new MigrationExecutor(dataSource, runner);
+      assertKnown(dataSource, await executor.getExecutedMigrations());
+      const ran = await executor.executePendingMigrations();
       // Where it could not be raised before, somebody may have made the role since.
       if (ran.length > 0 || !(await isWallStanding(runner))) await raiseTenancyWall(runner);
       return ran.map(({ name }) => name);
@@ -29,4 +32,13 @@ export async function runMigrations(dataSource: DataSource): Promise<string[]> {
   } finally {
     await runner.release();
   }
+}
+
+function assertKnown({ migrations }: DataSource, executed: readonly { readonly name: string }[]): void {
+  const known = new Set(migrations.map(({ name, constructor }) => name ?? constructor.name));
+  const unknown = executed.filter(({ name }) => !known.has(name)).map(({ name }) => name);
+  if (unknown.length === 0) return;
+  throw new Error(
+    `This database belongs to a later release (${unknown.join(', ')}). Start that release, or restore the backup from before the upgrade.`,
+  );
 }

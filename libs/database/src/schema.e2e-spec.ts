@@ -128,6 +128,21 @@ describe('the schema', () => {
 });
 
 describe('runMigrations', () => {
+  /** A deployment that is rolled back keeps its database: the former release would leave out what the later one sums. */
+  it('refuses a database in which a later release has been', async () => {
+    const later = await createTestDatabase();
+    try {
+      await later.dataSource.query(
+        `INSERT INTO schema_migrations (timestamp, name) VALUES (9900000000000, 'SomethingNew9900000000000')`,
+      );
+      await expect(runMigrations(later.dataSource)).rejects.toThrow(
+        /later release \(SomethingNew9900000000000\)/,
+      );
+    } finally {
+      await later.drop();
+    }
+  });
+
   it('runs once when five processes start at the same moment on an empty database', async () => {
     const name = `race_${Date.now()}`;
     await dataSource.query(`CREATE DATABASE ${name}`);
