@@ -11,6 +11,7 @@ const OLD_KEY = 'sk-old-key-of-alice-000000000001';
 const SPENT_KEY = 'sk-old-key-that-is-spent-00000002';
 const BLOCKED_KEY = 'sk-old-key-that-is-blocked-000003';
 const FORMER_SECRET = 'sk-old-key-before-rotation-000004';
+const INVITATION = '5f0c2a1e-invitation-of-alice';
 const PROVIDER_KEY = 'sk-upstream-key-sealed-by-litellm-0000001';
 
 const hashOf = (raw: string): string => createHash('sha256').update(raw).digest('hex');
@@ -40,7 +41,12 @@ beforeAll(async () => {
         budget_duration: '30d',
         models: ['served'],
         rpm_limit: 50,
-        metadata: { note: 'hers', model_rpm_limit: { served: 40 }, guardrails: ['pii'] },
+        metadata: {
+          note: 'hers',
+          model_rpm_limit: { served: 40 },
+          guardrails: ['pii'],
+          denied_passthrough_routes: ['/hooks'],
+        },
         created_at: '2026-01-02T03:04:05',
       },
       {
@@ -70,6 +76,7 @@ beforeAll(async () => {
         spend: 3,
         max_budget: 100,
       },
+      { user_id: 'left', user_role: 'internal_user', metadata: { scim_active: false, note: 'kept' } },
       { user_id: 'ann', user_email: 'alice@EXAMPLE.com', user_role: 'proxy_admin_viewer' },
     ],
     OrganizationTable: [
@@ -122,6 +129,25 @@ beforeAll(async () => {
       },
       { model_id: 'm2', model_name: 'strange', litellm_params: { model: 'nobody-knows/this' }, sealed: true },
     ],
+    JWTKeyMapping: [
+      { id: 'j1', jwt_claim_name: 'sub', jwt_claim_value: 'alice-sub', token: hashOf(OLD_KEY) },
+      {
+        id: 'j2',
+        jwt_issuer: 'https://idp.example',
+        jwt_claim_name: 'sub',
+        jwt_claim_value: 'off',
+        token: hashOf(OLD_KEY),
+        is_active: false,
+      },
+      { id: 'j3', jwt_claim_name: 'sub', jwt_claim_value: 'nobody', token: hashOf('sk-gone') },
+    ],
+    InvitationLink: [
+      { id: INVITATION, user_id: 'alice', expires_at: '2099-01-01T00:00:00', created_by: 'ann' },
+      { id: 'invitation-before', user_id: 'alice', expires_at: '2098-01-01T00:00:00' },
+      { id: 'invitation-used', user_id: 'ann', is_accepted: true, expires_at: '2099-01-01T00:00:00' },
+      { id: 'invitation-over', user_id: 'ann', expires_at: '2020-01-01T00:00:00' },
+      { id: 'invitation-of-ghost', user_id: 'ghost', expires_at: '2099-01-01T00:00:00' },
+    ],
     SpendLogs: [{ request_id: 'r1' }, { request_id: 'r2' }],
   });
 }, 60_000);
@@ -148,6 +174,7 @@ async function runImport(...flags: string[]): Promise<CommandRun> {
   );
   expect(run.exitCode, run.output).toBe(0);
   expect(run.output).not.toContain(PROVIDER_KEY);
+  expect(run.output).not.toContain(INVITATION);
   return run;
 }
 
@@ -192,6 +219,8 @@ describe('an import from LiteLLM', () => {
       'keys: sign-ins to LiteLLM’s own pages: ',
       'users: email is taken by another and left out: ',
       'team members: the user or the team is not there: crew:ghost',
+      'mappings of tokens: the key is not there: sub=nobody',
+      'invitations: the user is not there: ghost',
       'tables that are not read (LiteLLM_SpendLogs: 2 rows)',
     ])
       expect(output).toContain(line);
@@ -235,6 +264,36 @@ describe('an import from LiteLLM', () => {
     const { team_memberships: members, team_info: team } = await info('/team/info?team_id=crew');
     expect(team).toMatchObject({ team_alias: 'The crew', organization_id: 'org-1', max_budget: 50 });
     expect(JSON.stringify(members)).toContain('alice');
+  });
+
+  it('brings mappings of tokens, and links that were mailed', async () => {
+    const { mappings } = await info('/jwt/key/mapping/list');
+    expect(
+      (mappings as Json[])
+        .map(({ id, jwt_issuer, is_active }) => ({ id, jwt_issuer, is_active }) as Json)
+        .toSorted((a, b) => (String(a['id']) < String(b['id']) ? -1 : 1)),
+    ).toEqual([
+      { id: 'j1', jwt_issuer: '', is_active: true },
+      { id: 'j2', jwt_issuer: 'https://idp.example', is_active: false },
+    ]);
+    const link = await fetch(`${own.product.url}/onboarding/get_token?invite_link=${INVITATION}`);
+    expect(await link.json()).toMatchObject({ user_email: 'Alice@example.com' });
+    const links: Json[] = await own.database.dataSource.query('SELECT id FROM invitations');
+    expect(links).toEqual([{ id: INVITATION }]);
+    expect((await info('/audit?page_size=100'))['total']).toBeGreaterThan(0);
+    expect(JSON.stringify(await info('/audit?page_size=100'))).not.toContain(INVITATION);
+  });
+
+  /** Attack: somebody who was sent away, or a service that was closed to a key, is open again after the move. */
+  it('closes here what was closed there', async () => {
+    const { user_info: user } = await info('/user/info?user_id=left');
+    expect(user.metadata).toEqual({ note: 'kept', scim_active: false });
+    const rows: Json[] = await own.database.dataSource.query(
+      `SELECT scim_active FROM users WHERE id = 'left'`,
+    );
+    expect(rows).toEqual([{ scim_active: false }]);
+    const { info: key } = (await info(`/key/info?key=${hashOf(OLD_KEY)}`)) as { info: Json };
+    expect(key['metadata']).toMatchObject({ denied_passthrough_routes: ['/hooks'] });
   });
 
   it('leaves one audit record for each noun, and secrets sealed anew', async () => {

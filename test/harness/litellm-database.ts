@@ -35,6 +35,10 @@ const TABLES: Readonly<Record<string, string>> = {
     'credential_id text PRIMARY KEY, credential_name text UNIQUE, credential_values jsonb, credential_info jsonb',
   ProxyModelTable:
     'model_id text PRIMARY KEY, model_name text, litellm_params jsonb, model_info jsonb, blocked boolean NOT NULL DEFAULT false',
+  JWTKeyMapping: `id text PRIMARY KEY, jwt_issuer text NOT NULL DEFAULT '', jwt_claim_name text, jwt_claim_value text, token text, description text,
+    is_active boolean NOT NULL DEFAULT true, created_at timestamp(3) DEFAULT now(), created_by text, UNIQUE (jwt_issuer, jwt_claim_name, jwt_claim_value)`,
+  InvitationLink: `id text PRIMARY KEY, user_id text, is_accepted boolean NOT NULL DEFAULT false, accepted_at timestamp(3), expires_at timestamp(3),
+    created_at timestamp(3) DEFAULT now(), created_by text`,
   SpendLogs: 'request_id text PRIMARY KEY',
 };
 

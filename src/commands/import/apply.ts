@@ -1,5 +1,5 @@
 import { type AuditTrail, NOBODY } from '#libs/audit';
-import type { Changes } from '#libs/database';
+import type { ChangeNoun, Changes } from '#libs/database';
 import type { EntityManager } from 'typeorm';
 import type { ChangedRow, Plan } from './plan.js';
 
@@ -68,9 +68,12 @@ function keptBlock(
   return 'blocked' in all && !('blocked' in differing) ? { blocked: undefined } : {};
 }
 
-function touched({ noun, fresh, changed }: Plan): { noun: Plan['noun']['change']; id: string }[] {
+function touched({ noun, fresh, changed }: Plan): { noun: ChangeNoun; id: string }[] {
+  const { change } = noun;
+  if (change === 'invitation') return [];
   const drafts = [...fresh, ...changed.map(({ draft }) => draft)];
-  const told = drafts.map(({ id }) => ({ noun: noun.change, id }));
+  const names = drafts.flatMap(({ id, told: more = [] }) => [id, ...more]);
+  const told: { noun: ChangeNoun; id: string }[] = names.map((id) => ({ noun: change, id }));
   for (const { once } of drafts)
     if (typeof once['tokenHash'] === 'string') told.push({ noun: 'key_hash', id: once['tokenHash'] });
   return told;

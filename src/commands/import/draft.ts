@@ -14,6 +14,8 @@ export interface Draft {
   /** What is only said when the row is made: who somebody is, and since when. Absent members get the schema's defaults. */
   readonly once: Readonly<Record<string, unknown>>;
   readonly spend?: Spend;
+  /** By what other names processes hear of it. */
+  readonly told?: readonly string[];
 }
 
 /** What LiteLLM counted: in the budget's current period, and ever. */
@@ -27,7 +29,8 @@ export interface Spend {
 /** Rows of one table. */
 export interface Noun {
   readonly label: string;
-  readonly change: ChangeNoun;
+  /** `invitation`: audited under this word, and in nobody's cache. */
+  readonly change: ChangeNoun | 'invitation';
   readonly entity: EntityTarget<ObjectLiteral>;
   readonly drafts: readonly Draft[];
   /** The `Draft.id` of a row that is here. */

@@ -12,7 +12,6 @@ const UNKNOWN = new Set([
   'default_estimated_output_tokens_per_model', 'enforced_params', 'allowed_vector_store_indexes',
   'enforced_batch_output_expires_after', 'enforced_file_expires_after', 'enable_prompt_caching', 'guardrails',
   'disable_global_guardrails', 'policies', 'prompts', 'logging', 'callback_settings', 'secret_manager_settings',
-  'allowed_passthrough_routes', 'denied_passthrough_routes',
 ]); // prettier-ignore
 
 /** The limits and budgets of a row, from its columns and its metadata. Null is none. */

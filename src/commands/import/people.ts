@@ -4,7 +4,7 @@ import type { Draft, Noun, Spend } from './draft.js';
 import { anchorOf, limitsOf, metadataOf, noteUsed } from './limits.js';
 import type { Omissions } from './omissions.js';
 import type { Row, Source } from './source.js';
-import { instant, spent, text, texts } from './values.js';
+import { instant, record, spent, text, texts } from './values.js';
 
 const MEMBER_ROLES = ['org_admin', 'internal_user', 'internal_user_viewer'];
 
@@ -75,7 +75,9 @@ export function users(source: Source, omissions: Omissions): Noun {
       email: text(row['user_email']),
       alias: text(row['user_alias']),
       models: texts(row['models']),
-      metadata: metadataOf(row, [], note),
+      metadata: metadataOf(row, ['scim_active'], note),
+      // Whom LiteLLM's identity provider sent away does not come back by moving.
+      ...(record(row['metadata'])['scim_active'] === false ? { scimActive: false } : {}),
       ssoUserId: text(row['sso_user_id']),
       organizationId: text(row['organization_id']),
     };

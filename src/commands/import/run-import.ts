@@ -14,6 +14,7 @@ import { type Plan, planNoun, type PlanOptions } from './plan.js';
 import type { Source } from './source.js';
 import { carrySpend, type Linked } from './spend.js';
 import { teamMembers, teams } from './teams.js';
+import { claimOf, invitations, keyMappings } from './ways-in.js';
 
 export interface ImportTarget {
   readonly dataSource: DataSource;
@@ -92,6 +93,13 @@ async function takePeopleAndKeys(
   await take(tags(source, omissions));
   const idOfHash = await takeKeys(source, omissions, manager, take);
   await take(graces(source, idOfHash.unlessRotated, new Date()));
+  await take(keyMappings(source, omissions, idOfHash.always), {
+    match: (rows) => {
+      const byClaim = new Map(rows.map((row) => [claimOf(row), row]));
+      return ({ once }) => byClaim.get(claimOf(once));
+    },
+  });
+  await take(invitations(source, omissions, (id) => user.ids.has(id), new Date()));
   await take(accessGroups(source, omissions, idOfHash.always), {
     match: (rows) => {
       const byName = new Map(rows.map((row) => [row['name'], row]));

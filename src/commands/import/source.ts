@@ -9,7 +9,7 @@ export type Row = Readonly<Record<string, unknown>>;
 const READ = [
   'BudgetTable', 'OrganizationTable', 'UserTable', 'OrganizationMembership', 'TeamTable', 'ModelTable', 'TeamMembership',
   'ProjectTable', 'EndUserTable', 'TagTable', 'VerificationToken', 'DeprecatedVerificationToken', 'AccessGroupTable',
-  'CredentialsTable', 'ProxyModelTable',
+  'CredentialsTable', 'ProxyModelTable', 'JWTKeyMapping', 'InvitationLink',
 ] as const; // prettier-ignore
 type TableName = (typeof READ)[number];
 
