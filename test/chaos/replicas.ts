@@ -170,11 +170,20 @@ async function storm(fleet: Replicas, scope: string, subject: Subject, capped: b
   if (spentUsd < leastUsd - 1e-9)
     problems.push(`$${(CAP_USD - spentUsd).toFixed(3)} were left and not given`);
   if (statuses[429]) problems.push(`${statuses[429]} waited in vain`);
-  for (const status of Object.keys(statuses))
-    if (!['200', '422', '429'].includes(status))
-      problems.push(`${statuses[Number(status)]} answered ${status}`);
+  for (const status of Object.keys(statuses)
+    .map(Number)
+    .filter((one) => ![200, 422, 429].includes(one)))
+    problems.push(`${statuses[status]} answered ${status} (${saidWith(seen, status)})`);
   const longestMs = Math.round(Math.max(...seen.map(({ tookMs }) => tookMs)));
   return { scope, capped, statuses, spentUsd, longestMs, problems };
+}
+
+/** What answers of this status said, each once: the cause is in the words. */
+function saidWith(seen: readonly Seen[], status: number): string {
+  const said = seen
+    .filter((one) => one.status === status)
+    .map(({ body }) => /"message":"([^"]*)"/.exec(body)?.[1]);
+  return [...new Set(said)].join(' | ');
 }
 
 const rows: Row[] = [];

@@ -5,6 +5,7 @@ import { Clock, GatewayError, type Principal } from '#libs/kernel';
 import { EVERY_KEY, KeyDirectory, type KeyRecord } from '#libs/tenancy';
 import { CompiledKey } from './compiled-key.js';
 import { Dependents } from './dependents.js';
+import { InStep } from './in-step.js';
 import { KeyLookups, type Question, unavailable } from './key-lookups.js';
 import { ChangeFeed, PrincipalPreparation } from './ports.js';
 import { SecondLooks } from './second-looks.js';
@@ -36,6 +37,7 @@ export class KeyVault {
   readonly #evicted: { readonly compiled: CompiledKey; readonly atMs: number }[] = [];
   readonly #lookups: KeyLookups<Outcome>;
   readonly #secondLooks: SecondLooks;
+  readonly #inStep: InStep;
   /** What was verified earlier than this may have missed a change. */
   #believedSinceMs = Number.NEGATIVE_INFINITY;
 
@@ -63,13 +65,13 @@ export class KeyVault {
       config.auth.keyCacheTtlMs,
       clock,
     );
+    this.#inStep = new InStep(feed);
     feed.subscribe({ onChange: ({ noun, id }) => this.#onChange(noun, id), onGap: () => this.#onGap() });
   }
 
   /** The key with this SHA-256, or undefined when there is none. A value at hand is returned as such, without a promise. */
   find(hash: string): CompiledKey | undefined | Promise<CompiledKey | undefined> {
-    if (this.#isFenced())
-      throw unavailable('this process hears of no changes, and what it knows may be revoked');
+    if (this.#isFenced()) return this.#inStep.wait().then(() => this.find(hash));
     const known = this.#cache.get(hash);
     const nowMs = this.clock.monotonicMs();
     if (known === undefined) return this.#wasRefused(hash, nowMs) ? undefined : this.#ask(hash);
@@ -101,7 +103,7 @@ export class KeyVault {
       this.#refresh(hash, known);
       return known;
     }
-    return this.#ask(hash).catch((error: unknown) => {
+    return this.#ask(hash, isServable && known.principal.isCurrent()).catch((error: unknown) => {
       // Only an outage may be bridged by what was known; a principal dropped meanwhile may not be.
       if (isServable && isOutage(error) && known.principal.isCurrent()) return known;
       throw error;
@@ -118,12 +120,12 @@ export class KeyVault {
 
   /** A failure needs no other answer: the look-ups rest, and the next request past the time limit sees it. */
   #lookAgain(hash: string): Promise<unknown> {
-    return this.#lookups.isResting ? Promise.resolve() : this.#ask(hash).catch(() => undefined);
+    return this.#lookups.isResting ? Promise.resolve() : this.#ask(hash, true).catch(() => undefined);
   }
 
-  async #ask(hash: string): Promise<CompiledKey | undefined> {
+  async #ask(hash: string, isBridged = false): Promise<CompiledKey | undefined> {
     for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt += 1) {
-      const outcome = await this.#lookups.find(hash);
+      const outcome = await (isBridged ? this.#lookups.findSoon(hash) : this.#lookups.find(hash));
       if (outcome !== 'changed') return outcome;
     }
     throw unavailable('the rows of a key changed faster than they could be read');

@@ -1,3 +1,4 @@
+import { answerWithin } from '#libs/kernel';
 import type { Logger } from '#libs/telemetry';
 import type { DataSource } from 'typeorm';
 
@@ -76,9 +77,5 @@ export class DatabaseHealth {
 class Silence extends Error {}
 
 function answersInTime(answer: Promise<unknown>): Promise<unknown> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Silence(`no answer within ${ANSWER_MS} ms`)), ANSWER_MS);
-  });
-  return Promise.race([answer, late]).finally(() => clearTimeout(timer));
+  return answerWithin(answer, ANSWER_MS, () => new Silence(`no answer within ${ANSWER_MS} ms`));
 }

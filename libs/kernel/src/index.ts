@@ -1,3 +1,4 @@
+export { answerWithin } from './answer-within.js';
 export { Build } from './build.js';
 export type { CallFacts, Endpoint, LedgerEndpoint } from './call.js';
 export { Clock, ManualClock, SystemClock } from './clock.js';

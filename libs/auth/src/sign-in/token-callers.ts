@@ -5,6 +5,7 @@ import { Clock, GatewayError, type Principal } from '#libs/kernel';
 import { CallerDirectory, type CallerIds, type CallerRecord, KeyDirectory } from '#libs/tenancy';
 import { compilePrincipal, type CredentialClaims } from '../compile-principal.js';
 import { dependenciesOf, standingOf } from '../compiled-key.js';
+import { InStep } from '../in-step.js';
 import { unavailable } from '../key-lookups.js';
 import { MAX_STALE_MS } from '../key-vault.js';
 import { ChangeFeed, PrincipalPreparation } from '../ports.js';
@@ -54,6 +55,7 @@ export class TokenCallers {
   readonly #byRow = new Map<string, Set<string>>();
   readonly #running = new Map<string, Promise<Principal>>();
   readonly #questions = new Set<Set<string>>();
+  readonly #inStep: InStep;
 
   constructor(
     private readonly config: Config,
@@ -64,6 +66,7 @@ export class TokenCallers {
     private readonly keys: KeyDirectory,
   ) {
     this.#kept = new LRUCache({ max: MOST_KEPT, dispose: (kept, hash) => this.#drop(hash, kept) });
+    this.#inStep = new InStep(feed);
     feed.subscribe({
       onChange: ({ noun, id }) => {
         this.#onChange(`${noun}:${id}`);
@@ -75,8 +78,7 @@ export class TokenCallers {
 
   /** Synchronous for a caller that is known. Throws what `resolve` throws, 401 for a caller that may not come in, 503 when nobody can tell. */
   find(hash: string, resolve: () => Promise<Resolution>): Principal | Promise<Principal> {
-    if (this.feed.isFenced?.() === true)
-      throw unavailable('this process hears of no changes, and what it knows may be revoked');
+    if (this.feed.isFenced?.() === true) return this.#inStep.wait().then(() => this.find(hash, resolve));
     const known = this.#kept.get(hash);
     if (known?.isCurrent === true && this.#ageOf(known) <= this.config.auth.keyCacheTtlMs)
       return known.principal;

@@ -1,5 +1,5 @@
 import { Redis, type RedisOptions } from 'ioredis';
-import type { Secret } from '#libs/kernel';
+import { answerWithin, type Secret } from '#libs/kernel';
 import { ALL_CHANNEL, channelOf, EPOCH_KEY, RUN_KEY, SCRIPT, SCRIPT_SHA } from './script.js';
 
 /** Where Redis is. */
@@ -148,16 +148,8 @@ export class UnfitRedis extends Error {
   }
 }
 
-export async function inTime<T>(work: Promise<T>, limitMs: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`Redis did not answer within ${limitMs} ms`)), limitMs);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+export function inTime<T>(work: Promise<T>, limitMs: number): Promise<T> {
+  return answerWithin(work, limitMs, () => new Error(`Redis did not answer within ${limitMs} ms`));
 }
 
 /** What will not pass by waiting: a wrong password, a certificate that is not trusted. */
