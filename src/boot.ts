@@ -22,17 +22,19 @@ import {
   securityHeaders,
 } from '#libs/http';
 import { newId, type Secret } from '#libs/kernel';
-import {
-  assertEveryRouteDeclared,
-  assertOpeningsSafe,
-  GateGuard,
-  methodsOfPath,
-  PolicyGuard,
-} from '#libs/rbac';
+import { assertEveryRouteDeclared, assertOpeningsSafe, GateGuard, PolicyGuard } from '#libs/rbac';
 import { Catalogue } from '#libs/routing';
-import { anonymizeLines, createLogger, type Logger, ProcessSink, registerSecret } from '#libs/telemetry';
+import {
+  anonymizeLines,
+  createLogger,
+  FailureLog,
+  type Logger,
+  ProcessSink,
+  registerSecret,
+} from '#libs/telemetry';
 import { AppModule, pseudonymsOf } from './app.module.js';
 import { showGauges } from './gauges.js';
+import { failureRules } from './failures.js';
 import { greeting } from './greeting.js';
 import { withMasterKey } from './master-key.js';
 import { NestLog } from './nest-log.js';
@@ -40,7 +42,6 @@ import { assertDataDirUsable, assertPortFree } from './preflight.js';
 import { parseRole, type ProcessRole } from './roles.js';
 import { CLOSE_MS, inTime, Shutdown } from './shutdown.js';
 import { collectStartGarbage } from './start-garbage.js';
-import { refusalsOf } from './refusals.js';
 import { bringSchemaUpToDate, openStore } from './store.js';
 import { withStoredSettings } from './stored-settings.js';
 import { tellNotices, tellProblems } from './notices.js';
@@ -118,7 +119,7 @@ async function createApp(
   if (cors.isOn) app.use(cors.middleware);
   app.use(formBody(isFormPath), formBody(isSamlPath, SAML_POST_BYTES), jsonBody);
   app.useGlobalGuards(app.get(GateGuard), app.get(AuthenticationGuard), app.get(PolicyGuard));
-  app.useGlobalFilters(new GatewayErrorFilter(logger, refusalsOf(app.get(DecisionLog)), methodsOfPath));
+  app.useGlobalFilters(new GatewayErrorFilter(failureRules(app.get(FailureLog), app.get(DecisionLog))));
   const serves = role === 'all' || role === 'proxy';
   if (serves) adapter.useLane(laneOf(app));
   if (serves) adapter.useUpgrades(app.get(RealtimeLane));

@@ -11,11 +11,11 @@ import { Counters } from '#libs/counters';
 import { Changes, DatabaseHealth, EncryptionKeySource, SecretColumns } from '#libs/database';
 import { Draining, FastExpressAdapter, GatewayErrorFilter } from '#libs/http';
 import { Build, Clock, type Principal, Secret, SystemClock } from '#libs/kernel';
-import { methodsOfPath } from '#libs/rbac';
 import { SpendReader, SpendSetter, TenancyModule } from '#libs/tenancy';
 import { Logger, Metrics, Pseudonyms } from '#libs/telemetry';
 import express from 'express';
 import { DataSource } from 'typeorm';
+import { silentFailures } from './failures.js';
 import { createTestDatabase, silentLogger, type TestDatabase } from './postgres.js';
 import { admin, NO_PEOPLE_DEFAULTS, StatedSpend, StatedSpendSetter, TEST_INSTALLATION } from './tenancy.js';
 
@@ -109,7 +109,7 @@ export async function startAdmin(database?: TestDatabase) {
       { provide: APP_GUARD, useClass: TakesCaller },
       {
         provide: APP_FILTER,
-        useFactory: () => new GatewayErrorFilter(silentLogger, undefined, methodsOfPath),
+        useFactory: () => new GatewayErrorFilter(silentFailures),
       },
     ],
   })(Root);

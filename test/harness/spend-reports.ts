@@ -12,6 +12,7 @@ import { DataSource } from 'typeorm';
 import { SpendRoutesModule } from '../../apps/admin/src/spend/spend-routes.module.js';
 import { beginRecord, endRecord } from '../../libs/budget/src/ledger/fixtures.js';
 import { entryOf } from '../../libs/budget/src/spool/codec.js';
+import { silentFailures } from './failures.js';
 import { createTestDatabase, silentLogger } from './postgres.js';
 import { admin } from './tenancy.js';
 
@@ -160,7 +161,7 @@ export async function startSpendReports() {
     imports: [Stands, SpendRoutesModule],
     providers: [
       { provide: APP_GUARD, useClass: TakesCaller },
-      { provide: APP_FILTER, useFactory: () => new GatewayErrorFilter(silentLogger) },
+      { provide: APP_FILTER, useFactory: () => new GatewayErrorFilter(silentFailures) },
     ],
   })(Root);
   const adapter = new FastExpressAdapter({ rootPath: '', requestTimeoutMs: 10_000 });

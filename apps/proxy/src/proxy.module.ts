@@ -21,7 +21,7 @@ import { Verdicts } from './completion/verdicts.js';
 import { ExplainController } from './explain/explain.controller.js';
 import { Explanations } from './explain/explanation.js';
 import { HotLane } from './http/hot-lane.js';
-import { LaneRefusals } from './http/lane-refusals.js';
+import { LaneFailures } from './http/lane-failures.js';
 import { GrantedModels } from './models/granted-models.js';
 import { ModelsController } from './models/models.controller.js';
 import { AnswerRelay } from './pass-through/answer-relay.js';
@@ -61,7 +61,7 @@ import { RealtimeLane } from './realtime/realtime-lane.js';
     Attempts,
     Completions,
     HotLane,
-    LaneRefusals,
+    LaneFailures,
     PromptLog,
     Traces,
     Verdicts,

@@ -30,6 +30,7 @@ export {
   type RouteId,
   type RoutePolicy,
   routerPathOf,
+  tellsDetail,
 } from './policy.js';
 export { pathCovers } from './allowed-routes.js';
 export { assertOpeningsSafe, findUnsafeOpenings, openingsOf, routeInTheWayOf } from './public-routes.js';

@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { ROLES } from '#libs/kernel';
 import { describe, expect, it } from 'vitest';
 import { Handles } from './handles.js';
-import { POLICY, policyOf, ROUTE_GROUPS, type RouteId, routerPathOf } from './policy.js';
+import { POLICY, policyOf, ROUTE_GROUPS, type RouteId, routerPathOf, tellsDetail } from './policy.js';
 
 const routes = Object.keys(POLICY) as RouteId[];
 
@@ -40,6 +40,43 @@ describe('the policy table', () => {
       expect(routes).toContain(`POST /v1/${name}`);
       expect(policyOf(`POST /${name}` as RouteId)).toBe(policyOf(`POST /v1/${name}` as RouteId));
     }
+  });
+
+  it('knows whose clients read `detail`: families, and single routes of the others (contract/admin-api 0.3)', () => {
+    const told = routes.filter(tellsDetail).map((route) => route.slice(route.indexOf(' ') + 1));
+    const families = [
+      'organization',
+      'project',
+      'budget',
+      'tag',
+      'access_group',
+      'credentials',
+      'jwt',
+      'audit',
+    ];
+    for (const family of families) {
+      const rows = routes.filter((route) => route.split('/')[1] === family);
+      expect(
+        rows.filter((route) => !tellsDetail(route)),
+        family,
+      ).toEqual([]);
+    }
+    const others = new Set(told.filter((path) => !families.includes(path.split('/')[1] ?? '')));
+    expect([...others].toSorted()).toEqual([
+      '/customer/block', '/customer/daily/activity', '/customer/daily/activity/aggregated', '/customer/unblock',
+      '/end_user/daily/activity', '/end_user/daily/activity/aggregated', '/invitation/delete', '/invitation/info', '/invitation/update',
+      '/key/bulk_update', '/key/service-account/generate', '/key/{key}/reset_spend', '/model/info', '/models/{id}', '/spend/logs/v2',
+      '/team/available', '/team/block', '/team/bulk_member_add', '/team/daily/activity', '/team/daily/activity/aggregated',
+      '/team/delete', '/team/filter/ui', '/team/key/bulk_update', '/team/list', '/team/member_add', '/team/member_delete',
+      '/team/member_update', '/team/model/add', '/team/model/delete', '/team/permissions_bulk_update', '/team/permissions_list',
+      '/team/permissions_update', '/team/spend/report', '/team/unblock', '/team/{team_id}',
+      '/team/{team_id}/member/{user_id}/reset_budget', '/team/{team_id}/member/{user_id}/reset_spend', '/team/{team_id}/members/me',
+      '/user/bulk_update', '/user/daily/activity', '/user/daily/activity/aggregated', '/user/delete', '/user/list', '/v1/access_group',
+      '/v1/access_group/{id}', '/v1/model/info', '/v1/models/{id}', '/v1/unified_access_group', '/v1/unified_access_group/{id}',
+      '/v2/organization/{organization_id}', '/v2/team/list',
+    ]); // prettier-ignore
+    expect(tellsDetail('GET (no such route)')).toBe(false);
+    expect(tellsDetail('constructor')).toBe(false);
   });
 
   it('becomes router paths', () => {

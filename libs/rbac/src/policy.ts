@@ -69,6 +69,11 @@ export function policyOf(route: RouteId): RoutePolicy {
   return POLICY[route];
 }
 
+/** Whether clients of the route read `detail` when it fails; false for what is no row of the table. */
+export function tellsDetail(route: string): boolean {
+  return route in POLICY && policyOf(route as RouteId).tellsDetail === true;
+}
+
 /** `POST /key/{key}/regenerate` as method and router path: `POST`, `/key/:key/regenerate`. A slash at the end may be left out: `GET /ui/`. */
 export function routerPathOf(route: RouteId): { method: string; path: string } {
   const space = route.indexOf(' ');

@@ -1,4 +1,5 @@
 export { type AccessEntry, AccessLog } from './access-log.js';
+export { type FailedCall, FailureLog } from './failure-log.js';
 export { greppableWords } from './greppable-words.js';
 export { LogSink, MemorySink, ProcessSink } from './log-sink.js';
 export { Logger } from './logger.js';

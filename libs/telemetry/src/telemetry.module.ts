@@ -1,6 +1,7 @@
 import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { Clock } from '#libs/kernel';
 import { AccessLog } from './access-log.js';
+import { FailureLog } from './failure-log.js';
 import { LogSink } from './log-sink.js';
 import { Logger } from './logger.js';
 import { Metrics } from './metrics.js';
@@ -18,7 +19,7 @@ export interface TelemetryParts {
   readonly pseudonyms?: Pseudonyms | undefined;
 }
 
-/** Provides `Logger`, `Pseudonyms`, `AccessLog`, `Metrics`, `SuspiciousActivity` and `LogSink` everywhere. Needs a `Clock`. */
+/** Provides `Logger`, `Pseudonyms`, `AccessLog`, `FailureLog`, `Metrics`, `SuspiciousActivity` and `LogSink` everywhere. Needs a `Clock`. */
 @Global()
 @Module({})
 export class TelemetryModule {
@@ -34,6 +35,11 @@ export class TelemetryModule {
           useFactory: (clock: Clock) => new AccessLog(parts.sink, clock, parts.options),
           inject: [Clock],
         },
+        {
+          provide: FailureLog,
+          useFactory: (logger: Logger) => new FailureLog(logger),
+          inject: [Logger],
+        },
         { provide: Metrics, useFactory: () => new Metrics() },
         {
           provide: SuspiciousActivity,
@@ -41,7 +47,7 @@ export class TelemetryModule {
           inject: [Clock],
         },
       ],
-      exports: [LogSink, Logger, Pseudonyms, AccessLog, Metrics, SuspiciousActivity],
+      exports: [LogSink, Logger, Pseudonyms, AccessLog, FailureLog, Metrics, SuspiciousActivity],
     };
   }
 }

@@ -2,14 +2,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Injectable } from '@nestjs/common';
 import { Draining, type ErrorShape, toGatewayError } from '#libs/http';
 import type { GatewayError, Principal } from '#libs/kernel';
-import { AccessLog, Logger, Metrics, type RequestSeries } from '#libs/telemetry';
+import { AccessLog, Metrics, type RequestSeries } from '#libs/telemetry';
 import { AnswerHeaders } from '../completion/answer-headers.js';
 import { Call } from '../completion/call.js';
 import { ClientAnswer } from '../completion/client-answer.js';
 import { Completions } from '../completion/completions.js';
 import { matchCompletionRoute } from './completion-routes.js';
 import { callerLabels } from './caller-labels.js';
-import { LaneRefusals } from './lane-refusals.js';
+import { LaneFailures } from './lane-failures.js';
 
 /**
  * Takes completion routes before Express sees them (docs/decisions/002), and is the one place where a completion's
@@ -25,8 +25,7 @@ export class HotLane {
     private readonly draining: Draining,
     private readonly accessLog: AccessLog,
     private readonly metrics: Metrics,
-    private readonly refusals: LaneRefusals,
-    private readonly logger: Logger,
+    private readonly failures: LaneFailures,
   ) {}
 
   /** False: not a completion route, Express may have it. */
@@ -47,10 +46,7 @@ export class HotLane {
       await this.completions.run(call, answer);
     } catch (thrown) {
       error = toGatewayError(thrown);
-      // Without a cause the access log's line says it all: draining, no store.
-      if (error.status >= 500 && error.cause !== undefined)
-        this.logger.error({ request_id: call.id, code: error.code, err: error.cause }, 'a completion failed');
-      this.refusals.note(error, {
+      this.failures.note(error, {
         principal: call.principal,
         route: call.route.policy,
         model: call.facts?.requestedModel ?? call.route.model,

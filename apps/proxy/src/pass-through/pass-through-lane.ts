@@ -6,12 +6,12 @@ import { Cors, Draining, toGatewayError } from '#libs/http';
 import { GatewayError } from '#libs/kernel';
 import { routeInTheWayOf } from '#libs/rbac';
 import { LiveCatalogue } from '#libs/runtime';
-import { AccessLog } from '#libs/telemetry';
 import { ClientAnswer } from '../completion/client-answer.js';
 import { Errand } from './errand.js';
 import { Errands } from './errands.js';
 import { endpointOf } from './target-path.js';
 import { CallReports } from '../http/call-reports.js';
+import { LaneFailures } from '../http/lane-failures.js';
 
 /** A read of four small tables; longer is an outage. */
 const LONGEST_WAIT_MS = 1_000;
@@ -28,9 +28,9 @@ export class PassThroughLane {
     private readonly config: Config,
     private readonly draining: Draining,
     private readonly cors: Cors,
-    private readonly log: AccessLog,
     private readonly reports: CallReports,
     private readonly live: LiveCatalogue,
+    private readonly failures: LaneFailures,
   ) {}
 
   /** False: not an endpoint's path, Express may have it. A preflight is Express's too. */
@@ -72,17 +72,14 @@ export class PassThroughLane {
   async #serve(errand: Errand): Promise<void> {
     let error: GatewayError | undefined;
     this.draining.enter();
-    this.reports.metrics.requestStarted();
+    this.reports.started();
     try {
       await this.#whenCurrent(errand);
       await this.errands.run(errand);
     } catch (thrown) {
       error = toGatewayError(thrown);
-      this.reports.failure(
-        error,
-        { principal: errand.principal, route: routeOf(errand), requestId: errand.id },
-        'a call to a pass-through endpoint failed',
-      );
+      const { principal, id: requestId } = errand;
+      this.failures.note(error, { principal, route: routeOf(errand), requestId });
       const headers = ['x-litellm-call-id', errand.id];
       this.cors.append(errand.request, headers);
       new ClientAnswer(errand.response, 'openai').fail(error, headers);
@@ -90,37 +87,25 @@ export class PassThroughLane {
       // A body that nobody took to its end would block whatever the client sends next on this connection.
       errand.request.unpipe().resume();
       this.draining.leave();
-      this.reports.metrics.requestEnded();
       this.#report(errand, error);
     }
   }
 
   #report(errand: Errand, error: GatewayError | undefined): void {
-    const { endpoint, request, principal, id, costNanoUsd } = errand;
-    const status = errand.signal.aborted ? 499 : (error?.status ?? errand.response.statusCode);
-    const durationMs = errand.elapsedMs;
-    const method = request.method ?? 'GET';
-    this.log.write({
-      method,
-      // Never what stands below the endpoint's path: it is the caller's and may hold anything.
-      route: endpoint.path,
-      status,
-      durationMs,
-      requestId: id,
-      key: principal?.displayName,
-      costNanoUsd,
-      errorCode: error?.code,
-      decisionId: error?.decisionId,
-    });
-    this.reports.request(routeOf(errand), 'pass_through', principal, {
-      status,
-      durationMs,
-      costNanoUsd,
+    this.reports.ended({
+      requestId: errand.id,
+      route: routeOf(errand),
+      principal: errand.principal,
+      countedModel: 'pass_through',
+      status: errand.signal.aborted ? 499 : (error?.status ?? errand.response.statusCode),
+      durationMs: errand.elapsedMs,
+      costNanoUsd: errand.costNanoUsd,
       error,
     });
   }
 }
 
+/** Never what stands below the endpoint's path: it is the caller's and may hold anything. */
 function routeOf({ endpoint, request }: Errand): string {
   return `${request.method ?? 'GET'} ${endpoint.path}`;
 }

@@ -7,8 +7,8 @@ import { Draining, errorAnswer, toGatewayError, type UpgradeLane } from '#libs/h
 import { GatewayError, newId, type Principal } from '#libs/kernel';
 import type { RouteId } from '#libs/rbac';
 import { Router } from '#libs/routing';
-import { AccessLog } from '#libs/telemetry';
 import { CallReports } from '../http/call-reports.js';
+import { LaneFailures } from '../http/lane-failures.js';
 import { type BookedSession, RealtimeBooks } from './realtime-books.js';
 import { RealtimeCaller, type SessionCaller, textOf } from './realtime-caller.js';
 import { offeredProtocols } from './realtime-credential.js';
@@ -47,8 +47,8 @@ export class RealtimeLane implements UpgradeLane, OnModuleDestroy {
     private readonly books: RealtimeBooks,
     private readonly router: Router,
     private readonly draining: Draining,
-    private readonly log: AccessLog,
     private readonly reports: CallReports,
+    private readonly failures: LaneFailures,
   ) {
     this.#maxPayload = Math.min(config.server.maxRequestBytes, MAX_EVENT_BYTES);
     this.#server = new WebSocketServer({
@@ -88,7 +88,7 @@ export class RealtimeLane implements UpgradeLane, OnModuleDestroy {
     let error: GatewayError | undefined;
     let totals: SessionTotals | undefined;
     this.draining.enter();
-    this.reports.metrics.requestStarted();
+    this.reports.started();
     try {
       const session = await this.#open(opening, socket, head);
       this.#sessions.add(session);
@@ -100,7 +100,6 @@ export class RealtimeLane implements UpgradeLane, OnModuleDestroy {
       refuse(socket, error, opening.id);
     } finally {
       this.draining.leave();
-      this.reports.metrics.requestEnded();
     }
     this.#report(opening, error, totals);
   }
@@ -180,27 +179,17 @@ export class RealtimeLane implements UpgradeLane, OnModuleDestroy {
   }
 
   #report(opening: Opening, error: GatewayError | undefined, totals: SessionTotals | undefined): void {
-    const { id, route, principal, model, startedAt } = opening;
-    const status = error?.status ?? 101;
-    const durationMs = performance.now() - startedAt;
+    const { id: requestId, route, principal, model, startedAt } = opening;
+    if (error) this.failures.note(error, { principal, route, model, requestId });
     const { costNanoUsd = 0n, inputTokens = 0, outputTokens = 0 } = totals ?? {};
-    if (error)
-      this.reports.failure(error, { principal, route, model, requestId: id }, 'a realtime session ended');
-    this.log.write({
-      method: 'GET',
-      route: route.slice('GET '.length),
-      status,
-      durationMs,
-      requestId: id,
-      key: principal?.displayName,
+    this.reports.ended({
+      requestId,
+      route,
+      principal,
       model,
-      costNanoUsd,
-      errorCode: error?.code,
-      decisionId: error?.decisionId,
-    });
-    this.reports.request(route, totals ? model : 'unknown', principal, {
-      status,
-      durationMs,
+      countedModel: totals ? model : 'unknown',
+      status: error?.status ?? 101,
+      durationMs: performance.now() - startedAt,
       costNanoUsd,
       error,
       inputTokens,

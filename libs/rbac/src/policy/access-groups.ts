@@ -1,12 +1,12 @@
 import { ADMINISTRATORS_LOOK, manage } from './manage.js';
-import type { RouteRows } from './route-policy.js';
+import { tellingDetail } from './route-policy.js';
 
 const created = manage(['proxy_admin'], 'access_group.created');
 const updated = manage(['proxy_admin'], 'access_group.updated');
 const deleted = manage(['proxy_admin'], 'access_group.deleted');
 
 /** Models under a name: as a word that models carry, and as something that teams and keys are given. */
-export const ACCESS_GROUP_ROUTES = {
+export const ACCESS_GROUP_ROUTES = tellingDetail({
   'POST /access_group/new': created,
   'GET /access_group/list': ADMINISTRATORS_LOOK,
   'GET /access_group/{group}/info': ADMINISTRATORS_LOOK,
@@ -22,4 +22,4 @@ export const ACCESS_GROUP_ROUTES = {
   'GET /v1/unified_access_group/{id}': ADMINISTRATORS_LOOK,
   'PUT /v1/unified_access_group/{id}': updated,
   'DELETE /v1/unified_access_group/{id}': deleted,
-} as const satisfies RouteRows;
+});

@@ -1,4 +1,4 @@
-import type { RoutePolicy, RouteRows } from './route-policy.js';
+import { type RoutePolicy, type RouteRows, tellingDetail } from './route-policy.js';
 
 const KEY_GROUPS = ['key_management_routes', 'management_routes', 'internal_user_routes'] as const;
 const KEY_WRITERS = ['proxy_admin', 'org_admin', 'internal_user'] as const;
@@ -31,12 +31,8 @@ const keyRead = {
 /** Virtual keys. */
 export const KEY_ROUTES = {
   'POST /key/generate': keyWrite('key.created'),
-  'POST /key/service-account/generate': keyWrite('key.created'),
   'POST /key/update': keyWrite('key.updated'),
-  'POST /key/bulk_update': adminWrite('key.updated'),
-  'POST /team/key/bulk_update': keyWrite('key.updated'),
   'POST /key/block_all': adminWrite('key.blocked'),
-  'POST /key/{key}/reset_spend': keyWrite('key.updated'),
   'POST /key/delete': keyWrite('key.deleted'),
   'DELETE /key/delete': keyWrite('key.deleted'),
   'POST /key/block': keyWrite('key.blocked'),
@@ -49,4 +45,10 @@ export const KEY_ROUTES = {
   'GET /key/info': keyRead,
   'GET /key/list': keyRead,
   'POST /v2/key/info': keyRead,
+  ...tellingDetail({
+    'POST /key/service-account/generate': keyWrite('key.created'),
+    'POST /key/bulk_update': adminWrite('key.updated'),
+    'POST /team/key/bulk_update': keyWrite('key.updated'),
+    'POST /key/{key}/reset_spend': keyWrite('key.updated'),
+  }),
 } as const satisfies RouteRows;

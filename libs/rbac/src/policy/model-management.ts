@@ -1,4 +1,4 @@
-import type { RoutePolicy, RouteRows } from './route-policy.js';
+import { type RoutePolicy, type RouteRows, tellingDetail } from './route-policy.js';
 
 /** Anybody may ask; the handler lets administrators of the proxy, and a team's own administrators to their team's models. */
 const modelWrite = (audits: NonNullable<RoutePolicy['audits']>) =>
@@ -25,8 +25,10 @@ export const MODEL_MANAGEMENT_ROUTES = {
   'POST /model/delete': modelWrite('model.deleted'),
   'POST /model/block': modelWrite('model.blocked'),
   'POST /model/unblock': modelWrite('model.unblocked'),
-  'GET /model/info': modelInfo,
-  'GET /v1/model/info': modelInfo,
   'GET /v2/model/info': modelInfo,
   'GET /model_group/info': modelInfo,
+  ...tellingDetail({
+    'GET /model/info': modelInfo,
+    'GET /v1/model/info': modelInfo,
+  }),
 } as const satisfies RouteRows;

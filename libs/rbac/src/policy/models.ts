@@ -1,4 +1,4 @@
-import type { RouteGroup, RoutePolicy, RouteRows } from './route-policy.js';
+import { type RouteGroup, type RoutePolicy, type RouteRows, tellingDetail } from './route-policy.js';
 
 const modelList = {
   groups: ['llm_api_routes', 'openai_routes', 'info_routes'],
@@ -36,8 +36,6 @@ const open = {
 export const MODEL_ROUTES = {
   'GET /v1/models': modelList,
   'GET /models': modelList,
-  'GET /v1/models/{id}': oneModel,
-  'GET /models/{id}': oneModel,
   'POST /utils/token_counter': counting('openai_routes'),
   'POST /v1/messages/count_tokens': counting('anthropic_routes'),
   'GET /public/model_hub': open,
@@ -45,4 +43,8 @@ export const MODEL_ROUTES = {
   'GET /public/providers': open,
   'GET /public/litellm_model_cost_map': open,
   'GET /get/litellm_model_cost_map': open,
+  ...tellingDetail({
+    'GET /v1/models/{id}': oneModel,
+    'GET /models/{id}': oneModel,
+  }),
 } as const satisfies RouteRows;

@@ -1,5 +1,5 @@
 import { manage } from './manage.js';
-import type { RoutePolicy, RouteRows } from './route-policy.js';
+import { type RoutePolicy, type RouteRows, tellingDetail } from './route-policy.js';
 
 const ADMIN = ['proxy_admin'] as const;
 
@@ -25,23 +25,25 @@ export const MONEY_ROUTES = {
   'POST /end_user/update': manage(ADMIN, 'customer.updated'),
   'POST /customer/delete': manage(ADMIN, 'customer.deleted'),
   'POST /end_user/delete': manage(ADMIN, 'customer.deleted'),
-  'POST /customer/block': manage(ADMIN, 'customer.blocked'),
   'POST /end_user/block': manage(ADMIN, 'customer.blocked'),
-  'POST /customer/unblock': manage(ADMIN, 'customer.unblocked'),
   'POST /end_user/unblock': manage(ADMIN, 'customer.unblocked'),
   'GET /customer/info': customerRead,
   'GET /end_user/info': customerRead,
   'GET /customer/list': read,
   'GET /end_user/list': read,
-  'POST /budget/new': manage(ADMIN, 'budget.created'),
-  'POST /budget/update': manage(ADMIN, 'budget.updated'),
-  'POST /budget/delete': manage(ADMIN, 'budget.deleted'),
-  'POST /budget/info': read,
-  'GET /budget/list': read,
-  'GET /budget/settings': read,
-  'POST /tag/new': manage(ADMIN, 'tag.created'),
-  'POST /tag/update': manage(ADMIN, 'tag.updated'),
-  'POST /tag/delete': manage(ADMIN, 'tag.deleted'),
-  'POST /tag/info': read,
-  'GET /tag/list': read,
+  ...tellingDetail({
+    'POST /customer/block': manage(ADMIN, 'customer.blocked'),
+    'POST /customer/unblock': manage(ADMIN, 'customer.unblocked'),
+    'POST /budget/new': manage(ADMIN, 'budget.created'),
+    'POST /budget/update': manage(ADMIN, 'budget.updated'),
+    'POST /budget/delete': manage(ADMIN, 'budget.deleted'),
+    'POST /budget/info': read,
+    'GET /budget/list': read,
+    'GET /budget/settings': read,
+    'POST /tag/new': manage(ADMIN, 'tag.created'),
+    'POST /tag/update': manage(ADMIN, 'tag.updated'),
+    'POST /tag/delete': manage(ADMIN, 'tag.deleted'),
+    'POST /tag/info': read,
+    'GET /tag/list': read,
+  }),
 } as const satisfies RouteRows;

@@ -52,9 +52,22 @@ export interface RoutePolicy {
   readonly anyNetwork?: true;
   /** An operator may open it to callers without a credential (`public_routes`): it changes nothing, shows nobody's rows and reaches no provider. */
   readonly mayBePublic?: true;
+  /** Clients of its family read what went wrong in `detail`, so it stands there beside `error` (contract/admin-api 0.3, E2). */
+  readonly tellsDetail?: true;
 }
 
 /** Rows of the policy table, by `METHOD /path`. */
 export type RouteRows = Readonly<
   Record<`${'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'} /${string}`, RoutePolicy>
 >;
+
+/** Rows of a family whose clients read `detail`. */
+export function tellingDetail<const T extends RouteRows>(
+  rows: T,
+): { readonly [K in keyof T]: T[K] & { readonly tellsDetail: true } } {
+  const told = Object.entries<RoutePolicy>(rows).map(([route, row]) => [
+    route,
+    { ...row, tellsDetail: true },
+  ]);
+  return Object.fromEntries(told) as { [K in keyof T]: T[K] & { tellsDetail: true } };
+}

@@ -1,5 +1,5 @@
 import { manage } from './manage.js';
-import type { RoutePolicy, RouteRows } from './route-policy.js';
+import { type RoutePolicy, type RouteRows, tellingDetail } from './route-policy.js';
 
 const PEOPLE = [
   'proxy_admin',
@@ -35,7 +35,6 @@ const allSpend = {
 /** What was spent. */
 export const SPEND_ROUTES = {
   'GET /spend/logs': ownSpend,
-  'GET /spend/logs/v2': ownSpend,
   'GET /spend/logs/ui': ownSpend,
   'GET /spend/logs/session/ui': ownSpend,
   'GET /spend/logs/ui/{request_id}': ownSpend,
@@ -46,25 +45,11 @@ export const SPEND_ROUTES = {
   'POST /cost/estimate': ownActivity,
   'GET /key/spend/report': ownActivity,
   'GET /user/spend/report': ownActivity,
-  'GET /team/spend/report': ownActivity,
-  'GET /organization/spend/report': ownActivity,
   'GET /global/activity': ownActivity,
   'GET /global/activity/model': ownActivity,
   'GET /global/activity/cache_hits': ownActivity,
   'GET /global/activity/exceptions': ownActivity,
   'GET /global/activity/exceptions/deployment': ownActivity,
-  'GET /user/daily/activity': ownActivity,
-  'GET /user/daily/activity/aggregated': ownActivity,
-  'GET /team/daily/activity': ownActivity,
-  'GET /team/daily/activity/aggregated': ownActivity,
-  'GET /organization/daily/activity': ownActivity,
-  'GET /organization/daily/activity/aggregated': ownActivity,
-  'GET /tag/daily/activity': ownActivity,
-  'GET /tag/daily/activity/aggregated': ownActivity,
-  'GET /customer/daily/activity': allSpend,
-  'GET /customer/daily/activity/aggregated': allSpend,
-  'GET /end_user/daily/activity': allSpend,
-  'GET /end_user/daily/activity/aggregated': allSpend,
   'GET /global/spend': allSpend,
   'GET /global/spend/logs': allSpend,
   'GET /global/spend/keys': allSpend,
@@ -79,4 +64,21 @@ export const SPEND_ROUTES = {
   'POST /global/spend/reset': manage(['proxy_admin'], 'key.updated'),
   'GET /global/spend/report': allSpend,
   'GET /provider/budgets': allSpend,
+  ...tellingDetail({
+    'GET /spend/logs/v2': ownSpend,
+    'GET /team/spend/report': ownActivity,
+    'GET /organization/spend/report': ownActivity,
+    'GET /user/daily/activity': ownActivity,
+    'GET /user/daily/activity/aggregated': ownActivity,
+    'GET /team/daily/activity': ownActivity,
+    'GET /team/daily/activity/aggregated': ownActivity,
+    'GET /organization/daily/activity': ownActivity,
+    'GET /organization/daily/activity/aggregated': ownActivity,
+    'GET /tag/daily/activity': ownActivity,
+    'GET /tag/daily/activity/aggregated': ownActivity,
+    'GET /customer/daily/activity': allSpend,
+    'GET /customer/daily/activity/aggregated': allSpend,
+    'GET /end_user/daily/activity': allSpend,
+    'GET /end_user/daily/activity/aggregated': allSpend,
+  }),
 } as const satisfies RouteRows;

@@ -1,5 +1,5 @@
 import { ADMINISTRATORS_LOOK } from './manage.js';
-import type { RouteRows } from './route-policy.js';
+import { type RouteRows, tellingDetail } from './route-policy.js';
 
 const why = {
   groups: ['info_routes'],
@@ -10,12 +10,14 @@ const why = {
 
 /** What was done, whether the record of it is whole, what is known of a person, and why somebody was refused. */
 export const TRUST_ROUTES = {
-  'GET /audit': ADMINISTRATORS_LOOK,
-  'GET /audit/export': ADMINISTRATORS_LOOK,
-  'GET /audit/verify': ADMINISTRATORS_LOOK,
-  'GET /audit/{id}': ADMINISTRATORS_LOOK,
   'POST /privacy/export': { ...ADMINISTRATORS_LOOK, access: ['proxy_admin'] },
   'POST /privacy/erase': { ...ADMINISTRATORS_LOOK, access: ['proxy_admin'] },
   'GET /decisions/{id}': why,
   'POST /explain': why,
+  ...tellingDetail({
+    'GET /audit': ADMINISTRATORS_LOOK,
+    'GET /audit/export': ADMINISTRATORS_LOOK,
+    'GET /audit/verify': ADMINISTRATORS_LOOK,
+    'GET /audit/{id}': ADMINISTRATORS_LOOK,
+  }),
 } as const satisfies RouteRows;
