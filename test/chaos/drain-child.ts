@@ -1,6 +1,7 @@
-import { type BeginRecord, type Charge, type EndRecord, entryOf, LedgerStore } from '#libs/budget';
+import { type Charge, entryOf, LedgerStore } from '#libs/budget';
 import { createDataSource } from '#libs/database';
-import { NO_USAGE, Secret } from '#libs/kernel';
+import { Secret } from '#libs/kernel';
+import { beginRecord, endRecord } from '../../libs/budget/src/ledger/fixtures.js';
 import { silentLogger } from '../harness/postgres.js';
 
 /** One of the processes that drain.ts starts: stores its entries in batches of a thousand, as the drain does. */
@@ -33,46 +34,16 @@ function entry(index: number): ReturnType<typeof entryOf> {
   const key = (index * 7 + number * 131) % charges.length;
   const id = `req_${number}_${index.toString().padStart(7, '0')}`;
   const startedAtMs = Date.UTC(2026, 10, 21, 12) + index;
-  const begin: BeginRecord = {
+  const begin = beginRecord({
     id,
-    requestId: id,
-    day: '2026-11-21',
     startedAtMs,
-    endpoint: 'chat',
     charges: charges[key] ?? [],
-    crashChargeNanoUsd: 1_000_000n,
-    priceVersion: 'chaos',
-    modelGroup: 'm',
-    model: 'm',
-    provider: 'openai',
-    deploymentId: 'd',
-    apiBase: 'http://x',
-    stream: false,
     keyId: `key_${key}`,
-    keyHash: null,
     userId: `User-${key % 500}`,
     teamId: `team_${key % 50}`,
     organizationId: `org_${key % 10}`,
-    customerId: null,
-    tags: [],
-    clientCallId: null,
-    sessionId: null,
-    requesterIp: null,
-    userAgent: null,
-  };
-  const end: EndRecord = {
-    id,
-    endedAtMs: startedAtMs + 5,
-    firstByteAtMs: null,
-    status: 'success',
-    flag: '',
-    usage: { ...NO_USAGE, inputTokens: 3, outputTokens: 4 },
-    costNanoUsd: BigInt(1 + (index % 97)),
-    inputCostNanoUsd: 0n,
-    outputCostNanoUsd: BigInt(1 + (index % 97)),
-    error: null,
-    responseId: null,
-  };
+  });
+  const end = endRecord(id, BigInt(1 + (index % 97)), { endedAtMs: startedAtMs + 5 });
   return entryOf(begin, end);
 }
 

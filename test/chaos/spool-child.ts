@@ -1,8 +1,9 @@
 import { writeSync } from 'node:fs';
-import { type BeginRecord, type Charge, type EndRecord, LedgerStore, SpendLedger } from '#libs/budget';
+import { type Charge, LedgerStore, SpendLedger } from '#libs/budget';
 import type { Config } from '#libs/config';
 import { createDataSource } from '#libs/database';
-import { NO_USAGE, Secret } from '#libs/kernel';
+import { Secret } from '#libs/kernel';
+import { beginRecord, endRecord } from '../../libs/budget/src/ledger/fixtures.js';
 import { createTestDatabase, silentLogger } from '../harness/postgres.js';
 
 /** The process that spool-kill.ts kills: `write` records calls until it dies, `adopt` recovers, `postgres` lends a database. */
@@ -21,53 +22,6 @@ const CHARGES: readonly Charge[] = [
   { scope: { type: 'key', id: 'chaos' }, budget: 'total', periodId: 'total' },
 ];
 
-function begin(id: string): BeginRecord {
-  const now = Date.now();
-  return {
-    id,
-    requestId: id,
-    day: new Date(now).toISOString().slice(0, 10),
-    startedAtMs: now,
-    endpoint: 'chat',
-    charges: CHARGES,
-    crashChargeNanoUsd: 1_000_000n,
-    priceVersion: 'chaos',
-    modelGroup: 'm',
-    model: 'm',
-    provider: 'openai',
-    deploymentId: 'd',
-    apiBase: 'http://x',
-    stream: false,
-    keyId: 'chaos',
-    keyHash: null,
-    userId: null,
-    teamId: 'chaos',
-    organizationId: null,
-    customerId: null,
-    tags: [],
-    clientCallId: null,
-    sessionId: null,
-    requesterIp: null,
-    userAgent: null,
-  };
-}
-
-function end(id: string): EndRecord {
-  return {
-    id,
-    endedAtMs: Date.now(),
-    firstByteAtMs: null,
-    status: 'success',
-    flag: '',
-    usage: { ...NO_USAGE, inputTokens: 3, outputTokens: 4 },
-    costNanoUsd: 7n,
-    inputCostNanoUsd: 3n,
-    outputCostNanoUsd: 4n,
-    error: null,
-    responseId: null,
-  };
-}
-
 /** Synchronous, so that what was said was said before the kill. The reader may be slower than the writer. */
 function tell(line: string): void {
   for (;;) {
@@ -85,12 +39,19 @@ function writeForEver(ledger: SpendLedger): void {
   let number = 0;
   const one = (): void => {
     const id = `${label}_${(number += 1)}`;
-    ledger.begin(begin(id), (refused) => {
+    const begin = beginRecord({
+      id,
+      startedAtMs: Date.now(),
+      charges: CHARGES,
+      teamId: 'chaos',
+      keyId: 'chaos',
+    });
+    ledger.begin(begin, (refused) => {
       if (refused) throw refused;
       tell(`>${id}`);
       setTimeout(
         () =>
-          ledger.end(end(id), () => {
+          ledger.end(endRecord(id, 7n, { endedAtMs: Date.now() }), () => {
             tell(`+${id}`);
             setImmediate(one);
           }),

@@ -1,35 +1,18 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ManualClock, PROXY_SCOPE as scope } from '#libs/kernel';
-import type {
-  Admission,
-  Claim,
-  GaugeClaim,
-  MoneyClaim,
-  Refusal,
-  Settlement,
-  WindowClaim,
-} from './counters.js';
+import { perMinute, slot } from './claims.harness.js';
+import type { Admission, Claim, MoneyClaim, Refusal, Settlement, WindowClaim } from './counters.js';
 import { LocalCounters } from './local-counters.js';
 
 const NOTHING: Settlement = { requests: 1, inputTokens: 0, outputTokens: 0, totalTokens: 0, costNanoUsd: 0n };
 const USD = 1_000_000_000n;
 
-const perMinute = (limit: number, key = 'rpm'): WindowClaim => ({
-  kind: 'window',
-  key,
-  scope,
-  measure: 'requests',
-  limit,
-  windowMs: 60_000,
-  amount: 1,
-});
 const tokens = (limit: number, amount: number, atLeast?: number): WindowClaim => ({
   ...perMinute(limit, 'tpm'),
   measure: 'total_tokens',
   amount,
   ...(atLeast !== undefined && { atLeast }),
 });
-const slot = (limit: number): GaugeClaim => ({ kind: 'gauge', key: 'slots', scope, limit });
 const money = (key: string, cap: bigint, min: bigint, full: bigint, periodEndsAtMs?: number): MoneyClaim => ({
   kind: 'money',
   key,

@@ -1,81 +1,36 @@
-import { Redis } from 'ioredis';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { PROXY_SCOPE as scope, SystemClock } from '#libs/kernel';
-import { type RedisServer, startPrivateRedis } from '../../../../test/harness/redis.js';
-import { TcpRelay } from '../../../../test/harness/tcp-relay.js';
-import type { Settlement } from '../counters.js';
+import { describe, expect, it, vi } from 'vitest';
+import type { TcpRelay } from '../../../../test/harness/tcp-relay.js';
+import { money, used } from '../claims.harness.js';
 import type { RedisCounters } from './redis-counters.js';
-import { MemoryEpochs, startReplica } from './replicas.harness.js';
+import { SharedRedis } from '../../../../test/harness/shared-redis.js';
 
-const LEASE_MS = 1_000;
 const WITHIN = { timeout: 6_000 };
-const clock = new SystemClock();
-const used = (costNanoUsd: bigint): Settlement => ({
-  requests: 1,
-  inputTokens: 0,
-  outputTokens: 0,
-  totalTokens: 0,
-  costNanoUsd,
-});
-
-let server: RedisServer;
-let admin: Redis;
-let epochs: MemoryEpochs;
-const closing: (() => Promise<unknown>)[] = [];
-beforeAll(async () => {
-  server = await startPrivateRedis();
-  admin = new Redis(server.url);
-});
-afterAll(async () => {
-  admin.disconnect();
-  await server.stop();
-});
-beforeEach(async () => {
-  await admin.flushall();
-  epochs = new MemoryEpochs();
-});
-afterEach(async () => {
-  for (const close of closing.splice(0)) await close();
-});
+const redis = SharedRedis.forThisFile({ leaseMs: 1_000, timeoutMs: 500 });
 
 /** A process that can be frozen: nothing it says arrives, nothing it has spent is stored. */
 class Freezable {
-  readonly undrained = new Map<string, bigint>();
-  counters!: RedisCounters;
-
-  constructor(
-    readonly relay: TcpRelay,
+  private constructor(
+    readonly undrained: Map<string, bigint>,
     private readonly stored: Map<string, bigint>,
+    readonly counters: RedisCounters,
+    readonly relay: TcpRelay,
   ) {}
 
   static async start(stored: Map<string, bigint>, doubtMs = 900_000): Promise<Freezable> {
-    const relay = await TcpRelay.to('127.0.0.1', Number(new URL(server.url).port));
-    const self = new Freezable(relay, stored);
-    const { undrained } = self;
-    self.counters = await startReplica(
-      `redis://127.0.0.1:${relay.port}`,
-      clock,
-      epochs,
-      { leaseMs: LEASE_MS, timeoutMs: 500, doubtMs },
+    const undrained = new Map<string, bigint>();
+    const { counters, relay } = await redis.wired(
+      { doubtMs },
       {
         hold: (keys, work) => work(new Map([...keys].map((key) => [key, undrained.get(key) ?? 0n]))),
         keys: () => undrained.keys(),
       },
     );
-    closing.push(
-      () => self.counters.close(),
-      () => relay.close(),
-    );
-    return self;
+    return new Freezable(undrained, stored, counters, relay);
   }
 
   async admit(nano: bigint, key = 'usd'): Promise<string> {
-    const claim = { kind: 'money' as const, key, scope, budget: 'main', capNanoUsd: 1_000n };
-    const verdict = await this.counters.admit({
-      id: `call ${Math.random()}`,
-      claims: [{ ...claim, minNanoUsd: nano, fullNanoUsd: nano }],
-      waitMs: 0,
-    });
+    const claims = [money(1_000n, nano, key)];
+    const verdict = await this.counters.admit({ id: `call ${Math.random()}`, claims, waitMs: 0 });
     if (!verdict.admitted) throw new Error('refused');
     return verdict.id;
   }

@@ -1,15 +1,12 @@
-import { Redis } from 'ioredis';
-import { afterAll, beforeAll } from 'vitest';
 import { ManualClock } from '#libs/kernel';
-import { type RedisServer, startRedis } from '../../../../test/harness/redis.js';
 import { describeCounters } from '../conformance.js';
 import { CAPS } from '../histories.js';
-import { Fleet, MemoryEpochs, startReplica } from './replicas.harness.js';
+import { Fleet, startReplica } from './replicas.harness.js';
+import { SharedRedis } from '../../../../test/harness/shared-redis.js';
 
 const OVERTAKE_MS = 2_000;
 
-let server: RedisServer;
-let admin: Redis;
+const redis = SharedRedis.forThisFile();
 let latest: Fleet | undefined;
 
 /** The one before would fight for the same Redis with an epoch of its own. */
@@ -17,16 +14,6 @@ async function endLatest(): Promise<void> {
   for (const replica of latest?.replicas ?? []) await replica.close();
   latest = undefined;
 }
-
-beforeAll(async () => {
-  server = await startRedis();
-  admin = new Redis(server.url);
-});
-
-afterAll(async () => {
-  admin.disconnect();
-  await server.stop();
-});
 
 for (const [name, replicas, runs] of [
   ['counters in Redis', 1, 25],
@@ -36,13 +23,12 @@ for (const [name, replicas, runs] of [
     name,
     async () => {
       await endLatest();
-      await admin.flushall();
+      await redis.empty();
       const clock = new ManualClock();
-      const epochs = new MemoryEpochs();
       const fleet = new Fleet(
         await Promise.all(
           Array.from({ length: replicas }, () =>
-            startReplica(server.url, clock, epochs, {
+            startReplica(redis.server.url, clock, redis.epochs, {
               overtakeMs: OVERTAKE_MS,
               now: () => clock.monotonicMs(),
               keepMs: 600_000,
