@@ -14,20 +14,28 @@ interface Spending {
   capNanoUsd: NanoUsd;
   /** The dearest call of late. */
   fullNanoUsd: NanoUsd;
+  /** Calls since the last look, and the most there were between two looks of late. */
+  calls: number;
+  busiest: number;
   lastUsedMs: number;
   /** Others waited for this budget's money: nothing is kept aside until then. */
   avoidUntilMs: number;
   asked: boolean;
+  /** What was last asked for. */
+  wantedNanoUsd: NanoUsd;
   escrow: Escrow | undefined;
 }
 
-/** An escrow is for calls like these. */
-const CALLS_KEPT_ASIDE = 8n;
+/** An escrow is for at least so many calls like the dearest, and for as many as came between so many looks. */
+const FEWEST_CALLS = 8;
+const LOOKS_KEPT_ASIDE = 8;
+/** What is kept aside is renewed when it is for fewer calls than a half of those. */
+const RENEWED_BELOW = 2n;
 const USED_WITHIN_MS = 10_000;
 const AVOIDED_MS = 30_000;
 const MOST_BUDGETS = 10_000;
 
-/** What this process may spend when Redis is away: small, taken only while nobody is short, given back when somebody is. */
+/** What this process may spend when Redis is away: a few seconds' worth, taken only while nobody is short, given back when somebody is. */
 export class Purse {
   readonly #spending = new Map<string, Spending>();
   #made = 0;
@@ -38,10 +46,12 @@ export class Purse {
     const known = this.#spending.get(key);
     if (!known) {
       if (this.#spending.size >= MOST_BUDGETS) return;
-      const fresh = { key, capNanoUsd, fullNanoUsd, lastUsedMs: nowMs, avoidUntilMs: 0, asked: false };
-      this.#spending.set(key, { ...fresh, escrow: undefined });
+      const usage = { fullNanoUsd, calls: 1, busiest: 0, lastUsedMs: nowMs };
+      const none = { avoidUntilMs: 0, asked: false, wantedNanoUsd: 0n, escrow: undefined };
+      this.#spending.set(key, { key, capNanoUsd, ...usage, ...none });
       return;
     }
+    known.calls += 1;
     known.capNanoUsd = capNanoUsd;
     if (fullNanoUsd > known.fullNanoUsd) known.fullNanoUsd = fullNanoUsd;
     known.lastUsedMs = nowMs;
@@ -60,24 +70,23 @@ export class Purse {
         this.#spending.delete(key);
         continue;
       }
-      if (escrow || spending.asked || fullNanoUsd <= 0n || nowMs < spending.avoidUntilMs) continue;
+      const wanted = wantedOf(spending);
+      if (spending.asked || fullNanoUsd <= 0n || nowMs < spending.avoidUntilMs) continue;
+      if (escrow && wanted < spending.wantedNanoUsd * RENEWED_BELOW) continue;
       spending.asked = true;
+      spending.wantedNanoUsd = wanted;
       const id = `escrow:${this.incarnation}:${(this.#made += 1)}`;
-      const op = [
-        'e',
-        id,
-        key,
-        String(capNanoUsd),
-        String(fullNanoUsd * CALLS_KEPT_ASIDE),
-        String(fullNanoUsd),
-      ];
+      const op = ['e', id, key, String(capNanoUsd), String(wanted), String(fullNanoUsd)];
       take(JSON.stringify(op), (amount) => {
         spending.asked = false;
         if (typeof amount !== 'string' || amount === '0') return;
         const taken = { id, amount: BigInt(amount), spent: 0n, held: 0n };
-        // Somebody became short, or it was forgotten, while we asked.
-        if (this.#spending.get(key) !== spending || spending.avoidUntilMs > nowMs) giveBack(taken);
-        else spending.escrow = taken;
+        const former = spending.escrow;
+        // Somebody became short, or it was forgotten, while we asked; or there was no more than before.
+        const isOfNoUse = this.#spending.get(key) !== spending || spending.avoidUntilMs > nowMs;
+        if (isOfNoUse || (former && former.amount >= taken.amount)) return giveBack(taken);
+        spending.escrow = taken;
+        if (former) giveBack(former);
       });
     }
   }
@@ -106,4 +115,13 @@ export class Purse {
     }
     return escrows;
   }
+}
+
+/** What a few seconds like the busiest of late would hold. */
+function wantedOf(spending: Spending): NanoUsd {
+  spending.busiest = Math.max(spending.calls, (spending.busiest * 3) / 4);
+  spending.calls = 0;
+  return (
+    spending.fullNanoUsd * BigInt(Math.max(FEWEST_CALLS, Math.ceil(spending.busiest * LOOKS_KEPT_ASIDE)))
+  );
 }

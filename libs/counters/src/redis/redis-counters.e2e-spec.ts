@@ -293,6 +293,28 @@ describe('without Redis', () => {
     expect(counters.balance('usd')).toMatchObject({ settledNanoUsd: 10n + 72n });
   });
 
+  it('keeps aside what a few seconds like the busiest of late need', async () => {
+    const { counters, relay } = await wired({ keepsAside: true });
+    const other = await replica();
+    await open(counters);
+    await open(other);
+    const callOnce = async (): Promise<void> => {
+      const verdict = await ask(counters, [money(1_000_000n, 10n)]);
+      if (verdict.admitted) counters.settle(verdict.id, used(1n));
+    };
+    const aside = async (): Promise<bigint> => {
+      await Promise.all(Array.from({ length: 40 }, callOnce));
+      await other.refresh(['usd']);
+      return other.balance('usd')?.heldNanoUsd ?? 0n;
+    };
+    await expect.poll(aside, { timeout: 6_000 }).toBeGreaterThanOrEqual(40n * 8n * 10n);
+    relay.cut();
+    await expect.poll(() => counters.state).toBe('away');
+    await Promise.all(Array.from({ length: 300 }, callOnce));
+    relay.restore();
+    await expect.poll(() => counters.state, { timeout: 4_000 }).toBe('live');
+  });
+
   it('keeps nothing aside from somebody who needs it', async () => {
     const keeper = await replica({ keepsAside: true });
     const other = await replica();
