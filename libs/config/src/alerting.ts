@@ -1,9 +1,41 @@
 import { Secret } from '#libs/kernel';
-import type { AlertChannel, ConfigTree } from './config.js';
 import type { Environment } from './environment.js';
 import type { Findings } from './problems.js';
 import type { Sections } from './sections.js';
 import { ALERT_TYPES, type AlertType, UNBUILT_ALERT_TYPES } from './sections/alerting.schemas.js';
+
+/** Where alerts go. The name is the one that deliveries are stored under. */
+export type AlertChannel =
+  | { readonly kind: 'webhook'; readonly name: string; readonly url: Secret; readonly secret?: Secret }
+  | {
+      readonly kind: 'slack';
+      readonly name: string;
+      readonly url: Secret;
+      /** Alert types that go here; absent: all. */
+      readonly types?: readonly string[];
+    }
+  | {
+      readonly kind: 'email';
+      readonly name: string;
+      readonly host: string;
+      readonly port: number;
+      readonly requireTls: boolean;
+      readonly user?: string;
+      readonly password?: Secret;
+      readonly from: string;
+      /** Whoever else is concerned is told as well: the owner of a key, a user. */
+      readonly to: readonly string[];
+    };
+
+export interface AlertSettings {
+  readonly channels: readonly AlertChannel[];
+  /** `budget_alerts`, `rate_limit_bursts`, `auth_failure_bursts`. */
+  readonly types: readonly string[];
+  /** Per cents of a budget, rising. */
+  readonly thresholds: readonly number[];
+  readonly burstSize: number;
+  readonly burstWindowMs: number;
+}
 
 const THRESHOLDS = [80, 90, 100];
 const BURST_SIZE = 100;
@@ -16,7 +48,7 @@ export function readAlerting(
   { general }: Pick<Sections, 'general'>,
   environment: Environment,
   findings: Findings,
-): ConfigTree['alerts'] {
+): AlertSettings {
   const args = general.alerting_args ?? {};
   const kinds = new Set(general.alerting ?? []);
   for (const kind of kinds)

@@ -1,4 +1,5 @@
-import { assemble, type ConfigFlags } from './assemble.js';
+import { assemble } from './assemble.js';
+import type { ConfigFlags } from './server.js';
 import type { ConfigTree, LiveParts, Overridden, SettingSource } from './config.js';
 import { Environment, readEnvironmentSection, type Variables } from './environment.js';
 import { readCredentials, readModels } from './models.js';

@@ -1,19 +1,10 @@
-export type { ConfigFlags } from './assemble.js';
-export {
-  Config,
-  type AlertChannel,
-  type ConfigTree,
-  type KeyGenerationRule,
-  type LiveParts,
-  type ModelEntry,
-  type NamedBudget,
-  type PrioritySettings,
-  type NamedCredential,
-  type Overridden,
-  type SettingSource,
-} from './config.js';
+export type { ConfigFlags } from './server.js';
+export { Config, type ConfigTree, type LiveParts, type Overridden, type SettingSource } from './config.js';
+export type { AlertChannel } from './alerting.js';
+export type { KeyGenerationRule } from './keys.js';
+export type { NamedBudget, PrioritySettings } from './money.js';
 export type { BrowserSettings } from './browser-settings.js';
-export type { CredentialEntry } from './models.js';
+export type { CredentialEntry, ModelEntry, NamedCredential } from './models.js';
 export { type EndpointPlace, type PassThroughEndpoint, pathsOverlap } from './pass-through.js';
 export { readStoredEndpoint, type StoredEndpointReading } from './stored-endpoint.js';
 export type {

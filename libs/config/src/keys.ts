@@ -1,7 +1,33 @@
-import type { ConfigTree, KeyGenerationRule } from './config.js';
 import type { Environment } from './environment.js';
 import type { Findings } from './problems.js';
 import type { Sections } from './sections.js';
+
+export interface KeyGenerationRule {
+  /** Empty: whoever may make keys at all. */
+  readonly allowedRoles: readonly string[];
+  readonly requiredParams: readonly string[];
+}
+
+export interface KeySettings {
+  readonly generatedLength: number;
+  readonly minimumCustomLength: number;
+  readonly allowCustom: boolean;
+  /** `default_key_generate_params`: fields of `/key/generate` for what a request leaves open. Read where requests are read. */
+  readonly defaults: Readonly<Record<string, unknown>>;
+  /** `upperbound_key_generate_params`: the most that a request may ask for, and what counts where it asks for nothing. */
+  readonly upperBounds: Readonly<Record<string, unknown>>;
+  /** `key_generation_settings`: who may make keys, and what such a request has to say. */
+  readonly generation: {
+    readonly team?: KeyGenerationRule;
+    readonly personal?: KeyGenerationRule;
+  };
+  /** `team_admin_editable_team_fields`: what administrators of teams may change beyond the usual. */
+  readonly teamAdminEditableFields: readonly string[];
+  /** `LITELLM_KEY_ROTATION_GRACE_PERIOD`: how long a replaced secret still works where a request does not say. */
+  readonly rotationGrace?: string;
+  /** `LITELLM_KEY_ROTATION_ENABLED`: keys with `auto_rotate` get new secrets by themselves. */
+  readonly rotates: boolean;
+}
 
 const DURATION = /^[1-9]\d{0,5}(?:s|m|h|d|w|mo|y)$/;
 
@@ -10,7 +36,7 @@ export function readKeys(
   { general, litellm }: Sections,
   environment: Environment,
   findings: Findings,
-): ConfigTree['keys'] {
+): KeySettings {
   const { team_key_generation: team, personal_key_generation: personal } =
     litellm.key_generation_settings ?? {};
   const grace = environment.get('LITELLM_KEY_ROTATION_GRACE_PERIOD')?.trim();

@@ -1,5 +1,5 @@
 import { dirname, resolve } from 'node:path';
-import type { ConfigFlags } from './assemble.js';
+import type { ConfigFlags } from './server.js';
 import { ConfigSource } from './config-source.js';
 import { BUILT_IN_SECTIONS } from './built-in-config.js';
 import { readConfigFile } from './config-file.js';

@@ -1,4 +1,3 @@
-import type { ModelEntry } from './config.js';
 import { findNearestName } from './nearest-name.js';
 import type { Findings } from './problems.js';
 import { hideSecrets, isPlainObject } from './secret-values.js';
@@ -14,6 +13,29 @@ import {
   UNBUILT_PROVIDERS,
 } from './sections/model-list.schemas.js';
 import { check, isOff, typeName } from './sections/section.js';
+
+/** One entry of `model_list`, resolved (secrets looked up, credential merged) but not yet interpreted by routing. */
+export interface ModelEntry {
+  readonly modelName: string;
+  /** `litellm_params` with `os.environ/` resolved. String values under secret-like names are `Secret`. */
+  readonly params: Readonly<Record<string, unknown>>;
+  readonly info: Readonly<Record<string, unknown>>;
+  /** The named credential that its secrets came from. */
+  readonly credentialName?: string;
+  /** `model_list.3`, for messages. */
+  readonly path: string;
+  /** `model_info.team_id`: only this team's keys may call it, under `modelName`. */
+  readonly teamId?: string;
+  /** False: only its own parameters say where it goes and with which key; variables of the environment do not. */
+  readonly usesEnvironment?: boolean;
+}
+
+/** An entry of `credential_list`. */
+export interface NamedCredential {
+  readonly name: string;
+  readonly values: Readonly<Record<string, unknown>>;
+  readonly info: Readonly<Record<string, unknown>>;
+}
 
 /**
  * `model_list`, with named credentials merged in and secrets wrapped. An entry without a model is left out with a notice,

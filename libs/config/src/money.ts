@@ -1,15 +1,57 @@
-import { parseUsd } from '#libs/kernel';
-import type { ConfigTree } from './config.js';
+import { type NanoUsd, parseUsd } from '#libs/kernel';
 import type { Findings } from './problems.js';
 import type { Sections } from './sections.js';
 
-type Budgets = ConfigTree['budgets'];
+export interface NamedBudget {
+  readonly capNanoUsd: NanoUsd;
+  /** Absent: never resets. */
+  readonly duration?: string;
+}
+
+export interface BudgetSettings {
+  readonly proxyCapNanoUsd?: NanoUsd;
+  readonly proxyDuration?: string;
+  readonly timezone: string;
+  /** `HH:MM[:SS]`, default `00:00`. */
+  readonly resetTime: string;
+  readonly exceededStatus: number;
+  readonly applyUserBudgetToTeamKeys: boolean;
+  readonly blockUnpricedModels: boolean;
+  readonly maxWaitMs: number;
+  /** `budget_rollover`: what was spent beyond a cap counts in the period after, too. */
+  readonly rollover: boolean;
+  /** `max_end_user_budget_id`: the row of `budgets` for customers without a budget of their own. */
+  readonly customerBudgetId?: string;
+  /** `budget_exceeded_throttle_percentage`: to what share of its limits a key over its budget is slowed down, where the key says so. */
+  readonly throttleShare?: number;
+  /** `provider_budget_config`. */
+  readonly providers: Readonly<Record<string, NamedBudget>>;
+  /** `tag_budget_config`. */
+  readonly tags: Readonly<Record<string, NamedBudget>>;
+}
+
+/** What the operator adds to and takes off published prices, by provider; `global` speaks for the others. */
+export interface PricingSettings {
+  readonly discounts: Readonly<Record<string, number>>;
+  readonly margins: Readonly<Record<string, { readonly share: number; readonly perRequestNanoUsd: NanoUsd }>>;
+}
+
+/** How a model's requests and tokens are divided between classes of callers. */
+export interface PrioritySettings {
+  readonly weights: Readonly<
+    Record<string, { readonly type: 'percent' | 'rpm' | 'tpm'; readonly value: number }>
+  >;
+  /** The most that callers without a named class get of what the named ones leave; absent: all of it. */
+  readonly defaultWeight?: number;
+  /** The share of a window that is free for all. */
+  readonly saturation: number;
+}
 
 /** The budgets that the file itself sets: the proxy's, the providers' and the tags'. */
 export function readBudgets(
   { litellm, general, router }: Pick<Sections, 'litellm' | 'general' | 'router'>,
   findings: Findings,
-): Budgets {
+): BudgetSettings {
   const cap = litellm.max_budget ?? 0;
   if (cap > 0 && litellm.budget_duration === undefined) {
     findings.error(
@@ -40,7 +82,7 @@ export function readBudgets(
 }
 
 /** What is taken off and put on the price of a provider; `global` speaks for those that are not named. */
-export function readPricing({ litellm }: Pick<Sections, 'litellm'>): ConfigTree['pricing'] {
+export function readPricing({ litellm }: Pick<Sections, 'litellm'>): PricingSettings {
   const margins = Object.entries(litellm.cost_margin_config ?? {}).map(
     ([provider, { percentage, fixed_amount }]) =>
       [provider, { share: percentage, perRequestNanoUsd: parseUsd(fixed_amount) }] as const,
@@ -52,7 +94,7 @@ export function readPricing({ litellm }: Pick<Sections, 'litellm'>): ConfigTree[
 const SATURATION = 0.8;
 
 /** On when the callback is listed (contract/limits 2.1). */
-export function readPriorities({ litellm }: Pick<Sections, 'litellm'>): ConfigTree['priorities'] {
+export function readPriorities({ litellm }: Pick<Sections, 'litellm'>): PrioritySettings | undefined {
   const callbacks = litellm.callbacks ?? [];
   if (!callbacks.includes('dynamic_rate_limiter_v3')) return undefined;
   const settings = litellm.priority_reservation_settings ?? {};
@@ -63,7 +105,7 @@ export function readPriorities({ litellm }: Pick<Sections, 'litellm'>): ConfigTr
   };
 }
 
-function named(entries: Sections['litellm']['tag_budget_config']): Budgets['providers'] {
+function named(entries: Sections['litellm']['tag_budget_config']): BudgetSettings['providers'] {
   return Object.fromEntries(
     Object.entries(entries ?? {}).map(([name, { dollars, duration }]) => [
       name,

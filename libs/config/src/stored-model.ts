@@ -1,5 +1,4 @@
-import type { ModelEntry } from './config.js';
-import { type CredentialEntry, readModel } from './models.js';
+import { type ModelEntry, type CredentialEntry, readModel } from './models.js';
 import { type ConfigProblem, Findings } from './problems.js';
 import { resolveReferences } from './references.js';
 

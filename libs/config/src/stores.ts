@@ -1,18 +1,59 @@
 import { readFileSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
-import { Secret } from '#libs/kernel';
-import type { ConfigTree } from './config.js';
+import { type ScopeType, Secret } from '#libs/kernel';
 import type { Environment } from './environment.js';
 import type { Findings } from './problems.js';
+import type { Sections } from './sections.js';
 import type { RedisSettings } from './sections/general-settings.schemas.js';
 
-/** What the file says about stores, in its own words. */
 export interface StoreSettings {
+  /** Absent: embedded PostgreSQL in the data directory. */
+  readonly databaseUrl?: Secret;
+  /** Direct primary connection for LISTEN and session locks; default `databaseUrl`. */
+  readonly databaseDirectUrl?: Secret;
+  readonly databasePoolSize: number;
+  readonly redisUrl?: Secret;
+  /** PEM of the authorities that sign Redis's certificate; absent: those of the system. */
+  readonly redisAuthorities?: string;
+  /** How long one answer of Redis may take before it counts as lost. */
+  readonly redisTimeoutMs: number;
+  /** What rather refuses than goes on by its share while Redis is away: all of it, nothing, or these kinds of scope. */
+  readonly strictWithoutRedis: {
+    readonly limits: boolean | readonly ScopeType[];
+    readonly budgets: boolean | readonly ScopeType[];
+  };
+  /** `sqlite:///F`: requests are mirrored into this file. */
+  readonly sqliteMirror?: string;
+}
+
+/** What the file says about stores, in its own words. */
+export interface StatedStores {
   readonly databaseUrl?: string | undefined;
   readonly poolSize?: number | undefined;
   /** Ways to name a Redis, the one that counts first. */
   readonly redis: readonly (RedisSettings | undefined)[];
-  readonly strictWithoutRedis: ConfigTree['stores']['strictWithoutRedis'];
+  readonly strictWithoutRedis: StoreSettings['strictWithoutRedis'];
+}
+
+export function storesInFile({ general, router }: Sections): StatedStores {
+  return {
+    databaseUrl: general.database_url,
+    poolSize: general.database_connection_pool_limit,
+    redis: [
+      general.coordination_redis,
+      {
+        url: router.redis_url,
+        host: router.redis_host,
+        port: router.redis_port,
+        username: router.redis_username,
+        password: router.redis_password,
+      },
+    ],
+    strictWithoutRedis: {
+      limits: general.fail_closed_rate_limit_enforcement ?? false,
+      budgets: general.fail_closed_budget_enforcement ?? false,
+    },
+  };
 }
 
 /** Connections of one process. Ten is LiteLLM's default as well; the drain and the admin plane share them. */
@@ -22,11 +63,11 @@ const REDIS_TIMEOUT_MS = 120;
 
 /** Where data is kept: the environment wins over the file; `sqlite:///F` means the embedded store, mirrored into F. */
 export function readStores(
-  settings: StoreSettings,
+  settings: StatedStores,
   environment: Environment,
   cwd: string,
   findings: Findings,
-): ConfigTree['stores'] {
+): StoreSettings {
   const fromEnvironment = environment.get('DATABASE_URL') ?? databaseUrlFromParts(environment);
   if (
     fromEnvironment !== undefined &&
@@ -59,12 +100,7 @@ export function readStores(
   };
 }
 
-function readDatabaseUrl(
-  url: string,
-  path: string,
-  cwd: string,
-  findings: Findings,
-): Partial<ConfigTree['stores']> {
+function readDatabaseUrl(url: string, path: string, cwd: string, findings: Findings): Partial<StoreSettings> {
   if (/^sqlite:/i.test(url)) {
     const file = /^sqlite:\/\/\/([^?#]+)/i.exec(url)?.[1];
     if (file === undefined) {
@@ -101,7 +137,7 @@ function databaseUrlFromParts(environment: Environment): string | undefined {
 }
 
 function readRedisUrl(
-  settings: StoreSettings['redis'],
+  settings: StatedStores['redis'],
   environment: Environment,
   findings: Findings,
 ): string | undefined {
@@ -129,7 +165,7 @@ function readRedisUrl(
 
 /** A Redis whose certificate was signed by an authority of one's own. What is not a certificate would trust nobody, or everybody. */
 function readRedisAuthorities(
-  settings: StoreSettings['redis'],
+  settings: StatedStores['redis'],
   environment: Environment,
   cwd: string,
   findings: Findings,
