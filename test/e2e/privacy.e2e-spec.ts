@@ -49,7 +49,12 @@ async function call(key: string, user: string): Promise<number> {
   const response = await fetch(`${product.url}/v1/chat/completions`, {
     method: 'POST',
     headers: { authorization: `Bearer ${key}`, 'user-agent': user === CUSTOMER ? AGENT : 'curl' },
-    body: JSON.stringify({ model: 'm', user, messages: [{ role: 'user', content: `I am ${PERSON}` }] }),
+    body: JSON.stringify({
+      model: 'm',
+      user,
+      metadata: { tags: user === CUSTOMER ? [`for ${EMAIL}`] : [] },
+      messages: [{ role: 'user', content: `I am ${PERSON}` }],
+    }),
   });
   await response.text();
   return response.status;
@@ -67,6 +72,17 @@ async function dump(): Promise<string> {
   return text;
 }
 
+const summed = (): Promise<unknown> =>
+  database.query(`SELECT facet, sum(spend_nano) AS spent FROM daily_activity GROUP BY 1 ORDER BY 1`);
+
+async function sumsNaming(text: string): Promise<readonly string[]> {
+  const rows: { facet: string }[] = await database.query(
+    `SELECT DISTINCT facet FROM daily_activity WHERE tags::text LIKE $1`,
+    [`%${text}%`],
+  );
+  return rows.map(({ facet }) => facet);
+}
+
 /** Files of the data folder, the database's own among them, that hold a text. */
 function filesWith(text: string): string[] {
   return readdirSync(product.dataDir, { recursive: true, encoding: 'utf8' }).filter((path) => {
@@ -80,14 +96,21 @@ describe('a person who is to be forgotten', () => {
 
   it('is everywhere first, and an export shows where', async () => {
     await ok('POST', '/user/new', { user_id: PERSON, user_email: EMAIL, auto_create_key: false });
-    key = await product.makeKey({
-      user_id: PERSON,
-      key_alias: KEY_ALIAS,
-      metadata: { note: `for ${EMAIL}` },
+    await ok('POST', '/organization/new', { organization_id: 'guild', organization_alias: 'Guild' });
+    await ok('POST', '/organization/member_add', {
+      organization_id: 'guild',
+      member: { role: 'internal_user', user_id: PERSON },
     });
     await ok('POST', '/team/new', {
       team_id: 'crew',
+      organization_id: 'guild',
       members_with_roles: [{ role: 'user', user_id: PERSON }],
+    });
+    key = await product.makeKey({
+      user_id: PERSON,
+      team_id: 'crew',
+      key_alias: KEY_ALIAS,
+      metadata: { note: `for ${EMAIL}` },
     });
     for (let n = 0; n < 3; n += 1) expect(await call(key, CUSTOMER)).toBe(200);
     expect(await call(await product.makeKey({ user_id: 'canary-person-770' }), 'somebody-else')).toBe(200);
@@ -96,6 +119,8 @@ describe('a person who is to be forgotten', () => {
         timeout: 5_000,
       })
       .toHaveLength(4);
+    // Sums name people too: those of an organization's tags by what somebody wrote into a tag.
+    await expect.poll(() => sumsNaming(EMAIL)).toContain('organization_tagged');
     const exported = (await ok('POST', '/privacy/export', { user_id: PERSON })) as {
       tables: Record<string, unknown[]>;
       audit: unknown[];
@@ -111,6 +136,7 @@ describe('a person who is to be forgotten', () => {
     const spent: unknown = await database.query(
       `SELECT sum(settled_nano) AS all FROM balances WHERE budget = 'total' AND scope_type = 'user'`,
     );
+    const sums = await summed();
     const certificate = await ok('POST', '/privacy/erase', { user_id: PERSON });
     expect(certificate).toMatchObject({
       subject: { kind: 'user', id: PERSON },
@@ -125,7 +151,9 @@ describe('a person who is to be forgotten', () => {
     expect(text.replaceAll('canary-person-770', '').includes(PERSON)).toBe(false);
     expect(text).toContain('canary-person-770');
     for (const canary of [EMAIL, KEY_ALIAS, CUSTOMER]) expect(filesWith(canary), canary).toEqual([]);
-    // What was spent is still what was spent.
+    expect(await sumsNaming(EMAIL)).toEqual([]);
+    // What was spent is still what was spent, of tags, teams and organizations too.
+    expect(await summed()).toEqual(sums);
     expect(
       await database.query(
         `SELECT sum(settled_nano) AS all FROM balances WHERE budget = 'total' AND scope_type = 'user'`,

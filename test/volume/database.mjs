@@ -30,7 +30,9 @@ export async function openDatabase({ size, keep, say }) {
       loggerOf(say),
     );
     const began = performance.now();
-    await runMigrations(source);
+    const ran = await runMigrations(source);
+    // A server that throws everything away cleans nothing up by itself.
+    if (found !== undefined && ran.length > 0) await source.query('VACUUM (ANALYZE)');
     await source.destroy();
     if (found !== undefined)
       say(

@@ -1,12 +1,13 @@
 // `npm run volume`: a database of the asked-for size, and how long each list and report takes over it.
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { cpus } from 'node:os';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { freePort, start, waitForHttp } from '../bench/processes.mjs';
+import { startGoverned, startUpstream } from '../bench/targets.mjs';
+import { measureCalls } from './calls.mjs';
 import { openDatabase } from './database.mjs';
-import { routesAt } from './routes.mjs';
+import { countStatements, measure, tableOf } from './measure.mjs';
 import { READERS } from './seed.mjs';
 
 const HELP = `npm run volume -- [options]
@@ -18,6 +19,8 @@ const HELP = `npm run volume -- [options]
   --keep DIR     keep the database in this folder, and use the one that an earlier run left there
   --reader NAME  only as this one: proxy_admin, org_admin, team_admin or internal_user
   --only TEXT    only routes with this in their name
+  --calls N      how long calls take instead: N a second, without and with somebody who browses
+  --apart        with --calls: people read from a process of their own (the admin role)
 `;
 const { values } = parseArgs({
   options: {
@@ -29,6 +32,8 @@ const { values } = parseArgs({
     keep: { type: 'string' },
     reader: { type: 'string' },
     only: { type: 'string', default: '' },
+    calls: { type: 'string', default: '0' },
+    apart: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
@@ -39,100 +44,94 @@ if (values.help) {
 const size = { keys: Number(values.keys), rows: Number(values.rows) };
 const rounds = Number(values.rounds);
 const limitMs = Number(values['limit-ms']);
+const callsPerSecond = Number(values.calls);
 const isWhole = (number) => Number.isInteger(number) && number >= 0;
-if (![size.keys, size.rows, limitMs].every((number) => isWhole(number) && number > 0) || !isWhole(rounds)) {
+const isSize = (number) => isWhole(number) && number > 0;
+if (![size.keys, size.rows, limitMs].every(isSize) || ![rounds, callsPerSecond].every(isWhole)) {
   process.stderr.write(HELP);
   process.exit(2);
 }
 
+const MOST_STATEMENTS = 3;
 const MASTER_KEY = 'sk-volume-test-master-key-of-some-length';
-const root = fileURLToPath(new URL('../..', import.meta.url));
+const SECRETS = { LITELLM_MASTER_KEY: MASTER_KEY, LITELLM_SALT_KEY: 'a-salt-key-for-the-volume-test-only' };
 const say = (text) => process.stdout.write(`${text}\n`);
+const asked = {
+  readers: Object.entries({ proxy_admin: MASTER_KEY, ...READERS }).filter(
+    ([name]) => values.reader === undefined || values.reader === name,
+  ),
+  isWanted: ([name]) => name.includes(values.only),
+  rounds,
+  limitMs,
+};
 
 const database = await openDatabase({ size, keep: values.keep, say });
-let product;
+const folder = mkdtempSync(join(tmpdir(), 'tollgate-volume-run-'));
+const started = [];
 try {
-  if (rounds > 0) {
-    const port = await freePort();
-    product = start('gateway', process.execPath, [join(root, 'dist', 'src', 'main.js')], {
-      cwd: database.folder,
-      env: {
-        PATH: process.env.PATH,
-        PORT: String(port),
-        DATABASE_URL: database.url,
-        LITELLM_MASTER_KEY: MASTER_KEY,
-        LITELLM_SALT_KEY: 'a-salt-key-for-the-volume-test-only',
-        TOLLGATE_DATA_DIR: join(database.folder, 'data'),
-      },
-    });
-    const base = `http://127.0.0.1:${port}`;
-    await waitForHttp(`${base}/health/readiness`, product);
-    const results = await measure(base);
-    print(results);
-    writeJson(results);
+  if (callsPerSecond > 0) {
+    const runs = await calls();
+    for (const { browsing, read, p50Ms, p99Ms, statuses } of runs)
+      say(
+        `${browsing ? `${read} lists read` : 'nobody browses'}`.padEnd(18) +
+          `p50 ${p50Ms.toFixed(1)} ms  p99 ${p99Ms.toFixed(1)} ms  ${JSON.stringify(statuses)}`,
+      );
+    writeJson({ callsPerSecond, apart: values.apart, runs });
+  } else if (rounds > 0) {
+    const results = await lists();
+    say(`\n${tableOf(results)}`);
+    writeJson({ rounds, limitMs, results });
     process.exitCode = results.some(({ missed }) => missed) ? 1 : 0;
   }
 } finally {
-  await product?.stop();
+  for (const child of started.toReversed()) await child.stop();
   await database.stop();
+  rmSync(folder, { recursive: true, force: true });
 }
 
-/** As the proxy's administrator everything; as others what they may ask for. */
-async function measure(base) {
-  const results = new Map();
-  const readers = Object.entries({ proxy_admin: MASTER_KEY, ...READERS });
-  // The first round warms what stays warm in a running product: its connections and the database's cache.
-  for (let round = 0; round <= rounds; round += 1) {
-    for (const [reader, secret] of readers) {
-      for (const [name, path, body] of routesAt(round)) {
-        const began = performance.now();
-        const response = await fetch(encodeURI(base + path), {
-          method: body === undefined ? 'GET' : 'POST',
-          headers: { authorization: `Bearer ${secret}`, 'content-type': 'application/json' },
-          ...(body !== undefined && { body: JSON.stringify(body) }),
-        });
-        const bytes = (await response.arrayBuffer()).byteLength;
-        const result = results.get(`${reader} ${name}`) ?? {
-          reader,
-          name,
-          path: path.split('?')[0],
-          times: [],
-          bytes: 0,
-          status: 0,
-        };
-        result.status = Math.max(result.status, response.status);
-        result.bytes = Math.max(result.bytes, bytes);
-        if (round > 0) result.times.push(performance.now() - began);
-        results.set(`${reader} ${name}`, result);
-      }
-    }
-  }
-  const isRefused = ({ reader, status }) => reader !== 'proxy_admin' && (status === 401 || status === 403);
-  return [...results.values()]
-    .filter((result) => !isRefused(result))
-    .map(({ times, ...result }) => {
-      const sorted = times.toSorted((a, b) => a - b);
-      const at = (share) => Math.round((sorted[Math.ceil(sorted.length * share) - 1] ?? 0) * 10) / 10;
-      const p95 = at(0.95);
-      return { ...result, p50: at(0.5), p95, missed: result.status !== 200 || p95 > limitMs };
-    });
+async function keep(child) {
+  started.push(await child);
+  return child;
 }
 
-function print(results) {
-  const head = ['status', 'p50 ms', 'p95 ms', 'kB'].map((word) => word.padStart(9)).join('');
-  say(`\n${'reader'.padEnd(15)}${'route'.padEnd(26)}${head}`);
-  for (const { reader, name, status, p50, p95, bytes, missed } of results) {
-    const figures = [status, p50, p95, Math.ceil(bytes / 1024)].map((figure) => String(figure).padStart(9));
-    say(`${reader.padEnd(15)}${name.padEnd(26)}${figures.join('')}${missed ? '  missed' : ''}`);
-  }
+async function lists() {
+  const upstream = { url: 'http://127.0.0.1:9' };
+  const product = await startGoverned(upstream, database, folder, SECRETS);
+  const results = await measure(product.url, asked).finally(() => product.stop());
+  // Counted in a process of its own: what counts also costs.
+  const file = join(folder, 'statements');
+  const counting = fileURLToPath(new URL('counting.mjs', import.meta.url));
+  const more = { ...SECRETS, NODE_OPTIONS: `--import=${counting}`, STATEMENTS_FILE: file };
+  const counted = await keep(startGoverned(upstream, database, folder, more));
+  const statements = await countStatements(counted.url, file, asked);
+  return results.map((result) => {
+    const sent = statements.get(`${result.reader} ${result.name}`);
+    const missed = result.missed || sent.length > MOST_STATEMENTS;
+    return { ...result, queries: sent.length, missed, ...(missed && { statements: sent }) };
+  });
 }
 
-function writeJson(results) {
+async function calls() {
+  const upstream = await keep(startUpstream(folder));
+  const target = await keep(startGoverned(upstream, database, folder, SECRETS));
+  const reading = values.apart
+    ? await keep(startGoverned(upstream, database, folder, { ...SECRETS, TOLLGATE_ROLE: 'admin' }))
+    : target;
+  return measureCalls(target, reading.url, {
+    ...asked,
+    folder,
+    perSecond: callsPerSecond,
+    seconds: 20,
+    pieces: 3,
+  });
+}
+
+function writeJson(facts) {
   const folderOfResults = fileURLToPath(new URL('results', import.meta.url));
   mkdirSync(folderOfResults, { recursive: true });
   const at = new Date().toISOString();
   const file = values.out ?? join(folderOfResults, `${at.slice(0, 19).replaceAll(':', '-')}.json`);
   const machine = { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version };
-  writeFileSync(file, `${JSON.stringify({ at, ...size, rounds, limitMs, machine, results }, null, 2)}\n`);
+  writeFileSync(file, `${JSON.stringify({ at, ...size, machine, ...facts }, null, 2)}\n`);
   say(`\n${file}`);
 }

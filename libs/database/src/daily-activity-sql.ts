@@ -50,19 +50,31 @@ const THEIR_ROWS = `SELECT * FROM of_organization_teams WHERE organization_id IS
   UNION ALL ${facet('team_days', 'of_teams', ['team_id', 'organization_id'], 'team_id IS NOT NULL', [])}
   UNION ALL ${facet('teams', 'of_organization_teams', [])}`;
 
-/** Adds rows of `of_all` to the table. They are taken in one order everywhere: two writers cannot wait for each other. */
+/** What a customer did on a day, whoever called for it and whatever the model. */
+const CUSTOMER_DAYS = facet('customer_days', 'of_customers', ['customer_id'], 'true', []);
+
+/** What the drain's statement finds a row by. Until migration 21 the table had no parts, and only the last two. */
+const NAMED_BY = 'facet, day, row_id';
+export const NAMED_BEFORE_PARTS = 'day, row_id';
+
+/**
+ * Adds rows of `of_all` to the table. They are taken in one order everywhere, that of their bytes whatever the database's language: two
+ * writers cannot wait for each other. Rows of one key stand together, and so are read together.
+ */
 const INTO_DAYS = `INSERT INTO daily_activity (day, row_id, facet, ${OWNERS.join(', ')}, ${MODEL}, ${SUMS.join(', ')})`;
-const FROM_ALL = `SELECT day, md5(ROW(facet, ${OWNERS.join(', ')}, ${MODEL})::text)::uuid AS row_id, facet, ${OWNERS.join(', ')}, ${MODEL}, ${SUMS.join(', ')}
+const fromAll = (
+  namedBy: string,
+): string => `SELECT day, md5(ROW(facet, ${OWNERS.join(', ')}, ${MODEL})::text)::uuid AS row_id, facet, ${OWNERS.join(', ')}, ${MODEL}, ${SUMS.join(', ')}
 FROM of_all
-ORDER BY day, row_id
-ON CONFLICT (day, row_id) DO UPDATE SET ${SUMS.map((column) => `${column} = daily_activity.${column} + excluded.${column}`).join(', ')}`;
+ORDER BY day, facet COLLATE "C", key_id COLLATE "C", row_id
+ON CONFLICT (${namedBy}) DO UPDATE SET ${SUMS.map((column) => `${column} = daily_activity.${column} + excluded.${column}`).join(', ')}`;
 
 /**
  * The statement that adds entries (or takes them out: `sign`), rows of `source` with the columns above, to the days they belong to. It follows a
  * `WITH` or stands alone. Entries are summed by key first and each coarser facet from the finer one, so that a batch is
  * read once.
  */
-export function addToDailyActivity(source: string, sign: 1 | -1 = 1): string {
+export function addToDailyActivity(source: string, sign: 1 | -1 = 1, namedBy: string = NAMED_BY): string {
   const entries = `(SELECT day, ${OWNERS.join(', ')}, ${MODEL}, ${sign} AS requests, CASE status WHEN 'success' THEN ${sign} ELSE 0 END AS successes,
     ${sign} * cost_nano AS spend_nano, ${sign} * input_tokens AS input_tokens, ${sign} * output_tokens AS output_tokens,
     ${sign} * cache_read_tokens AS cache_read_tokens, ${sign} * (cache_write_tokens + cache_write_hour_tokens) AS cache_write_tokens,
@@ -82,11 +94,12 @@ of_all AS (
   UNION ALL SELECT * FROM of_organizations WHERE organization_id IS NOT NULL
   UNION ALL ${facet('proxy', 'of_organizations', [])}
   UNION ALL ${facet('customers', 'of_customers', [])}
+  UNION ALL ${CUSTOMER_DAYS}
   UNION ALL ${facet('tagged', 'of_organization_tagged', ['tags'])}
   UNION ALL ${facet('tagging', 'of_organization_tagging', [])}
   UNION ALL ${THEIR_ROWS}
 )
-${FROM_ALL}`;
+${fromAll(namedBy)}`;
 }
 
 /**
@@ -98,4 +111,10 @@ WITH of_teams AS (SELECT * FROM daily_activity WHERE facet = 'team'),
 of_tags AS (SELECT * FROM daily_activity WHERE facet = 'tags'),
 ${OF_TEAMS_AND_TAGS},
 of_all AS (${THEIR_ROWS})
-${FROM_ALL}`;
+${fromAll(NAMED_BEFORE_PARTS)}`;
+
+/** The same for what migration 21 brought. */
+export const ADD_CUSTOMER_DAYS = `${INTO_DAYS}
+WITH of_customers AS (SELECT * FROM daily_activity WHERE facet = 'customer'),
+of_all AS (${CUSTOMER_DAYS})
+${fromAll(NAMED_BY)}`;

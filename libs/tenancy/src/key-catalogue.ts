@@ -4,7 +4,7 @@ import { Clock, type NanoUsd, type Principal } from '#libs/kernel';
 import { DataSource, type EntityManager, In, type SelectQueryBuilder } from 'typeorm';
 import { maySeeKeyOf } from './authority/key-access.js';
 import { placesOf } from './authority/load-judgement.js';
-import { standingOf } from './authority/standing.js';
+import { administered, standingOf } from './authority/standing.js';
 import { findDeparted } from './key-archive.js';
 import { listDeparted } from './key-departed.js';
 import {
@@ -103,15 +103,23 @@ export class KeyCatalogue {
       filterKeys(query, filter, new Date(this.clock.nowMs()));
       const own = listedKeys(standing, filter, scope);
       if (own !== undefined) query.andWhere(own.where, own.parameters);
-      const counted = await query.clone().select('count(*)', 'total').getRawOne<{ total: string }>();
+      const counted = query.clone().select('count(*)', 'total');
       query
         .leftJoinAndMapOne('key.budget', Budget, 'linked', 'linked.id = key.budgetId')
         .offset((paging.page - 1) * paging.size)
         .limit(paging.size);
-      const total = Number(counted?.total ?? 0);
-      const isMany = (own === undefined && isOpenFilter(filter)) || total > MANY_KEYS;
-      const found = await (isMany ? openPage(manager, query, order, paging) : orderedPage(query, order));
-      return [found, total] as const;
+      // Behind the wall, PostgreSQL would ask about every key of a large organization; how many there are is no row of theirs.
+      const isLarge = own !== undefined && administered(standing).organizationIds.length > 0;
+      const count = (): Promise<number> =>
+        isLarge ? beyondTenancy(manager, 'how many keys are seen', () => countOf(counted)) : countOf(counted);
+      if (order.by !== 'spend' || order.direction !== 'DESC') {
+        if (isLarge) return [await inOrder(query, order), await count()] as const;
+        return orderedPage(query, order, counted);
+      }
+      if (own === undefined && isOpenFilter(filter)) return mostSpentPage(query, order, paging, counted);
+      const total = await count();
+      if (total <= MANY_KEYS) return [await inOrder(query, order), total] as const;
+      return [await openPage(manager, query, order, paging), total] as const;
     });
     return { items: await this.#priced(keys.map(present)), total };
   }
@@ -227,9 +235,49 @@ interface Departure {
   readonly deletedBy: string | null;
 }
 
-function orderedPage(query: SelectQueryBuilder<VirtualKey>, order: KeyOrder): Promise<WithBudget[]> {
+function inOrder(query: SelectQueryBuilder<VirtualKey>, order: KeyOrder): Promise<WithBudget[]> {
   orderKeys(query, order);
   return query.getMany();
+}
+
+type CountedPage = readonly [keys: readonly WithBudget[], total: number];
+
+async function countOf(counted: SelectQueryBuilder<VirtualKey>): Promise<number> {
+  return Number((await counted.getRawOne<{ total: string }>())?.total ?? 0);
+}
+
+/** A page and how many match in all, in one statement; a page behind the last takes a second one. */
+async function withTotal(
+  query: SelectQueryBuilder<VirtualKey>,
+  counted: SelectQueryBuilder<VirtualKey>,
+): Promise<CountedPage> {
+  const page = await query
+    .addSelect(`(${counted.getQuery()})`, 'list_total')
+    .getRawAndEntities<{ list_total: string }>();
+  const [first] = page.raw;
+  return [page.entities, first === undefined ? await countOf(counted) : Number(first.list_total)];
+}
+
+function orderedPage(
+  query: SelectQueryBuilder<VirtualKey>,
+  order: KeyOrder,
+  counted: SelectQueryBuilder<VirtualKey>,
+): Promise<CountedPage> {
+  orderKeys(query, order);
+  return withTotal(query, counted);
+}
+
+/** Of all keys, for whoever sees them all: the index of magnitudes has the page, unless it reaches those who spent nothing. */
+async function mostSpentPage(
+  query: SelectQueryBuilder<VirtualKey>,
+  order: KeyOrder,
+  { size }: Paging,
+  counted: SelectQueryBuilder<VirtualKey>,
+): Promise<CountedPage> {
+  const top = query.clone();
+  byMostSpent(top);
+  const page = await withTotal(top, counted);
+  return page[0].length < size ? orderedPage(query, order, counted) : page;
 }
 
 /**
@@ -242,13 +290,12 @@ async function openPage(
   order: KeyOrder,
   { size }: Paging,
 ): Promise<WithBudget[]> {
-  if (order.by !== 'spend' || order.direction !== 'DESC') return orderedPage(query, order);
   const top = query.clone().select('key.id', 'id');
   byMostSpent(top);
   const ranked = await beyondTenancy(manager, 'the order of keys by spend', () =>
     top.getRawMany<{ id: string }>(),
   );
-  if (ranked.length < size) return orderedPage(query, order);
+  if (ranked.length < size) return inOrder(query, order);
   const ids = ranked.map(({ id }) => id);
   const page: WithBudget[] = await query
     .clone()

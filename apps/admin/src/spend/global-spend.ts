@@ -10,7 +10,7 @@ const DAY_MS = 86_400_000;
 const DAYS = 30;
 const MOST_TEAMS = 500;
 /** Keys and customers that are looked at to find the largest of a month. */
-const FEWEST_CANDIDATES = 200;
+const FEWEST_CANDIDATES = 100;
 
 interface Range {
   readonly from?: string | undefined;
@@ -122,10 +122,11 @@ export class GlobalSpend {
     const rows = await this.sums.sum({
       view: EVERYTHING,
       by: ['customer_id'],
+      coarse: 'customer_days',
       fine: 'customer',
       ...(range.from === undefined && range.until === undefined ? this.#lately() : range),
       ...(keyId === undefined
-        ? { among: { type: 'customer', most: 2 * FEWEST_CANDIDATES } as const }
+        ? { among: { type: 'customer', most: 4 * FEWEST_CANDIDATES } as const }
         : { only: { key_id: [keyId] } }),
       top: 100,
     });

@@ -145,7 +145,13 @@ export class TeamAnswers {
 
   /** Rows of a list, with what each has spent. */
   async listed(teams: readonly ListedTeam[]): Promise<Record<string, unknown>[]> {
-    const spent = await this.spend.spendOf(teams.map(({ team }): Scope => ({ type: 'team', id: team.id })));
+    const spent = await this.spend.spendIn(
+      teams.map(({ team, deletedAt }) => ({
+        scope: { type: 'team', id: team.id },
+        // What is gone has no period any more.
+        budget: deletedAt === null ? team : { ...team, budgetDuration: null },
+      })),
+    );
     return teams.map(({ team, members, keyCount, deletedAt }) => ({
       ...this.row(team, members, spent.get(`team:${team.id}`) ?? 0n),
       members_count: members.length,

@@ -74,7 +74,9 @@ export class UserAnswers {
   }
 
   async listed(users: readonly ListedUser[]): Promise<object[]> {
-    const spent = await this.spend.spendOf(users.map(({ user }): Scope => ({ type: 'user', id: user.id })));
+    const spent = await this.spend.spendIn(
+      users.map(({ user }) => ({ scope: { type: 'user', id: user.id }, budget: user })),
+    );
     return users.map(({ user, teamIds, keyCount }) => ({
       ...this.row(user, spent.get(`user:${user.id}`) ?? 0n, teamIds),
       key_count: keyCount,

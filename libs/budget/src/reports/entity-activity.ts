@@ -36,17 +36,28 @@ export const ACTIVITY_NOUNS = {
 >;
 export type ActivityNoun = keyof typeof ACTIVITY_NOUNS;
 
-/** Where entities stand in rows without keys: everybody's, and those of a caller who administers some. */
+/** Where entities stand in rows without keys: everybody's, those of a caller who administers some, and the same of single models. */
 interface EntitySums {
   readonly everybody: ActivityFacet;
-  readonly theirs: OwnerSums;
+  readonly theirs?: OwnerSums;
+  readonly byModel?: Omit<EntitySums, 'byModel'>;
+  /** Without a name only the largest are read: nobody knows how many there are. */
+  readonly isMany?: true;
 }
 const ENTITY_SUMS: Readonly<Partial<Record<ActivityNoun, EntitySums>>> = {
-  team: { everybody: 'team_days', theirs: OWNER_SUMS.daysByTeam },
+  team: {
+    everybody: 'team_days',
+    theirs: OWNER_SUMS.daysByTeam,
+    byModel: { everybody: 'team', theirs: OWNER_SUMS.callsByTeam },
+  },
   organization: { everybody: 'organization', theirs: OWNER_SUMS.calls },
+  customer: {
+    everybody: 'customer_days',
+    byModel: { everybody: 'customer', isMany: true },
+    isMany: true,
+  },
   tag: { everybody: 'tagged', theirs: OWNER_SUMS.tagged },
 };
-const BY_MODEL: EntitySums = { everybody: 'team', theirs: OWNER_SUMS.callsByTeam };
 
 export interface EntityDay extends Sums {
   readonly day: string;
@@ -54,6 +65,9 @@ export interface EntityDay extends Sums {
   /** An e-mail address or an alias. */
   readonly label: string | null;
 }
+
+/** Nobody's rows join nobody's; by `IS NOT DISTINCT FROM` each would be compared with each. */
+const HASHED = (entity: string): string => `coalesce(${entity}, chr(1))`;
 
 /** What users, teams, organizations, customers or tags did, day by day: those that spent most. */
 @Injectable()
@@ -68,20 +82,18 @@ export class EntityActivity {
     everybody: boolean,
   ): Promise<EntityDay[]> {
     const { column, fine, table, label } = ACTIVITY_NOUNS[noun];
-    // Tags, teams and organizations are few rows of their own; users and customers have theirs with their keys.
-    const sums = filter.only?.key_id === undefined ? ENTITY_SUMS[noun] : undefined;
-    // A team's days stand in one row each, whatever the model.
-    const coarse = sums !== undefined && filter.model !== undefined && noun === 'team' ? BY_MODEL : sums;
+    const kept = filter.only?.key_id === undefined ? ENTITY_SUMS[noun] : undefined;
+    const sums = filter.model === undefined ? kept : (kept?.byModel ?? kept);
     // Keys of a caller that speaks for one customer may serve others too: only rows that name it are its own.
     const own = filter.view.customerId === undefined ? fine : 'customer';
     // A caller who administers some sees their sums, like the proxy's administrators see everybody's.
     const theirs =
-      filter.view.customerId === undefined && filter.only?.user_id === undefined ? coarse?.theirs : undefined;
-    const isCoarse = filter.view.everything && coarse !== undefined;
+      filter.view.customerId === undefined && filter.only?.user_id === undefined ? sums?.theirs : undefined;
+    const everybodys = filter.view.everything ? sums : undefined;
     const where = new Where();
-    narrowDaily(where, filter, isCoarse ? coarse.everybody : (theirs ?? own));
+    narrowDaily(where, filter, everybodys?.everybody ?? theirs ?? own);
     const limit = where.parameter(most);
-    if (everybody && !isCoarse) {
+    if (everybody && (everybodys === undefined || everybodys.isMany)) {
       where.and(`${column} IN (SELECT scope_id FROM (SELECT scope_id FROM balances WHERE scope_type = '${noun}' AND budget = 'total'
         ORDER BY magnitude DESC, settled_nano DESC LIMIT ${limit}) AS largest)`);
     }
@@ -95,7 +107,7 @@ export class EntityActivity {
          SELECT to_char(day, 'YYYY-MM-DD') AS day, ${column} AS entity, ${SUMS}
          FROM daily_activity${noun === 'tag' ? ', unnest(tags) AS tag' : ''} WHERE ${where.sql}${one} GROUP BY 1, 2
        ), top AS (SELECT entity FROM rows GROUP BY entity ORDER BY sum(spend_nano) DESC LIMIT ${limit})
-       SELECT rows.*, ${table === undefined ? 'NULL' : `n.${label}`} AS label FROM top JOIN rows ON rows.entity IS NOT DISTINCT FROM top.entity
+       SELECT rows.*, ${table === undefined ? 'NULL' : `n.${label}`} AS label FROM top JOIN rows ON ${HASHED('rows.entity')} = ${HASHED('top.entity')}
        ${table === undefined ? '' : `LEFT JOIN ${table} n ON n.id = top.entity`}`,
       where.parameters,
     );

@@ -60,7 +60,8 @@ export class SpendLog {
       const rows = await newestFirst(queryOf(manager, view, filter))
         .limit(MOST_ROWS + 1)
         .getMany();
-      return { entries: await named(manager, rows.slice(0, MOST_ROWS)), truncated: rows.length > MOST_ROWS };
+      const { entries } = await named(manager, rows.slice(0, MOST_ROWS));
+      return { entries, truncated: rows.length > MOST_ROWS };
     });
   }
 
@@ -92,13 +93,9 @@ export class SpendLog {
         .offset(after === undefined ? (page - 1) * size : 0)
         .limit(size)
         .getMany();
-      const [count]: { total: string }[] = await manager.query(
-        `SELECT count(*) AS total FROM (${sql}) AS counted`,
-        parameters,
-      );
-      const total = Number(count?.total ?? 0);
+      const { entries, total } = await named(manager, rows, { sql, parameters });
       return {
-        entries: await named(manager, rows),
+        entries,
         total: Math.min(total, MOST_COUNTED),
         totalIsCapped: total > MOST_COUNTED,
       };
@@ -123,21 +120,35 @@ function queryOf(manager: EntityManager, view: View, filter: LogFilter): SelectQ
   return query;
 }
 
+/** With the names of their keys and teams; in the same statement, how many rows `counted` has. */
 async function named(
   manager: EntityManager,
   entries: readonly LedgerEntry[],
-): Promise<readonly NamedEntry[]> {
+  counted: { readonly sql: string; readonly parameters: readonly unknown[] } = {
+    sql: 'SELECT 1 WHERE false',
+    parameters: [],
+  },
+): Promise<{ readonly entries: readonly NamedEntry[]; readonly total: number }> {
+  const next = counted.parameters.length;
   const rows: { noun: string; id: string; name: string | null }[] = await manager.query(
-    `SELECT 'key' AS noun, id, coalesce(alias, label) AS name FROM virtual_keys WHERE id = ANY($1::text[])
-     UNION ALL SELECT 'team', id, alias FROM teams WHERE id = ANY($2::text[])`,
-    [distinct(entries.map(({ keyId }) => keyId)), distinct(entries.map(({ teamId }) => teamId))],
+    `SELECT 'total' AS noun, count(*)::text AS id, NULL AS name FROM (${counted.sql}) AS counted
+     UNION ALL SELECT 'key', id, coalesce(alias, label) FROM virtual_keys WHERE id = ANY($${next + 1}::text[])
+     UNION ALL SELECT 'team', id, alias FROM teams WHERE id = ANY($${next + 2}::text[])`,
+    [
+      ...counted.parameters,
+      distinct(entries.map(({ keyId }) => keyId)),
+      distinct(entries.map(({ teamId }) => teamId)),
+    ],
   );
   const names = new Map(rows.map(({ noun, id, name }) => [`${noun}:${id}`, name]));
-  return entries.map((entry) => ({
-    entry,
-    keyAlias: names.get(`key:${entry.keyId}`) ?? null,
-    teamAlias: names.get(`team:${entry.teamId}`) ?? null,
-  }));
+  return {
+    entries: entries.map((entry) => ({
+      entry,
+      keyAlias: names.get(`key:${entry.keyId}`) ?? null,
+      teamAlias: names.get(`team:${entry.teamId}`) ?? null,
+    })),
+    total: Number(rows.find(({ noun }) => noun === 'total')?.id ?? 0),
+  };
 }
 
 function newestFirst(query: SelectQueryBuilder<LedgerEntry>): SelectQueryBuilder<LedgerEntry> {

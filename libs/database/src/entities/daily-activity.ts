@@ -5,12 +5,13 @@ import { countColumn, nanoUsdColumn } from '../columns.js';
 /**
  * Which question a daily row answers. `key`, `customer` and `tags`: who called, with the owners the key had and what the
  * call named. The others have no keys, so that looking at much stays cheap: `tagged` has a row for each tag alone, `tagging` is all
- * that had any, `customers` all that named one, `teams` all that had one; the same of one organization stands under its name. `team_days` is
- * what a team did on a day, whatever the model.
+ * that had any, `customers` all that named one, `teams` all that had one; the same of one organization stands under its name. `team_days` and
+ * `customer_days` are what one did on a day, whatever the model. Facets of many rows are parts of the table of their own: what is read together lies together.
  */
 export type ActivityFacet =
   | 'key'
   | 'customer'
+  | 'customer_days'
   | 'tags'
   | 'team'
   | 'team_days'
@@ -34,7 +35,7 @@ export class DailyActivity extends Attributed {
   @PrimaryColumn({ type: 'uuid' })
   rowId!: string;
 
-  @Column({ type: 'text' })
+  @PrimaryColumn({ type: 'text' })
   facet!: ActivityFacet;
 
   @Column({ type: 'bigint', transformer: countColumn })

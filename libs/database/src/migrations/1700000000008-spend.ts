@@ -1,11 +1,11 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { addToDailyActivity } from '../daily-activity-sql.js';
+import { addToDailyActivity, NAMED_BEFORE_PARTS } from '../daily-activity-sql.js';
 
 /** What was spent, by day; who spent most; and what people are told about it. */
 export class Spend1700000000008 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(ACTIVITY);
-    await runner.query(addToDailyActivity('ledger_entries'));
+    await runner.query(addToDailyActivity('ledger_entries', 1, NAMED_BEFORE_PARTS));
     await runner.query(ACTIVITY_INDEXES);
     await runner.query(RANKS);
     await runner.query(LEDGER);

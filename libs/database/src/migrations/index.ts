@@ -17,6 +17,7 @@ import { FastWalls1700000000017 } from './1700000000017-fast-walls.js';
 import { TagLimits1700000000018 } from './1700000000018-tag-limits.js';
 import { CustomRoles1700000000019 } from './1700000000019-custom-roles.js';
 import { TeamAndTagSums1700000000020 } from './1700000000020-team-and-tag-sums.js';
+import { DailyParts1700000000021 } from './1700000000021-daily-parts.js';
 import { AccessGroupsOfUsers1700000000024 } from './1700000000024-access-groups-of-users.js';
 import { PassThroughEndpoints1700000000025 } from './1700000000025-pass-through-endpoints.js';
 
@@ -41,6 +42,7 @@ export const MIGRATIONS = [
   TagLimits1700000000018,
   CustomRoles1700000000019,
   TeamAndTagSums1700000000020,
+  DailyParts1700000000021,
   AccessGroupsOfUsers1700000000024,
   PassThroughEndpoints1700000000025,
 ];

@@ -1,5 +1,5 @@
 import { GatewayError, type Principal } from '#libs/kernel';
-import type { DataSource, EntityManager } from 'typeorm';
+import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
 import { TENANT_ROLE } from '../migrations/tenancy-policies.js';
 
 /** Our own work, on nobody's behalf: jobs, migrations, the drain. */
@@ -53,6 +53,9 @@ export function isBehindWall(actor: Principal | SystemActor): actor is Principal
   return !('system' in actor) && actor.role !== 'proxy_admin' && actor.role !== 'proxy_admin_viewer';
 }
 
+/** Transactions that were told who is asking. One that is not among them keeps the rights it has, whichever those are. */
+const BEHIND_WALL = new WeakSet<QueryRunner>();
+
 /** Tells this transaction who is asking, until it ends. One statement. */
 export async function enterTenancy(manager: EntityManager, principal: Principal): Promise<void> {
   const { user, key, team, customerId, organizationId } = principal;
@@ -75,6 +78,7 @@ export async function enterTenancy(manager: EntityManager, principal: Principal)
       ruled ?? null,
     ],
   );
+  if (manager.queryRunner !== undefined) BEHIND_WALL.add(manager.queryRunner);
 }
 
 /**
@@ -86,12 +90,14 @@ export async function beyondTenancy<T>(
   _why: string,
   work: (manager: EntityManager) => Promise<T>,
 ): Promise<T> {
-  const [before]: { role: string }[] = await manager.query(`SELECT current_setting('role') AS role`);
-  if (before?.role !== TENANT_ROLE) return work(manager);
+  const { queryRunner: transaction } = manager;
+  if (transaction === undefined || !BEHIND_WALL.has(transaction)) return work(manager);
+  BEHIND_WALL.delete(transaction);
   await manager.query(`SELECT set_config('role', 'none', true)`);
   // Not in a `finally`: after a failure the transaction can only be rolled back, and the role goes with it.
   const result = await work(manager);
   await manager.query(`SELECT set_config('role', $1, true)`, [TENANT_ROLE]);
+  BEHIND_WALL.add(transaction);
   return result;
 }
 
