@@ -101,6 +101,7 @@ describe("a team's administrator", () => {
     expect(changed.body).toMatchObject({
       team_id: 'team-a',
       user_id: id,
+      user_email: 'new@a.org',
       role: 'admin',
       max_budget_in_team: 1,
     });
@@ -226,6 +227,8 @@ describe('somebody without a standing', () => {
       (await by('solo-a', 'POST', '/user/update', { user_id: 'solo-a', user_alias: 'Solo' })).body['data']
         .user_alias,
     ).toBe('Solo');
+    const led = await by('lead-a', 'POST', '/user/update', { user_id: 'lead-a', user_alias: 'Lead' });
+    expect(led.body['data'].teams).toContain('team-a');
     expect(
       (
         await by('solo-a', 'POST', '/user/bulk_update', {

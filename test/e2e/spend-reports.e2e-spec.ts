@@ -122,6 +122,8 @@ describe('each sees what is his', () => {
       `/spend/logs?${RANGE}`,
       `/spend/logs/v2?${RANGE}`,
       `/user/spend/report?${RANGE}`,
+      `/team/spend/by_user?${RANGE}`,
+      `/team/spend/by_user?${RANGE}&team_ids=blue`,
       `/spend/logs/ui/chatcmpl-z1?${RANGE}`,
     ];
     for (const who of [
@@ -348,5 +350,29 @@ describe('overviews', () => {
     ]);
     expect(await get(`/team/spend/report?${RANGE}&team_id=red`, person('bob'))).toHaveLength(2);
     expect((await as(admin.principal, '/global/spend/report')).status).toBe(400);
+  });
+
+  it('report who in a team spent how much, the largest first, to whom the team is', async () => {
+    const path = `/team/spend/by_user?${RANGE}`;
+    const spent = ({ results }: Json): unknown[] =>
+      results.map(({ team_id, user_id, spend }: Json) => [team_id, user_id, spend]);
+    const all = await get(path);
+    expect(all).toMatchObject({ start_date: '2026-11-01', end_date: '2026-11-30' });
+    expect(spent(all)).toEqual([
+      ['blue', 'zoe', 0.11],
+      ['red', 'ann', 0.08],
+      ['red', 'bob', 0.07],
+    ]);
+    expect(all.results[1]).toMatchObject({ team_alias: 'Red', user_email: 'ann@one.org', api_requests: 2 });
+    const red = `${path}&team_ids=red`;
+    expect(spent(await get(red, person('bob')))).toHaveLength(2);
+    expect(spent(await get(red, person('ann')))).toEqual([['red', 'ann', 0.08]]);
+    expect(spent(await get(path, person('ann')))).toEqual([['red', 'ann', 0.08]]);
+    const foreign = await as(person('ann'), `${path}&team_ids=blue`);
+    expect([foreign.status, unnamed(foreign.body)]).toEqual([
+      403,
+      unnamed((await as(person('ann'), `${path}&team_ids=nobo`)).body),
+    ]);
+    expect((await as(admin.principal, '/team/spend/by_user')).status).toBe(400);
   });
 });

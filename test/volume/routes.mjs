@@ -43,6 +43,8 @@ export function routesAt(n) {
     ['customer names', '/global/all_end_users'],
     ['report by team', `/global/spend/report?${week}`],
     ['report by customer', `/global/spend/report?${week}&group_by=customer`],
+    ['people of all teams', `/team/spend/by_user?${month}`],
+    ['people of a team', `/team/spend/by_user?${month}&team_ids=team-${n % 10}`],
     ['report of a team', `/global/spend/report?${month}&team_id=team-${n % 10}`],
     ['activity', `/global/activity?${month}`],
     ['activity by model', `/global/activity/model?${month}`],

@@ -71,16 +71,16 @@ export class TeamMembers {
     teamId: string,
     named: PersonNamed,
     change: MemberChange,
-  ): Promise<{ team: Team; before: TeamMember; member: TeamMember }> {
+  ): Promise<{ team: Team; before: TeamMember; member: TeamMember; email: string | null }> {
     return this.transactions.run(author, async (transaction) => {
-      const { team, member: before } = await this.#locked(transaction, author, teamId, named);
+      const { team, member: before, email } = await this.#locked(transaction, author, teamId, named);
       assertModels(team, change);
       const member = await this.#change(transaction, team, before.userId, change);
       await transaction.record('updated', 'team_member', `${teamId}:${before.userId}`, {
         before,
         after: member,
       });
-      return { team, before, member };
+      return { team, before, member, email };
     });
   }
 
@@ -164,7 +164,7 @@ export class TeamMembers {
     author: Author,
     teamId: string,
     named: PersonNamed,
-  ): Promise<{ team: Team; member: TeamMember }> {
+  ): Promise<{ team: Team; member: TeamMember; email: string | null }> {
     const standing = await standingOf(manager, author.principal);
     const team = await lockTeam(manager, standing, teamId);
     if (capacityInTeam(standing, team) === undefined) throw notYours('team', 'team_id');
@@ -177,7 +177,7 @@ export class TeamMembers {
             lock: { mode: 'pessimistic_write' },
           });
     if (member === null) throw notInTeam();
-    return { team, member };
+    return { team, member, email: user?.email ?? null };
   }
 }
 

@@ -73,6 +73,14 @@ export class UserCatalogue {
     });
   }
 
+  /** The teams somebody is in, as far as the caller may see them. */
+  async teamIdsOf(caller: Principal, userId: string): Promise<string[]> {
+    const members = await readAs(this.database, caller, (manager) =>
+      manager.find(TeamMember, { where: { userId }, order: { teamId: 'ASC' } }),
+    );
+    return members.map(({ teamId }) => teamId);
+  }
+
   /** What an administrator sees who names nobody: every key and every team. */
   overview(caller: Principal, userId: string): Promise<UserView> {
     return readAs(this.database, caller, async (manager) => {

@@ -70,6 +70,9 @@ export const tagActivityQuery = z
   .object({ ...activity, tags: nameList, page_size: pageSize(10) })
   .superRefine(assertRange);
 
+/** `GET /team/spend/by_user`. */
+export const teamSpendQuery = z.object({ ...range, team_ids: nameList }).superRefine(assertRange);
+
 export type ActivityQuery = Pick<
   z.output<typeof userActivityQuery>,
   'start_date' | 'end_date' | 'model' | 'api_key' | 'page' | 'page_size' | 'timezone' | 'api_key_limit'

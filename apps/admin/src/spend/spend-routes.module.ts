@@ -14,6 +14,8 @@ import { ProviderBudgetsController } from './provider-budgets.controller.js';
 import { SpendReportController } from './spend-report.controller.js';
 import { SpendReport } from './spend-report.js';
 import { SpendRowsController } from './spend-rows.controller.js';
+import { TeamSpendController } from './team-spend.controller.js';
+import { TeamSpend } from './team-spend.js';
 import { SpendController } from './spend.controller.js';
 
 /** What was spent, for people: read on connections of its own. */
@@ -23,6 +25,7 @@ import { SpendController } from './spend.controller.js';
     SpendController,
     SpendRowsController,
     SpendReportController,
+    TeamSpendController,
     ProviderBudgetsController,
     GlobalSpendController,
     GlobalActivityController,
@@ -41,6 +44,7 @@ import { SpendController } from './spend.controller.js';
     LogRows,
     GlobalSpend,
     SpendReport,
+    TeamSpend,
     ActivityScopes,
     DailyActivityReport,
   ],

@@ -94,11 +94,16 @@ export class TeamMembersController {
   @Answers('Changes a member of a team', z.looseObject({ team_id: z.string(), user_id: z.string() }))
   @HttpCode(200)
   async update(@By() author: Author, @AdminBody(memberUpdateBody) body: MemberUpdateBody): Promise<object> {
-    const { member } = await this.members.update(author, body.team_id, named(body), toMemberChange(body));
+    const { member, email } = await this.members.update(
+      author,
+      body.team_id,
+      named(body),
+      toMemberChange(body),
+    );
     return {
       team_id: member.teamId,
       user_id: member.userId,
-      user_email: body.user_email ?? null,
+      user_email: email,
       role: member.role,
       max_budget_in_team: toApiUsd(member.maxBudgetNano),
       budget_duration: member.budgetDuration,

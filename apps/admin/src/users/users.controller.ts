@@ -1,5 +1,6 @@
 import { HttpCode } from '@nestjs/common';
 import { Config } from '#libs/config';
+import type { User } from '#libs/database';
 import { GatewayError } from '#libs/kernel';
 import { Answers, Handles } from '#libs/rbac';
 import { type Author, makerOf, UserCatalogue, Users } from '#libs/tenancy';
@@ -54,7 +55,7 @@ export class UsersController {
   async update(@By() author: Author, @AdminBody(updateUserBody) body: UpdateUserBody): Promise<object> {
     const { user_id: userId, ...rest } = body;
     const user = await this.#change(author, userId ?? undefined, rest);
-    return { user_id: user.id, data: await this.answers.one(user) };
+    return { user_id: user.id, data: await this.#row(author, user) };
   }
 
   /** Each for itself: one who cannot be changed does not keep the others from it. */
@@ -77,7 +78,7 @@ export class UsersController {
           user_email: user.email,
           success: true,
           error: null,
-          updated_user: await this.answers.one(user),
+          updated_user: await this.#row(author, user),
         });
       } catch (thrown) {
         if (!(thrown instanceof GatewayError) || thrown.status >= 500) throw thrown;
@@ -111,6 +112,10 @@ export class UsersController {
     const { user_email: email, ...rest } = body;
     const named = userId === undefined ? { email: email ?? undefined } : { userId };
     return this.users.update(author, named, toUserChange(userId === undefined ? rest : body));
+  }
+
+  async #row({ principal }: Author, user: User): Promise<object> {
+    return this.answers.one(user, await this.catalogue.teamIdsOf(principal, user.id));
   }
 
   async #everybody(

@@ -67,6 +67,7 @@ export const SPEND_ROUTES = {
   ...tellingDetail({
     'GET /spend/logs/v2': ownSpend,
     'GET /team/spend/report': ownActivity,
+    'GET /team/spend/by_user': ownActivity,
     'GET /organization/spend/report': ownActivity,
     'GET /user/daily/activity': ownActivity,
     'GET /user/daily/activity/aggregated': ownActivity,
