@@ -45,6 +45,7 @@ export const SPEND_ROUTES = {
   'POST /cost/estimate': ownActivity,
   'GET /key/spend/report': ownActivity,
   'GET /user/spend/report': ownActivity,
+  'GET /team/spend/by_user': ownActivity,
   'GET /global/activity': ownActivity,
   'GET /global/activity/model': ownActivity,
   'GET /global/activity/cache_hits': ownActivity,
@@ -67,7 +68,6 @@ export const SPEND_ROUTES = {
   ...tellingDetail({
     'GET /spend/logs/v2': ownSpend,
     'GET /team/spend/report': ownActivity,
-    'GET /team/spend/by_user': ownActivity,
     'GET /organization/spend/report': ownActivity,
     'GET /user/daily/activity': ownActivity,
     'GET /user/daily/activity/aggregated': ownActivity,
