@@ -1,6 +1,7 @@
 import { GatewayError } from '#libs/kernel';
 import { describe, expect, it } from 'vitest';
-import { generateBody, toKeyChange, updateBody } from '../keys/keys.schemas.js';
+import { toKeyChange } from '../keys/key-fields.schemas.js';
+import { generateBody, updateBody } from '../keys/keys.schemas.js';
 import { ignoredFieldsHeader, parseBody } from './request-body.js';
 
 function refusalOf(body: unknown): GatewayError {

@@ -7,7 +7,8 @@ import { parseBody } from '../http/request-body.js';
 import { BLOCKED_COUNT, BULK_UPDATE } from './key-answers.schemas.js';
 import { KeyPolicies } from './key-policies.js';
 import { KeyRows } from './key-rows.js';
-import { blockAllBody, bulkItem, bulkUpdateBody, type BulkUpdateBody, toKeyChange } from './keys.schemas.js';
+import { blockAllBody, bulkItem, bulkUpdateBody, type BulkUpdateBody } from './key-bulk.schemas.js';
+import { toKeyChange } from './key-fields.schemas.js';
 
 /** Changes of many keys at once. */
 @AdminController()

@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { principal } from '../../../../test/harness/tenancy.js';
 import { parseBody } from '../http/request-body.js';
 import { KeyPolicies } from './key-policies.js';
-import { generateBody, type GenerateBody, toKeyChange } from './keys.schemas.js';
+import { toKeyChange } from './key-fields.schemas.js';
+import { generateBody, type GenerateBody } from './keys.schemas.js';
 
 const policies = (keys: object): KeyPolicies =>
   new KeyPolicies(

@@ -4,7 +4,8 @@ import { GatewayError, type Principal } from '#libs/kernel';
 import { after, type KeyChange, parseDuration } from '#libs/tenancy';
 import { isEmpty } from '../http/fields.schemas.js';
 import { parseBody } from '../http/request-body.js';
-import { generateBody, type GenerateBody, toKeyChange } from './keys.schemas.js';
+import { toKeyChange } from './key-fields.schemas.js';
+import { generateBody, type GenerateBody } from './keys.schemas.js';
 import { TeamRoles } from './team-roles.js';
 
 /** Settings of a key that an operator can bound, and their names on the wire. */

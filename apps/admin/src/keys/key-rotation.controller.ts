@@ -9,7 +9,8 @@ import { ISSUED_KEY } from './key-answers.schemas.js';
 import { KeyPolicies } from './key-policies.js';
 import { secretFor } from './key-requests.js';
 import { KeyRows } from './key-rows.js';
-import { regenerateBody, type RegenerateBody, toKeyChange } from './keys.schemas.js';
+import { toKeyChange } from './key-fields.schemas.js';
+import { regenerateBody, type RegenerateBody } from './keys.schemas.js';
 
 /** New secrets for keys that stay what they are. */
 @AdminController()

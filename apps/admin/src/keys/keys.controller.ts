@@ -10,6 +10,7 @@ import { DELETED_KEYS, ISSUED_KEY, KEY_ROW, RESET_SPEND } from './key-answers.sc
 import { KeyPolicies } from './key-policies.js';
 import { namedBy, secretFor } from './key-requests.js';
 import { KeyRows } from './key-rows.js';
+import { toKeyChange } from './key-fields.schemas.js';
 import {
   blockBody,
   type BlockBody,
@@ -19,7 +20,6 @@ import {
   type NamedKeysBody,
   resetSpendBody,
   type ResetSpendBody,
-  toKeyChange,
   updateBody,
   type UpdateBody,
 } from './keys.schemas.js';

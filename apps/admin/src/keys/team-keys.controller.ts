@@ -6,7 +6,8 @@ import { AdminBody, AdminController, By } from '../http/decorators.js';
 import { BULK_UPDATE } from './key-answers.schemas.js';
 import { KeyPolicies } from './key-policies.js';
 import { KeyRows } from './key-rows.js';
-import { teamKeysBody, type TeamKeysBody, toKeyChange } from './keys.schemas.js';
+import { teamKeysBody, type TeamKeysBody } from './key-bulk.schemas.js';
+import { toKeyChange } from './key-fields.schemas.js';
 import { TeamKeys } from './team-keys.js';
 
 /** Changes of the keys of one team, for those who manage it. */

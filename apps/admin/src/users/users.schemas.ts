@@ -12,7 +12,7 @@ import {
 } from '../http/governed.schemas.js';
 import { paging, sortOrder } from '../http/paging.schemas.js';
 import type { BodyDefinition } from '../http/request-body.js';
-import { KEY_FIELDS, KEY_FIELDS_NOT_BUILT, toKeyChange } from '../keys/keys.schemas.js';
+import { KEY_FIELDS, KEY_FIELDS_NOT_BUILT, toKeyChange } from '../keys/key-fields.schemas.js';
 
 /** An address is a name to us: it is compared, shown, and never written to. */
 const email = name
