@@ -7,16 +7,11 @@ export type { BrowserSettings } from './browser-settings.js';
 export type { CredentialEntry, ModelEntry, NamedCredential } from './models.js';
 export { type EndpointPlace, type PassThroughEndpoint, pathsOverlap } from './pass-through.js';
 export { readStoredEndpoint, type StoredEndpointReading } from './stored-endpoint.js';
-export type {
-  CustomAuthSettings,
-  JwtOptions,
-  ScopeMapping,
-  JwtSettings,
-  OAuth2Settings,
-  ProxyHeaderField,
-  ProxyHeaderSettings,
-  SignInSettings,
-} from './sign-in.js';
+export type { CustomAuthSettings } from './custom-auth.js';
+export type { JwtOptions, ScopeMapping, JwtSettings } from './jwt-auth.js';
+export type { OAuth2Settings } from './oauth2.js';
+export type { ProxyHeaderField, ProxyHeaderSettings } from './proxy-headers.js';
+export type { SignInSettings } from './sign-in.js';
 export type { ModuleReference } from './operator-module.js';
 export type { RoleMapping } from './role-mapping.js';
 export {

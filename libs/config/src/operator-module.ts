@@ -38,3 +38,15 @@ export function moduleReference(
   );
   return undefined;
 }
+
+/** A member of that name where the text names a module; else none, and the problem is told. */
+export function moduleMember<Name extends string>(
+  name: Name,
+  text: string,
+  folder: string,
+  path: string,
+  findings: Findings,
+): Partial<Record<Name, ModuleReference>> {
+  const module = moduleReference(text, folder, path, findings);
+  return (module === undefined ? {} : { [name]: module }) as Partial<Record<Name, ModuleReference>>;
+}

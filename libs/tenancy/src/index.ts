@@ -87,8 +87,11 @@ export { type OrganizationChange, type OrganizationMemberDraft, Organizations } 
 export { type ProjectChange, Projects } from './projects.js';
 export { CLI_TOKEN_PREFIX, type IssuedSession, type NewSession, Sessions } from './sessions.js';
 export { signingIn } from './authors.js';
-export { type Reading, type ScimGroupView, ScimGroups, type ScimTeam } from './scim/scim-groups.js';
-export { type ScimPerson, ScimUsers, type ScimUserView, type Slice } from './scim/scim-users.js';
+export { ScimGroups } from './scim/scim-groups.js';
+export type { Reading, ScimGroupView, ScimTeam } from './scim/scim-team.js';
+export type { ScimPerson, ScimUserView } from './scim/scim-person.js';
+export type { Slice } from './scim/scim-filter.js';
+export { ScimUsers } from './scim/scim-users.js';
 export { SpendReader, type SpendRow } from './spend-reader.js';
 export { SpendReset } from './spend-reset.js';
 export { type SpendOwner, SpendSetter } from './spend-setter.js';

@@ -2,6 +2,12 @@ import type { Filter } from 'scim2-parse-filter';
 import type { Conditions } from '../rows.js';
 import { badFilter } from './scim-refusals.js';
 
+/** A page by the place of its first row, from 1. */
+export interface Slice {
+  readonly startIndex: number;
+  readonly count: number;
+}
+
 type Operator = 'eq' | 'ne' | 'co' | 'sw' | 'ew' | 'gt' | 'lt' | 'ge' | 'le' | 'pr';
 type Value = boolean | null | number | string;
 type Bind = (value: unknown) => string;

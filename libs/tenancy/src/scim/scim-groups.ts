@@ -1,42 +1,20 @@
 import { Injectable } from '@nestjs/common';
 import { Config } from '#libs/config';
-import { readAs, ScimGroup, ScimUser, Team, TeamMember, User } from '#libs/database';
+import { readAs, ScimGroup, Team, TeamMember, User } from '#libs/database';
 import { Clock, type Principal } from '#libs/kernel';
 import type { Filter } from 'scim2-parse-filter';
-import { DataSource, type EntityManager, In, IsNull, Not } from 'typeorm';
+import { DataSource, type EntityManager, In } from 'typeorm';
 import { makerOf } from '../authority.js';
 import { standingOf } from '../authority/standing.js';
-import { addMembers, type Membership, membersOf } from '../membership.js';
+import { addMembers } from '../membership.js';
 import { Conditions } from '../rows.js';
 import { removeMember } from '../team-members.js';
 import { Teams } from '../teams.js';
 import { type Author, type Transaction, Transactions } from '../transactions.js';
 import { asProvisioner, provisioner } from './scim-author.js';
-import { GROUP_ATTRIBUTES, narrowBy } from './scim-filter.js';
+import { GROUP_ATTRIBUTES, narrowBy, type Slice } from './scim-filter.js';
 import { badValue, notProvisioned, notUnique } from './scim-refusals.js';
-import type { Slice } from './scim-users.js';
-
-/** What the identity provider says of a group. */
-export interface ScimTeam {
-  readonly displayName: string;
-  readonly externalId: string | null;
-  /** Ids of users. */
-  readonly memberIds: readonly string[];
-}
-
-export interface ScimGroupView {
-  readonly id: string;
-  readonly group: ScimTeam;
-  /** Names of the members, by their ids. */
-  readonly names: ReadonlyMap<string, string>;
-  readonly createdAt: Date;
-  readonly updatedAt: Date;
-}
-
-/** Whether the members are read, too: there may be many, and nobody may have asked. */
-export interface Reading {
-  readonly withMembers: boolean;
-}
+import { type Reading, type ScimGroupView, type ScimTeam, groupOf, groupViewsOf } from './scim-team.js';
 
 /** A new team has no models until somebody gives it some: nobody's model has this name. */
 const NO_MODELS = ['no-default-models'];
@@ -59,7 +37,7 @@ export class ScimGroups {
   find(caller: Principal, id: string, reading: Reading): Promise<ScimGroupView> {
     return readAs(this.database, provisioner(caller), async (manager) => {
       const team = await manager.findOneBy(Team, { id });
-      const [view] = team === null ? [] : await viewsOf(manager, [team], reading);
+      const [view] = team === null ? [] : await groupViewsOf(manager, [team], reading);
       if (view === undefined) throw notProvisioned('Group', id);
       return view;
     });
@@ -88,7 +66,7 @@ export class ScimGroups {
         where: { id: In(rows.map(({ id }) => id)) },
         order: { id: 'ASC' },
       });
-      return { total: Number(counted?.total ?? 0), items: await viewsOf(manager, teams, reading) };
+      return { total: Number(counted?.total ?? 0), items: await groupViewsOf(manager, teams, reading) };
     });
   }
 
@@ -262,45 +240,4 @@ async function assertNameFree(manager: EntityManager, name: string, except = '')
     [name, except],
   );
   if (rows.length > 0) throw notUnique(`displayName '${name}'`);
-}
-
-function groupOf(team: Team, scim: ScimGroup | null, memberIds: readonly string[]): ScimTeam {
-  return { displayName: team.alias ?? team.id, externalId: scim?.externalId ?? null, memberIds };
-}
-
-/** Without those the identity provider deleted: to it they are nowhere any more. */
-async function presentMembers(manager: EntityManager, teamIds: readonly string[]): Promise<Membership[]> {
-  const members = await membersOf(manager, teamIds);
-  const ids = [...new Set(members.map(({ userId }) => userId))];
-  const deleted = await manager.findBy(ScimUser, { userId: In(ids), deletedAt: Not(IsNull()) });
-  const gone = new Set(deleted.map(({ userId }) => userId));
-  return members.filter(({ userId }) => !gone.has(userId));
-}
-
-async function viewsOf(
-  manager: EntityManager,
-  teams: readonly Team[],
-  { withMembers }: Reading,
-): Promise<ScimGroupView[]> {
-  const ids = teams.map(({ id }) => id);
-  const said = new Map(
-    (await manager.findBy(ScimGroup, { teamId: In(ids) })).map((row) => [row.teamId, row]),
-  );
-  const members = withMembers ? await presentMembers(manager, ids) : [];
-  return teams.flatMap((team) => {
-    const scim = said.get(team.id) ?? null;
-    if ((scim?.deletedAt ?? null) !== null) return [];
-    const own = members.filter(({ teamId }) => teamId === team.id);
-    return {
-      id: team.id,
-      group: groupOf(
-        team,
-        scim,
-        own.map(({ userId }) => userId),
-      ),
-      names: new Map(own.map(({ userId, alias, email }) => [userId, alias ?? email ?? userId])),
-      createdAt: team.createdAt,
-      updatedAt: scim !== null && scim.updatedAt > team.updatedAt ? scim.updatedAt : team.updatedAt,
-    };
-  });
 }

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Injectable } from '@nestjs/common';
 import { Config } from '#libs/config';
-import { readAs, ScimUser, Team, TeamMember, User } from '#libs/database';
+import { readAs, ScimUser, User } from '#libs/database';
 import { Clock, type Principal } from '#libs/kernel';
 import type { Filter } from 'scim2-parse-filter';
 import { DataSource, type EntityManager, In } from 'typeorm';
@@ -11,35 +11,17 @@ import { type Author, type Transaction, Transactions } from '../transactions.js'
 import { violatedIndex } from '../unique.js';
 import { Users } from '../users.js';
 import { asProvisioner, provisioner } from './scim-author.js';
-import { narrowBy, USER_ATTRIBUTES } from './scim-filter.js';
+import { narrowBy, USER_ATTRIBUTES, type Slice } from './scim-filter.js';
 import { administratorsAddress, lastAdministrator, notProvisioned, notUnique } from './scim-refusals.js';
-
-/** What the identity provider says of a person. */
-export interface ScimPerson {
-  readonly userName: string;
-  readonly externalId: string | null;
-  /** False: nothing of the person's is let in, keys and sessions alike. */
-  readonly active: boolean;
-  /** Null: it says none, and what the account has stays. */
-  readonly email: string | null;
-  readonly displayName: string | null;
-  /** The standard's other attributes, kept as they are. */
-  readonly attributes: Readonly<Record<string, unknown>>;
-}
-
-export interface ScimUserView {
-  readonly id: string;
-  readonly person: ScimPerson;
-  readonly teams: readonly { readonly id: string; readonly alias: string | null }[];
-  readonly createdAt: Date;
-  readonly updatedAt: Date;
-}
-
-/** A page by the place of its first row, from 1. */
-export interface Slice {
-  readonly startIndex: number;
-  readonly count: number;
-}
+import {
+  type ScimPerson,
+  type ScimUserView,
+  columnsFor,
+  isActive,
+  isSameText,
+  personOf,
+  userViewsOf,
+} from './scim-person.js';
 
 /** Ids with a meaning of their own. */
 const RESERVED: ReadonlySet<string> = new Set([MASTER_USER_ID, 'litellm-proxy-budget', 'litellm-dashboard']);
@@ -63,7 +45,7 @@ export class ScimUsers {
   find(caller: Principal, id: string): Promise<ScimUserView> {
     return readAs(this.database, provisioner(caller), async (manager) => {
       const user = await manager.findOneBy(User, { id });
-      const [view] = user === null ? [] : await viewsOf(manager, [user]);
+      const [view] = user === null ? [] : await userViewsOf(manager, [user]);
       if (view === undefined) throw notProvisioned('User', id);
       return view;
     });
@@ -91,7 +73,7 @@ export class ScimUsers {
         where: { id: In(rows.map(({ id }) => id)) },
         order: { id: 'ASC' },
       });
-      return { total: Number(counted?.total ?? 0), items: await viewsOf(manager, users) };
+      return { total: Number(counted?.total ?? 0), items: await userViewsOf(manager, users) };
     });
   }
 
@@ -256,59 +238,6 @@ async function locked(manager: EntityManager, id: string): Promise<{ user: User;
   const scim = await manager.findOneBy(ScimUser, { userId: id });
   if (user === null || (scim?.deletedAt ?? null) !== null) throw notProvisioned('User', id);
   return { user, scim };
-}
-
-/** Columns that the person's words change. Deactivation from before there was a column is lifted with it. */
-function columnsFor(user: User, person: ScimPerson): Partial<User> {
-  const columns: Partial<User> = {};
-  if (person.email !== null && !isSameText(user.email, person.email)) columns.email = person.email;
-  if (person.displayName !== null && person.displayName !== user.alias) columns.alias = person.displayName;
-  if (person.active !== user.scimActive) columns.scimActive = person.active;
-  if (person.active && user.metadata['scim_active'] === false) {
-    const { scim_active: _, ...metadata } = user.metadata;
-    columns.metadata = metadata;
-  }
-  return columns;
-}
-
-function isActive({ scimActive, metadata }: User): boolean {
-  return scimActive && metadata['scim_active'] !== false;
-}
-
-function personOf(user: User, scim: ScimUser | null): ScimPerson {
-  return {
-    userName: scim?.userName ?? user.email ?? user.id,
-    externalId: scim?.externalId ?? null,
-    active: isActive(user),
-    email: user.email,
-    displayName: user.alias,
-    attributes: scim?.attributes ?? {},
-  };
-}
-
-async function viewsOf(manager: EntityManager, users: readonly User[]): Promise<ScimUserView[]> {
-  const ids = users.map(({ id }) => id);
-  const said = new Map((await manager.findBy(ScimUser, { userId: In(ids) })).map((row) => [row.userId, row]));
-  const members = await manager.find(TeamMember, { where: { userId: In(ids) }, order: { teamId: 'ASC' } });
-  const teamIds = [...new Set(members.map(({ teamId }) => teamId))];
-  const teams = new Map((await manager.findBy(Team, { id: In(teamIds) })).map((team) => [team.id, team]));
-  return users.flatMap((user) => {
-    const scim = said.get(user.id) ?? null;
-    if ((scim?.deletedAt ?? null) !== null) return [];
-    return {
-      id: user.id,
-      person: personOf(user, scim),
-      teams: members
-        .filter(({ userId }) => userId === user.id)
-        .map(({ teamId }) => ({ id: teamId, alias: teams.get(teamId)?.alias ?? null })),
-      createdAt: user.createdAt,
-      updatedAt: scim !== null && scim.updatedAt > user.updatedAt ? scim.updatedAt : user.updatedAt,
-    };
-  });
-}
-
-function isSameText(left: string | null, right: string | null): boolean {
-  return left !== null && right !== null && left.toLowerCase() === right.toLowerCase();
 }
 
 function refusalOf(thrown: unknown, { userName, email }: ScimPerson): Error | undefined {

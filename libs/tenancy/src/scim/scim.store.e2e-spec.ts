@@ -3,8 +3,8 @@ import { parse } from 'scim2-parse-filter';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTestDatabase, silentLogger, type TestDatabase } from '../../../../test/harness/postgres.js';
 import { admin, principal, tenancyOn } from '../../../../test/harness/tenancy.js';
-import type { ScimTeam } from './scim-groups.js';
-import type { ScimPerson } from './scim-users.js';
+import type { ScimTeam } from './scim-team.js';
+import type { ScimPerson } from './scim-person.js';
 
 let test: TestDatabase;
 let room: ReturnType<typeof tenancyOn>;
