@@ -1,13 +1,16 @@
-import { type Charge, entryOf, LedgerStore } from '#libs/budget';
+import { once } from 'node:events';
+import { type Charge, entryOf, LARGEST_BATCH, LedgerStore } from '#libs/budget';
 import { createDataSource } from '#libs/database';
 import { Secret } from '#libs/kernel';
 import { beginRecord, endRecord } from '../../libs/budget/src/ledger/fixtures.js';
 import { silentLogger } from '../harness/postgres.js';
 
-/** One of the processes that drain.ts starts: stores its entries in batches of a thousand, as the drain does. */
+/** One of the processes that drain.ts starts: stores its entries as the drain does with a backlog, and comes back to what was refused. */
 const number = Number(process.argv[2]);
 const count = Number(process.argv[3]);
-const BATCH = 1_000;
+const TRIES = 20;
+
+type Entries = ReturnType<typeof entryOf>[];
 
 const total = (type: Charge['scope']['type'], id: string): Charge => ({
   scope: { type, id },
@@ -50,8 +53,34 @@ function entry(index: number): ReturnType<typeof entryOf> {
 const url = new Secret(process.env.DRAIN_URL ?? '');
 const dataSource = await createDataSource({ url, poolSize: 2 }, silentLogger);
 const store = new LedgerStore(dataSource, silentLogger);
-for (let from = 0; from < count; from += BATCH) {
-  const size = Math.min(BATCH, count - from);
-  await store.insert(Array.from({ length: size }, (_, i) => entry(from + i)));
+
+/** In smaller pieces what PostgreSQL did not take in time, as the drain does it. */
+async function insert(entries: Entries, tries = TRIES): Promise<void> {
+  try {
+    await store.insert(entries);
+  } catch (error) {
+    process.stderr.write(`process ${number} tries again: ${String(error)}\n`);
+    if (tries === 0) throw error;
+    const middle = Math.ceil(entries.length / 2);
+    await insert(entries.slice(0, middle), tries - 1);
+    await insert(entries.slice(middle), tries - 1);
+  }
+}
+
+function made(from: number): Entries {
+  const size = Math.max(0, Math.min(LARGEST_BATCH, count - from));
+  return Array.from({ length: size }, (_, i) => entry(from + i));
+}
+
+await dataSource.query('SELECT 1');
+let batch = made(0);
+process.send?.('ready');
+await once(process, 'message');
+for (let from = batch.length; batch.length > 0; from += batch.length) {
+  const stored = insert(batch);
+  // Where entries come from is not what is measured: the next are made while these are stored.
+  batch = await new Promise<Entries>((resolve) => setImmediate(() => resolve(made(from))));
+  await stored;
 }
 await dataSource.destroy();
+process.disconnect?.();

@@ -60,10 +60,10 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   };
 }
 
-/** A private throw-away server, for tests that stop, freeze or kill it. */
-export async function startTestPostgres(): Promise<EmbeddedPostgres> {
+/** A private server whose data is deleted with it, for tests that stop, freeze or kill it. It waits for no disk, unless it is to be measured as the product's is. */
+export async function startTestPostgres({ throwAway = true } = {}): Promise<EmbeddedPostgres> {
   const dataDir = mkdtempSync(join(tmpdir(), 'tollgate-test-'));
-  const postgres = await startEmbeddedPostgres({ dataDir, logger: silentLogger, throwAway: true });
+  const postgres = await startEmbeddedPostgres({ dataDir, logger: silentLogger, throwAway });
   endWithThisProcess(postgres.pid, dataDir);
   return postgres;
 }

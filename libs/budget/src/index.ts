@@ -15,6 +15,7 @@ export { Budgets } from './budgets.js';
 export { type CallEnding, type ChargedCost, chargeFor } from './charge-rules.js';
 export { inputTokenBound, mayWriteCache } from './input-bound.js';
 export { BalanceStore } from './ledger/balance-store.js';
+export { LARGEST_BATCH } from './ledger/drain.js';
 export { LedgerStore } from './ledger/ledger-store.js';
 export { entryOf } from './spool/codec.js';
 export { PostgresSpendReader } from './ledger/postgres-spend-reader.js';

@@ -3,6 +3,7 @@ import { Config } from '#libs/config';
 import { withTransaction } from '#libs/database';
 import type { NanoUsd, Scope, ScopeType } from '#libs/kernel';
 import { DataSource, type EntityManager } from 'typeorm';
+import { balanceOrder } from './balance-order.js';
 import { counterKey } from '../counter-key.js';
 import { LIFETIME } from '../periods.js';
 import { boundedId } from '../spool/storable.js';
@@ -94,7 +95,7 @@ async function sumByTime(manager: EntityManager, openings: readonly PeriodOpenin
   await manager.query(
     `INSERT INTO balances (scope_type, scope_id, budget, period_id)
      SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS t(type, id, budget, period)
-     ORDER BY type COLLATE "C", id COLLATE "C", budget COLLATE "C", period COLLATE "C"
+     ORDER BY ${balanceOrder('type', 'id', 'budget', 'period')}
      ON CONFLICT (scope_type, scope_id, budget, period_id) DO UPDATE SET updated_at = now()`,
     namesOf(openings),
   );

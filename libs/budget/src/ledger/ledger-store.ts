@@ -4,6 +4,7 @@ import { Logger } from '#libs/telemetry';
 import { DataSource } from 'typeorm';
 import type { Entry } from '../spool/codec.js';
 import { INSERT_ENTRIES, TAKE_OUT_CRASHES } from './columns.js';
+import { jsonbOf, rowParameters } from './row-parameters.js';
 
 const DRAIN = { system: 'ledger-drain' };
 
@@ -45,7 +46,7 @@ export class LedgerStore {
       const [answer]: { ids: string[] | null }[] = await manager.query(TAKE_OUT_CRASHES, [jsonbOf(entries)]);
       const ids = new Set(answer?.ids);
       const told = entries.filter(({ id }) => ids.has(id));
-      if (told.length > 0) await manager.query(INSERT_ENTRIES, [jsonbOf(told), told.length]);
+      if (told.length > 0) await manager.query(INSERT_ENTRIES, rowParameters(told));
       return ids;
     }).catch((error: unknown) => {
       if (!isDataError(error) || entries.every((entry) => entry.row.equals(bare(entry).row))) throw error;
@@ -55,10 +56,10 @@ export class LedgerStore {
 
   async #insertSorted(entries: readonly Entry[]): Promise<ReadonlySet<string>> {
     // One statement and no transaction around it: whoever stood still before its end would keep the rows of everybody's balances.
-    const [answer]: { ids: string[] | null }[] = await this.dataSource.query(INSERT_ENTRIES, [
-      jsonbOf(entries),
-      entries.length,
-    ]);
+    const [answer]: { ids: string[] | null }[] = await this.dataSource.query(
+      INSERT_ENTRIES,
+      rowParameters(entries),
+    );
     // Nearly always all are new, and a thousand names need not travel to say so.
     return new Set(answer?.ids ?? entries.map(({ id }) => id));
   }
@@ -101,21 +102,6 @@ export class LedgerStore {
       [rows.map(([id]) => id), rows.map(([, at]) => at)],
     );
   }
-}
-
-const OPEN = Buffer.from('\u0001[');
-const COMMA = Buffer.from(',');
-const CLOSE = Buffer.from(']');
-
-/** The rows as one JSON array in the binary form of jsonb (a version byte before the text): bytes go from the spool to the socket without ever being a string. */
-function jsonbOf(entries: readonly Entry[]): Buffer {
-  const pieces: Uint8Array[] = [OPEN];
-  for (const { row } of entries) {
-    if (pieces.length > 1) pieces.push(COMMA);
-    pieces.push(row);
-  }
-  pieces.push(CLOSE);
-  return Buffer.concat(pieces);
 }
 
 /** SQLSTATE classes 22 and 54 (and bad text): the data is at fault, so trying again cannot help. */

@@ -100,7 +100,8 @@ function known(text: string | null): string {
   return made;
 }
 
-function chargesText(charges: readonly Charge[]): string {
+/** Charges as they are written in a row. */
+export function chargesText(charges: readonly Charge[]): string {
   let text = chargeTexts.get(charges);
   if (text === undefined) {
     text = JSON.stringify(
