@@ -288,10 +288,10 @@ async function openPage(
   manager: EntityManager,
   query: SelectQueryBuilder<VirtualKey>,
   order: KeyOrder,
-  { size }: Paging,
+  { page: number, size }: Paging,
 ): Promise<WithBudget[]> {
   const top = query.clone().select('key.id', 'id');
-  byMostSpent(top);
+  byMostSpent(top, Math.max(FEWEST_RANKED, RANKED_FOR_EACH * number * size));
   const ranked = await beyondTenancy(manager, 'the order of keys by spend', () =>
     top.getRawMany<{ id: string }>(),
   );
@@ -304,6 +304,11 @@ async function openPage(
     .getMany();
   return page.toSorted((a, b) => ids.indexOf(a.id) - ids.indexOf(b.id));
 }
+
+/** So many of all keys that spent most are asked whether they are of the list. */
+const FEWEST_RANKED = 5_000;
+/** A list of more than `MANY_KEYS` has about one in twenty of half a million. */
+const RANKED_FOR_EACH = 20;
 
 type WithBudget = VirtualKey & { budget?: Budget | null };
 

@@ -80,7 +80,7 @@ export class KeyActivity {
       `WITH ${everybody ? `${candidates}, ` : ''}rows AS MATERIALIZED (
          SELECT to_char(day, 'YYYY-MM-DD') AS day, key_id, ${entity} AS entity, model_group, model, provider, endpoint, ${SUMS}
          FROM daily_activity WHERE ${where.sql} AND key_id IS NOT NULL GROUP BY 1, 2, 3, 4, 5, 6, 7
-       ), top AS (SELECT key_id FROM rows GROUP BY key_id ORDER BY sum(spend_nano) DESC LIMIT ${limit}), facts AS (
+       ), top AS (SELECT key_id FROM rows GROUP BY key_id ORDER BY sum(spend_nano) DESC LIMIT ${limit}), facts AS MATERIALIZED (
          ${KEY_FACTS} FROM top ${JOIN_KEY_FACTS('top.key_id')}
        ) SELECT rows.*, facts.hash, facts.alias, facts.masked_name, facts.team_id, facts.user_id, facts.user_email, facts.key_exists
        FROM rows JOIN facts USING (key_id) ORDER BY rows.day DESC`,
@@ -163,11 +163,11 @@ ORDER BY b.magnitude DESC, b.settled_nano DESC LIMIT $2`;
 
 const KEY_FACTS = `SELECT top.key_id, coalesce(k.token_hash, a.token_hash) AS hash, coalesce(k.alias, k.label, a."row" ->> 'alias') AS alias,
   coalesce(k.masked_name, a."row" ->> 'masked_name') AS masked_name, coalesce(k.team_id, a."row" ->> 'team_id') AS team_id,
-  coalesce(k.user_id, a."row" ->> 'user_id') AS user_id, u.email AS user_email, k.id IS NOT NULL AS key_exists`;
+  coalesce(k.user_id, a."row" ->> 'user_id') AS user_id, 
+  (SELECT u.email FROM users u WHERE u.id = coalesce(k.user_id, a."row" ->> 'user_id')) AS user_email, k.id IS NOT NULL AS key_exists`;
 
 const JOIN_KEY_FACTS = (id: string): string => `LEFT JOIN virtual_keys k ON k.id = ${id}
-  LEFT JOIN LATERAL (SELECT token_hash, "row" FROM archived_keys WHERE archived_keys.id = ${id} AND k.id IS NULL ORDER BY archive_id DESC LIMIT 1) a ON true
-  LEFT JOIN users u ON u.id = coalesce(k.user_id, a."row" ->> 'user_id')`;
+  LEFT JOIN LATERAL (SELECT token_hash, "row" FROM archived_keys WHERE archived_keys.id = ${id} AND k.id IS NULL ORDER BY archive_id DESC LIMIT 1) a ON true`;
 
 function factsOf(row: StoredKeyDay): KeyFacts {
   return {

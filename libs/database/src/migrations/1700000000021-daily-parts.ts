@@ -1,15 +1,17 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { ADD_CUSTOMER_DAYS } from '../daily-activity-sql.js';
+import { RAISE_TENANCY_WALL } from './tenancy-policies.js';
 
 /**
  * Facets of many rows become parts of the table: a report over a thousand sums read a thousand pages of the ten million rows
- * of single keys between them. Each part has only the indexes that are asked of it.
+ * of single keys between them. Each part has only the indexes that are asked of it. The wall asks for organizations before teams.
  */
 export class DailyParts1700000000021 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(PARTS);
     await runner.query(ADD_CUSTOMER_DAYS);
     await runner.query(INDEXES);
+    await runner.query(RAISE_TENANCY_WALL);
   }
 
   async down(runner: QueryRunner): Promise<void> {

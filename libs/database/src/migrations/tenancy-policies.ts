@@ -16,7 +16,8 @@ const SETTINGS = {
 };
 const { me, key, customer, teams, organizations, governed } = SETTINGS;
 
-const ownCalls = `user_id = ${me} OR key_id = ${key} OR team_id = ANY ${teams} OR organization_id = ANY ${governed} OR customer_id = ${customer}`;
+/** The few organizations before the many teams: a list is gone through for every row. */
+const ownCalls = `user_id = ${me} OR key_id = ${key} OR organization_id = ANY ${governed} OR customer_id = ${customer} OR team_id = ANY ${teams}`;
 
 /**
  * Whether a row of another table is there for this work. Correlated: the planner looks one up by its index, or hashes all of them
@@ -43,7 +44,6 @@ END`;
  * the others may ask those tables, never each other in a circle. `false`: proxy administrators only.
  */
 export const TENANCY_POLICIES: Readonly<Record<string, string>> = {
-  // The few organizations before the many teams: a list is gone through for every row.
   teams: `organization_id = ANY ${governed} OR id = ANY ${teams}`,
   archived_teams: `organization_id = ANY ${governed} OR id = ANY ${teams}`,
   organizations: `id = ANY ${organizations}`,
@@ -56,7 +56,7 @@ export const TENANCY_POLICIES: Readonly<Record<string, string>> = {
   cli_sign_ins: 'false',
   sign_in_attempts: 'false',
   invitations: `user_id = ${me} OR created_by = ${me}`,
-  virtual_keys: `user_id = ${me} OR id = ${key} OR created_by = ${me} OR team_id = ANY ${teams} OR organization_id = ANY ${governed}`,
+  virtual_keys: `user_id = ${me} OR id = ${key} OR created_by = ${me} OR organization_id = ANY ${governed} OR team_id = ANY ${teams}`,
   archived_keys: `id = ${key} OR "row" ->> 'user_id' = ${me} OR "row" ->> 'created_by' = ${me}
     OR "row" ->> 'team_id' = ANY ${teams} OR "row" ->> 'organization_id' = ANY ${governed}`,
   key_graces: isSeen('virtual_keys', 'key_id'),
