@@ -17,6 +17,14 @@ export interface RedisServer {
   restart(): Promise<void>;
 }
 
+/** One of the test's own. */
+export interface PrivateRedis extends RedisServer {
+  readonly authorityFile: string;
+  /** Stands still until `thaw`: connections stay, nobody answers. */
+  freeze(): void;
+  thaw(): void;
+}
+
 /** A Redis for one test file: the one that REDIS_URL names, else a private one without persistence on a free port. */
 export async function startRedis(): Promise<RedisServer> {
   const given = process.env.REDIS_URL;
@@ -36,9 +44,7 @@ export interface PrivateRedisOptions {
 }
 
 /** One that may be emptied, killed and brought back, whatever REDIS_URL says. */
-export async function startPrivateRedis(
-  options: PrivateRedisOptions = {},
-): Promise<RedisServer & { readonly authorityFile: string }> {
+export async function startPrivateRedis(options: PrivateRedisOptions = {}): Promise<PrivateRedis> {
   const program = findOrInstall('redis');
   const folder = mkdtempSync(join(tmpdir(), 'tollgate-redis-'));
   const port = options.port ?? (await freePort());
@@ -69,6 +75,8 @@ export async function startPrivateRedis(
     authorityFile,
     isPrivate: true,
     kill: () => server.kill(),
+    freeze: () => server.freeze(),
+    thaw: () => server.thaw(),
     async restart() {
       server = await start();
     },

@@ -3,14 +3,14 @@ import { type Behaviour, FakeProvider } from './fake-provider.js';
 import { type Answer, answerOf, chatBody, type Asking, type Json } from './governed-product.js';
 import { createTestDatabase, type TestDatabase } from './postgres.js';
 import { Product, type ProductOptions } from './product.js';
-import { type RedisServer, startPrivateRedis } from './redis.js';
+import { type PrivateRedis, startPrivateRedis } from './redis.js';
 
 /** Several replicas of the product on one PostgreSQL and one Redis of their own, with a fake provider behind them. */
 export class Replicas {
   private constructor(
     readonly database: TestDatabase,
     readonly provider: FakeProvider,
-    readonly redis: RedisServer,
+    readonly redis: PrivateRedis,
     readonly products: readonly Product[],
     /** For looking at Redis, and for doing harm to it. */
     readonly admin: Redis,
