@@ -50,6 +50,8 @@ export function compile(): string {
   return out;
 }
 
+const TOLD_EVERY = 25;
+
 function child(compiled: string, args: readonly string[]): ChildProcess {
   return spawn(process.execPath, [join(compiled, 'test/chaos/spool-child.js'), ...args], {
     stdio: ['pipe', 'pipe', 'inherit'],
@@ -86,13 +88,19 @@ export async function killRounds(url: string, rounds: number, compiled: string):
   const dataDir = mkdtempSync(join(tmpdir(), 'tollgate-chaos-'));
   const finished: string[] = [];
   const begun: string[] = [];
+  let startedAt = performance.now();
   try {
     for (let number = 0; number < rounds; number += 1) {
       const told = await round(compiled, dataDir, url, `r${process.pid}_${number}`);
       finished.push(...told.finished);
       begun.push(...told.begun);
-      if ((number + 1) % 50 === 0)
-        process.stderr.write(`${number + 1} rounds, ${finished.length} calls finished\n`);
+      if ((number + 1) % TOLD_EVERY === 0) {
+        const ms = (performance.now() - startedAt) / TOLD_EVERY;
+        process.stderr.write(
+          `${number + 1} rounds, ${finished.length} calls finished; ${Math.round(ms)} ms a round\n`,
+        );
+        startedAt = performance.now();
+      }
     }
     await ended(child(compiled, ['adopt', dataDir, url]));
     const left = readdirSync(join(dataDir, 'spool'));

@@ -1,5 +1,6 @@
 import type { Claim } from '../counters.js';
 import type { RedisLink } from './redis-link.js';
+import { giveBackOp } from './wire.js';
 
 /** One thing asked of the script. */
 export interface Op {
@@ -8,8 +9,8 @@ export interface Op {
   readonly done?: (result: unknown) => void;
   /** Called when it was not done and will not be, because its epoch is over. */
   readonly failed?: () => void;
-  /** The admission that is asked for. It is not asked again after a loss: somebody has decided otherwise meanwhile. */
-  readonly admits?: string;
+  /** The hold it asks for. After a loss that is given back, whether or not it was taken: somebody has decided otherwise meanwhile. */
+  readonly takes?: string;
   /** Budgets that it changes by what this process has spent. */
   readonly spends?: readonly (string | Claim)[];
 }
@@ -64,9 +65,8 @@ export class Outbox {
     setImmediate(this.#send);
   }
 
-  /** From now on what is pushed is sent, counting on from `number`. */
-  open(number: number): void {
-    this.#number = number;
+  /** From now on what is pushed is sent. */
+  open(): void {
     this.#isOpen = true;
     if (this.#ops.length > 0) this.push(this.#ops.pop() as Op);
   }
@@ -78,12 +78,17 @@ export class Outbox {
     this.#timer = undefined;
   }
 
-  /** Takes out what was not done by batch `last`, in order. An admission becomes its cancellation. */
+  /** Takes out what is to be said after a loss: what was not done by batch `last`, in order, and what takes back what nobody waits for any more. */
   takeUndone(last: number): Op[] {
     const ops: Op[] = [];
-    for (const batch of this.#unanswered.splice(0)) if (batch.number > last) ops.push(...batch.ops);
-    ops.push(...this.#ops.splice(0));
-    return ops.map((op) => (op.admits === undefined ? op : { text: `["c",${JSON.stringify(op.admits)}]` }));
+    for (const batch of this.#unanswered.splice(0)) {
+      for (const op of batch.ops) {
+        if (op.takes !== undefined) ops.push({ text: giveBackOp(op.takes) });
+        else if (batch.number > last) ops.push(op);
+      }
+    }
+    ops.push(...this.#ops.splice(0).filter(({ takes }) => takes === undefined));
+    return ops;
   }
 
   /** Forgets everything, and returns what that was: the epoch it was meant for is over. */
@@ -93,11 +98,15 @@ export class Outbox {
     return ops;
   }
 
-  /** Sends a joining batch by itself. Resolves with whether it was taken. */
-  async join(ops: readonly Op[], epoch: string, number: number): Promise<boolean> {
-    const batch = { number, ops, sentAtMs: performance.now() };
+  /**
+   * Sends a joining batch by itself, after all that was ever sent: what a Redis that stood still finds of that later is too old. Resolves
+   * with whether it was taken; it is not where something else was done after batch `last`.
+   */
+  async join(ops: readonly Op[], epoch: string, last: number): Promise<boolean> {
+    this.#number = Math.max(last, this.#number) + 1;
+    const batch = { number: this.#number, ops, sentAtMs: performance.now() };
     this.#unanswered.push(batch);
-    const answer = await this.link.run(this.#args('j', batch, epoch));
+    const answer = await this.link.run([...this.#args('j', batch, epoch), String(last)]);
     if (answer === 'E') return false;
     this.#unanswered.splice(this.#unanswered.indexOf(batch), 1);
     this.#answer(batch, answer);

@@ -60,7 +60,7 @@ export class Purse {
   /** Budgets in use for which something should be kept aside: asks for it with `take`, gives back what is no longer used with `giveBack`. */
   look(
     nowMs: number,
-    take: (op: string, done: (amount: unknown) => void) => void,
+    take: (id: string, op: string, done: (amount: unknown) => void) => void,
     giveBack: (escrow: Escrow) => void,
   ): void {
     for (const spending of this.#spending.values()) {
@@ -77,7 +77,7 @@ export class Purse {
       spending.wantedNanoUsd = wanted;
       const id = `escrow:${this.incarnation}:${(this.#made += 1)}`;
       const op = ['e', id, key, String(capNanoUsd), String(wanted), String(fullNanoUsd)];
-      take(JSON.stringify(op), (amount) => {
+      take(id, JSON.stringify(op), (amount) => {
         spending.asked = false;
         if (typeof amount !== 'string' || amount === '0') return;
         const taken = { id, amount: BigInt(amount), spent: 0n, held: 0n };

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { PROXY_SCOPE as scope, SystemClock } from '#libs/kernel';
-import { type RedisServer, startPrivateRedis } from '../../../../test/harness/redis.js';
+import { type PrivateRedis, startPrivateRedis } from '../../../../test/harness/redis.js';
 import { TcpRelay } from '../../../../test/harness/tcp-relay.js';
 import type { Admission, Claim, GaugeClaim, MoneyClaim, Settlement, WindowClaim } from '../counters.js';
 import { CountersClosed } from './outage-share.js';
@@ -36,7 +36,7 @@ const perMinute = (limit: number): WindowClaim => ({
   amount: 1,
 });
 
-let server: RedisServer;
+let server: PrivateRedis;
 let admin: Redis;
 let epochs: MemoryEpochs;
 const closing: (() => Promise<unknown> | unknown)[] = [];
@@ -250,6 +250,43 @@ describe('a counter that is opened while others spend', () => {
   });
 });
 
+/** A Redis that stood still does what it was asked when it goes on, and answers nobody: connections were given up meanwhile. */
+describe('a Redis that stood still', () => {
+  const standStill = async (counters: RedisCounters, meanwhile: () => Promise<unknown>): Promise<void> => {
+    server.freeze();
+    try {
+      await meanwhile();
+      await expect.poll(() => counters.state, { timeout: 3_000 }).toBe('away');
+    } finally {
+      server.thaw();
+    }
+    await expect.poll(() => counters.state, { timeout: 5_000 }).toBe('live');
+  };
+
+  it('keeps no money for calls that were told otherwise', async () => {
+    const counters = await replica({ timeoutMs: 150 });
+    await counters.open('usd', 0n);
+    const all = { claims: [money(1_000n, 1_000n)], waitMs: 0 };
+    await standStill(counters, async () => {
+      await expect(counters.admit({ id: 'lost', ...all })).rejects.toThrow();
+    });
+    const next = await counters.admit({ id: 'next', ...all });
+    expect(next.admitted).toBe(true);
+    counters.settle('next', used(1_000n));
+  });
+
+  it('keeps no money aside of which nobody knows', async () => {
+    const counters = await replica({ timeoutMs: 150, keepsAside: true });
+    await counters.open('usd', 0n);
+    await counters.admit({ id: 'small', claims: [money(1_000n, 1n)], waitMs: 0 });
+    counters.settle('small', used(1n));
+    await counters.refresh();
+    await standStill(counters, async () => undefined);
+    await counters.close();
+    expect(await admin.hlen(`{c}:${counters.epoch}:d`)).toBe(0);
+  });
+});
+
 describe('without Redis', () => {
   it('answers within its time when Redis goes silent', async () => {
     const { counters, relay } = await wired();
@@ -305,6 +342,8 @@ describe('without Redis', () => {
     const aside = async (): Promise<bigint> => {
       await Promise.all(Array.from({ length: 40 }, callOnce));
       await other.refresh(['usd']);
+      // What Redis has kept aside by now, this process has heard of.
+      await counters.refresh(['usd']);
       return other.balance('usd')?.heldNanoUsd ?? 0n;
     };
     await expect.poll(aside, { timeout: 6_000 }).toBeGreaterThanOrEqual(40n * 8n * 10n);

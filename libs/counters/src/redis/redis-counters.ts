@@ -20,7 +20,7 @@ import { Purse } from './purse.js';
 import { Questions } from './questions.js';
 import type { RedisAddress } from './redis-link.js';
 import { Session } from './session.js';
-import { admissionOf, admitOp, list, refusalOf, settleOp, type Verdict } from './wire.js';
+import { admissionOf, admitOp, giveBackOp, list, refusalOf, settleOp, type Verdict } from './wire.js';
 
 export interface RedisCountersOptions extends Partial<OutboxOptions>, RedisAddress {
   readonly policy: OutagePolicy;
@@ -239,7 +239,7 @@ export class RedisCounters extends Counters {
     pending.isAsked = true;
     this.#session.outbox.push({
       text: op,
-      admits: id,
+      takes: id,
       done: (verdict) => this.#decided(id, verdict as Verdict),
     });
   }
@@ -275,8 +275,6 @@ export class RedisCounters extends Counters {
       case 4:
         pending.isWaiting = false;
         return this.#submit(pending);
-      case 5:
-        return this.#fail(pending, 'it was cancelled');
     }
   }
 
@@ -366,7 +364,7 @@ export class RedisCounters extends Counters {
   }
 
   #giveBack(id: string): void {
-    this.#session.outbox.push({ text: `["s",${JSON.stringify(id)},0,0,0,0,"0"]` });
+    this.#session.outbox.push({ text: giveBackOp(id) });
   }
 
   /** Looks after what nobody asks for: verdicts whose message was lost, money to keep aside, windows that are over. */
@@ -376,8 +374,8 @@ export class RedisCounters extends Counters {
       const nowMs = this.clock.monotonicMs();
       this.#holdings.windows.forgetSomeIdle(nowMs);
       if (this.options.keepsAside !== false) {
-        const take = (text: string, done: (amount: unknown) => void): void =>
-          this.#session.outbox.push({ text, done });
+        const take = (takes: string, text: string, done: (amount: unknown) => void): void =>
+          this.#session.outbox.push({ takes, text, done });
         this.#purse.look(nowMs, take, ({ id }) => this.#giveBack(id));
       }
     }

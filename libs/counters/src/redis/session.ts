@@ -150,11 +150,11 @@ export class Session {
     const undone = last === 0 ? this.outbox.discard() : this.outbox.takeUndone(last);
     if (this.#state === 'away') this.#state = 'rebuilding';
     const ops = [...(last === 0 ? [] : undone), ...this.events.holdings(last === 0, undone)];
-    if (!(await inTime(this.outbox.join(ops, epoch, last + 1), JOIN_MS))) return false;
+    if (!(await inTime(this.outbox.join(ops, epoch, last), JOIN_MS))) return false;
     const isFresh = this.#epoch !== epoch;
     this.#epoch = epoch;
     this.#state = 'live';
-    this.outbox.open(last + 1);
+    this.outbox.open();
     this.events.onLive(isFresh);
     return true;
   }
@@ -163,7 +163,7 @@ export class Session {
   async #stage(epoch: string): Promise<boolean> {
     const undone = this.outbox.discard();
     if (this.#state === 'away') this.#state = 'rebuilding';
-    return inTime(this.outbox.join(this.events.holdings(true, undone), epoch, 1), JOIN_MS);
+    return inTime(this.outbox.join(this.events.holdings(true, undone), epoch, 0), JOIN_MS);
   }
 
   #facts(): Promise<ServerFacts> {

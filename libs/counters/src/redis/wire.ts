@@ -31,8 +31,7 @@ export type Verdict =
     ]
   | readonly [refused: 2, claims: readonly RefusedText[]]
   | readonly [missing: 3, keys: readonly string[]]
-  | readonly [lost: 4]
-  | readonly [cancelled: 5];
+  | readonly [lost: 4];
 
 const MEASURES: Readonly<Record<Measure, number>> = {
   requests: 0,
@@ -92,6 +91,11 @@ export function settleOp(id: string, used: Settlement): string {
   const counts = [requests, totalTokens, inputTokens, outputTokens].map(whole);
   // A negative cost could only come from a fault in the price book; it must not give money away.
   return `["s",${JSON.stringify(id)},${counts.join(',')},"${costNanoUsd > 0n ? costNanoUsd : 0n}"]`;
+}
+
+/** A hold of which nothing was used. */
+export function giveBackOp(id: string): string {
+  return `["s",${JSON.stringify(id)},0,0,0,0,"0"]`;
 }
 
 /** A count that is not a number tells nothing: what was held stays. */

@@ -9,12 +9,10 @@ local function touchedBy(keys)
 end
 
 local O = {}
-local mayBeCancelled = call('EXISTS', P .. 'xs:' .. me) == 1
 
 -- admit: id, how long it may wait, claims
 O.a = function(op)
   local id, waitMs, claims = op[2], op[3], op[4]
-  if mayBeCancelled and call('EXISTS', P .. 'x:' .. me .. ' ' .. id) == 1 then return { 5 } end
   local bid = bidOf(claims)
   if bid.missing then return { 3, bid.missing } end
   local grant = payable(bid)
@@ -100,14 +98,6 @@ end
 
 -- give up waiting: id
 O.g = function(op) return giveUpOne(op[2]) or 1 end
-
--- cancel: nobody waits for this verdict any more, whenever it comes
-O.c = function(op)
-  call('SET', P .. 'x:' .. me .. ' ' .. op[2], 1, 'PX', 60000)
-  call('SET', P .. 'xs:' .. me, 1, 'PX', 60000)
-  mayBeCancelled = true
-  return O.s({ 's', op[2], 0, 0, 0, 0, '0' })
-end
 
 O.t = tick
 

@@ -21,6 +21,9 @@ local members, numbers, myHolds = P .. 'members', P .. 'numbers', P .. 'h:' .. m
 -- Nobody waited for this process's word until now: it is new, or it lost its lease.
 local wasOut = false
 if mode == 'j' then
+  -- Something that was sent before came after the question what was done last: that has to be asked again.
+  local last = call('HGET', numbers, me) or call('GET', P .. 'n:' .. me) or 0
+  if tonumber(last) ~= tonumber(ARGV[11]) then return 'E' end
   wasOut = not call('ZSCORE', members, me)
   call('ZADD', members, real + leaseMs, me)
 else
