@@ -156,4 +156,34 @@ describe('access groups that a team lets its members give', () => {
     expect(await keysOf(ours)).toEqual([]);
     for (const key of keys) expect(await status(key, 'gift')).toBe(403);
   });
+
+  /** Attack: the same race, held open at the moment that counts. */
+  it.each([
+    ['the group', `UPDATE access_groups SET team_ids = '{}' WHERE name = 'ours'`],
+    ['the permission', `UPDATE teams SET member_permissions = '{/key/update}' WHERE id = 'crew'`],
+  ])('are judged by what is so when they are written: %s is taken away meanwhile', async (_, taking) => {
+    await permit('/key/update', ASSIGN);
+    await gate.ask('PUT', `/v1/access_group/${ours}`, { assigned_team_ids: ['crew'] });
+    const key = await keyOfTeam();
+    const { dataSource } = gate.database;
+    const taker = dataSource.createQueryRunner();
+    await taker.startTransaction();
+    try {
+      await taker.query(taking);
+      const answer = update(key, [ours]);
+      const waiting = async (): Promise<unknown> =>
+        (
+          await dataSource.query(
+            `SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`,
+          )
+        ).length;
+      await expect.poll(waiting, { timeout: 5_000 }).toBe(1);
+      await taker.commitTransaction();
+      expect((await answer).status).toBe(403);
+    } finally {
+      if (taker.isTransactionActive) await taker.rollbackTransaction();
+      await taker.release();
+    }
+    expect(await keysOf(ours)).toEqual([]);
+  });
 });
