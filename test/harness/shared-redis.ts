@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 import { type Clock, SystemClock } from '#libs/kernel';
-import { type RedisServer, startPrivateRedis } from './redis.js';
+import { type PrivateRedis, startPrivateRedis } from './redis.js';
 import { TcpRelay } from './tcp-relay.js';
 import type { SpendTail } from '../../libs/counters/src/redis/openings.js';
 import type { RedisCounters, RedisCountersOptions } from '../../libs/counters/src/redis/redis-counters.js';
@@ -17,7 +17,7 @@ export interface Wired {
 export class SharedRedis {
   readonly clock: Clock = new SystemClock();
   #epochs = new MemoryEpochs();
-  #server: RedisServer | undefined;
+  #server: PrivateRedis | undefined;
   #admin: Redis | undefined;
   readonly #closing: (() => unknown)[] = [];
 
@@ -33,7 +33,7 @@ export class SharedRedis {
 
   private constructor(private readonly usual: Partial<RedisCountersOptions>) {}
 
-  get server(): RedisServer {
+  get server(): PrivateRedis {
     if (!this.#server) throw new Error('there is no Redis before the first test');
     return this.#server;
   }

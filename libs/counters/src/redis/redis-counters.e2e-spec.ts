@@ -1,82 +1,14 @@
-import { Redis } from 'ioredis';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { PROXY_SCOPE as scope, SystemClock } from '#libs/kernel';
-import { type PrivateRedis, startPrivateRedis } from '../../../../test/harness/redis.js';
-import { TcpRelay } from '../../../../test/harness/tcp-relay.js';
-import type { Admission, Claim, GaugeClaim, MoneyClaim, Settlement, WindowClaim } from '../counters.js';
+import { describe, expect, it } from 'vitest';
+import { SharedRedis } from '../../../../test/harness/shared-redis.js';
+import { money, perMinute, slot, used } from '../claims.harness.js';
+import type { Admission, Claim } from '../counters.js';
 import { CountersClosed } from './outage-share.js';
-import type { RedisCounters, RedisCountersOptions } from './redis-counters.js';
-import { MemoryEpochs, NO_TAIL, startReplica } from './replicas.harness.js';
+import type { RedisCounters } from './redis-counters.js';
 
-const clock = new SystemClock();
-const used = (costNanoUsd: bigint): Settlement => ({
-  requests: 1,
-  inputTokens: 0,
-  outputTokens: 0,
-  totalTokens: 0,
-  costNanoUsd,
-});
-const money = (cap: bigint, full: bigint, key = 'usd'): MoneyClaim => ({
-  kind: 'money',
-  key,
-  scope,
-  budget: 'main',
-  capNanoUsd: cap,
-  minNanoUsd: full,
-  fullNanoUsd: full,
-});
-const slot = (limit: number): GaugeClaim => ({ kind: 'gauge', key: 'slots', scope, limit });
-const perMinute = (limit: number): WindowClaim => ({
-  kind: 'window',
-  key: 'rpm',
-  scope,
-  measure: 'requests',
-  limit,
-  windowMs: 60_000,
-  amount: 1,
-});
-
-let server: PrivateRedis;
-let admin: Redis;
-let epochs: MemoryEpochs;
-const closing: (() => Promise<unknown> | unknown)[] = [];
+/** Of a process whose wire is cut: it does not wait for Redis for long. */
+const CUTTABLE = { timeoutMs: 150 };
+const redis = SharedRedis.forThisFile({ leaseMs: 1_200 });
 let made = 0;
-
-beforeAll(async () => {
-  server = await startPrivateRedis();
-  admin = new Redis(server.url);
-});
-afterAll(async () => {
-  admin.disconnect();
-  await server.stop();
-});
-beforeEach(async () => {
-  await admin.flushall();
-  epochs = new MemoryEpochs();
-});
-afterEach(async () => {
-  for (const close of closing.splice(0)) await close();
-});
-
-async function replica(options: Partial<RedisCountersOptions> = {}, tail = NO_TAIL): Promise<RedisCounters> {
-  const counters = await startReplica(server.url, clock, epochs, { leaseMs: 1_200, ...options }, tail);
-  closing.push(() => counters.close());
-  return counters;
-}
-
-/** A replica whose wire can be cut. */
-async function wired(
-  options: Partial<RedisCountersOptions> = {},
-): Promise<{ counters: RedisCounters; relay: TcpRelay }> {
-  const relay = await TcpRelay.to('127.0.0.1', Number(new URL(server.url).port));
-  const url = `redis://127.0.0.1:${relay.port}`;
-  const counters = await startReplica(url, clock, epochs, { leaseMs: 1_200, timeoutMs: 150, ...options });
-  closing.push(
-    () => counters.close(),
-    () => relay.close(),
-  );
-  return { counters, relay };
-}
 
 async function ask(counters: RedisCounters, claims: readonly Claim[], waitMs = 0) {
   return counters.admit({ id: `call ${(made += 1)}`, claims, waitMs });
@@ -96,8 +28,8 @@ async function open(counters: RedisCounters, key = 'usd', settled = 0n): Promise
 
 describe('a process that was not heard of', () => {
   it('loses its slots with its lease; its money stays counted, and is its own again when it returns', async () => {
-    const { counters: lost, relay } = await wired();
-    const other = await replica();
+    const { counters: lost, relay } = await redis.wired(CUTTABLE);
+    const other = await redis.replica();
     await open(other);
     await open(lost);
     const held = await ask(lost, [slot(1), money(100n, 60n)]);
@@ -113,8 +45,8 @@ describe('a process that was not heard of', () => {
   });
 
   it('and does not return counts as having spent what it held: nobody waits for it longer than a lease and a grace', async () => {
-    const { counters: dead, relay } = await wired();
-    const other = await replica();
+    const { counters: dead, relay } = await redis.wired(CUTTABLE);
+    const other = await redis.replica();
     const heard: string[] = [];
     other.onFenced(() => heard.push('fenced'));
     await open(dead);
@@ -142,8 +74,8 @@ describe('a process that was not heard of', () => {
   });
 
   it('that is buried after it counted as spent gives everything back that its records do not say', async () => {
-    const { counters: dead, relay } = await wired();
-    const other = await replica();
+    const { counters: dead, relay } = await redis.wired(CUTTABLE);
+    const other = await redis.replica();
     await open(dead);
     await open(other);
     await ask(dead, [money(100n, 60n)]);
@@ -160,8 +92,8 @@ describe('a process that was not heard of', () => {
   it.each(['recover', 'bury'] as const)(
     'leaves nobody waiting for a counter that was closed because its records were found (%s)',
     async (how) => {
-      const { counters: dead, relay } = await wired();
-      const other = await replica();
+      const { counters: dead, relay } = await redis.wired(CUTTABLE);
+      const other = await redis.replica();
       await open(dead);
       await open(other);
       const { id } = await askFor(dead, 60n);
@@ -177,8 +109,8 @@ describe('a process that was not heard of', () => {
   );
 
   it('that died is buried with its records: what it held and never sent is free', async () => {
-    const { counters: dead, relay } = await wired();
-    const other = await replica();
+    const { counters: dead, relay } = await redis.wired(CUTTABLE);
+    const other = await redis.replica();
     await open(dead);
     await ask(dead, [slot(1), money(100n, 60n)]);
     relay.cut();
@@ -190,7 +122,7 @@ describe('a process that was not heard of', () => {
 
 describe('a lost memory', () => {
   it('is rebuilt from what is stored, what is held and what was lately admitted', async () => {
-    const [one, two] = [await replica(), await replica()];
+    const [one, two] = [await redis.replica(), await redis.replica()];
     await open(one, 'usd', 10n);
     await open(two, 'usd', 10n);
     const [held] = await Promise.all([
@@ -198,7 +130,7 @@ describe('a lost memory', () => {
       ask(two, [money(100n, 40n), perMinute(5), slot(2)]),
     ]);
     const { epoch } = one;
-    await admin.flushall();
+    await redis.admin.flushall();
     await ask(two, [perMinute(5)]).catch(() => undefined);
     await expect.poll(() => one.epoch !== epoch && two.state, { timeout: 4_000 }).toBe('live');
     expect(await ask(two, [slot(2)])).toMatchObject({ admitted: false });
@@ -214,17 +146,17 @@ describe('a lost memory', () => {
   });
 
   it('of the script alone is told again', async () => {
-    const counters = await replica();
-    await admin.script('FLUSH');
+    const counters = await redis.replica();
+    await redis.admin.script('FLUSH');
     expect(await ask(counters, [perMinute(5)])).toMatchObject({ admitted: true });
   });
 
   it('is ruled out where Redis may evict', async () => {
-    await admin.config('SET', 'maxmemory-policy', 'allkeys-lru');
+    await redis.admin.config('SET', 'maxmemory-policy', 'allkeys-lru');
     try {
-      await expect(replica()).rejects.toThrow('Set it to noeviction');
+      await expect(redis.replica()).rejects.toThrow('Set it to noeviction');
     } finally {
-      await admin.config('SET', 'maxmemory-policy', 'noeviction');
+      await redis.admin.config('SET', 'maxmemory-policy', 'noeviction');
     }
   });
 });
@@ -236,8 +168,8 @@ describe('a counter that is opened while others spend', () => {
         work(new Map([...keys].map((key) => [key, nano]))),
       keys: () => [],
     });
-    const one = await replica({}, tailOf(3n));
-    const two = await replica({}, tailOf(40n));
+    const one = await redis.replica({}, tailOf(3n));
+    const two = await redis.replica({}, tailOf(40n));
     await Promise.all([open(one, 'usd', 500n), open(two, 'usd', 500n), open(two, 'other', 1_000n)]);
     await one.refresh(['usd', 'other']);
     expect(one.balance('usd')).toMatchObject({ settledNanoUsd: 543n });
@@ -245,7 +177,7 @@ describe('a counter that is opened while others spend', () => {
   });
 
   it('is asked for by who finds it closed, and never taken for empty', async () => {
-    const counters = await replica();
+    const counters = await redis.replica();
     await expect(ask(counters, [money(100n, 1n)])).rejects.toMatchObject({ code: 'counters.unavailable' });
   });
 });
@@ -253,18 +185,18 @@ describe('a counter that is opened while others spend', () => {
 /** A Redis that stood still does what it was asked when it goes on, and answers nobody: connections were given up meanwhile. */
 describe('a Redis that stood still', () => {
   const standStill = async (counters: RedisCounters, meanwhile: () => Promise<unknown>): Promise<void> => {
-    server.freeze();
+    redis.server.freeze();
     try {
       await meanwhile();
       await expect.poll(() => counters.state, { timeout: 3_000 }).toBe('away');
     } finally {
-      server.thaw();
+      redis.server.thaw();
     }
     await expect.poll(() => counters.state, { timeout: 5_000 }).toBe('live');
   };
 
   it('keeps no money for calls that were told otherwise', async () => {
-    const counters = await replica({ timeoutMs: 150 });
+    const counters = await redis.replica({ timeoutMs: 150 });
     await counters.open('usd', 0n);
     const all = { claims: [money(1_000n, 1_000n)], waitMs: 0 };
     await standStill(counters, async () => {
@@ -276,20 +208,20 @@ describe('a Redis that stood still', () => {
   });
 
   it('keeps no money aside of which nobody knows', async () => {
-    const counters = await replica({ timeoutMs: 150, keepsAside: true });
+    const counters = await redis.replica({ timeoutMs: 150, keepsAside: true });
     await counters.open('usd', 0n);
     await counters.admit({ id: 'small', claims: [money(1_000n, 1n)], waitMs: 0 });
     counters.settle('small', used(1n));
     await counters.refresh();
     await standStill(counters, async () => undefined);
     await counters.close();
-    expect(await admin.hlen(`{c}:${counters.epoch}:d`)).toBe(0);
+    expect(await redis.admin.hlen(`{c}:${counters.epoch}:d`)).toBe(0);
   });
 });
 
 describe('without Redis', () => {
   it('answers within its time when Redis goes silent', async () => {
-    const { counters, relay } = await wired();
+    const { counters, relay } = await redis.wired(CUTTABLE);
     await ask(counters, [perMinute(5)]);
     relay.silence();
     const began = performance.now();
@@ -301,8 +233,8 @@ describe('without Redis', () => {
   });
 
   it('spends only what was kept aside, and all of it is known when Redis is back', async () => {
-    const { counters, relay } = await wired({ keepsAside: true });
-    const other = await replica();
+    const { counters, relay } = await redis.wired({ ...CUTTABLE, keepsAside: true });
+    const other = await redis.replica();
     await open(counters);
     await open(other);
     const first = await ask(counters, [money(1_000n, 10n)]);
@@ -331,8 +263,8 @@ describe('without Redis', () => {
   });
 
   it('keeps aside what a few seconds like the busiest of late need', async () => {
-    const { counters, relay } = await wired({ keepsAside: true });
-    const other = await replica();
+    const { counters, relay } = await redis.wired({ ...CUTTABLE, keepsAside: true });
+    const other = await redis.replica();
     await open(counters);
     await open(other);
     const callOnce = async (): Promise<void> => {
@@ -355,8 +287,8 @@ describe('without Redis', () => {
   });
 
   it('keeps nothing aside from somebody who needs it', async () => {
-    const keeper = await replica({ keepsAside: true });
-    const other = await replica();
+    const keeper = await redis.replica({ keepsAside: true });
+    const other = await redis.replica();
     await open(keeper);
     await open(other);
     const first = await ask(keeper, [money(1_000n, 10n)]);
@@ -370,8 +302,8 @@ describe('without Redis', () => {
   });
 
   it('shares out what is left of a limit, and refuses where nobody knows', async () => {
-    const { counters, relay } = await wired();
-    const other = await replica();
+    const { counters, relay } = await redis.wired(CUTTABLE);
+    const other = await redis.replica();
     await expect.poll(() => counters.members, { timeout: 4_000 }).toBe(2);
     for (let i = 0; i < 4; i += 1) await ask(other, [perMinute(14)]);
     await ask(counters, [perMinute(14)]);
@@ -388,7 +320,7 @@ describe('without Redis', () => {
 
   it('refuses for scopes that are strict', async () => {
     const policy = { isLimitStrict: () => true, isBudgetStrict: () => true };
-    const { counters, relay } = await wired({ policy });
+    const { counters, relay } = await redis.wired({ ...CUTTABLE, policy });
     relay.cut();
     await expect.poll(() => counters.state).toBe('away');
     await expect(async () => ask(counters, [slot(9)])).rejects.toMatchObject({ status: 503 });
