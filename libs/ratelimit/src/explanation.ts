@@ -80,18 +80,6 @@ const FIELDS = {
   output_tokens: 'output_tpm_limit',
 } as const;
 
-/** The `limit` member of a refusal's error body, from the denial every refusal carries. */
-export function limitDetails(denial: Denial): Record<string, unknown> {
-  return {
-    scope: denial.scope?.type ?? null,
-    id: denial.scope?.id ?? null,
-    dimension: denial.dimension ?? null,
-    limit: denial.limit ?? null,
-    current: denial.current ?? null,
-    resets_at: denial.resetsAtMs === undefined ? null : new Date(denial.resetsAtMs).toISOString(),
-  };
-}
-
 function isLimit(refused: RefusedClaim): refused is RefusedLimit {
   return refused.claim.kind !== 'money';
 }

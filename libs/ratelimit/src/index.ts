@@ -1,4 +1,3 @@
-export { limitDetails } from './explanation.js';
 export type { LimitedDeployment } from './limited-deployment.js';
 export { RateLimits } from './rate-limits.js';
 export { RateLimitModule } from './ratelimit.module.js';

@@ -2,7 +2,6 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { ManualClock, PROXY_SCOPE, type CallFacts, type Principal, type ScopeLimit } from '#libs/kernel';
 import { Config, type ConfigTree } from '#libs/config';
 import { type Admission, type Claim, LocalCounters, type Refusal } from '#libs/counters';
-import { limitDetails } from './explanation.js';
 import { RateLimits } from './rate-limits.js';
 import type { LimitedCall } from './token-hold.js';
 
@@ -129,13 +128,12 @@ describe('the explanation of a refusal', () => {
       'x-ratelimit-api_key-limit-requests': '1',
       'x-ratelimit-api_key-remaining-requests': '0',
     });
-    expect(error.denial && limitDetails(error.denial)).toEqual({
-      scope: 'key',
-      id: 'key_1',
+    expect(error.denial).toMatchObject({
+      scope: { type: 'key', id: 'key_1' },
       dimension: 'requests',
       limit: 1,
       current: 1,
-      resets_at: '2026-01-01T00:01:00.500Z',
+      resetsAtMs: Date.parse('2026-01-01T00:01:00.500Z'),
     });
     clock.advance(Number(error.headers['retry-after']) * 1_000);
     expect(admit(caller)).toMatchObject({ admitted: true });

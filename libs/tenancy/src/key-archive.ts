@@ -1,5 +1,6 @@
 import { ArchivedKey, VirtualKey } from '#libs/database';
 import type { DataSource, EntityManager } from 'typeorm';
+import { entityFromRow } from './rows.js';
 
 /** A key that is gone, as it was. */
 export interface DepartedKey {
@@ -43,23 +44,8 @@ export async function findDeparted(
 
 export function toDeparted(database: DataSource, archived: ArchivedKey): DepartedKey {
   return {
-    key: keyFromRow(database, archived.row),
+    key: entityFromRow(database, VirtualKey, archived.row),
     deletedAt: archived.deletedAt,
     deletedBy: archived.deletedBy,
   };
-}
-
-/** A row of the table, kept as JSON, as the entity it was. Columns that came later get null. */
-function keyFromRow(database: DataSource, row: Readonly<Record<string, unknown>>): VirtualKey {
-  const key = new VirtualKey();
-  for (const column of database.getMetadata(VirtualKey).columns) {
-    const stored = row[column.databaseName] ?? null;
-    const transformer = Array.isArray(column.transformer) ? column.transformer[0] : column.transformer;
-    const value =
-      column.type === 'timestamptz' && typeof stored === 'string'
-        ? new Date(stored)
-        : (transformer?.from(stored) ?? stored);
-    column.setEntityValue(key, value);
-  }
-  return key;
 }

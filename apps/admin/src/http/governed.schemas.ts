@@ -125,7 +125,6 @@ export const WHOLE_INCREASE = {
 /** The limits and budgets a body names; what is absent there is absent here. Long spellings win over short ones. */
 export function toGovernedChange(body: Partial<Fields>): GovernedChange {
   const rules = body.model_max_budget;
-  const { temp_budget_increase: increase, temp_budget_expiry: until } = body;
   return {
     capNanoUsd: body.max_budget,
     softCapNanoUsd: body.soft_budget,
@@ -146,13 +145,17 @@ export function toGovernedChange(body: Partial<Fields>): GovernedChange {
       body.model_rpm_limit ?? (rules && ifAny(entriesOf(rules, ({ rpm }) => rpm ?? undefined))),
     modelTokensPerMinute:
       body.model_tpm_limit ?? (rules && ifAny(entriesOf(rules, ({ tpm }) => tpm ?? undefined))),
-    increase:
-      increase === undefined
-        ? undefined
-        : increase === null || !until
-          ? null
-          : { nanoUsd: increase, endsAt: until },
+    increase: toIncrease(body),
   };
+}
+
+/** The temporary increase a body names; null takes one away. */
+export function toIncrease({
+  temp_budget_increase: nanoUsd,
+  temp_budget_expiry: endsAt,
+}: Partial<z.output<typeof increaseFields>>): GovernedChange['increase'] {
+  if (nanoUsd === undefined) return undefined;
+  return nanoUsd === null || !endsAt ? null : { nanoUsd, endsAt };
 }
 
 function entriesOf<In, Out>(

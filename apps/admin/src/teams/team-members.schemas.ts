@@ -11,7 +11,7 @@ import {
   period,
   tokenLimit,
 } from '../http/fields.schemas.js';
-import { isWholeIncrease, WHOLE_INCREASE } from '../http/governed.schemas.js';
+import { isWholeIncrease, WHOLE_INCREASE, toIncrease } from '../http/governed.schemas.js';
 import type { BodyDefinition } from '../http/request-body.js';
 import { member, MOST_MEMBERS } from './teams.schemas.js';
 
@@ -69,7 +69,6 @@ export const memberDeleteBody = { schema: z.object(named).refine(isNamed, NAMED)
 export type MemberDeleteBody = z.output<typeof memberDeleteBody.schema>;
 
 export function toMemberChange(body: Partial<MemberUpdateBody>): MemberChange {
-  const { temp_budget_increase: increase, temp_budget_expiry: until } = body;
   return {
     role: body.role ?? undefined,
     capNanoUsd: body.max_budget_in_team,
@@ -77,11 +76,6 @@ export function toMemberChange(body: Partial<MemberUpdateBody>): MemberChange {
     allowedModels: body.allowed_models,
     requestsPerMinute: body.rpm_limit,
     tokensPerMinute: body.tpm_limit,
-    increase:
-      increase === undefined
-        ? undefined
-        : increase === null || !until
-          ? null
-          : { nanoUsd: increase, endsAt: until },
+    increase: toIncrease(body),
   };
 }
