@@ -258,6 +258,8 @@ describe('an answer', () => {
         `/${noun}/daily/activity/aggregated?${RANGE}&model=large`,
       ]),
       `/team/daily/activity?${RANGE}&team_ids=red`,
+      `/organization/daily/activity?${RANGE}&organization_ids=one`,
+      `/organization/daily/activity?${RANGE}&organization_ids=one&api_key_limit=1`,
       ...['', '/model', '/cache_hits', '/exceptions', '/exceptions/deployment'].map(
         (part) => `/global/activity${part}?${RANGE}`,
       ),

@@ -46,7 +46,7 @@ export async function openDatabase({ size, keep, say }) {
       await client.end();
       writeFileSync(note, `${JSON.stringify({ ...size, at: new Date().toISOString() })}\n`);
     }
-    return { folder, url: postgres.url.reveal(), stop };
+    return { folder, url: postgres.url.reveal(), pid: postgres.pid, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -67,20 +67,30 @@ export class KeyActivity {
     most: number,
     everybody: boolean,
   ): Promise<KeyDay[]> {
-    const large = everybody ? undefined : await this.#largestOf(filter, most);
+    const organizations = everybody ? undefined : wholeOrganizations(filter);
+    // Behind somebody's wall the question has to be one of its own, with our rights.
+    const large = filter.view.everything ? undefined : await this.#largestOf(organizations, most);
     const where = new Where();
     if (everybody) where.and(`key_id IN (SELECT id FROM candidates)`);
     where.andIn('key_id', large);
     narrowDaily(where, filter, facet);
     const limit = where.parameter(most);
-    const candidates = `candidates AS (SELECT scope_id AS id FROM balances WHERE scope_type = 'key' AND budget = 'total'
-      ORDER BY magnitude DESC, settled_nano DESC LIMIT ${limit})`;
+    const isNarrowed = filter.view.everything && organizations !== undefined;
+    const candidates = isNarrowed
+      ? LARGEST_OF_ORGANIZATIONS(where.parameter(organizations), limit)
+      : `SELECT scope_id AS id FROM balances WHERE scope_type = 'key' AND budget = 'total' ORDER BY magnitude DESC, settled_nano DESC LIMIT ${limit}`;
+    const read = (condition: string): string => `
+         SELECT to_char(day, 'YYYY-MM-DD') AS day, key_id, ${entity} AS entity, model_group, model, provider, endpoint, ${SUMS}
+         FROM daily_activity WHERE ${where.sql} AND key_id IS NOT NULL${condition} GROUP BY 1, 2, 3, 4, 5, 6, 7`;
+    // Only one of the two is run: the server knows how many candidates there are before it begins.
+    const enough = '(SELECT count(*) FROM candidates)';
     const rows = await this.reading.query<StoredKeyDay>(
       filter.view,
-      `WITH ${everybody ? `${candidates}, ` : ''}rows AS MATERIALIZED (
-         SELECT to_char(day, 'YYYY-MM-DD') AS day, key_id, ${entity} AS entity, model_group, model, provider, endpoint, ${SUMS}
-         FROM daily_activity WHERE ${where.sql} AND key_id IS NOT NULL GROUP BY 1, 2, 3, 4, 5, 6, 7
-       ), top AS (SELECT key_id FROM rows GROUP BY key_id ORDER BY sum(spend_nano) DESC LIMIT ${limit}), facts AS MATERIALIZED (
+      `WITH ${everybody || isNarrowed ? `candidates AS (${candidates}), ` : ''}rows AS MATERIALIZED (${
+        isNarrowed
+          ? `${read(` AND key_id = ANY(ARRAY(SELECT id FROM candidates)) AND ${enough} >= ${limit}`)} UNION ALL ${read(` AND ${enough} < ${limit}`)}`
+          : read('')
+      }), top AS (SELECT key_id FROM rows GROUP BY key_id ORDER BY sum(spend_nano) DESC LIMIT ${limit}), facts AS MATERIALIZED (
          ${KEY_FACTS} FROM top ${JOIN_KEY_FACTS('top.key_id')}
        ) SELECT rows.*, facts.hash, facts.alias, facts.masked_name, facts.team_id, facts.user_id, facts.user_email, facts.key_exists
        FROM rows JOIN facts USING (key_id) ORDER BY rows.day DESC`,
@@ -104,18 +114,12 @@ export class KeyActivity {
    * that stands behind the wall.
    */
   async #largestOf(
-    { view, only, exceptTeams, model }: DailyFilter,
+    organizations: readonly string[] | undefined,
     most: number,
   ): Promise<readonly string[] | undefined> {
-    const named = only?.organization_id ?? (view.everything ? [] : view.organizationIds);
-    const isWhole =
-      named.length > 0 &&
-      exceptTeams === undefined &&
-      model === undefined &&
-      isWithout(only, WITHIN_ORGANIZATIONS);
-    if (!isWhole) return undefined;
-    const rows = await this.reading.query<{ id: string }>(EVERYTHING, LARGEST_OF_ORGANIZATIONS, [
-      named,
+    if (organizations === undefined) return undefined;
+    const rows = await this.reading.query<{ id: string }>(EVERYTHING, LARGEST_OF_ORGANIZATIONS('$1', '$2'), [
+      organizations,
       most,
     ]);
     return rows.length < most ? undefined : rows.map(({ id }) => id);
@@ -147,19 +151,30 @@ export class KeyActivity {
 
 const WITHIN_ORGANIZATIONS = ['key_id', 'user_id', 'team_id', 'customer_id', 'tag', 'model'] as const;
 
+/** The organizations that a filter leaves whole, and nothing beside them; undefined: it asks for less, or for no organization. */
+function wholeOrganizations({ view, only, exceptTeams, model }: DailyFilter): readonly string[] | undefined {
+  const named = only?.organization_id ?? (view.everything ? [] : view.organizationIds);
+  const isWhole =
+    named.length > 0 &&
+    exceptTeams === undefined &&
+    model === undefined &&
+    isWithout(only, WITHIN_ORGANIZATIONS);
+  return isWhole ? named : undefined;
+}
+
 function isWithout(only: DailyFilter['only'], columns: readonly (keyof NonNullable<typeof only>)[]): boolean {
   return columns.every((column) => only?.[column] === undefined);
 }
 
 /** So many of the proxy's largest keys are asked whose they are: some milliseconds. */
 const LARGEST_ASKED = 5_000;
-const LARGEST_OF_ORGANIZATIONS = `
+const LARGEST_OF_ORGANIZATIONS = (organizations: string, limit: string): string => `
 SELECT b.id FROM (
   SELECT scope_id AS id, magnitude, settled_nano FROM balances WHERE scope_type = 'key' AND budget = 'total'
    ORDER BY magnitude DESC, settled_nano DESC LIMIT ${LARGEST_ASKED}
 ) b LEFT JOIN virtual_keys k ON k.id = b.id LEFT JOIN teams t ON t.id = k.team_id
-WHERE k.organization_id = ANY($1::text[]) OR t.organization_id = ANY($1::text[])
-ORDER BY b.magnitude DESC, b.settled_nano DESC LIMIT $2`;
+WHERE k.organization_id = ANY(${organizations}::text[]) OR t.organization_id = ANY(${organizations}::text[])
+ORDER BY b.magnitude DESC, b.settled_nano DESC LIMIT ${limit}`;
 
 const KEY_FACTS = `SELECT top.key_id, coalesce(k.token_hash, a.token_hash) AS hash, coalesce(k.alias, k.label, a."row" ->> 'alias') AS alias,
   coalesce(k.masked_name, a."row" ->> 'masked_name') AS masked_name, coalesce(k.team_id, a."row" ->> 'team_id') AS team_id,
