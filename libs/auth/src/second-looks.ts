@@ -47,10 +47,10 @@ export class SecondLooks {
     this.#lastRoundMs = this.clock.monotonicMs();
     const rounds = Math.min(LONGEST_SPREAD_MS, this.goodForMs / 2) / ROUND_MS;
     let left = Math.max(FEWEST_A_ROUND, Math.ceil(this.size() / Math.max(1, rounds)));
-    for (const [hash, done] of this.#due) {
+    for (const [hash, release] of this.#due) {
       if ((left -= 1) < 0) break;
       this.#due.delete(hash);
-      void this.ask(hash).then(done, done);
+      void this.ask(hash).then(release, release);
     }
     this.#schedule();
   };
