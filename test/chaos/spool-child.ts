@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { writeSync } from 'node:fs';
 import { type Charge, LedgerStore, SpendLedger } from '#libs/budget';
 import type { Config } from '#libs/config';
@@ -6,7 +7,7 @@ import { Secret } from '#libs/kernel';
 import { beginRecord, endRecord } from '../../libs/budget/src/ledger/fixtures.js';
 import { createTestDatabase, silentLogger } from '../harness/postgres.js';
 
-/** The process that spool-kill.ts kills: `write` records calls until it dies, `adopt` recovers, `postgres` lends a database. */
+/** The process that spool-kill.ts kills: `write` records calls, from the first word it hears until it dies, `adopt` recovers, `postgres` lends a database. */
 const [mode, dataDir = '', url = '', label = ''] = process.argv.slice(2);
 
 async function openLedger(): Promise<SpendLedger> {
@@ -71,5 +72,6 @@ if (mode === 'postgres') {
   await ledger.close();
   process.exit(0);
 } else {
+  await once(process.stdin, 'data');
   writeForEver(await openLedger());
 }

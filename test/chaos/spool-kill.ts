@@ -63,13 +63,8 @@ function ended(process: ChildProcess): Promise<void> {
 }
 
 /** Lets a process record calls, kills it after a random moment, and returns what it said it had begun and finished. */
-async function round(
-  compiled: string,
-  dataDir: string,
-  url: string,
-  label: string,
-): Promise<{ begun: string[]; finished: string[] }> {
-  const writer = child(compiled, ['write', dataDir, url, label]);
+async function round(writer: ChildProcess): Promise<{ begun: string[]; finished: string[] }> {
+  writer.stdin?.on('error', () => undefined).write('begin\n');
   let output = '';
   const afterMs = Math.random() * 250;
   writer.stdout?.setEncoding('utf8').on('data', (text: string) => {
@@ -89,9 +84,15 @@ export async function killRounds(url: string, rounds: number, compiled: string):
   const finished: string[] = [];
   const begun: string[] = [];
   let startedAt = performance.now();
+  // Starting a process takes longer than a round, so the next one starts meanwhile.
+  const start = (number: number): ChildProcess =>
+    child(compiled, ['write', dataDir, url, `r${process.pid}_${number}`]);
+  let next = start(0);
   try {
     for (let number = 0; number < rounds; number += 1) {
-      const told = await round(compiled, dataDir, url, `r${process.pid}_${number}`);
+      const writer = next;
+      if (number + 1 < rounds) next = start(number + 1);
+      const told = await round(writer);
       finished.push(...told.finished);
       begun.push(...told.begun);
       if ((number + 1) % TOLD_EVERY === 0) {
@@ -106,6 +107,7 @@ export async function killRounds(url: string, rounds: number, compiled: string):
     const left = readdirSync(join(dataDir, 'spool'));
     return { rounds, ...(await verify(url, begun, finished, left)) };
   } finally {
+    next.kill('SIGKILL');
     rmSync(dataDir, { recursive: true, force: true });
   }
 }

@@ -1,5 +1,7 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { setTimeout as delay } from 'node:timers/promises';
 import { runTollgate } from '../harness/command.js';
 import { modelEntry } from '../harness/governed-product.js';
 import { FakeProvider } from '../harness/fake-provider.js';
@@ -73,8 +75,11 @@ describe('a Redis that cannot be used at start', () => {
 
   it('is waited for, and told of, when nobody answers; once it is there the product gets ready', async () => {
     const port = await freePort();
-    const starting = start(`redis://:${PASSWORD}@127.0.0.1:${port}`);
-    await delay(2_500);
+    const folder = mkdtempSync(join(tmpdir(), 'tollgate-log-'));
+    const LOG_FILE = join(folder, 'tollgate.log');
+    const starting = start(`redis://:${PASSWORD}@127.0.0.1:${port}`, { LOG_FILE });
+    const told = (): string => (existsSync(LOG_FILE) ? readFileSync(LOG_FILE, 'utf8') : '');
+    await expect.poll(told, { timeout: 60_000 }).toContain('It is tried again');
     await redis({ port, password: PASSWORD });
     const product = await starting;
     try {
@@ -84,6 +89,7 @@ describe('a Redis that cannot be used at start', () => {
       expect(product.logs).not.toContain(PASSWORD);
     } finally {
       await product.dispose();
+      rmSync(folder, { recursive: true });
     }
   });
 });
