@@ -9,7 +9,7 @@ import {
   withTransaction,
 } from '#libs/database';
 import type { Principal } from '#libs/kernel';
-import { DataSource, type EntityManager } from 'typeorm';
+import { DataSource, type EntityManager, QueryFailedError } from 'typeorm';
 import { makerOf } from './authority.js';
 
 /** Who asks for a change, and from where. */
@@ -93,6 +93,11 @@ export class Transaction {
   }
 }
 
+/** PostgreSQL's class 40P01: two transactions waited for each other, and this one was undone. */
+const DEADLOCK = '40P01';
+/** Who loses again and again is in something else than bad luck. */
+const MOST_ATTEMPTS = 4;
+
 /** Runs changes. */
 @Injectable()
 export class Transactions {
@@ -107,23 +112,41 @@ export class Transactions {
    * rows; when access may have been taken away, until every replica has, or serves nobody: whoever blocks a key and is
    * answered will not see it accepted again. Throws what `work` throws, with nothing changed. `onBehalfOf`: whose rows
    * the work may touch; our own work, for the few changes that reach what their author cannot see, is judged by code alone.
+   * What is undone because two changes waited for each other is done again: `work` may run more than once, and leaves nothing
+   * behind but what it returns.
    */
   async run<T>(
     author: Author,
     work: (transaction: Transaction) => Promise<T>,
     onBehalfOf: Principal | SystemActor = author.principal,
   ): Promise<T> {
-    let transaction: Transaction | undefined;
-    const result = await withTransaction(this.database, onBehalfOf, async (manager) => {
-      transaction = new Transaction(manager, author, this.changes, this.audit);
-      return work(transaction);
+    const { result, transaction } = await this.#attempt(onBehalfOf, async (manager) => {
+      const begun = new Transaction(manager, author, this.changes, this.audit);
+      return { result: await work(begun), transaction: begun };
     });
-    const mark = transaction?.applyHere();
+    const mark = transaction.applyHere();
     // While notifications are down nobody would ever be told; the write is committed all the same.
     if (mark === undefined) return result;
     const here = this.changes.state() === 'down' ? undefined : this.changes.waitUntilApplied(mark);
-    if (transaction?.revokes) author.onRevoked?.(await this.changes.waitForReplicas(this.database, mark));
+    if (transaction.revokes) author.onRevoked?.(await this.changes.waitForReplicas(this.database, mark));
     await here;
     return result;
   }
+
+  async #attempt<T>(
+    onBehalfOf: Principal | SystemActor,
+    work: (manager: EntityManager) => Promise<T>,
+  ): Promise<T> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await withTransaction(this.database, onBehalfOf, work);
+      } catch (thrown) {
+        if (attempt === MOST_ATTEMPTS || !isDeadlock(thrown)) throw thrown;
+      }
+    }
+  }
+}
+
+function isDeadlock(thrown: unknown): boolean {
+  return thrown instanceof QueryFailedError && (thrown.driverError as { code?: string }).code === DEADLOCK;
 }
