@@ -91,7 +91,7 @@ export class KeyActivity {
           ? `${read(` AND key_id = ANY(ARRAY(SELECT id FROM candidates)) AND ${enough} >= ${limit}`)} UNION ALL ${read(` AND ${enough} < ${limit}`)}`
           : read('')
       }), top AS (SELECT key_id FROM rows GROUP BY key_id ORDER BY sum(spend_nano) DESC LIMIT ${limit}), facts AS MATERIALIZED (
-         ${KEY_FACTS} FROM top ${JOIN_KEY_FACTS('top.key_id')}
+         ${KEY_FACTS('top')}
        ) SELECT rows.*, facts.hash, facts.alias, facts.masked_name, facts.team_id, facts.user_id, facts.user_email, facts.key_exists
        FROM rows JOIN facts USING (key_id) ORDER BY rows.day DESC`,
       where.parameters,
@@ -130,7 +130,7 @@ export class KeyActivity {
     if (keyIds.length === 0) return new Map();
     const rows = await this.reading.query<StoredKeyDay>(
       EVERYTHING,
-      `${KEY_FACTS} FROM unnest($1::text[]) AS top (key_id) ${JOIN_KEY_FACTS('top.key_id')}`,
+      KEY_FACTS('unnest($1::text[]) AS top (key_id)'),
       [keyIds],
     );
     return new Map(rows.map((row) => [row.key_id, factsOf(row)]));
@@ -176,13 +176,19 @@ SELECT b.id FROM (
 WHERE k.organization_id = ANY(${organizations}::text[]) OR t.organization_id = ANY(${organizations}::text[])
 ORDER BY b.magnitude DESC, b.settled_nano DESC LIMIT ${limit}`;
 
-const KEY_FACTS = `SELECT top.key_id, coalesce(k.token_hash, a.token_hash) AS hash, coalesce(k.alias, k.label, a."row" ->> 'alias') AS alias,
-  coalesce(k.masked_name, a."row" ->> 'masked_name') AS masked_name, coalesce(k.team_id, a."row" ->> 'team_id') AS team_id,
-  coalesce(k.user_id, a."row" ->> 'user_id') AS user_id, 
-  (SELECT u.email FROM users u WHERE u.id = coalesce(k.user_id, a."row" ->> 'user_id')) AS user_email, k.id IS NOT NULL AS key_exists`;
-
-const JOIN_KEY_FACTS = (id: string): string => `LEFT JOIN virtual_keys k ON k.id = ${id}
-  LEFT JOIN LATERAL (SELECT token_hash, "row" FROM archived_keys WHERE archived_keys.id = ${id} AND k.id IS NULL ORDER BY archive_id DESC LIMIT 1) a ON true`;
+/**
+ * What is known of the keys of `top` (with `key_id`), a few. Whose they are is worked out first: behind the wall PostgreSQL looks a user
+ * up by an index only when the condition asks nothing but whether two names are equal.
+ */
+const KEY_FACTS = (
+  top: string,
+): string => `SELECT owned.*, (SELECT u.email FROM users u WHERE u.id = owned.user_id) AS user_email FROM (
+  SELECT top.key_id, coalesce(k.token_hash, a.token_hash) AS hash, coalesce(k.alias, k.label, a."row" ->> 'alias') AS alias,
+    coalesce(k.masked_name, a."row" ->> 'masked_name') AS masked_name, coalesce(k.team_id, a."row" ->> 'team_id') AS team_id,
+    coalesce(k.user_id, a."row" ->> 'user_id') AS user_id, k.id IS NOT NULL AS key_exists
+  FROM ${top} LEFT JOIN virtual_keys k ON k.id = top.key_id
+    LEFT JOIN LATERAL (SELECT token_hash, "row" FROM archived_keys WHERE archived_keys.id = top.key_id AND k.id IS NULL ORDER BY archive_id DESC LIMIT 1) a ON true
+  OFFSET 0) AS owned`;
 
 function factsOf(row: StoredKeyDay): KeyFacts {
   return {
