@@ -13,12 +13,12 @@ import {
 } from '#libs/kernel';
 import type { Deployment } from '#libs/routing';
 import { Logger } from '#libs/telemetry';
+import { BegunPeriods } from './begun-periods.js';
 import { type Bound, boundOf, costsNothing } from './bounds.js';
 import { type CallEnding, type ChargedCost, chargeFor } from './charge-rules.js';
 import { counterKey, lifetimeKey } from './counter-key.js';
 import { explainRefusal, explainUpstreams } from './explain.js';
 import { BalanceStore } from './ledger/balance-store.js';
-import type { PeriodOpening } from './ledger/period-opening.js';
 import { SpendLedger } from './ledger/spend-ledger.js';
 import { Opener, openingOf } from './opener.js';
 import { type Cost, costOf, NO_COST } from './price-book/cost.js';
@@ -38,8 +38,7 @@ export class Budgets implements OnApplicationShutdown {
   readonly #settings: PeriodSettings;
   readonly #upstreams: UpstreamBudgets;
   readonly #opener: Opener;
-  #begun: PeriodOpening[] = [];
-  #registering: NodeJS.Timeout | undefined;
+  readonly #begun: BegunPeriods;
   #whenSettled: ((charges: readonly Charge[]) => void) | undefined;
 
   constructor(
@@ -47,13 +46,14 @@ export class Budgets implements OnApplicationShutdown {
     private readonly clock: Clock,
     private readonly counters: Counters,
     private readonly ledger: SpendLedger,
-    private readonly balances: BalanceStore,
+    balances: BalanceStore,
     private readonly prices: PriceBook,
-    private readonly logger: Logger,
+    logger: Logger,
   ) {
     this.#settings = { timezone: config.budgets.timezone, resetTime: config.budgets.resetTime };
     this.#upstreams = new UpstreamBudgets(config, this.#settings);
     this.#opener = new Opener(counters, ledger, balances);
+    this.#begun = new BegunPeriods(balances, logger);
     ledger.onRecovered(({ id, charges, costNanoUsd }) => {
       const keys = charges.map(({ scope, budget, periodId }) => counterKey(scope, budget, periodId));
       // Our id is the request's and the attempt's.
@@ -85,7 +85,7 @@ export class Budgets implements OnApplicationShutdown {
       if (opening) {
         // A store that answers later is waited for in `open`, which finds the counter open by then.
         if (this.counters.open(prepared.key, 0n, opening.endsAtMs) !== undefined) open = false;
-        this.#noteBegun(opening);
+        this.#begun.note(opening);
       } else {
         open = false;
       }
@@ -287,7 +287,7 @@ export class Budgets implements OnApplicationShutdown {
   }
 
   onApplicationShutdown(): void {
-    clearTimeout(this.#registering);
+    this.#begun.stop();
   }
 
   #of(principal: Principal, nowMs: number): PreparedPrincipal {
@@ -299,23 +299,6 @@ export class Budgets implements OnApplicationShutdown {
   }
 
   #wasOpen = (key: string): boolean => this.counters.isOpen(key);
-
-  /** History rows of periods that began here are written together, off the request path. */
-  #noteBegun(opening: PeriodOpening): void {
-    this.#begun.push(opening);
-    this.#registering ??= setTimeout(() => {
-      this.#registering = undefined;
-      const begun = this.#begun.splice(0);
-      this.balances
-        .registerPeriods(begun)
-        .catch((error: unknown) =>
-          this.logger.warn(
-            { error, periods: begun.length },
-            'Budget periods could not be noted for the history; their counters are unaffected.',
-          ),
-        );
-    }, 1_000).unref();
-  }
 }
 
 function claimOf(prepared: PreparedBudget, bound: Bound, nowMs: number): MoneyClaim {
