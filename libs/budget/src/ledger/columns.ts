@@ -1,6 +1,9 @@
 import { addToDailyActivity, DAILY_ACTIVITY_SOURCE } from '#libs/database';
 import { balanceOrder } from './balance-order.js';
 
+/** From so many entries on, batches queue for the sums. */
+const LARGE_BATCH = 1_000;
+
 /** Where a row has its charges. */
 const CHARGES = 24;
 
@@ -73,13 +76,16 @@ ON CONFLICT (scope_type, scope_id, budget, period_id) DO UPDATE SET
 const NEW_BY_CHARGES = `SELECT $3::jsonb -> listed::int AS charges, cost_nano, requests, input_tokens, output_tokens FROM (
 SELECT e ->> ${CHARGES} AS listed, sum((e ->> 39)::bigint) AS cost_nano, count(*) AS requests,
   sum((e ->> 30)::bigint) AS input_tokens, sum((e ->> 31)::bigint) AS output_tokens
-FROM given WHERE (SELECT count(*) FROM fresh) = $2::int OR e ->> 0 IN (SELECT id FROM fresh)
+FROM given WHERE (SELECT count(*) FROM turn) >= 0 AND ((SELECT count(*) FROM fresh) = $2::int OR e ->> 0 IN (SELECT id FROM fresh))
 GROUP BY 1) AS of_list`;
 
 /**
  * Inserts entries given as one JSON array of rows ($1) with a number for their charges, which is their place among lists of charges ($3); adds those
  * that were not there yet to their balances and to the sums of their days, and says which those were, unless it is all of them ($2).
  * One statement, so that nothing travels twice. The rows are the bytes that were written to the spool.
+ *
+ * Large batches change nearly the same balances and days. They queue for them once, in the order they came, before they take the first row: sixteen that
+ * wait at each of thousands of rows pass each other by, until one has waited for longer than a statement may take.
  */
 export const INSERT_ENTRIES = `WITH given AS MATERIALIZED (
 SELECT e FROM jsonb_array_elements($1::jsonb) AS e
@@ -88,10 +94,13 @@ INSERT INTO ledger_entries (${COLUMNS.map(([name]) => name).join(', ')})
 SELECT ${COLUMNS.map(([, index, expression]) => expression.replace('?', () => `(e ->> ${index})`)).join(', ')}
 FROM given
 ON CONFLICT DO NOTHING RETURNING id, ${DAILY_ACTIVITY_SOURCE}
+), turn AS MATERIALIZED (
+SELECT pg_advisory_xact_lock(hashtextextended('tollgate.ledger-sums', 0)) FROM (SELECT count(*) AS n FROM fresh) AS stored
+WHERE n >= ${LARGE_BATCH}
 ), balance AS (
 ${addToBalances(NEW_BY_CHARGES, 1)}
 ), daily AS (
-${addToDailyActivity('fresh')}
+${addToDailyActivity('(SELECT * FROM fresh WHERE (SELECT count(*) FROM turn) >= 0) AS counted')}
 )
 SELECT CASE WHEN count(*) < $2::int THEN coalesce(array_agg(id), '{}') END AS ids FROM fresh`;
 

@@ -10,10 +10,10 @@ const DRAIN_WITHIN_MS = 100;
 /** With so many waiting there is no company worth waiting for. */
 const ENOUGH = 1_000;
 /**
- * Of a backlog, so many at once: calls of the same callers share their balances and days, so that a batch five times as large is half the work
- * a call (decision 072). Larger ones would hold those rows, and this process's thread, longer.
+ * Of a backlog, so many at once: calls of the same callers share their balances and days, so that a batch ten times as large is half the work
+ * a call (decision 072). Larger ones would hold those rows longer.
  */
-export const LARGEST_BATCH = 5_000;
+export const LARGEST_BATCH = 10_000;
 /** What PostgreSQL does not take in time is tried in smaller pieces, down to this. */
 const SMALLEST_BATCH = 50;
 const FIRST_RETRY_MS = 100;
@@ -130,7 +130,8 @@ export class Drain {
   };
 
   #failed(error: unknown): void {
-    this.#batchSize = Math.max(SMALLEST_BATCH, this.#batchSize >> 1);
+    const tried = Math.min(this.#batchSize, this.#queue.length);
+    this.#batchSize = Math.max(SMALLEST_BATCH, tried >> 1);
     this.#retryMs = Math.min(LAST_RETRY_MS, Math.max(FIRST_RETRY_MS, this.#retryMs * 2));
     this.logger.warn(
       { error, waiting: this.size, retryMs: this.#retryMs },
