@@ -180,6 +180,36 @@ describe('a person who is to be forgotten', () => {
     expect(run.exitCode).toBe(0);
   });
 
+  /** Callers choose the names of their users: one that is called like a role, a status or a model must not take it along. */
+  it('may be called like a word of ours, which stays', async () => {
+    const names = ['admin', 'success', 'total', 'user', 'scope', 'customer', 'm'];
+    await ok('POST', '/team/new', {
+      team_id: 'board',
+      members_with_roles: [{ role: 'admin', user_id: 'chair' }],
+    });
+    const own = await product.makeKey({ team_id: 'board', models: ['m'], max_budget: 9 });
+    for (const name of names) expect(await call(own, name)).toBe(200);
+    const named = (): Promise<unknown[]> =>
+      database.query('SELECT DISTINCT customer_id FROM ledger_entries WHERE customer_id = ANY ($1)', [names]);
+    await expect.poll(named).toHaveLength(names.length);
+    const ours = async (): Promise<unknown> => ({
+      roles: await database.query(`SELECT team_id, role FROM team_members ORDER BY 1, 2`),
+      calls: await database.query(
+        `SELECT status, model_group, count(*), jsonb_agg(DISTINCT charge #>> '{scope,type}') AS charged
+         FROM ledger_entries, jsonb_array_elements(charges) AS charge GROUP BY 1, 2 ORDER BY 1, 2`,
+      ),
+      balances: await database.query(
+        `SELECT scope_type, budget, sum(settled_nano) FROM balances GROUP BY 1, 2 ORDER BY 1, 2`,
+      ),
+      keys: await database.query(`SELECT DISTINCT models FROM virtual_keys ORDER BY 1`),
+    });
+    const before = await ours();
+    for (const name of names) await ok('POST', '/privacy/erase', { customer_id: name });
+    expect(await named()).toEqual([]);
+    expect(await ours()).toEqual(before);
+    expect(await call(own, 'somebody-else')).toBe(200);
+  });
+
   it('can be erased from the command line too', async () => {
     const run = await runTollgate(
       ['privacy', 'erase', '--user', 'canary-person-770', '--data-dir', product.dataDir],

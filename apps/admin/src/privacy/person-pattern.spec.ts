@@ -32,6 +32,14 @@ describe('what names a person', () => {
     });
   });
 
+  it('is not found in the names of our own members, but in what they hold', () => {
+    const values = (terms: string[], value: unknown): unknown =>
+      JSON.parse(JSON.stringify(value).replaceAll(new RegExp(patternOf(terms).values, 'gi'), 'X'));
+    const document = { user: 'user', note: 'say "budget_duration": budget_duration', budget_duration: '1d' };
+    expect(values(['user'], document)).toEqual({ ...document, user: 'X' });
+    expect(values(['budget_duration'], document)).toEqual({ ...document, note: 'say "X": X' });
+  });
+
   it('may hold what is special in patterns', () => {
     expect(erased(['a.+(b)[c]$'], 'see a.+(b)[c]$ and aXXbc')).toBe('see X and aXXbc');
   });

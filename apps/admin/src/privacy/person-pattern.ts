@@ -7,11 +7,15 @@ export interface PersonPattern {
   readonly text: string;
   /** For the text of a JSON document. */
   readonly json: string;
+  /** The same, for documents whose members we have named: what stands before a colon is nobody. */
+  readonly values: string;
 }
 
 const BEFORE = String.raw`(?<![A-Za-z0-9_@.+-])`;
 const BEFORE_IN_JSON = String.raw`(?:(?<![A-Za-z0-9_@.+-])|(?<=\\[nrtbf]))`;
 /** `ann.` ends a sentence; `ann.b` is somebody else. */
+/** Behind a place in a string of a JSON document that is no member's name. */
+const NO_NAME = String.raw`(?!(?:[^"\\]|\\.)*"\s*:)`;
 const AFTER = String.raw`(?![A-Za-z0-9_@-])(?!\.[A-Za-z0-9])`;
 
 export function patternOf(terms: readonly string[]): PersonPattern {
@@ -27,7 +31,8 @@ export function patternOf(terms: readonly string[]): PersonPattern {
     ...(long.length > 0 ? [`${BEFORE_IN_JSON}(?:${anyOf(inJson(long))})${AFTER}`] : []),
     ...(short.length > 0 ? [`(?<=")(?:${anyOf(inJson(short))})(?=")`] : []),
   ];
-  return { text: text.join('|'), json: json.join('|') };
+  const values = json.map((alternative) => alternative + NO_NAME);
+  return { text: text.join('|'), json: json.join('|'), values: values.join('|') };
 }
 
 /** The longest first, so that an address is not left with half of it gone. */

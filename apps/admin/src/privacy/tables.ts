@@ -5,7 +5,8 @@ type Queries = Pick<EntityManager, 'query'>;
 
 interface Column {
   readonly name: string;
-  readonly type: 'text' | 'json' | 'list';
+  /** `values`: JSON whose members have names of ours; `charges`: scopes and what they are charged. */
+  readonly type: 'text' | 'list' | 'json' | 'values' | 'charges';
 }
 
 /** A table, or one day of one that is partitioned, with the columns that can hold a text. */
@@ -25,8 +26,68 @@ const APART = [
 ];
 
 /**
- * Every table there is, read from the catalogue: one that is made tomorrow is searched too. Not the word of ours that tells daily
- * sums apart: whoever is called the same is erased, and the sums stay what they are.
+ * Columns of words that are ours, and of what the operator serves and allows. Callers choose what they call their users: one who is called
+ * `user`, `success` or like a model is erased, and roles, sums and rights stay what they are.
+ */
+const NOT_PEOPLE = [
+  ...[
+    'facet',
+    'status',
+    'flag',
+    'usage_source',
+    'endpoint',
+    'provider',
+    'price_version',
+    'error_code',
+    'code',
+  ],
+  ...[
+    'scope_type',
+    'budget',
+    'period_id',
+    'budget_duration',
+    'member_budget_duration',
+    'member_key_duration',
+  ],
+  ...[
+    'role',
+    'base',
+    'kind',
+    'credential',
+    'key_type',
+    'rpm_limit_type',
+    'tpm_limit_type',
+    'rotation_interval',
+  ],
+  ...[
+    'channel',
+    'event',
+    'method',
+    'section',
+    'field',
+    'reason',
+    'wrapped_by',
+    'jwt_issuer',
+    'jwt_claim_name',
+  ],
+  ...[
+    'model',
+    'model_group',
+    'models',
+    'member_models',
+    'allowed_models',
+    'default_model',
+    'model_name',
+    'access_group',
+  ],
+  ...['routes', 'allowed_routes', 'member_permissions', 'params', 'settings'],
+];
+/** JSON columns in which other people name the members. */
+const NAMED_BY_OTHERS = ['metadata', 'info', 'attributes', 'tag_rpm_limits', 'aliases', 'model_aliases'];
+
+/**
+ * Every table there is, read from the catalogue: one that is made tomorrow is searched too. A decision keeps the name of a model as it was
+ * asked for, whether there is one or not: that is a text like any other.
  */
 export async function textTables(database: Queries): Promise<readonly TextTable[]> {
   const rows: { name: string; column: string; type: string }[] = await database.query(
@@ -34,16 +95,22 @@ export async function textTables(database: Queries): Promise<readonly TextTable[
      FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
      WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
        AND format_type(a.atttypid, NULL) IN ('text', 'character varying', 'jsonb', 'json', 'text[]') AND c.relname <> ALL ($1::text[])
-       AND NOT (a.attname = 'facet' AND c.relname LIKE 'daily_activity%')
+       AND (a.attname <> ALL ($2::text[]) OR c.relname = 'decisions' AND a.attname = 'model')
+       AND NOT (c.relname = 'app_state' AND a.attname = 'name')
      ORDER BY c.relname, a.attnum`,
-    [APART],
+    [APART, NOT_PEOPLE],
   );
   const tables = new Map<string, Column[]>();
   for (const { name, column, type } of rows) {
-    const kind = type.startsWith('json') ? 'json' : type === 'text[]' ? 'list' : 'text';
-    tables.set(name, [...(tables.get(name) ?? []), { name: column, type: kind }]);
+    tables.set(name, [...(tables.get(name) ?? []), { name: column, type: kindOf(column, type) }]);
   }
   return [...tables].map(([name, columns]) => ({ name, columns }));
+}
+
+function kindOf(column: string, type: string): Column['type'] {
+  if (!type.startsWith('json')) return type === 'text[]' ? 'list' : 'text';
+  if (column === 'charges') return 'charges';
+  return NAMED_BY_OTHERS.includes(column) ? 'json' : 'values';
 }
 
 /** Puts the stand-in where the person was named; returns how many rows it changed. */
@@ -56,7 +123,7 @@ export async function replaceIn(
   const sets = columns.map((column) => `"${column.name}" = ${replaced(column)}`);
   const result: [unknown, number] = await manager.query(
     `UPDATE "${name}" SET ${sets.join(', ')} WHERE ${matches(columns)}`,
-    [pattern.text, pattern.json, standIn],
+    [pattern.text, pattern.json, standIn, pattern.values],
   );
   return result[1];
 }
@@ -70,7 +137,7 @@ export async function rowsNaming(
 ): Promise<readonly Record<string, unknown>[]> {
   const rows: { row: Record<string, unknown> }[] = await manager.query(
     `SELECT to_jsonb(t) AS row FROM "${name}" AS t WHERE ${matches(columns)} AND $3::text IS NOT NULL LIMIT ${limit}`,
-    [pattern.text, pattern.json, ''],
+    [pattern.text, pattern.json, '', pattern.values],
   );
   return rows.map(({ row }) => row);
 }
@@ -78,16 +145,23 @@ export async function rowsNaming(
 function matches(columns: readonly Column[]): string {
   const conditions = columns.map(({ name, type }) => {
     if (type === 'json') return `"${name}"::text ~* $2`;
+    if (type === 'values') return `"${name}"::text ~* $4`;
+    if (type === 'charges')
+      return `EXISTS (SELECT FROM jsonb_array_elements("${name}") AS charge WHERE charge #>> '{scope,id}' ~* $1)`;
     return type === 'list'
       ? `EXISTS (SELECT FROM unnest("${name}") AS item WHERE item ~* $1)`
       : `"${name}" ~* $1`;
   });
   // Every parameter is named, whatever columns there are: the server wants to know their types.
-  return `(${conditions.join(' OR ')}) AND $1::text IS NOT NULL AND $2::text IS NOT NULL`;
+  return `(${conditions.join(' OR ')}) AND $1::text IS NOT NULL AND $2::text IS NOT NULL AND $4::text IS NOT NULL`;
 }
 
 function replaced({ name, type }: Column): string {
   if (type === 'json') return `regexp_replace("${name}"::text, $2, $3, 'gi')::jsonb`;
+  if (type === 'values') return `regexp_replace("${name}"::text, $4, $3, 'gi')::jsonb`;
+  if (type === 'charges')
+    return `(SELECT coalesce(jsonb_agg(coalesce(jsonb_set(charge, '{scope,id}', to_jsonb(regexp_replace(charge #>> '{scope,id}', $1, $3, 'gi'))), charge) ORDER BY place), '[]')
+    FROM jsonb_array_elements("${name}") WITH ORDINALITY AS charges(charge, place))`;
   if (type === 'text') return `regexp_replace("${name}", $1, $3, 'gi')`;
   return `(SELECT coalesce(array_agg(regexp_replace(item, $1, $3, 'gi') ORDER BY place), '{}')
     FROM unnest("${name}") WITH ORDINALITY AS items(item, place))`;

@@ -49,7 +49,7 @@ export class LedgerStore {
       const told = entries.filter(({ id }) => ids.has(id));
       // In small batches, which queue for nothing: this transaction has the rows that those in the queue want.
       for (let from = 0; from < told.length; from += CORRECTED_AT_ONCE)
-        await manager.query(INSERT_ENTRIES, rowParameters(told.slice(from, from + CORRECTED_AT_ONCE)));
+        await manager.query(INSERT_ENTRIES, await rowParameters(told.slice(from, from + CORRECTED_AT_ONCE)));
       return ids;
     }).catch((error: unknown) => {
       if (!isDataError(error) || entries.every((entry) => entry.row.equals(bare(entry).row))) throw error;
@@ -61,7 +61,7 @@ export class LedgerStore {
     // One statement and no transaction around it: whoever stood still before its end would keep the rows of everybody's balances.
     const [answer]: { ids: string[] | null }[] = await this.dataSource.query(
       INSERT_ENTRIES,
-      rowParameters(entries),
+      await rowParameters(entries),
     );
     // Nearly always all are new, and a thousand names need not travel to say so.
     return new Set(answer?.ids ?? entries.map(({ id }) => id));

@@ -15,8 +15,8 @@ const entry = (over: Parameters<typeof beginRecord>[0]): Entry => {
 };
 
 /** The rows as PostgreSQL will see them, with their charges put back. */
-function read(entries: readonly Entry[]): { rows: unknown[][]; lists: number; count: number } {
-  const [rows, count, charges] = rowParameters(entries);
+async function read(entries: readonly Entry[]): Promise<{ rows: unknown[][]; lists: number; count: number }> {
+  const [rows, count, charges] = await rowParameters(entries);
   expect([rows[0], charges[0]]).toEqual([1, 1]);
   const lists: unknown[] = JSON.parse(charges.toString('utf8', 1));
   const numbered: unknown[][] = JSON.parse(rows.toString('utf8', 1));
@@ -27,7 +27,7 @@ const whole = (entries: readonly Entry[]): unknown[] =>
   entries.map(({ row }) => JSON.parse(row.toString('utf8')) as unknown);
 
 describe('rows on their way to PostgreSQL', () => {
-  it('carry charges that are alike once, also when they are other objects', () => {
+  it('carry charges that are alike once, also when they are other objects', async () => {
     const shared = [charge('proxy', 'proxy'), charge('key', 'k1')];
     const entries = [
       entry({ charges: shared }),
@@ -35,15 +35,15 @@ describe('rows on their way to PostgreSQL', () => {
       entry({ charges: shared }),
       entry({ charges: structuredClone(shared) }),
     ];
-    expect(read(entries)).toEqual({ rows: whole(entries), lists: 2, count: 4 });
+    expect(await read(entries)).toEqual({ rows: whole(entries), lists: 2, count: 4 });
   });
 
-  it('are none, when there are none', () => {
-    expect(read([])).toEqual({ rows: [], lists: 0, count: 0 });
+  it('are none, when there are none', async () => {
+    expect(await read([])).toEqual({ rows: [], lists: 0, count: 0 });
   });
 
   /** A caller writes tags, its user agent and its own ids: none of them may be taken for what the call is charged to. */
-  it('keep texts that look like charges', () => {
+  it('keep texts that look like charges', async () => {
     const charges = [charge('customer', '[{"scope"'), charge('tag', 'größer "]"')];
     const fake = JSON.stringify(charges);
     const entries = [
@@ -51,12 +51,12 @@ describe('rows on their way to PostgreSQL', () => {
       entry({ charges: [], tags: [fake], userAgent: '[{', clientCallId: fake }),
       entry({ charges, tags: ['\u{1f600}', ']]', '24'], requesterIp: '::1' }),
     ];
-    expect(read(entries)).toEqual({ rows: whole(entries), lists: 2, count: 3 });
+    expect(await read(entries)).toEqual({ rows: whole(entries), lists: 2, count: 3 });
   });
 
-  it('have their charges also when their bytes were written otherwise', () => {
+  it('have their charges also when their bytes were written otherwise', async () => {
     const written = entry({ charges: [charge('key', 'k1')] });
     const spaced = { ...written, row: Buffer.from(written.row.toString('utf8').replaceAll(',', ', ')) };
-    expect(read([spaced])).toEqual({ rows: whole([spaced]), lists: 1, count: 1 });
+    expect(await read([spaced])).toEqual({ rows: whole([spaced]), lists: 1, count: 1 });
   });
 });

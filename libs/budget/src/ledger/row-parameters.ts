@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { chargesText, type Entry } from '../spool/codec.js';
 
 /** The version byte that precedes the text in the binary form of jsonb: bytes go from the spool to the socket without ever being a string. */
@@ -11,6 +12,8 @@ const CHARGES_BEGIN = '[{"scope"';
 const CHARGES_INDEX = 24;
 /** Longer than the brackets, commas and the number that come with a row. */
 const ROOM = 24;
+/** Some milliseconds of work: then whoever calls is served before more of a backlog is prepared. */
+const ROWS_A_TURN = 500;
 
 /** What `INSERT_ENTRIES` takes: rows with a number for their charges, how many, and the charges so numbered. */
 export type RowParameters = [rows: Buffer, count: number, charges: Buffer];
@@ -19,13 +22,14 @@ export type RowParameters = [rows: Buffer, count: number, charges: Buffer];
  * Most calls are charged like others of their batch, and eight charges are three quarters of a row: each list of charges travels and is
  * parsed once.
  */
-export function rowParameters(entries: readonly Entry[]): RowParameters {
+export async function rowParameters(entries: readonly Entry[]): Promise<RowParameters> {
   const numbers = new Map<string, number>();
   const lists: Buffer[] = [];
   const bytes = entries.reduce((sum, { row }) => sum + row.length + ROOM, ROOM);
   const rows = Buffer.allocUnsafe(bytes);
   let at = rows.writeUInt8(OPEN, rows.writeUInt8(JSONB, 0));
-  for (const { row, charges } of entries) {
+  for (const [index, { row, charges }] of entries.entries()) {
+    if (index % ROWS_A_TURN === ROWS_A_TURN - 1) await nextTurn();
     const text = chargesText(charges);
     let number = numbers.get(text);
     if (number === undefined) {
