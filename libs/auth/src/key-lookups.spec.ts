@@ -1,39 +1,23 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { ManualClock } from '#libs/kernel';
-import { hashRawKey, type KeyDirectory } from '#libs/tenancy';
+import { hashRawKey } from '#libs/tenancy';
 import { configWith, keyRow, recordOf } from '../test/records.js';
-import { FakeDirectory, FakeFeed, FakePreparation } from '../test/vault-fakes.js';
-import { KeyVault } from './key-vault.js';
+import { TestedVault } from '../test/vault-fakes.js';
+import type { KeyVault } from './key-vault.js';
 
 const TTL_MS = 5_000;
 const config = await configWith({ auth: { keyCacheTtlMs: TTL_MS, keyCacheSize: 100 } });
 
-let directory: FakeDirectory;
-let feed: FakeFeed;
-let clock: ManualClock;
-let preparation: FakePreparation;
+let tested: TestedVault;
+let directory: TestedVault['directory'];
+let feed: TestedVault['feed'];
 let vault: KeyVault;
-
-/** Moves both clocks: ours and the timers'. */
-async function pass(ms: number): Promise<void> {
-  clock.advance(ms);
-  await vi.advanceTimersByTimeAsync(ms);
-}
-
-async function find(hash: string) {
-  const found = Promise.resolve(vault.find(hash));
-  found.catch(() => undefined);
-  await pass(50);
-  return found;
-}
+const pass = (ms: number): Promise<void> => tested.pass(ms);
+const find = (hash: string): ReturnType<TestedVault['find']> => tested.find(hash);
 
 beforeEach(() => {
   vi.useFakeTimers();
-  directory = new FakeDirectory();
-  feed = new FakeFeed();
-  clock = new ManualClock();
-  preparation = new FakePreparation();
-  vault = new KeyVault(config, clock, feed, preparation, directory as unknown as KeyDirectory);
+  tested = new TestedVault(config);
+  ({ directory, feed, vault } = tested);
 });
 afterEach(() => vi.useRealTimers());
 

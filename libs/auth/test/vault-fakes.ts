@@ -1,5 +1,9 @@
-import type { Principal } from '#libs/kernel';
-import type { KeyRecord } from '#libs/tenancy';
+import { vi } from 'vitest';
+import type { Config } from '#libs/config';
+import { ManualClock, type Principal } from '#libs/kernel';
+import type { KeyDirectory, KeyRecord } from '#libs/tenancy';
+import type { CompiledKey } from '../src/compiled-key.js';
+import { KeyVault } from '../src/key-vault.js';
 import { ChangeFeed, type ChangeListener, PrincipalPreparation } from '../src/ports.js';
 
 export class FakeDirectory {
@@ -53,5 +57,33 @@ export class FakePreparation extends PrincipalPreparation {
   readonly prepared: Principal[] = [];
   async prepare(principal: Principal): Promise<void> {
     this.prepared.push(principal);
+  }
+}
+
+/** A vault on nothing but fakes, and on timers that are faked already. */
+export class TestedVault {
+  readonly directory = new FakeDirectory();
+  readonly feed = new FakeFeed();
+  readonly preparation = new FakePreparation();
+  readonly vault: KeyVault;
+  readonly #clock = new ManualClock();
+
+  constructor(config: Config) {
+    const directory = this.directory as unknown as KeyDirectory;
+    this.vault = new KeyVault(config, this.#clock, this.feed, this.preparation, directory);
+  }
+
+  /** Moves both clocks: ours and the timers'. */
+  async pass(ms: number): Promise<void> {
+    this.#clock.advance(ms);
+    await vi.advanceTimersByTimeAsync(ms);
+  }
+
+  /** What the vault says within 50 ms, or what it says at last. */
+  async find(hash: string): Promise<CompiledKey | undefined> {
+    const found = Promise.resolve(this.vault.find(hash));
+    found.catch(() => undefined);
+    await this.pass(50);
+    return found;
   }
 }

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { ManualClock, PROXY_SCOPE as scope } from '#libs/kernel';
-import { perMinute, slot } from './claims.harness.js';
+import { ManualClock } from '#libs/kernel';
+import { money as moneyOf, perMinute, slot } from './claims.harness.js';
 import type { Admission, Claim, MoneyClaim, Refusal, Settlement, WindowClaim } from './counters.js';
 import { LocalCounters } from './local-counters.js';
 
@@ -14,13 +14,7 @@ const tokens = (limit: number, amount: number, atLeast?: number): WindowClaim =>
   ...(atLeast !== undefined && { atLeast }),
 });
 const money = (key: string, cap: bigint, min: bigint, full: bigint, periodEndsAtMs?: number): MoneyClaim => ({
-  kind: 'money',
-  key,
-  scope,
-  budget: 'main',
-  capNanoUsd: cap,
-  minNanoUsd: min,
-  fullNanoUsd: full,
+  ...moneyOf(cap, full, key, min),
   ...(periodEndsAtMs !== undefined && { periodEndsAtMs }),
 });
 
