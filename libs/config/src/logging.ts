@@ -1,6 +1,7 @@
 import type { Environment } from './environment.js';
 import type { Findings } from './problems.js';
 import type { Sections } from './sections.js';
+import { logLevel } from './sections/general-settings.schemas.js';
 import { isProduction } from './server.js';
 
 export interface LoggingSettings {
@@ -34,17 +35,8 @@ function readLevel(
   environment: Environment,
   findings: Findings,
 ): LoggingSettings['level'] {
-  const named = environment.get('LITELLM_LOG')?.trim().toLowerCase();
-  const levels: Record<string, LoggingSettings['level']> = {
-    trace: 'trace',
-    debug: 'debug',
-    info: 'info',
-    warn: 'warn',
-    warning: 'warn',
-    error: 'error',
-    critical: 'error',
-  };
-  const fromEnvironment = named === undefined || !Object.hasOwn(levels, named) ? undefined : levels[named];
+  const named = environment.get('LITELLM_LOG');
+  const fromEnvironment = named === undefined ? undefined : logLevel.safeParse(named).data;
   if (named !== undefined && fromEnvironment === undefined)
     findings.error('LITELLM_LOG', 'expected DEBUG, INFO, WARNING or ERROR');
   const verbose = general.set_verbose === true || litellm.set_verbose === true;

@@ -42,7 +42,7 @@ export class PassThroughEndpoints {
         throw badField('path', `: there are ${MOST_ENDPOINTS} endpoints, and more would slow every call`);
       const { id: asked, ...settings } = unmasked(wanted, undefined);
       const id = typeof asked === 'string' ? asked : randomUUID();
-      if (this.#isOfFile(id) || rows.some((row) => row.id === id)) throw badField('id', 'is taken');
+      if (this.#isOfFile(id) || rows.some((row) => row.id === id)) throw badField('id', ' is taken');
       assertFree(this.#assertValid(id, settings, rows));
       const maker = makerOf(author.principal);
       const columns = await this.store.sealEndpoint(manager, id, settings);
@@ -65,8 +65,7 @@ export class PassThroughEndpoints {
     const view = await this.transactions.run(author, async (transaction) => {
       const { manager } = transaction;
       const rows = await lockAll(manager);
-      this.#assertStored(id, rows);
-      const before = await this.#open(manager, id);
+      const before = await this.store.openEndpoint(manager, this.#storedIn(rows, id));
       const settings = { ...before.written, ...unmasked(change, before) };
       const others = rows.filter((row) => row.id !== id);
       assertFree(this.#assertValid(id, settings, others));
@@ -89,9 +88,7 @@ export class PassThroughEndpoints {
   async delete(author: Author, id: string): Promise<EndpointView> {
     const view = await this.transactions.run(author, async (transaction) => {
       const { manager } = transaction;
-      this.#assertStored(id, await lockAll(manager));
-      const row = await manager.findOneByOrFail(StoredEndpoint, { id });
-      const before = await this.#viewOf(manager, row);
+      const before = await this.#viewOf(manager, this.#storedIn(await lockAll(manager), id));
       await manager.delete(StoredEndpoint, { id });
       await transaction.record('deleted', 'pass_through_endpoint', id, { before, after: null });
       return before;
@@ -116,10 +113,11 @@ export class PassThroughEndpoints {
     return this.#ofFile().some((one) => idOfFile(one) === id);
   }
 
-  #assertStored(id: string, rows: readonly StoredEndpoint[]): void {
-    if (rows.some((row) => row.id === id)) return;
+  #storedIn(rows: readonly StoredEndpoint[], id: string): StoredEndpoint {
+    const row = rows.find((one) => one.id === id);
+    if (row !== undefined) return row;
     if (this.#isOfFile(id))
-      throw badField('endpoint_id', 'is of the configuration file, which wins; change it there');
+      throw badField('endpoint_id', ' is of the configuration file, which wins; change it there');
     throw new GatewayError('request.not_found', 'There is no such endpoint.', { param: 'endpoint_id' });
   }
 
@@ -132,7 +130,7 @@ export class PassThroughEndpoints {
     const { endpoint, problems, missing } = readStoredEndpoint(id, settings, this.config.environment);
     const [problem] = [...problems, ...missing];
     if (problem !== undefined) throw badField(problem.path || 'headers', `: ${problem.message}`);
-    if (endpoint === undefined) throw badField('target', 'is needed');
+    if (endpoint === undefined) throw badField('target', ' is needed');
     const places = [
       ...this.#ofFile(),
       ...others.map(({ path, settings: { include_subpath: below } }) => ({
@@ -141,7 +139,7 @@ export class PassThroughEndpoints {
       })),
     ];
     const rival = places.find((one) => pathsOverlap(one, endpoint));
-    if (rival !== undefined) throw badField('path', `lies on the path of another endpoint, ${rival.path}`);
+    if (rival !== undefined) throw badField('path', ` lies on the path of another endpoint, ${rival.path}`);
     return endpoint;
   }
 
@@ -168,5 +166,5 @@ async function lockAll(manager: EntityManager): Promise<StoredEndpoint[]> {
 
 function badField(path: string, what: string): GatewayError {
   const param = path.slice(0, 128);
-  return new GatewayError('request.bad_field', `'${param}' ${what}.`.replace("' :", "':"), { param });
+  return new GatewayError('request.bad_field', `'${param}'${what}.`, { param });
 }

@@ -4,12 +4,13 @@ import {
   type ChangeMark,
   type ChangeNoun,
   Changes,
+  driverErrorOf,
   type RevocationReceipt,
   type SystemActor,
   withTransaction,
 } from '#libs/database';
 import type { Principal } from '#libs/kernel';
-import { DataSource, type EntityManager, QueryFailedError } from 'typeorm';
+import { DataSource, type EntityManager } from 'typeorm';
 import { makerOf } from './authority.js';
 
 /** Who asks for a change, and from where. */
@@ -141,12 +142,8 @@ export class Transactions {
       try {
         return await withTransaction(this.database, onBehalfOf, work);
       } catch (thrown) {
-        if (attempt === MOST_ATTEMPTS || !isDeadlock(thrown)) throw thrown;
+        if (attempt === MOST_ATTEMPTS || driverErrorOf(thrown)?.code !== DEADLOCK) throw thrown;
       }
     }
   }
-}
-
-function isDeadlock(thrown: unknown): boolean {
-  return thrown instanceof QueryFailedError && (thrown.driverError as { code?: string }).code === DEADLOCK;
 }

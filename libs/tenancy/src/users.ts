@@ -1,6 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { Config } from '#libs/config';
-import { Organization, OrganizationMember, Team, TeamMember, User, VirtualKey } from '#libs/database';
+import {
+  driverErrorOf,
+  Organization,
+  OrganizationMember,
+  Team,
+  TeamMember,
+  User,
+  VirtualKey,
+} from '#libs/database';
 import { Clock, GatewayError, newId, type NanoUsd } from '#libs/kernel';
 import { type EntityManager, In } from 'typeorm';
 import { makerOf } from './authority.js';
@@ -308,8 +316,8 @@ function taken(what: string, value: string, param: string, cause: unknown): Gate
 }
 
 function isMissingTeam(thrown: unknown): boolean {
-  const driver = (thrown as { driverError?: { code?: string; table?: string } }).driverError;
-  return driver?.code === '23503' && driver.table === 'team_members';
+  const { code, table } = driverErrorOf(thrown) ?? {};
+  return code === '23503' && table === 'team_members';
 }
 
 export function userNotFound(userId: string): GatewayError {

@@ -29,59 +29,16 @@ const APART = [
  * Columns of words that are ours, and of what the operator serves and allows. Callers choose what they call their users: one who is called
  * `user`, `success` or like a model is erased, and roles, sums and rights stay what they are.
  */
-const NOT_PEOPLE = [
-  ...[
-    'facet',
-    'status',
-    'flag',
-    'usage_source',
-    'endpoint',
-    'provider',
-    'price_version',
-    'error_code',
-    'code',
-  ],
-  ...[
-    'scope_type',
-    'budget',
-    'period_id',
-    'budget_duration',
-    'member_budget_duration',
-    'member_key_duration',
-  ],
-  ...[
-    'role',
-    'base',
-    'kind',
-    'credential',
-    'key_type',
-    'rpm_limit_type',
-    'tpm_limit_type',
-    'rotation_interval',
-  ],
-  ...[
-    'channel',
-    'event',
-    'method',
-    'section',
-    'field',
-    'reason',
-    'wrapped_by',
-    'jwt_issuer',
-    'jwt_claim_name',
-  ],
-  ...[
-    'model',
-    'model_group',
-    'models',
-    'member_models',
-    'allowed_models',
-    'default_model',
-    'model_name',
-    'access_group',
-  ],
-  ...['routes', 'allowed_routes', 'member_permissions', 'params', 'settings'],
-];
+const NOT_PEOPLE = `
+  facet status flag usage_source endpoint provider price_version error_code code
+  scope_type budget period_id budget_duration member_budget_duration member_key_duration
+  role base kind credential key_type rpm_limit_type tpm_limit_type rotation_interval
+  channel event method section field reason wrapped_by jwt_issuer jwt_claim_name
+  model model_group models member_models allowed_models default_model model_name access_group
+  routes allowed_routes member_permissions params settings
+`
+  .trim()
+  .split(/\s+/);
 /** JSON columns in which other people name the members. */
 const NAMED_BY_OTHERS = ['metadata', 'info', 'attributes', 'tag_rpm_limits', 'aliases', 'model_aliases'];
 
@@ -120,7 +77,9 @@ export async function replaceIn(
   pattern: PersonPattern,
   standIn: string,
 ): Promise<number> {
-  const sets = columns.map((column) => `"${column.name}" = ${replaced(column)}`);
+  const sets = columns.map(
+    (column) => `"${column.name}" = ${KINDS[column.type].cleaned(`"${column.name}"`)}`,
+  );
   const result: [unknown, number] = await manager.query(
     `UPDATE "${name}" SET ${sets.join(', ')} WHERE ${matches(columns)}`,
     [pattern.text, pattern.json, standIn, pattern.values],
@@ -142,27 +101,44 @@ export async function rowsNaming(
   return rows.map(({ row }) => row);
 }
 
-function matches(columns: readonly Column[]): string {
-  const conditions = columns.map(({ name, type }) => {
-    if (type === 'json') return `"${name}"::text ~* $2`;
-    if (type === 'values') return `"${name}"::text ~* $4`;
-    if (type === 'charges')
-      return `EXISTS (SELECT FROM jsonb_array_elements("${name}") AS charge WHERE charge #>> '{scope,id}' ~* $1)`;
-    return type === 'list'
-      ? `EXISTS (SELECT FROM unnest("${name}") AS item WHERE item ~* $1)`
-      : `"${name}" ~* $1`;
-  });
-  // Every parameter is named, whatever columns there are: the server wants to know their types.
-  return `(${conditions.join(' OR ')}) AND $1::text IS NOT NULL AND $2::text IS NOT NULL AND $4::text IS NOT NULL`;
+/** How a column is searched, and what it holds afterwards: expressions over its quoted name. */
+interface Kind {
+  readonly names: (column: string) => string;
+  readonly cleaned: (column: string) => string;
 }
 
-function replaced({ name, type }: Column): string {
-  if (type === 'json') return `regexp_replace("${name}"::text, $2, $3, 'gi')::jsonb`;
-  if (type === 'values') return `regexp_replace("${name}"::text, $4, $3, 'gi')::jsonb`;
-  if (type === 'charges')
-    return `(SELECT coalesce(jsonb_agg(coalesce(jsonb_set(charge, '{scope,id}', to_jsonb(regexp_replace(charge #>> '{scope,id}', $1, $3, 'gi'))), charge) ORDER BY place), '[]')
-    FROM jsonb_array_elements("${name}") WITH ORDINALITY AS charges(charge, place))`;
-  if (type === 'text') return `regexp_replace("${name}", $1, $3, 'gi')`;
-  return `(SELECT coalesce(array_agg(regexp_replace(item, $1, $3, 'gi') ORDER BY place), '{}')
-    FROM unnest("${name}") WITH ORDINALITY AS items(item, place))`;
+/** `$1`: the person in a text; `$2`: in JSON; `$3`: the stand-in; `$4`: in the values of JSON. */
+const KINDS: Readonly<Record<Column['type'], Kind>> = {
+  text: {
+    names: (column) => `${column} ~* $1`,
+    cleaned: (column) => `regexp_replace(${column}, $1, $3, 'gi')`,
+  },
+  list: {
+    names: (column) => `EXISTS (SELECT FROM unnest(${column}) AS item WHERE item ~* $1)`,
+    cleaned: (column) => `(SELECT coalesce(array_agg(regexp_replace(item, $1, $3, 'gi') ORDER BY place), '{}')
+    FROM unnest(${column}) WITH ORDINALITY AS items(item, place))`,
+  },
+  json: inJson('$2'),
+  values: inJson('$4'),
+  charges: {
+    names: (column) =>
+      `EXISTS (SELECT FROM jsonb_array_elements(${column}) AS charge WHERE charge #>> '{scope,id}' ~* $1)`,
+    cleaned: (
+      column,
+    ) => `(SELECT coalesce(jsonb_agg(coalesce(jsonb_set(charge, '{scope,id}', to_jsonb(regexp_replace(charge #>> '{scope,id}', $1, $3, 'gi'))), charge) ORDER BY place), '[]')
+    FROM jsonb_array_elements(${column}) WITH ORDINALITY AS charges(charge, place))`,
+  },
+};
+
+function inJson(pattern: '$2' | '$4'): Kind {
+  return {
+    names: (column) => `${column}::text ~* ${pattern}`,
+    cleaned: (column) => `regexp_replace(${column}::text, ${pattern}, $3, 'gi')::jsonb`,
+  };
+}
+
+function matches(columns: readonly Column[]): string {
+  const conditions = columns.map(({ name, type }) => KINDS[type].names(`"${name}"`));
+  // Every parameter is named, whatever columns there are: the server wants to know their types.
+  return `(${conditions.join(' OR ')}) AND $1::text IS NOT NULL AND $2::text IS NOT NULL AND $4::text IS NOT NULL`;
 }

@@ -29,7 +29,7 @@ export async function rowParameters(entries: readonly Entry[]): Promise<RowParam
   const rows = Buffer.allocUnsafe(bytes);
   let at = rows.writeUInt8(OPEN, rows.writeUInt8(JSONB, 0));
   for (const [index, { row, charges }] of entries.entries()) {
-    if (index % ROWS_A_TURN === ROWS_A_TURN - 1) await nextTurn();
+    if (index > 0 && index % ROWS_A_TURN === 0) await nextTurn();
     const text = chargesText(charges);
     let number = numbers.get(text);
     if (number === undefined) {

@@ -29,8 +29,8 @@ interface Spending {
 /** An escrow is for at least so many calls like the dearest, and for as many as came between so many looks. */
 const FEWEST_CALLS = 8;
 const LOOKS_KEPT_ASIDE = 8;
-/** What is kept aside is renewed when it is for fewer calls than a half of those. */
-const RENEWED_BELOW = 2n;
+/** More is asked for when it would be so many times what was asked for last. */
+const RENEWED_FROM = 2n;
 const USED_WITHIN_MS = 10_000;
 const AVOIDED_MS = 30_000;
 const MOST_BUDGETS = 10_000;
@@ -70,9 +70,11 @@ export class Purse {
         this.#spending.delete(key);
         continue;
       }
+      spending.busiest = Math.max(spending.calls, (spending.busiest * 3) / 4);
+      spending.calls = 0;
       const wanted = wantedOf(spending);
       if (spending.asked || fullNanoUsd <= 0n || nowMs < spending.avoidUntilMs) continue;
-      if (escrow && wanted < spending.wantedNanoUsd * RENEWED_BELOW) continue;
+      if (escrow && wanted < spending.wantedNanoUsd * RENEWED_FROM) continue;
       spending.asked = true;
       spending.wantedNanoUsd = wanted;
       const id = `escrow:${this.incarnation}:${(this.#made += 1)}`;
@@ -118,10 +120,6 @@ export class Purse {
 }
 
 /** What a few seconds like the busiest of late would hold. */
-function wantedOf(spending: Spending): NanoUsd {
-  spending.busiest = Math.max(spending.calls, (spending.busiest * 3) / 4);
-  spending.calls = 0;
-  return (
-    spending.fullNanoUsd * BigInt(Math.max(FEWEST_CALLS, Math.ceil(spending.busiest * LOOKS_KEPT_ASIDE)))
-  );
+function wantedOf({ fullNanoUsd, busiest }: Spending): NanoUsd {
+  return fullNanoUsd * BigInt(Math.max(FEWEST_CALLS, Math.ceil(busiest * LOOKS_KEPT_ASIDE)));
 }

@@ -1,5 +1,6 @@
 import { GatewayError, type Principal } from '#libs/kernel';
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
+import { driverErrorOf } from '../driver-error.js';
 import { TENANT_ROLE } from '../migrations/tenancy-policies.js';
 
 /** Our own work, on nobody's behalf: jobs, migrations, the drain. */
@@ -103,7 +104,7 @@ export async function beyondTenancy<T>(
 
 /** A check that was forgotten in front of the wall: refused like any other, and told to whoever reads the log. */
 export function refusedByWall(thrown: unknown): unknown {
-  const driver = (thrown as { driverError?: { code?: string; message?: string } } | null)?.driverError;
+  const driver = driverErrorOf(thrown);
   if (driver?.code !== INSUFFICIENT_PRIVILEGE) return thrown;
   return new GatewayError('rbac.forbidden', 'Not allowed.', {
     cause: thrown,
