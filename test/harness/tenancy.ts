@@ -7,6 +7,7 @@ import type { Config } from '#libs/config';
 import { CallerDirectory } from '../../libs/tenancy/src/caller-directory.js';
 import { CustomRoles } from '../../libs/tenancy/src/custom-roles.js';
 import { KeyCatalogue } from '../../libs/tenancy/src/key-catalogue.js';
+import { KeyViews } from '../../libs/tenancy/src/key-view.js';
 import { KeyDirectory } from '../../libs/tenancy/src/key-directory.js';
 import { KeyJudge } from '../../libs/tenancy/src/key-judge.js';
 import { KeyRotation } from '../../libs/tenancy/src/key-rotation.js';
@@ -122,7 +123,7 @@ export function tenancyOn(
     projects: new Projects(database, transactions, clock),
     customRoles: new CustomRoles(database, transactions, clock, NO_DEFAULTS),
     invitations: new Invitations(database, transactions, clock),
-    catalogue: new KeyCatalogue(database, clock, spend),
+    catalogue: new KeyCatalogue(database, clock, new KeyViews(database, clock, spend)),
     directory: new KeyDirectory(database, new CallerDirectory(database, NO_DEFAULTS), clock),
   };
 }

@@ -28,14 +28,9 @@ export {
 } from './authority/standing.js';
 export { type Visible, visibleKeys } from './authority/visible.js';
 export { after, type Duration, parseDuration, parsePeriod } from './duration.js';
-export {
-  KeyCatalogue,
-  type KeyStatus,
-  type KeyView,
-  type Page,
-  type Paging,
-  statusOf,
-} from './key-catalogue.js';
+export { KeyCatalogue } from './key-catalogue.js';
+export { type KeyStatus, type KeyView, statusOf } from './key-view.js';
+export type { Page, Paging } from './rows.js';
 export { keysOutside } from './group-assignments.js';
 export { CustomRoles, type RoleSettings, type RoleView } from './custom-roles.js';
 export { type CustomerChange, Customers, type CustomerView } from './customers.js';

@@ -1,5 +1,17 @@
 import type { DataSource, EntityManager, EntityTarget, ObjectLiteral } from 'typeorm';
 
+export interface Page<T> {
+  readonly items: readonly T[];
+  /** How many there are on all pages. */
+  readonly total: number;
+}
+
+export interface Paging {
+  /** From 1. */
+  readonly page: number;
+  readonly size: number;
+}
+
 /** A row as the driver or as JSON gives it, as the entity it is; columns that the row does not have are null. */
 export function entityFromRow<Row extends ObjectLiteral>(
   database: DataSource,

@@ -15,9 +15,8 @@ import { seesEverything } from './authority.js';
 import { capacityOverKey } from './authority/key-access.js';
 import { adminOnly, notYours } from './authority/refusals.js';
 import { capacityInTeam, readsAll, type Standing, standingOf } from './authority/standing.js';
-import type { Page, Paging } from './key-catalogue.js';
 import { membersOf, type Membership } from './membership.js';
-import { Conditions, containing, entityFromRow, pageOf } from './rows.js';
+import { Conditions, containing, entityFromRow, type Page, pageOf, type Paging } from './rows.js';
 import { teamNotFound } from './teams.js';
 
 /** Shown without paging; more would hurt the process that builds the answer. */

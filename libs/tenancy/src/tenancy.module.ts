@@ -8,6 +8,7 @@ import { KeyDirectory } from './key-directory.js';
 import { KeyJudge } from './key-judge.js';
 import { KeyRotation } from './key-rotation.js';
 import { Keys } from './keys.js';
+import { KeyViews } from './key-view.js';
 import { ExplainedCallers } from './explained-callers.js';
 import { Identities } from './identities.js';
 import { JwtKeyMappings } from './jwt-key-mappings.js';
@@ -65,5 +66,5 @@ const DOORS = [
 ];
 
 /** Needs `DataSource`, `Changes`, `Clock`, `InstallationKey` and a `SpendReader` from whoever assembles the product. */
-@Module({ imports: [AuditModule], providers: [...DOORS, KeyJudge], exports: DOORS })
+@Module({ imports: [AuditModule], providers: [...DOORS, KeyJudge, KeyViews], exports: DOORS })
 export class TenancyModule {}

@@ -6,8 +6,7 @@ import { seesEverything } from './authority.js';
 import { administersUser } from './authority/people-judgement.js';
 import { notYours } from './authority/refusals.js';
 import { administered, readsAll, standingOf } from './authority/standing.js';
-import type { Page, Paging } from './key-catalogue.js';
-import { Conditions, containing, entityFromRow, pageOf } from './rows.js';
+import { Conditions, containing, entityFromRow, type Page, pageOf, type Paging } from './rows.js';
 import { userNotFound } from './users.js';
 
 /** A user with what belongs to it. */
