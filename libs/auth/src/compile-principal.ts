@@ -115,6 +115,7 @@ export function compilePrincipal(
     tags,
     metadata: claims?.metadata ?? key?.metadata ?? {},
     ...passThroughOf(key?.metadata, team?.metadata),
+    ...requiredParamsOf(record, config),
     ...expiryOf(claims?.expiresAtMs ?? key?.expiresAt?.getTime()),
     isCurrent,
   } satisfies Principal);
@@ -233,6 +234,16 @@ function passThroughOf(
   const allowed = ofKey.length > 0 ? ofKey : textsIn(team?.['allowed_passthrough_routes']);
   const denied = [key, team].flatMap((from) => textsIn(from?.['denied_passthrough_routes']));
   return allowed.length === 0 && denied.length === 0 ? {} : { passThrough: { allowed, denied } };
+}
+
+/** What the key, its team and, of a program's key, the operator want said in each call: all of it. What they want of everybody is asked of everybody. */
+function requiredParamsOf({ key, team }: CallerRecord, config: Config): Pick<Principal, 'requiredParams'> {
+  const params = [
+    ...textsIn(key?.metadata['enforced_params']),
+    ...textsIn(team?.metadata['enforced_params']),
+    ...(key === null || key.serviceAccountId === null ? [] : config.calls.serviceAccountParams),
+  ];
+  return params.length === 0 ? {} : { requiredParams: [...new Set(params)] };
 }
 
 function textsIn(value: unknown): readonly string[] {

@@ -11,6 +11,9 @@ export interface CallSettings {
   readonly forwardOpenAiOrganization: boolean;
   readonly allowClientCredentials: boolean;
   readonly enforceUserParam: boolean;
+  /** `enforced_params`: members that every completion has to have, as paths; and those that calls of service accounts have to have besides. */
+  readonly requiredParams: readonly string[];
+  readonly serviceAccountParams: readonly string[];
   readonly rejectClientTags: boolean;
   readonly userHeaderName?: string;
   readonly storePrompts: boolean;
@@ -35,6 +38,8 @@ export function readCalls({ general, litellm }: Sections): CallSettings {
     forwardOpenAiOrganization: general.forward_openai_org_id ?? false,
     allowClientCredentials: general.allow_client_side_credentials ?? false,
     enforceUserParam: general.enforce_user_param ?? false,
+    requiredParams: general.enforced_params ?? [],
+    serviceAccountParams: general.service_account_settings?.enforced_params ?? [],
     rejectClientTags: general.reject_clientside_metadata_tags ?? false,
     ...(general.user_header_name === undefined
       ? {}

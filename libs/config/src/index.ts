@@ -5,6 +5,7 @@ export type { KeyGenerationRule } from './keys.js';
 export type { NamedBudget, PrioritySettings } from './money.js';
 export type { BrowserSettings } from './browser-settings.js';
 export type { CredentialEntry, ModelEntry, NamedCredential } from './models.js';
+export { isParamPath } from './param-path.js';
 export { type EndpointPlace, type PassThroughEndpoint, pathsOverlap } from './pass-through.js';
 export { readStoredEndpoint, type StoredEndpointReading } from './stored-endpoint.js';
 export type { CustomAuthSettings } from './custom-auth.js';

@@ -90,6 +90,7 @@ const LIVE: Readonly<Record<OverridableSection, ReadonlySet<string> | 'all'>> = 
     'admin_only_routes',
     'allowed_routes',
     'enforce_user_param',
+    'enforced_params',
     'reject_clientside_metadata_tags',
     'allow_client_side_credentials',
     'user_header_name',

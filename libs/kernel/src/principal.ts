@@ -107,6 +107,8 @@ export interface Principal {
   readonly spendScopes: readonly Scope[];
   readonly tags: readonly string[];
   readonly metadata: Readonly<Record<string, unknown>>;
+  /** Members that the body of every completion has to have, as paths (`metadata.generation_name`); absent for nearly everybody. */
+  readonly requiredParams?: readonly string[];
   /** Pass-through endpoints, by path: what the key, else its team, may call, and what either may not whatever else says so. Absent: neither says anything. */
   readonly passThrough?: { readonly allowed: readonly string[]; readonly denied: readonly string[] };
   /** The same person in other teams, in order: a token that names several teams is judged by the first that may call the model. */

@@ -1,7 +1,7 @@
 import type { VirtualKey } from '#libs/database';
 import { GatewayError } from '#libs/kernel';
 import { after, parseDuration } from './duration.js';
-import { metadataWith } from './pass-through-lists.js';
+import { metadataWith } from './metadata-lists.js';
 import { governedColumns, type GovernedSettings } from './governed-settings.js';
 
 /** What an administrator decides about a key. In a change, an absent member is left as it is. */
@@ -24,6 +24,8 @@ export interface KeySettings extends GovernedSettings {
   /** Pass-through endpoints the key may call, and those it may not; kept in metadata, where the contract has them, and not part of what replaces it. */
   readonly allowedPassThrough: readonly string[] | null;
   readonly deniedPassThrough: readonly string[] | null;
+  /** Members that every call has to have, as paths (`metadata.generation_name`); kept in metadata likewise. */
+  readonly requiredParams: readonly string[] | null;
   /** Kept by the groups, not by the key. */
   readonly accessGroupIds: readonly string[];
   readonly blocked: boolean;

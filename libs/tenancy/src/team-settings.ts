@@ -1,7 +1,7 @@
 import type { Team } from '#libs/database';
 import type { NanoUsd } from '#libs/kernel';
 import { type GovernedChange, governedColumns } from './governed-settings.js';
-import { metadataWith } from './pass-through-lists.js';
+import { metadataWith } from './metadata-lists.js';
 
 /** What an administrator decides about a team. In a change, an absent member is left as it is. */
 export interface TeamSettings {
@@ -15,6 +15,8 @@ export interface TeamSettings {
   /** As of a key, whose own list comes first. */
   readonly allowedPassThrough: readonly string[] | null;
   readonly deniedPassThrough: readonly string[] | null;
+  /** Members that every call has to have, as paths (`metadata.generation_name`); kept in metadata likewise. */
+  readonly requiredParams: readonly string[] | null;
   /** Kept by the groups, not by the team. */
   readonly accessGroupIds: readonly string[];
   /** Null: the product's default. */
@@ -46,7 +48,10 @@ const COLUMN_OF = {
   memberKeyDuration: 'memberKeyDuration',
   memberModels: 'memberModels',
 } as const satisfies Record<
-  Exclude<keyof TeamSettings, 'metadata' | 'allowedPassThrough' | 'deniedPassThrough' | 'accessGroupIds'>,
+  Exclude<
+    keyof TeamSettings,
+    'metadata' | 'allowedPassThrough' | 'deniedPassThrough' | 'requiredParams' | 'accessGroupIds'
+  >,
   keyof Team
 >;
 

@@ -1,4 +1,5 @@
 import { type NanoUsd, parseUsd } from '#libs/kernel';
+import { isParamPath } from '#libs/config';
 import { parseDuration, parsePeriod } from '#libs/tenancy';
 import { z } from 'zod';
 
@@ -153,6 +154,15 @@ export const openMap = z.record(z.string(), z.unknown()).superRefine((data, cont
 export const passThroughPaths = z
   .array(z.string().min(1).max(256).startsWith('/', 'send paths'))
   .max(200)
+  .nullable()
+  .optional();
+
+/** Members that calls have to have: `user`, `metadata.generation_name`. What could never be found would refuse everything. */
+export const requiredParams = z
+  .array(
+    name.refine(isParamPath, 'send names of request members, dots between them: metadata.generation_name'),
+  )
+  .max(50)
   .nullable()
   .optional();
 

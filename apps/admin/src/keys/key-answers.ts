@@ -68,7 +68,7 @@ export class KeyAnswers {
       disable_global_guardrails: null,
       enable_prompt_caching: null,
       throttle_on_budget_exceeded: key.throttleOnBudgetExceeded || null,
-      enforced_params: null,
+      enforced_params: key.metadata['enforced_params'] ?? null,
       allowed_routes: key.allowedRoutes,
       allowed_passthrough_routes: key.metadata['allowed_passthrough_routes'] ?? null,
       denied_passthrough_routes: key.metadata['denied_passthrough_routes'] ?? null,

@@ -14,6 +14,7 @@ import {
   optionalName,
   passThroughPaths,
   period,
+  requiredParams,
   tokenLimit,
 } from '../http/fields.schemas.js';
 import {
@@ -40,7 +41,6 @@ export const NOT_BUILT = [
   'permissions',
   'allowed_cache_controls',
   'allowed_vector_store_indexes',
-  'enforced_params',
   'enable_prompt_caching',
   'object_permission',
   'send_invite_email',
@@ -106,6 +106,7 @@ const MORE_KEY_FIELDS = {
   end_user_budget_id: optionalName,
   allowed_passthrough_routes: passThroughPaths,
   denied_passthrough_routes: passThroughPaths,
+  enforced_params: requiredParams,
   access_group_ids: names,
 } as const;
 
@@ -128,6 +129,7 @@ export const FOLDED = [
   'end_user_budget_id',
   'allowed_passthrough_routes',
   'denied_passthrough_routes',
+  'enforced_params',
 ] as const;
 
 export const ALL_KEY_FIELDS = { ...KEY_FIELDS, ...MORE_KEY_FIELDS } as const;
@@ -170,6 +172,7 @@ export function toKeyChange(body: KeyFields): KeyChange {
     customerBudgetId: body.end_user_budget_id,
     allowedPassThrough: body.allowed_passthrough_routes,
     deniedPassThrough: body.denied_passthrough_routes,
+    requiredParams: body.enforced_params,
     accessGroupIds: body.access_group_ids,
   };
 }

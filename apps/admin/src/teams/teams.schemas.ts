@@ -12,6 +12,7 @@ import {
   optionalName,
   passThroughPaths,
   period,
+  requiredParams,
   tokenLimit,
 } from '../http/fields.schemas.js';
 import { FOLDED_LIMITS, GOVERNED_FIELDS, toGovernedChange } from '../http/governed.schemas.js';
@@ -52,6 +53,7 @@ const TEAM_FIELDS = {
   default_team_member_models: names,
   allowed_passthrough_routes: passThroughPaths,
   denied_passthrough_routes: passThroughPaths,
+  enforced_params: requiredParams,
   access_group_ids: names,
 } as const;
 const teamFields = z.object(TEAM_FIELDS);
@@ -80,7 +82,12 @@ export const TEAM_FIELDS_NOT_BUILT = [
 ] as const;
 
 /** Fields that clients may also send inside `metadata`, where the contract keeps them. */
-const FOLDED = [...FOLDED_LIMITS, 'allowed_passthrough_routes', 'denied_passthrough_routes'] as const;
+const FOLDED = [
+  ...FOLDED_LIMITS,
+  'allowed_passthrough_routes',
+  'denied_passthrough_routes',
+  'enforced_params',
+] as const;
 
 export const newTeamBody = {
   schema: z.object({
@@ -188,6 +195,7 @@ export function toTeamChange(body: Partial<z.output<typeof teamFields>>): TeamCh
     memberModels: body.default_team_member_models,
     allowedPassThrough: body.allowed_passthrough_routes,
     deniedPassThrough: body.denied_passthrough_routes,
+    requiredParams: body.enforced_params,
     accessGroupIds: body.access_group_ids,
   };
 }

@@ -70,6 +70,7 @@ export class Completions {
     const asked = understood instanceof Promise ? await understood : understood;
     call.facts = asked.facts;
     call.principal = asked.principal;
+    this.entrance.assertComplete(asked);
     const tried = new Set<string>();
     let resolution = asked.resolution;
     for (;;) {

@@ -18,6 +18,7 @@ import { GrantedModels } from '../models/granted-models.js';
 import type { Call } from './call.js';
 import { readCallFacts } from './call-facts.js';
 import { type CallHeaders, readCallHeaders } from './call-headers.js';
+import { missingParam } from './required-params.js';
 
 /** What a call asks for, once everything that could refuse it without counting has been asked. */
 export interface Asked {
@@ -109,6 +110,19 @@ export class Entrance {
     for (const name of fallbackNamesOf(body.json)) this.resolve(principal, name);
     const resolution = this.resolve(principal, facts.requestedModel);
     return { principal, body, facts, headers, stripped, callerCap, resolution };
+  }
+
+  /** Whether the call says what the operator, its team and its key want said (`enforced_params`). Throws `request.invalid` naming what is missing. A call that is only thought of has no such members, so it is not asked. */
+  assertComplete({ principal, body, facts, headers }: Asked): void {
+    const ofAll = this.config.calls.requiredParams;
+    const ofCaller = principal.requiredParams;
+    if (ofAll.length === 0 && ofCaller === undefined) return;
+    const said = { json: body.json, facts, headers };
+    const missing = missingParam(ofAll, said) ?? (ofCaller && missingParam(ofCaller, said));
+    if (missing === undefined) return;
+    throw new GatewayError('request.invalid', `\`${missing}\` is required in every request here.`, {
+      param: missing,
+    });
   }
 
   /** The same call with what its caller's scopes set for the model that is to serve it. */

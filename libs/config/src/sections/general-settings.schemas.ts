@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { SCOPE_TYPES } from '#libs/kernel';
 import { isIpRange } from '../ip-range.js';
+import { isParamPath } from '../param-path.js';
 import { customRoles, rolePermissions } from '../roles.js';
 import { count, flag, listOf, positiveCount, secondsAsMs, text, textList } from './fields.js';
 import { alertingSettings } from './alerting.schemas.js';
@@ -10,6 +11,12 @@ import { signInSettings } from './sign-in.schemas.js';
 
 const ipRanges = listOf(
   text.refine(isIpRange, { error: 'expected an IP address or a range such as 10.0.0.0/8' }),
+);
+
+const paramPaths = listOf(
+  text.refine(isParamPath, {
+    error: 'expected the name of a request member, dots between: metadata.generation_name',
+  }),
 );
 
 const LOG_LEVELS = {
@@ -103,6 +110,8 @@ export const generalSettings = z.object({
   forward_client_headers_to_llm_api: flag,
   forward_openai_org_id: flag,
   enforce_user_param: flag,
+  enforced_params: paramPaths,
+  service_account_settings: z.strictObject({ enforced_params: paramPaths.optional() }),
   reject_clientside_metadata_tags: flag,
   store_prompts_in_spend_logs: flag,
   anonymize_logs: flag,
@@ -127,6 +136,8 @@ export const PROTECTIVE_GENERAL_SETTINGS = [
   'allowed_routes',
   'cors_origin',
   'enforce_user_param',
+  'enforced_params',
+  'service_account_settings',
   'litellm_key_header_name',
   'reject_clientside_metadata_tags',
   'disable_custom_api_keys',
@@ -149,7 +160,6 @@ export const UNBUILT_GENERAL_SETTINGS: UnbuiltSettings = new Map([
       'custom_key_policy',
       'custom_team_metadata_validate',
     ],
-    'Requiring parameters in requests': ['enforced_params', 'service_account_settings'],
     'A limit on the size of files': ['max_file_size_mb', 'max_batch_file_size_mb', 'allowed_file_extensions'],
     'A list of hosts that provider URLs may name': ['provider_url_destination_allowed_hosts'],
   }),
