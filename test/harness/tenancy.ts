@@ -11,6 +11,7 @@ import { KeyViews } from '../../libs/tenancy/src/key-view.js';
 import { KeyDirectory } from '../../libs/tenancy/src/key-directory.js';
 import { KeyJudge } from '../../libs/tenancy/src/key-judge.js';
 import { KeyRotation } from '../../libs/tenancy/src/key-rotation.js';
+import { KeySpend } from '../../libs/tenancy/src/key-spend.js';
 import { Keys } from '../../libs/tenancy/src/keys.js';
 import { SpendReader, type SpendRow } from '../../libs/tenancy/src/spend-reader.js';
 import { type SpendOwner, SpendSetter } from '../../libs/tenancy/src/spend-setter.js';
@@ -25,6 +26,8 @@ import { ScimGroups } from '../../libs/tenancy/src/scim/scim-groups.js';
 import { ScimUsers } from '../../libs/tenancy/src/scim/scim-users.js';
 import { type Author, Transactions } from '../../libs/tenancy/src/transactions.js';
 import { UserCatalogue } from '../../libs/tenancy/src/user-catalogue.js';
+import { FirstKeys } from '../../libs/tenancy/src/first-keys.js';
+import { UserJudge } from '../../libs/tenancy/src/user-judge.js';
 import { Users } from '../../libs/tenancy/src/users.js';
 
 /** Spend that a test decides. */
@@ -101,10 +104,17 @@ export function tenancyOn(
   const transactions = new Transactions(database, changes, new AuditTrail(TEST_INSTALLATION));
   const spend = new StatedSpend();
   const judge = new KeyJudge(NO_DEFAULTS, clock);
-  const keys = new Keys(transactions, clock, judge, new StatedSpendSetter(spend));
+  const keySpend = new KeySpend(transactions, clock, judge, new StatedSpendSetter(spend));
+  const keys = new Keys(transactions, clock, judge, keySpend);
   const teams = new Teams(transactions, clock, NO_DEFAULTS);
   const secrets = new SecretColumns(new EncryptionKeySource({ salt: new Secret('the salt of the tests') }));
-  const users = new Users(transactions, keys, clock, NO_DEFAULTS);
+  const users = new Users(
+    transactions,
+    new UserJudge(NO_DEFAULTS),
+    new FirstKeys(keys, clock),
+    clock,
+    NO_DEFAULTS,
+  );
   return {
     clock,
     changes,
@@ -112,6 +122,7 @@ export function tenancyOn(
     scimGroups: new ScimGroups(database, transactions, teams, clock, NO_DEFAULTS),
     spend,
     keys,
+    keySpend,
     rotation: new KeyRotation(database, transactions, clock, judge, secrets, logger),
     users,
     teams,

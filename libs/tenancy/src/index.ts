@@ -70,7 +70,8 @@ export {
   LIMIT_TYPES,
   type LimitType,
 } from './key-settings.js';
-export { EVERY_KEY, type IssuedKey, Keys, type KeySecret, type SpendSet } from './keys.js';
+export { EVERY_KEY, type IssuedKey, Keys, type KeySecret } from './keys.js';
+export { KeySpend } from './key-spend.js';
 export { type ListScope, maySeeKey } from './key-visibility.js';
 export { type MemberDraft, type Membership, type PersonNamed } from './membership.js';
 export {

@@ -1,4 +1,5 @@
 import { KeyGrace, VirtualKey } from '#libs/database';
+import { GatewayError } from '#libs/kernel';
 import { type EntityManager, In, MoreThan } from 'typeorm';
 
 /** Keys named by their hashes or by their aliases. */
@@ -25,6 +26,20 @@ export async function lockKeys(
     where: former.length === 0 ? byHash : [byHash, { id: In(former) }],
     ...lock,
   });
+}
+
+/** The one named key, locked. Throws 400 for an alias that several share: it does not say which. */
+export async function lockKey(
+  manager: EntityManager,
+  named: KeysNamed,
+  now: Date,
+): Promise<VirtualKey | undefined> {
+  const keys = await lockKeys(manager, named, now);
+  if ('aliases' in named && keys.length > 1) {
+    const message = 'More than one key has this alias: name the key itself.';
+    throw new GatewayError('request.bad_field', message, { param: 'key_alias' });
+  }
+  return keys[0];
 }
 
 /** Ids of the keys that these former secrets still open. */

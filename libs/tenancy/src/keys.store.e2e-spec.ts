@@ -105,7 +105,7 @@ describe('somebody who is no administrator', () => {
       expect(await codeOf(room.keys.update(member, named, { label: 'mine' }))).toBe('rbac.forbidden');
       expect(await codeOf(room.keys.delete(member, named))).toBe('rbac.forbidden');
       expect(await codeOf(room.keys.setBlocked(member, hash, true))).toBe('rbac.forbidden');
-      expect(await codeOf(room.keys.resetSpend(member, hash, 0n))).toBe('rbac.forbidden');
+      expect(await codeOf(room.keySpend.reset(member, hash, 0n))).toBe('rbac.forbidden');
       expect(await codeOf(room.rotation.regenerate(member, hash, {}, random, null))).toBe('rbac.forbidden');
     }
     expect(await rows()).toEqual([key]);
@@ -118,7 +118,7 @@ describe('somebody who is no administrator', () => {
     expect(await codeOf(room.keys.update(member, named, { capNanoUsd: null, budgetId: 'rich' }))).toBe(
       'rbac.forbidden',
     );
-    expect(await codeOf(room.keys.resetSpend(member, key.tokenHash, 0n))).toBe('rbac.forbidden');
+    expect(await codeOf(room.keySpend.reset(member, key.tokenHash, 0n))).toBe('rbac.forbidden');
     expect(await codeOf(room.keys.blockAll(member))).toBe('rbac.admin_only');
     expect((await room.keys.update(member, named, { label: 'mine' })).label).toBe('mine');
   });

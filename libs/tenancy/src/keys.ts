@@ -1,17 +1,17 @@
 import { Injectable } from '@nestjs/common';
 import { KeyGrace, VirtualKey } from '#libs/database';
-import { Clock, GatewayError, newId, type NanoUsd } from '#libs/kernel';
+import { Clock, newId, type NanoUsd } from '#libs/kernel';
 import { type EntityManager, In } from 'typeorm';
 import { makerOf } from './authority.js';
 import { archiveKeys } from './key-archive.js';
 import { assignGroups, leaveGroupsBehind } from './group-assignments.js';
 import { KeyJudge } from './key-judge.js';
-import { hashesOf, type KeysNamed, lockKeys, writeKey } from './key-rows.js';
+import { keyNotFound, orRefuseDuplicates } from './key-refusals.js';
+import { hashesOf, type KeysNamed, lockKey, lockKeys, writeKey } from './key-rows.js';
 import { hashRawKey, maskRawKey, newRawKey } from './key-secret.js';
 import { blankKey, columnsOf, type KeyChange } from './key-settings.js';
-import { SpendSetter } from './spend-setter.js';
+import { KeySpend } from './key-spend.js';
 import { type Author, type Transaction, Transactions } from './transactions.js';
-import { keyNotFound, orRefuseDuplicates } from './key-refusals.js';
 
 /** A key and the only copy of its secret: to be shown once and forgotten. */
 export interface IssuedKey {
@@ -21,13 +21,6 @@ export interface IssuedKey {
 
 /** Where a raw key comes from: chosen by the caller, or drawn from this many random bytes. */
 export type KeySecret = { readonly custom: string } | { readonly randomBytes: number };
-
-/** What a key has spent before and after somebody set it. */
-export interface SpendSet {
-  readonly key: VirtualKey;
-  readonly previousNanoUsd: NanoUsd;
-  readonly spentNanoUsd: NanoUsd;
-}
 
 /** Keys blocked by one statement: one transaction over half a million would keep everybody else waiting. */
 const BLOCKED_AT_ONCE = 5_000;
@@ -42,7 +35,7 @@ export class Keys {
     private readonly transactions: Transactions,
     private readonly clock: Clock,
     private readonly judge: KeyJudge,
-    private readonly spend: SpendSetter,
+    private readonly spend: KeySpend,
   ) {}
 
   /** Makes a key. Of many that ask for one alias at once, exactly one gets it; the others are refused. */
@@ -59,7 +52,7 @@ export class Keys {
         const issued = await this.#insert(transaction, row, secret);
         const holder = { type: 'key', id: row.id, teamId: row.teamId } as const;
         await assignGroups(transaction, author, holder, settings.accessGroupIds);
-        if (spentNanoUsd > 0n) await this.#setSpend(transaction, author, issued.key, spentNanoUsd);
+        if (spentNanoUsd > 0n) await this.spend.set(transaction, author, issued.key, spentNanoUsd);
         return issued;
       }),
     );
@@ -90,7 +83,7 @@ export class Keys {
       this.transactions.run(author, async (transaction) => {
         const { manager } = transaction;
         const now = new Date(this.clock.nowMs());
-        const before = await this.#lockOne(manager, named, now);
+        const before = await lockKey(manager, named, now);
         const change = await this.judge.change(manager, author.principal, before, {
           columns: columnsOf(settings, before, now.getTime()),
           setsSpend: spentNanoUsd !== undefined,
@@ -99,12 +92,12 @@ export class Keys {
         await leaveGroupsBehind(transaction, author, change.before, after);
         const holder = { type: 'key', id: after.id, teamId: after.teamId } as const;
         await assignGroups(transaction, author, holder, settings.accessGroupIds);
-        if (spentNanoUsd !== undefined) await this.#setSpend(transaction, author, after, spentNanoUsd);
+        if (spentNanoUsd !== undefined) await this.spend.set(transaction, author, after, spentNanoUsd);
         await this.#record(transaction, 'updated', change.before, after);
         return after;
       }),
     );
-    if (spentNanoUsd !== undefined) await this.spend.followed({ type: 'key', id: updated.id });
+    if (spentNanoUsd !== undefined) await this.spend.followed(updated);
     return updated;
   }
 
@@ -143,7 +136,7 @@ export class Keys {
     return this.transactions.run(author, async (transaction) => {
       const { manager } = transaction;
       const now = new Date(this.clock.nowMs());
-      const found = await this.#lockOne(manager, { hashes: [hash] }, now);
+      const found = await lockKey(manager, { hashes: [hash] }, now);
       const [before] = await this.judge.actions(
         manager,
         author.principal,
@@ -176,29 +169,6 @@ export class Keys {
       transaction.record('blocked', 'key', EVERY_KEY, { before: null, after: { blocked: total } }),
     );
     return total;
-  }
-
-  /** Sets what the key has spent to less than it is. Throws 400 for more than that, or more than its budget. */
-  async resetSpend(author: Author, hash: string, toNanoUsd: NanoUsd): Promise<SpendSet> {
-    await this.spend.prepare();
-    const set = await this.transactions.run(author, async (transaction) => {
-      const { manager } = transaction;
-      const found = await this.#lockOne(manager, { hashes: [hash] }, new Date(this.clock.nowMs()));
-      const [key] = await this.judge.actions(
-        manager,
-        author.principal,
-        'reset_spend',
-        found === undefined ? [] : [found],
-      );
-      if (key === undefined) throw keyNotFound();
-      if (key.maxBudgetNano !== null && toNanoUsd > key.maxBudgetNano)
-        throw badReset("is more than the key's max_budget");
-      const previousNanoUsd = await this.#setSpend(transaction, author, key, toNanoUsd);
-      if (toNanoUsd > previousNanoUsd) throw badReset('is more than the key has spent');
-      return { key, previousNanoUsd, spentNanoUsd: toNanoUsd };
-    });
-    await this.spend.followed({ type: 'key', id: set.key.id });
-    return set;
   }
 
   #draft(author: Author, settings: KeyChange): VirtualKey {
@@ -234,31 +204,6 @@ export class Keys {
       [makerOf(author.principal), new Date(this.clock.nowMs())],
     );
     return rows.length;
-  }
-
-  async #setSpend(transaction: Transaction, author: Author, key: VirtualKey, to: NanoUsd): Promise<NanoUsd> {
-    const scope = { type: 'key', id: key.id } as const;
-    const previous = await this.spend.set(
-      transaction.manager,
-      { scope, budget: key },
-      to,
-      makerOf(author.principal),
-    );
-    await transaction.note('updated', 'key', key.id, {
-      before: { spentNanoUsd: previous.toString() },
-      after: { spentNanoUsd: to.toString() },
-    });
-    await transaction.announce('spend', `key:${key.id}`);
-    return previous;
-  }
-
-  async #lockOne(manager: EntityManager, named: KeysNamed, now: Date): Promise<VirtualKey | undefined> {
-    const keys = await lockKeys(manager, named, now);
-    if ('aliases' in named && keys.length > 1) {
-      const message = 'More than one key has this alias: name the key itself.';
-      throw new GatewayError('request.bad_field', message, { param: 'key_alias' });
-    }
-    return keys[0];
   }
 
   async #write(
@@ -299,8 +244,4 @@ export const EVERY_KEY = '*';
 
 export function rawOf(secret: KeySecret): string {
   return 'custom' in secret ? secret.custom : newRawKey(secret.randomBytes);
-}
-
-function badReset(why: string): GatewayError {
-  return new GatewayError('request.bad_field', `'reset_to' ${why}.`, { param: 'reset_to' });
 }

@@ -8,8 +8,10 @@ import { KeyDirectory } from './key-directory.js';
 import { KeyJudge } from './key-judge.js';
 import { KeyRotation } from './key-rotation.js';
 import { Keys } from './keys.js';
+import { KeySpend } from './key-spend.js';
 import { KeyViews } from './key-view.js';
 import { ExplainedCallers } from './explained-callers.js';
+import { FirstKeys } from './first-keys.js';
 import { Identities } from './identities.js';
 import { JwtKeyMappings } from './jwt-key-mappings.js';
 import { JwtRegistration } from './jwt-registration.js';
@@ -29,6 +31,7 @@ import { ScimUsers } from './scim/scim-users.js';
 import { SpendReset } from './spend-reset.js';
 import { Teams } from './teams.js';
 import { Transactions } from './transactions.js';
+import { UserJudge } from './user-judge.js';
 import { UserPasswords } from './user-passwords.js';
 import { Users } from './users.js';
 
@@ -43,6 +46,7 @@ const DOORS = [
   KeyCatalogue,
   KeyDirectory,
   KeyRotation,
+  KeySpend,
   Keys,
   Identities,
   InvitationClaims,
@@ -66,5 +70,9 @@ const DOORS = [
 ];
 
 /** Needs `DataSource`, `Changes`, `Clock`, `InstallationKey` and a `SpendReader` from whoever assembles the product. */
-@Module({ imports: [AuditModule], providers: [...DOORS, KeyJudge, KeyViews], exports: DOORS })
+@Module({
+  imports: [AuditModule],
+  providers: [...DOORS, FirstKeys, KeyJudge, KeyViews, UserJudge],
+  exports: DOORS,
+})
 export class TenancyModule {}

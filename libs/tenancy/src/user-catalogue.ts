@@ -7,7 +7,7 @@ import { administersUser } from './authority/people-judgement.js';
 import { notYours } from './authority/refusals.js';
 import { administered, readsAll, standingOf } from './authority/standing.js';
 import { Conditions, containing, entityFromRow, type Page, pageOf, type Paging } from './rows.js';
-import { userNotFound } from './users.js';
+import { userNotFound } from './user-refusals.js';
 
 /** A user with what belongs to it. */
 export interface UserView {

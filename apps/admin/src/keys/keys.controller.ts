@@ -2,7 +2,7 @@ import { HttpCode, Param } from '@nestjs/common';
 import { Config } from '#libs/config';
 import { GatewayError, usdNumber } from '#libs/kernel';
 import { Answers, Handles } from '#libs/rbac';
-import { type Author, hashOfNamed, type KeyChange, Keys } from '#libs/tenancy';
+import { type Author, hashOfNamed, type KeyChange, Keys, KeySpend } from '#libs/tenancy';
 import { AdminBody, AdminController, By } from '../http/decorators.js';
 import { toApiUsd } from '../http/wire.js';
 import { KeyAnswers } from './key-answers.js';
@@ -30,6 +30,7 @@ import { TeamKeys } from './team-keys.js';
 export class KeysController {
   constructor(
     private readonly keys: Keys,
+    private readonly spend: KeySpend,
     private readonly policies: KeyPolicies,
     private readonly answers: KeyAnswers,
     private readonly rows: KeyRows,
@@ -113,7 +114,7 @@ export class KeysController {
     @Param('key') named: string,
     @AdminBody(resetSpendBody) body: ResetSpendBody,
   ): Promise<object> {
-    const { key, previousNanoUsd, spentNanoUsd } = await this.keys.resetSpend(
+    const { key, previousNanoUsd, spentNanoUsd } = await this.spend.reset(
       author,
       hashOfNamed(named),
       body.reset_to,
