@@ -8,19 +8,18 @@ import {
   type Refusal,
   type Settlement,
 } from '../counters.js';
-import { RecentVerdicts } from '../recent-verdicts.js';
 import type { EpochStore } from './epoch-store.js';
 import { addBudgets, Holdings } from './holdings.js';
 import { KnownBalances } from './known-balances.js';
 import { Openings, type SpendTail, type ToOpen } from './openings.js';
-import { CountersClosed, type OutagePolicy, OutageShare, unavailable } from './outage-share.js';
+import { type OutagePolicy, unavailable } from './outage-share.js';
 import type { Op, OutboxOptions } from './outbox.js';
-import { Pending } from './pending.js';
 import { Purse } from './purse.js';
 import { Questions } from './questions.js';
 import type { RedisAddress } from './redis-link.js';
 import { Session } from './session.js';
-import { admissionOf, admitOp, giveBackOp, list, refusalOf, settleOp, type Verdict } from './wire.js';
+import { Verdicts } from './verdicts.js';
+import { giveBackOp, list, settleOp, type Verdict } from './wire.js';
 
 export interface RedisCountersOptions extends Partial<OutboxOptions>, RedisAddress {
   readonly policy: OutagePolicy;
@@ -35,9 +34,6 @@ export interface Books {
   readonly writer: string;
 }
 
-const LONGEST_WAIT_MS = 600_000;
-/** How long a caller is kept while this process finds back to the counters. */
-const REBUILD_WAIT_MS = 2_500;
 const LOOK_MS = 500;
 /** Long enough for any upstream to have given up. */
 const DOUBT_MS = 900_000;
@@ -48,13 +44,11 @@ export class RedisCounters extends Counters {
   readonly #session: Session;
   readonly #purse = new Purse(this.incarnation);
   readonly #holdings: Holdings;
-  readonly #pending = new Map<string, Pending>();
-  readonly #recent = new RecentVerdicts();
   readonly #balances = new KnownBalances();
   readonly #questions: Questions;
+  readonly #verdicts: Verdicts;
   #openings: Openings | undefined;
   #tail: SpendTail | undefined;
-  #share: OutageShare | undefined;
   #writer = '';
   #onFenced: () => void = () => undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -80,7 +74,15 @@ export class RedisCounters extends Counters {
       logger,
     );
     this.#questions = new Questions(this.#session);
-    this.#session.outbox.onVerdict = ([id, verdict]) => this.#decided(id, verdict as Verdict);
+    this.#verdicts = new Verdicts(
+      this.#session,
+      this.#holdings,
+      this.#balances,
+      this.#purse,
+      options.policy,
+      clock,
+    );
+    this.#session.outbox.onVerdict = ([id, verdict]) => this.#verdicts.hear(id, verdict as Verdict);
   }
 
   /** Joins the processes that count together. Rejects when Redis cannot be reached, or is not fit to count on. */
@@ -100,35 +102,22 @@ export class RedisCounters extends Counters {
   async close(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    for (const pending of [...this.#pending.values()]) this.#fail(pending, 'the process ends');
+    this.#verdicts.failAll('the process ends');
     for (const { id } of this.#purse.empty()) this.#giveBack(id);
     await this.#session.close(JSON.stringify(['q', this.#writer]));
   }
 
   override admit(request: AdmissionRequest): Admission | Refusal | Promise<Admission | Refusal> {
-    const { id } = request;
-    const known =
-      this.#holdings.find(id)?.admission ?? this.#pending.get(id)?.verdict ?? this.#recent.find(id);
-    if (known) return known;
-    const waitMs = request.signal?.aborted ? 0 : Math.min(Math.max(0, request.waitMs), LONGEST_WAIT_MS);
-    // Also says what is wrong with the claims, whatever Redis does.
-    const op = admitOp(request, waitMs || 0);
-    if (request.claims.length === 0) return this.#admitFree(request);
-    if (this.#session.state === 'away') return this.#decideAlone(request);
-    const pending = new Pending(request, waitMs || 0, this.clock.monotonicMs(), () => this.#giveUp(id));
-    this.#pending.set(id, pending);
-    if (this.#session.state === 'live') this.#submit(pending, op);
-    else this.#waitForReturn(pending);
-    return pending.verdict;
+    return this.#verdicts.ask(request);
   }
 
   override settle(id: string, used: Settlement): void {
     const held = this.#holdings.end(id, used);
     if (!held) {
-      if (this.#pending.has(id)) this.#giveUp(id);
+      this.#verdicts.giveUp(id);
       return;
     }
-    this.#recent.remember(id, held.admission);
+    this.#verdicts.remember(id, held.admission);
     this.#balances.settle(held.claims, held.nanoUsd, used.costNanoUsd);
     const { claims: spends, isAlone } = held;
     if (spends.length > 0 && !isAlone) this.#session.outbox.push({ text: settleOp(id, used), spends });
@@ -208,7 +197,7 @@ export class RedisCounters extends Counters {
   }
 
   sizes(): { windows: number; gauges: number; budgets: number; held: number; waiting: number } {
-    const waiting = [...this.#pending.values()].filter(({ isWaiting }) => isWaiting).length;
+    const waiting = this.#verdicts.waiting().length;
     const { windows, slots, size } = this.#holdings;
     return { windows: windows.size, gauges: slots.size, budgets: this.#balances.size, held: size, waiting };
   }
@@ -227,111 +216,13 @@ export class RedisCounters extends Counters {
     return this.#session.members;
   }
 
-  #admitFree({ id }: AdmissionRequest): Admission {
-    const nothing = { grantedNanoUsd: 0n, clamped: false, waitedMs: 0, standings: [] };
-    const admission: Admission = { admitted: true, id, ...nothing };
-    this.#holdings.add(admission, [], true);
-    return admission;
-  }
-
-  #submit(pending: Pending, op = admitOp(pending.request, pending.waitMs)): void {
-    const { id } = pending.request;
-    pending.isAsked = true;
-    this.#session.outbox.push({
-      text: op,
-      takes: id,
-      done: (verdict) => this.#decided(id, verdict as Verdict),
-    });
-  }
-
-  #decided(id: string, verdict: Verdict): void {
-    const pending = this.#pending.get(id);
-    if (!pending) return;
-    const { request } = pending;
-    const waitedMs = pending.isWaiting ? this.clock.monotonicMs() - pending.sinceMs : 0;
-    switch (verdict[0]) {
-      case 0:
-        pending.isWaiting = true;
-        return;
-      case 1: {
-        const admission = admissionOf(request, verdict, waitedMs);
-        this.#balances.note(request.claims, verdict[4]);
-        this.#holdings.add(admission, request.claims, false);
-        return this.#answer(pending, admission);
-      }
-      case 2: {
-        const busyMs = Math.max(1_000, Math.ceil(this.#holdings.typicalMs));
-        const slotMs = this.#holdings.typicalMs;
-        const estimates = { slotMs, busyMs, nowMs: this.clock.nowMs() };
-        const refusal = refusalOf(request, verdict, waitedMs, estimates);
-        if (refusal.refused.length === 0) return this.#fail(pending, 'its budgets were closed');
-        this.#recent.remember(id, refusal);
-        return this.#answer(pending, refusal);
-      }
-      case 3:
-        this.#balances.forget(list<string>(verdict[1]));
-        this.#pending.delete(id);
-        return pending.fail(new CountersClosed(list<string>(verdict[1])));
-      case 4:
-        pending.isWaiting = false;
-        return this.#submit(pending);
-    }
-  }
-
-  #answer(pending: Pending, verdict: Admission | Refusal): void {
-    this.#pending.delete(pending.request.id);
-    pending.answer(verdict);
-  }
-
-  #fail(pending: Pending, internal: string): void {
-    this.#pending.delete(pending.request.id);
-    pending.fail(unavailable(internal));
-  }
-
-  #giveUp(id: string): void {
-    const pending = this.#pending.get(id);
-    if (pending?.isAsked) this.#push(['g', id]);
-    else if (pending) this.#fail(pending, 'nobody waits for it any more');
-  }
-
-  #decideAlone(request: AdmissionRequest): Admission | Refusal {
-    if (!this.#share) throw unavailable('Redis is away');
-    const verdict = this.#share.decide(request, this.clock.monotonicMs());
-    if (verdict.admitted) this.#holdings.add(verdict, request.claims, true);
-    else this.#recent.remember(request.id, verdict);
-    return verdict;
-  }
-
-  #waitForReturn(pending: Pending): void {
-    pending.isAsked = false;
-    pending.isWaiting = false;
-    pending.within(REBUILD_WAIT_MS, () => this.#fail(pending, 'the counters are being rebuilt'));
-  }
-
   #left(state: 'away' | 'rebuilding'): void {
     this.#questions.failAll();
-    const { windows, slots } = this.#holdings;
-    if (state === 'away') {
-      const { policy } = this.options;
-      const nowMs = this.clock.monotonicMs();
-      this.#share = new OutageShare(windows, slots, this.#purse, policy, this.#session.members, nowMs);
-    }
-    for (const pending of [...this.#pending.values()]) {
-      if (state === 'rebuilding') {
-        this.#waitForReturn(pending);
-        continue;
-      }
-      try {
-        this.#answer(pending, this.#decideAlone(pending.request));
-      } catch (error) {
-        this.#pending.delete(pending.request.id);
-        pending.fail(error instanceof Error ? error : unavailable(String(error)));
-      }
-    }
+    this.#verdicts.leave(state);
   }
 
   #tell(isFresh: boolean, undone: readonly Op[]): Op[] {
-    this.#share = undefined;
+    this.#verdicts.endAlone();
     const spent = new Set(this.#tail?.keys());
     for (const { spends = [] } of undone) addBudgets(spent, spends);
     return [{ text: JSON.stringify(['W', this.#writer]) }, ...this.#holdings.tell(isFresh, spent)];
@@ -339,15 +230,12 @@ export class RedisCounters extends Counters {
 
   #live(isFresh: boolean): void {
     if (isFresh) this.#balances.clear();
-    for (const pending of [...this.#pending.values()]) {
-      pending.within(0);
-      if (!pending.isAsked) this.#submit(pending);
-    }
+    this.#verdicts.resume();
   }
 
   #hear(message: readonly unknown[]): void {
     const [what, about, keys, by] = message;
-    if (typeof about !== 'string') return this.#decided(String(what), about as Verdict);
+    if (typeof about !== 'string') return this.#verdicts.hear(String(what), about as Verdict);
     if (what === 'contended') this.#release(about);
     else if (what === 'fenced') this.#onFenced();
     else if (what === 'ready' || what === 'opened') this.#openings?.hear(about);
@@ -384,8 +272,7 @@ export class RedisCounters extends Counters {
   };
 
   #poll(): void {
-    const waiting: string[] = [];
-    for (const [id, { isWaiting }] of this.#pending) if (isWaiting) waiting.push(id);
+    const waiting = this.#verdicts.waiting();
     if (waiting.length > 0) this.#push(['p', waiting]);
   }
 
