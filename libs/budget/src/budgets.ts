@@ -1,6 +1,6 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Config } from '#libs/config';
-import { type Claim, Counters, type MoneyClaim, type Refusal, type RefusedClaim } from '#libs/counters';
+import { type Claim, Counters, type Refusal, type RefusedClaim } from '#libs/counters';
 import {
   type CallFacts,
   Clock,
@@ -15,11 +15,12 @@ import type { Deployment } from '#libs/routing';
 import { Logger } from '#libs/telemetry';
 import { BegunPeriods } from './begun-periods.js';
 import { type Bound, boundOf, costsNothing } from './bounds.js';
-import { type CallEnding, type ChargedCost, chargeFor } from './charge-rules.js';
+import { type CallEnding, type ChargedCost, chargeAt } from './charge-rules.js';
 import { counterKey, lifetimeKey } from './counter-key.js';
 import { explainRefusal, explainUpstreams } from './explain.js';
 import { BalanceStore } from './ledger/balance-store.js';
 import { SpendLedger } from './ledger/spend-ledger.js';
+import { moneyClaim } from './money-claim.js';
 import { Opener, openingOf } from './opener.js';
 import { type Cost, costOf, NO_COST } from './price-book/cost.js';
 import { PriceBook } from './price-book/price-book.js';
@@ -51,7 +52,7 @@ export class Budgets implements OnApplicationShutdown {
     logger: Logger,
   ) {
     this.#settings = { timezone: config.budgets.timezone, resetTime: config.budgets.resetTime };
-    this.#upstreams = new UpstreamBudgets(config, this.#settings);
+    this.#upstreams = new UpstreamBudgets(config, this.#settings, counters);
     this.#opener = new Opener(counters, ledger, balances);
     this.#begun = new BegunPeriods(balances, logger);
     ledger.onRecovered(({ id, charges, costNanoUsd }) => {
@@ -69,7 +70,7 @@ export class Budgets implements OnApplicationShutdown {
   isOpen(principal: Principal, nowMs: number, deployments: readonly Deployment[] = NOBODY): boolean {
     let open = this.#areOpen(this.#of(principal, nowMs).budgets);
     for (const deployment of deployments) {
-      const { budgets } = this.#upstreams.of(deployment, nowMs, this.#wasOpen);
+      const { budgets } = this.#upstreams.at(deployment, nowMs);
       if (budgets.length > 0 && !this.#areOpen(budgets)) open = false;
     }
     return open;
@@ -104,7 +105,7 @@ export class Budgets implements OnApplicationShutdown {
       const wanted = new Set(budgets);
       if (shown) wanted.add(shown);
       for (const deployment of deployments)
-        for (const budget of this.#upstreams.of(deployment, nowMs, this.#wasOpen).budgets) wanted.add(budget);
+        for (const budget of this.#upstreams.at(deployment, nowMs).budgets) wanted.add(budget);
       if (this.config.budgets.rollover) await this.ledger.flush();
       await this.#opener.open(wanted);
     } catch (cause) {
@@ -123,43 +124,22 @@ export class Budgets implements OnApplicationShutdown {
   claims(principal: Principal, bound: Bound, nowMs: number, out: Claim[], spared?: ScopeType): void {
     if (costsNothing(bound)) return;
     for (const prepared of this.#of(principal, nowMs).budgets)
-      if (prepared.budget.scope.type !== spared) out.push(claimOf(prepared, bound, nowMs));
+      if (prepared.budget.scope.type !== spared) out.push(moneyClaim(prepared, bound, nowMs));
   }
 
   /** Adds one money claim per budget of the deployment and its provider; nearly always none. Counters must be open. */
   upstreamClaims(deployment: Deployment, bound: Bound, nowMs: number, out: Claim[]): void {
-    const { budgets } = this.#upstreams.of(deployment, nowMs, this.#wasOpen);
-    if (budgets.length === 0 || costsNothing(bound)) return;
-    for (const prepared of budgets) out.push(claimOf(prepared, bound, nowMs));
+    this.#upstreams.claims(deployment, bound, nowMs, out);
   }
 
   /** Which budgets of the deployment and its provider are used up, by what is settled here; undefined when none is. */
   exhausted(deployment: Deployment, bound: Bound, nowMs: number): RefusedClaim[] | undefined {
-    const { budgets } = this.#upstreams.of(deployment, nowMs, this.#wasOpen);
-    if (budgets.length === 0 || costsNothing(bound)) return undefined;
-    let refused: RefusedClaim[] | undefined;
-    for (const prepared of budgets) {
-      const settled = this.counters.balance(prepared.key)?.settledNanoUsd ?? 0n;
-      if (settled < prepared.capAt(nowMs)) continue;
-      const endsAtMs = prepared.period?.endsAtMs;
-      (refused ??= []).push({
-        claim: claimOf(prepared, bound, nowMs),
-        reason: 'over',
-        current: settled,
-        ...(endsAtMs === undefined ? {} : { retryAfterMs: Math.max(1, endsAtMs - nowMs) }),
-      });
-    }
-    return refused;
+    return this.#upstreams.exhausted(deployment, bound, nowMs);
   }
 
   /** A call that was admitted for one deployment was answered by another: what that cost is not the first one's. */
   paidElsewhere(deployment: Deployment, costNanoUsd: NanoUsd, nowMs: number): void {
-    const { budgets } = this.#upstreams.of(deployment, nowMs, this.#wasOpen);
-    if (budgets.length > 0)
-      this.counters.follow(
-        budgets.map(({ key }) => key),
-        -costNanoUsd,
-      );
+    this.#upstreams.paidElsewhere(deployment, costNanoUsd, nowMs);
   }
 
   /** What the caller's key has spent, in its budget's period or in its life; undefined without a key, or when that is not loaded. */
@@ -172,7 +152,7 @@ export class Budgets implements OnApplicationShutdown {
   charges(principal: Principal, nowMs: number, deployment?: Deployment): readonly Charge[] {
     const { charges } = this.#of(principal, nowMs);
     if (deployment === undefined) return charges;
-    const upstream = this.#upstreams.of(deployment, nowMs, this.#wasOpen).charges;
+    const upstream = this.#upstreams.at(deployment, nowMs).charges;
     return upstream.length === 0 ? charges : this.#joined(charges, upstream);
   }
 
@@ -240,25 +220,9 @@ export class Budgets implements OnApplicationShutdown {
     return rates ? costOf(rates, usage) : NO_COST;
   }
 
-  /** What a call costs however it ended; see `chargeFor`. */
+  /** What a call costs however it ended; the rules are `chargeFor`'s. */
   charge(deployment: Deployment, ending: CallEnding, nowMs: number, upstreamModel?: string): ChargedCost {
-    const price = this.prices.priceOf(deployment, upstreamModel);
-    const charged = chargeFor(price.ratesAt(nowMs), ending);
-    if (price.before === undefined) return charged;
-    const list = price.before.listAt(nowMs);
-    const discounted = price.before.discountedAt(nowMs);
-    if (list === undefined || discounted === undefined || charged.totalNanoUsd === 0n) return charged;
-    const listNanoUsd = costOf(list, charged.usage).totalNanoUsd;
-    const afterDiscount = costOf(discounted, charged.usage).totalNanoUsd;
-    return {
-      ...charged,
-      adjusted: {
-        listNanoUsd,
-        discountNanoUsd: listNanoUsd - afterDiscount,
-        marginNanoUsd: charged.totalNanoUsd - afterDiscount,
-        marginShare: price.before.marginShare,
-      },
-    };
+    return chargeAt(this.prices.priceOf(deployment, upstreamModel), ending, nowMs);
   }
 
   /** `genai-prices@…` of a deployment, for the begin record. */
@@ -299,18 +263,4 @@ export class Budgets implements OnApplicationShutdown {
   }
 
   #wasOpen = (key: string): boolean => this.counters.isOpen(key);
-}
-
-function claimOf(prepared: PreparedBudget, bound: Bound, nowMs: number): MoneyClaim {
-  const { budget, key, period } = prepared;
-  return {
-    kind: 'money',
-    key,
-    scope: budget.scope,
-    budget: budget.name,
-    capNanoUsd: prepared.capAt(nowMs),
-    minNanoUsd: bound.minNanoUsd,
-    fullNanoUsd: bound.fullNanoUsd,
-    ...(period && { periodEndsAtMs: period.endsAtMs }),
-  };
 }

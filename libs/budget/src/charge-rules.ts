@@ -1,6 +1,7 @@
 import type { NanoUsd, Usage } from '#libs/kernel';
 import { NO_USAGE } from '#libs/kernel';
 import { type Cost, costOf, NO_COST } from './price-book/cost.js';
+import type { DeploymentPrice } from './price-book/price-book.js';
 import type { CompiledRates } from './price-book/rates.js';
 
 /** How a call ended, as far as money is concerned. */
@@ -54,6 +55,26 @@ export function chargeFor(rates: CompiledRates | undefined, ending: CallEnding):
   const flag = flagOf(ending) || (rates === undefined && billed ? 'unpriced' : '');
   // A fixed price per request is owed only when the request was taken.
   return billed || ending.kind === 'complete' ? { ...cost, usage, flag } : { ...NO_COST, usage, flag };
+}
+
+/** The charge at the prices of a deployment at an instant, with what the operator's discount and margin make of the list's price. */
+export function chargeAt(price: DeploymentPrice, ending: CallEnding, nowMs: number): ChargedCost {
+  const charged = chargeFor(price.ratesAt(nowMs), ending);
+  if (price.before === undefined) return charged;
+  const list = price.before.listAt(nowMs);
+  const discounted = price.before.discountedAt(nowMs);
+  if (list === undefined || discounted === undefined || charged.totalNanoUsd === 0n) return charged;
+  const listNanoUsd = costOf(list, charged.usage).totalNanoUsd;
+  const afterDiscount = costOf(discounted, charged.usage).totalNanoUsd;
+  return {
+    ...charged,
+    adjusted: {
+      listNanoUsd,
+      discountNanoUsd: listNanoUsd - afterDiscount,
+      marginNanoUsd: charged.totalNanoUsd - afterDiscount,
+      marginShare: price.before.marginShare,
+    },
+  };
 }
 
 function usageOf(ending: CallEnding): Usage {
