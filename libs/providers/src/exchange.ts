@@ -1,8 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { GatewayError, type Usage } from '#libs/kernel';
+import { brokenAnswer, timedOut, tooLarge, unreachable } from './exchange-failures.js';
 import { JsonRelay, MAX_ANSWER_BYTES, readAnswer, withShownModel } from './json-relay.js';
-import { exceptionName, mapEmbeddedError, mapUpstreamError, parseRetryAfter } from './upstream-error.js';
+import { mapEmbeddedError, mapUpstreamError, parseRetryAfter } from './upstream-error.js';
 import { OutputGuard } from './output-guard.js';
 import { ShownModel } from './shown-model.js';
 import { dialectOf } from './sse-dialects.js';
@@ -79,7 +80,9 @@ export class Exchange implements Dispatcher.DispatchHandler, UpstreamHandle {
     }
     const encoding = headers['content-encoding'];
     if (encoding !== undefined && encoding !== 'identity' && encoding !== '') {
-      this.#fail(this.#badAnswer('answered in an encoding that was not asked for'), 0, true);
+      this.#fail(brokenAnswer(this.request.deployment, 'answered in an encoding that was not asked for'), {
+        stillOpen: true,
+      });
       return;
     }
     if ((headers['content-type'] ?? '').includes('text/event-stream')) {
@@ -102,7 +105,7 @@ export class Exchange implements Dispatcher.DispatchHandler, UpstreamHandle {
     if (this.#isOver) return;
     if (this.#stream) this.#relay(this.#stream, controller, chunk);
     else if (this.#answer) {
-      if (!this.#answer.push(chunk)) this.#fail(tooLarge(), 0, true);
+      if (!this.#answer.push(chunk)) this.#fail(tooLarge(), { stillOpen: true });
     } else if (this.#errorChunks) {
       this.#errorChunks.push(chunk);
       this.#errorBytes += chunk.length;
@@ -114,34 +117,34 @@ export class Exchange implements Dispatcher.DispatchHandler, UpstreamHandle {
     if (this.#isOver) return;
     if (this.#stream) this.#endStream(this.#stream);
     else if (this.#answer) this.#endAnswer(this.#answer);
-    else this.#rejected(false);
+    else this.#rejected();
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     if (this.#isOver) return;
     const code = (error as NodeJS.ErrnoException).code ?? error.name;
     if (code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT') {
-      this.#fail(this.#timeoutError('was silent for too long', error), this.#answeredStatus, false);
+      this.#fail(timedOut(this.request.deployment, 'was silent for too long', error), {
+        status: this.#answeredStatus,
+      });
       return;
     }
     if (this.#errorChunks) {
-      this.#rejected(false);
+      this.#rejected();
       return;
     }
-    const wasSent = this.#controller !== undefined;
-    const { provider } = this.request.deployment;
-    const gatewayError =
+    const { deployment } = this.request;
+    const neverSent = this.#controller === undefined;
+    const failure =
       this.#status > 0
-        ? this.#badAnswer('broke off in the middle of its answer', error)
-        : new GatewayError(
-            'upstream.unreachable',
-            `litellm.APIConnectionError: ${exceptionName(provider)} - the provider ${wasSent ? 'closed the connection without an answer' : 'could not be reached'}`,
-            {
-              internal: `deployment ${this.request.deployment.id}: ${code}`,
-              cause: error,
-            },
+        ? brokenAnswer(deployment, 'broke off in the middle of its answer', error)
+        : unreachable(
+            deployment,
+            neverSent ? 'could not be reached' : 'closed the connection without an answer',
+            code,
+            error,
           );
-    this.#fail(gatewayError, 0, false, !wasSent);
+    this.#fail(failure, { neverSent });
   }
 
   get #shownModel(): ShownModel | undefined {
@@ -165,7 +168,7 @@ export class Exchange implements Dispatcher.DispatchHandler, UpstreamHandle {
   #relay(stream: SseRelay, controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.#streamedBytes += chunk.length;
     if (this.#streamedBytes > (this.request.maxAnswerBytes ?? Infinity)) {
-      this.#fail(tooLarge(), 0, true);
+      this.#fail(tooLarge(), { stillOpen: true });
       return;
     }
     const visible = stream.push(chunk);
@@ -181,9 +184,11 @@ export class Exchange implements Dispatcher.DispatchHandler, UpstreamHandle {
     if (stream.cut) this.#cut(stream);
     else if (stream.error !== undefined) {
       const error = mapEmbeddedError(stream.error, this.request.deployment);
-      this.#fail(error, error.status, true);
+      this.#fail(error, { status: error.status, stillOpen: true });
     } else if (stream.overflowed) {
-      this.#fail(this.#badAnswer('sent a stream frame without an end'), 0, true);
+      this.#fail(brokenAnswer(this.request.deployment, 'sent a stream frame without an end'), {
+        stillOpen: true,
+      });
     }
   }
 
@@ -207,9 +212,9 @@ export class Exchange implements Dispatcher.DispatchHandler, UpstreamHandle {
     }
     if (stream.error !== undefined) {
       const error = mapEmbeddedError(stream.error, this.request.deployment);
-      this.#fail(error, error.status, false);
+      this.#fail(error, { status: error.status });
     } else if (!isWhole) {
-      this.#fail(this.#badAnswer('ended its stream without a last frame'), 0, false);
+      this.#fail(brokenAnswer(this.request.deployment, 'ended its stream without a last frame'));
     } else {
       this.#finish();
       this.sink.onEnd({
@@ -225,10 +230,10 @@ export class Exchange implements Dispatcher.DispatchHandler, UpstreamHandle {
     const body = relay.take();
     const answer = readAnswer(body, this.request.endpoint);
     if (!answer) {
-      this.#fail(this.#badAnswer('did not answer with a JSON object'), 0, false);
+      this.#fail(brokenAnswer(this.request.deployment, 'did not answer with a JSON object'));
     } else if (answer.error !== undefined) {
       const error = mapEmbeddedError(answer.error, this.request.deployment);
-      this.#fail(error, error.status, false);
+      this.#fail(error, { status: error.status });
     } else {
       this.#finish();
       this.sink.onEnd({
@@ -240,7 +245,8 @@ export class Exchange implements Dispatcher.DispatchHandler, UpstreamHandle {
     }
   }
 
-  #rejected(isCutOff: boolean): void {
+  /** The upstream said no; its words as far as they came. */
+  #rejected(stillOpen = false): void {
     const body = Buffer.concat(this.#errorChunks ?? []);
     const error = mapUpstreamError({
       status: this.#status,
@@ -248,31 +254,27 @@ export class Exchange implements Dispatcher.DispatchHandler, UpstreamHandle {
       body,
       retryAfter: this.#retryAfter,
     });
-    this.#fail(error, this.#status, isCutOff);
+    this.#fail(error, { status: this.#status, stillOpen });
   }
 
   #timedOut(how: string): void {
-    if (!this.#isOver)
-      this.#fail(this.#timeoutError(how), this.#answeredStatus, true, this.#controller === undefined);
+    if (this.#isOver) return;
+    this.#fail(timedOut(this.request.deployment, how), {
+      status: this.#answeredStatus,
+      stillOpen: true,
+      neverSent: this.#controller === undefined,
+    });
   }
 
-  #timeoutError(how: string, cause?: Error): GatewayError {
-    return new GatewayError(
-      'upstream.timeout',
-      `litellm.Timeout: ${exceptionName(this.request.deployment.provider)} - the provider ${how}`,
-      cause ? { cause } : {},
-    );
-  }
-
-  #badAnswer(how: string, cause?: Error): GatewayError {
-    return new GatewayError(
-      'upstream.broken_stream',
-      `litellm.APIError: ${exceptionName(this.request.deployment.provider)} - the provider ${how}`,
-      cause ? { cause } : {},
-    );
-  }
-
-  #fail(error: GatewayError, status: number, mustAbort: boolean, neverSent = false): void {
+  /** `status`: what the upstream said, 0 when it said nothing. `stillOpen`: its connection has to be ended. `neverSent`: the request never left. */
+  #fail(
+    error: GatewayError,
+    {
+      status = 0,
+      stillOpen = false,
+      neverSent = false,
+    }: { status?: number; stillOpen?: boolean; neverSent?: boolean } = {},
+  ): void {
     const retryAfterMs = parseRetryAfter(this.#retryAfter, this.nowMs());
     const failure = {
       error,
@@ -282,7 +284,7 @@ export class Exchange implements Dispatcher.DispatchHandler, UpstreamHandle {
       usage: this.#usage,
       outputBytes: this.#outputBytes,
     };
-    this.#finish(mustAbort ? error : undefined);
+    this.#finish(stillOpen ? error : undefined);
     this.sink.onError(retryAfterMs === undefined ? failure : { ...failure, retryAfterMs });
   }
 
@@ -293,11 +295,4 @@ export class Exchange implements Dispatcher.DispatchHandler, UpstreamHandle {
     this.#timer = undefined;
     if (abortReason) this.#controller?.abort(abortReason);
   }
-}
-
-function tooLarge(): GatewayError {
-  return new GatewayError(
-    'upstream.too_large',
-    'The answer is larger than this gateway passes on. Ask for less, or in parts.',
-  );
 }
