@@ -71,7 +71,6 @@ import { TokenCallers } from './sign-in/token-callers.js';
     OwnOrigin,
     SessionCookie,
     BrowserSessions,
-    BrowserSessions,
     BrowserSignIn,
     PasswordSignIn,
     CliSignIns,

@@ -18,7 +18,7 @@ import { Purse } from './purse.js';
 import { Questions } from './questions.js';
 import type { RedisAddress } from './redis-link.js';
 import { Session } from './session.js';
-import { Verdicts } from './verdicts.js';
+import { PendingAdmissions } from './pending-admissions.js';
 import { giveBackOp, list, settleOp, type Verdict } from './wire.js';
 
 export interface RedisCountersOptions extends Partial<OutboxOptions>, RedisAddress {
@@ -46,7 +46,7 @@ export class RedisCounters extends Counters {
   readonly #holdings: Holdings;
   readonly #balances = new KnownBalances();
   readonly #questions: Questions;
-  readonly #verdicts: Verdicts;
+  readonly #admissions: PendingAdmissions;
   #openings: Openings | undefined;
   #tail: SpendTail | undefined;
   #writer = '';
@@ -74,7 +74,7 @@ export class RedisCounters extends Counters {
       logger,
     );
     this.#questions = new Questions(this.#session);
-    this.#verdicts = new Verdicts(
+    this.#admissions = new PendingAdmissions(
       this.#session,
       this.#holdings,
       this.#balances,
@@ -82,7 +82,7 @@ export class RedisCounters extends Counters {
       options.policy,
       clock,
     );
-    this.#session.outbox.onVerdict = ([id, verdict]) => this.#verdicts.hear(id, verdict as Verdict);
+    this.#session.outbox.onVerdict = ([id, verdict]) => this.#admissions.hear(id, verdict as Verdict);
   }
 
   /** Joins the processes that count together. Rejects when Redis cannot be reached, or is not fit to count on. */
@@ -102,22 +102,22 @@ export class RedisCounters extends Counters {
   async close(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#verdicts.failAll('the process ends');
+    this.#admissions.failAll('the process ends');
     for (const { id } of this.#purse.empty()) this.#giveBack(id);
     await this.#session.close(JSON.stringify(['q', this.#writer]));
   }
 
   override admit(request: AdmissionRequest): Admission | Refusal | Promise<Admission | Refusal> {
-    return this.#verdicts.ask(request);
+    return this.#admissions.ask(request);
   }
 
   override settle(id: string, used: Settlement): void {
     const held = this.#holdings.end(id, used);
     if (!held) {
-      this.#verdicts.giveUp(id);
+      this.#admissions.giveUp(id);
       return;
     }
-    this.#verdicts.remember(id, held.admission);
+    this.#admissions.remember(id, held.admission);
     this.#balances.settle(held.claims, held.nanoUsd, used.costNanoUsd);
     const { claims: spends, isAlone } = held;
     if (spends.length > 0 && !isAlone) this.#session.outbox.push({ text: settleOp(id, used), spends });
@@ -197,7 +197,7 @@ export class RedisCounters extends Counters {
   }
 
   sizes(): { windows: number; gauges: number; budgets: number; held: number; waiting: number } {
-    const waiting = this.#verdicts.waiting().length;
+    const waiting = this.#admissions.waiting().length;
     const { windows, slots, size } = this.#holdings;
     return { windows: windows.size, gauges: slots.size, budgets: this.#balances.size, held: size, waiting };
   }
@@ -218,11 +218,11 @@ export class RedisCounters extends Counters {
 
   #left(state: 'away' | 'rebuilding'): void {
     this.#questions.failAll();
-    this.#verdicts.leave(state);
+    this.#admissions.leave(state);
   }
 
   #tell(isFresh: boolean, undone: readonly Op[]): Op[] {
-    this.#verdicts.endAlone();
+    this.#admissions.endAlone();
     const spent = new Set(this.#tail?.keys());
     for (const { spends = [] } of undone) addBudgets(spent, spends);
     return [{ text: JSON.stringify(['W', this.#writer]) }, ...this.#holdings.tell(isFresh, spent)];
@@ -230,12 +230,12 @@ export class RedisCounters extends Counters {
 
   #live(isFresh: boolean): void {
     if (isFresh) this.#balances.clear();
-    this.#verdicts.resume();
+    this.#admissions.resume();
   }
 
   #hear(message: readonly unknown[]): void {
     const [what, about, keys, by] = message;
-    if (typeof about !== 'string') return this.#verdicts.hear(String(what), about as Verdict);
+    if (typeof about !== 'string') return this.#admissions.hear(String(what), about as Verdict);
     if (what === 'contended') this.#release(about);
     else if (what === 'fenced') this.#onFenced();
     else if (what === 'ready' || what === 'opened') this.#openings?.hear(about);
@@ -272,7 +272,7 @@ export class RedisCounters extends Counters {
   };
 
   #poll(): void {
-    const waiting = this.#verdicts.waiting();
+    const waiting = this.#admissions.waiting();
     if (waiting.length > 0) this.#push(['p', waiting]);
   }
 

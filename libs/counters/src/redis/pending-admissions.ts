@@ -17,7 +17,7 @@ const REBUILD_WAIT_MS = 2_500;
  * Who may go on and who may not: asked of Redis, waited for while others hold the money, and decided here alone while Redis is
  * away. An id that was asked is asked once, and gets one verdict however often it comes.
  */
-export class Verdicts {
+export class PendingAdmissions {
   readonly #pending = new Map<string, Pending>();
   readonly #recent = new RecentVerdicts();
   /** What may be decided alone; only while Redis is away. */
