@@ -35,11 +35,14 @@ export interface OutboxOptions {
 /** What went wrong with a batch: the epoch is over, this process was fenced, an earlier batch is missing, or nobody answered. */
 export type Trouble = 'epoch' | 'fenced' | 'gap' | 'silence';
 
-/** A batch is answered in one piece, and Redis does nothing else meanwhile. */
-const MOST_OPS = 200;
+/**
+ * A batch is answered in one piece, and Redis does nothing else meanwhile. A turn that asks for more sends the first of it while it goes
+ * on: else Redis would stand still while this process works, and this process while Redis does.
+ */
+const MOST_OPS = 8;
 
 /**
- * Everything that one turn of the event loop asks for goes out as one run of the script. Batches are numbered, and kept until
+ * What one turn of the event loop asks for goes out as one run of the script, or a few. Batches are numbered, and kept until
  * they are answered, so that what must not be lost can be sent again, and is still done once.
  */
 export class Outbox {
@@ -60,9 +63,11 @@ export class Outbox {
 
   push(op: Op): void {
     this.#ops.push(op);
-    if (this.#isScheduled || !this.#isOpen) return;
+    if (!this.#isOpen) return;
+    if (this.#ops.length >= MOST_OPS) return this.#send();
+    if (this.#isScheduled) return;
     this.#isScheduled = true;
-    setImmediate(this.#send);
+    setImmediate(this.#sendRest);
   }
 
   /** From now on what is pushed is sent. */
@@ -113,8 +118,12 @@ export class Outbox {
     return true;
   }
 
-  #send = (): void => {
+  #sendRest = (): void => {
     this.#isScheduled = false;
+    this.#send();
+  };
+
+  #send(): void {
     while (this.#isOpen && this.#ops.length > 0) {
       const ops = this.#ops.splice(0, MOST_OPS);
       const batch: Batch = { number: (this.#number += 1), ops, sentAtMs: performance.now() };
@@ -125,7 +134,7 @@ export class Outbox {
         (error: Error) => this.#isOpen && this.onTrouble('silence', error),
       );
     }
-  };
+  }
 
   #receive(batch: Batch, answer: string): void {
     const place = this.#unanswered.indexOf(batch);
