@@ -57,23 +57,32 @@ function undeclaredPaths(stack: readonly RouterLayer[], mounts: readonly string[
     declared.add(`${method} ${prefix}${path}`);
     declared.add(`${method} ${prefix}${path === '/' && prefix !== '' ? '' : path}`);
   }
-  const found: string[] = [];
-  for (const layer of stack) {
-    if (layer.route) {
-      const methods = Object.keys(layer.route.methods).map((method) => method.toUpperCase());
-      for (const path of [layer.route.path].flat().map(String)) {
-        const names = methods.map((method) => `${method} ${path}`).filter((name) => !declared.has(name));
-        // `app.all` registers every verb Node knows, one by one.
-        if (names.length > 9) found.push(`ALL ${path}`);
-        else found.push(...names);
-      }
-    } else if (Array.isArray(layer.handle.stack)) {
-      found.push(`(router mounted at ${String(layer.rawPath ?? '?')})`);
-    } else if (!layer.slash && !mounts.includes(String(layer.rawPath))) {
-      found.push(`(${layer.name} mounted at ${String(layer.rawPath ?? '?')})`);
-    }
-  }
-  return found;
+  return stack.flatMap((layer) => undeclaredIn(layer, declared, mounts));
+}
+
+/** What one layer answers that nobody declared: its routes, or all of it where it cannot be looked into. */
+function undeclaredIn(
+  layer: RouterLayer,
+  declared: ReadonlySet<string>,
+  mounts: readonly string[],
+): string[] {
+  const { route, name, rawPath } = layer;
+  if (route) return [route.path].flat().flatMap((path) => undeclaredMethods(route, String(path), declared));
+  if (Array.isArray(layer.handle.stack)) return [`(router mounted at ${String(rawPath ?? '?')})`];
+  if (layer.slash || mounts.includes(String(rawPath))) return [];
+  return [`(${name} mounted at ${String(rawPath ?? '?')})`];
+}
+
+function undeclaredMethods(
+  { methods }: NonNullable<RouterLayer['route']>,
+  path: string,
+  declared: ReadonlySet<string>,
+): string[] {
+  const names = Object.keys(methods)
+    .map((method) => `${method.toUpperCase()} ${path}`)
+    .filter((name) => !declared.has(name));
+  // `app.all` registers every verb Node knows, one by one.
+  return names.length > 9 ? [`ALL ${path}`] : names;
 }
 
 /** A WebSocket is a route too, and no guard of ours is asked on its way: whoever listens says which rows it asks instead. */
@@ -88,17 +97,21 @@ function undeclaredListeners(app: INestApplication, upgrades: readonly RouteId[]
 }
 
 function undeclaredHandlers(app: INestApplication): string[] {
-  const found: string[] = [];
-  for (const module of app.get(ModulesContainer).values()) {
-    for (const { metatype } of module.controllers.values()) {
-      if (typeof metatype !== 'function') continue;
-      const prototype = metatype.prototype as Record<string, unknown>;
-      for (const name of Object.getOwnPropertyNames(prototype)) {
-        const handler = Object.getOwnPropertyDescriptor(prototype, name)?.value as unknown;
-        if (typeof handler !== 'function' || !Reflect.hasMetadata(METHOD_METADATA, handler)) continue;
-        if (routesOf(handler) === undefined) found.push(`${metatype.name}.${name}`);
-      }
-    }
-  }
-  return found;
+  const controllers = [...app.get(ModulesContainer).values()]
+    .flatMap((module) => [...module.controllers.values()])
+    .flatMap(({ metatype }) => (typeof metatype === 'function' ? [metatype] : []));
+  return controllers.flatMap((controller) =>
+    handlersOf(controller.prototype as object)
+      .filter(({ handler }) => routesOf(handler) === undefined)
+      .map(({ name }) => `${controller.name}.${name}`),
+  );
+}
+
+/** The methods of a controller that Nest routes to. */
+function handlersOf(prototype: object): { name: string; handler: object }[] {
+  return Object.getOwnPropertyNames(prototype).flatMap((name) => {
+    const handler = Object.getOwnPropertyDescriptor(prototype, name)?.value as unknown;
+    const isHandler = typeof handler === 'function' && Reflect.hasMetadata(METHOD_METADATA, handler);
+    return isHandler ? [{ name, handler }] : [];
+  });
 }

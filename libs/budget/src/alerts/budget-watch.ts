@@ -4,9 +4,9 @@ import { Counters } from '#libs/counters';
 import { Clock, type NanoUsd, type Scope, usdNumber } from '#libs/kernel';
 import { Logger } from '#libs/telemetry';
 import { Budgets } from '../budgets.js';
-import type { Charge } from '../prepared.js';
-import type { PreparedBudget } from '../prepared.js';
+import type { Charge, PreparedBudget } from '../prepared.js';
 import { AlertBook, type NewAlert } from './alert-book.js';
+import { ownerMembers, ownersAddresses } from './owner-members.js';
 import { ScopeFacts, type ScopeNames } from './scope-facts.js';
 import { type BudgetFinding, findingsOf } from './thresholds.js';
 
@@ -63,68 +63,71 @@ export class BudgetWatch implements OnApplicationBootstrap, OnApplicationShutdow
   /** Judges everything that was noted. */
   async look(): Promise<void> {
     const nowMs = this.clock.nowMs();
-    const looked = new Set<string>();
-    const due: { prepared: PreparedBudget; settled: NanoUsd; finding: BudgetFinding; occasion: string }[] =
-      [];
-    for (const charges of this.#noted) {
-      for (const { counterKey, prepared } of charges) {
-        // A period that ended meanwhile has had its time to be told of.
-        if (
-          counterKey === undefined ||
-          prepared === undefined ||
-          prepared.key !== counterKey ||
-          looked.has(counterKey)
-        )
-          continue;
-        looked.add(counterKey);
-        const settled = this.counters.balance(counterKey)?.settledNanoUsd;
-        if (settled === undefined) continue;
-        const { thresholds } = this.config.alerts;
-        const cap = prepared.capAt(nowMs);
-        for (const finding of findingsOf(prepared.budget, cap, settled, prepared.period, nowMs, thresholds)) {
-          const occasion = occasionOf(prepared);
-          const alert = {
-            event: finding.event,
-            scope: prepared.budget.scope,
-            occasion,
-            threshold: finding.threshold,
-          };
-          if (!this.book.isKnown(alert)) due.push({ prepared, settled, finding, occasion });
-        }
-      }
-    }
+    const due = [...this.#counting()].flatMap((budget) => this.#due(budget, nowMs));
     this.#noted.clear();
     if (due.length === 0) return;
     const names = await this.facts.of(due.map(({ prepared }) => prepared.budget.scope));
-    await this.book.raise(
-      due.map(({ prepared, settled, finding, occasion }): NewAlert => {
-        const { scope } = prepared.budget;
-        return {
-          event: finding.event,
-          scope,
-          occasion,
-          threshold: finding.threshold,
-          payload: payloadOf(prepared, prepared.capAt(nowMs), settled, finding, names(scope), nowMs),
-        };
-      }),
-    );
+    await this.book.raise(due.map((each) => alertOf(each, names(each.prepared.budget.scope), nowMs)));
+  }
+
+  /** The budgets that the noted calls count in, each once. */
+  *#counting(): Generator<CountingBudget> {
+    const looked = new Set<string>();
+    for (const { counterKey, prepared } of [...this.#noted].flat()) {
+      if (counterKey === undefined || prepared === undefined || looked.has(counterKey)) continue;
+      // A period that ended meanwhile has had its time to be told of.
+      if (prepared.key !== counterKey) continue;
+      looked.add(counterKey);
+      const settledNanoUsd = this.counters.balance(counterKey)?.settledNanoUsd;
+      if (settledNanoUsd !== undefined) yield { prepared, settledNanoUsd };
+    }
+  }
+
+  /** What there is to tell of one, and was not told before as far as this process knows. */
+  #due({ prepared, settledNanoUsd }: CountingBudget, nowMs: number): Due[] {
+    const { budget, period } = prepared;
+    const { thresholds } = this.config.alerts;
+    const occasion = `${budget.name}@${period?.id ?? 'life'}`;
+    return findingsOf(budget, prepared.capAt(nowMs), settledNanoUsd, period, nowMs, thresholds)
+      .filter(
+        ({ event, threshold }) => !this.book.isKnown({ event, scope: budget.scope, occasion, threshold }),
+      )
+      .map((finding) => ({ prepared, settledNanoUsd, finding, occasion }));
   }
 }
 
-function occasionOf({ budget, period }: PreparedBudget): string {
-  return `${budget.name}@${period?.id ?? 'life'}`;
+/** A budget whose counter is open here, and what is settled in it. */
+interface CountingBudget {
+  readonly prepared: PreparedBudget;
+  readonly settledNanoUsd: NanoUsd;
+}
+
+interface Due extends CountingBudget {
+  readonly finding: BudgetFinding;
+  /** In which life or period of the budget: it is told once in each. */
+  readonly occasion: string;
+}
+
+function alertOf(due: Due, names: ScopeNames, nowMs: number): NewAlert {
+  const { finding, prepared, occasion } = due;
+  return {
+    event: finding.event,
+    scope: prepared.budget.scope,
+    occasion,
+    threshold: finding.threshold,
+    payload: payloadOf(due, names, nowMs),
+  };
 }
 
 /** The contract's body of a budget alert, and beside it what only we can say. */
 function payloadOf(
-  { budget, period }: PreparedBudget,
-  capNanoUsd: NanoUsd,
-  settledNanoUsd: NanoUsd,
-  finding: BudgetFinding,
+  { prepared, settledNanoUsd, finding }: Due,
   names: ScopeNames,
   nowMs: number,
 ): Record<string, unknown> {
+  const { budget, period } = prepared;
   const { scope, softCapNanoUsd } = budget;
+  const capNanoUsd = prepared.capAt(nowMs);
   return {
     event: finding.event,
     event_group: GROUPS[scope.type] ?? scope.type,
@@ -132,18 +135,12 @@ function payloadOf(
     spend: usdNumber(settledNanoUsd),
     max_budget: usdNumber(capNanoUsd),
     soft_budget: softCapNanoUsd === undefined ? null : usdNumber(softCapNanoUsd),
-    token: names.token,
-    key_alias: names.keyAlias,
-    user_id: names.userId,
-    user_email: names.userEmail,
-    team_id: names.teamId,
-    team_alias: names.teamAlias,
-    organization_id: names.organizationId,
+    ...ownerMembers(names),
     customer_id: scope.type === 'customer' ? scope.id : null,
     projected_spend: finding.projectedNanoUsd === undefined ? null : usdNumber(finding.projectedNanoUsd),
     projected_exceeded_date:
       finding.projectedAtMs === undefined ? null : new Date(finding.projectedAtMs).toISOString().slice(0, 10),
-    alert_emails: names.userEmail === null ? [] : [names.userEmail],
+    alert_emails: ownersAddresses(names),
     max_budget_alert_emails: null,
     threshold: finding.threshold === 0 ? null : finding.threshold,
     scope,

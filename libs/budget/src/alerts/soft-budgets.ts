@@ -1,11 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { Config } from '#libs/config';
-import { Clock, type Scope, usdNumber } from '#libs/kernel';
+import { Clock, type NanoUsd, type Scope, usdNumber } from '#libs/kernel';
 import { DataSource } from 'typeorm';
 import { findDuration } from '../duration.js';
 import { LIFETIME, type Period, periodAt } from '../periods.js';
 import { AlertBook, type NewAlert } from './alert-book.js';
-import { ScopeFacts } from './scope-facts.js';
+import { ownerMembers, ownersAddresses } from './owner-members.js';
+import { ScopeFacts, type ScopeNames } from './scope-facts.js';
 
 /** Where soft budgets are, and which column of the daily sums tells what their owners spent. */
 const OWNERS = [
@@ -14,6 +15,8 @@ const OWNERS = [
   { type: 'team', table: 'teams', column: 'team_id' },
   { type: 'organization', table: 'organizations', column: 'organization_id' },
 ] as const;
+
+type Owner = (typeof OWNERS)[number];
 
 interface SoftRow {
   readonly id: string;
@@ -25,6 +28,12 @@ interface SoftRow {
 interface Spent {
   readonly id: string;
   readonly spent: string;
+}
+
+interface Passed {
+  readonly scope: Scope;
+  readonly spentNanoUsd: NanoUsd;
+  readonly softNanoUsd: NanoUsd;
 }
 
 /**
@@ -56,62 +65,48 @@ export class SoftBudgets {
     return told;
   }
 
-  async #tellOf(owner: (typeof OWNERS)[number], rows: readonly SoftRow[]): Promise<number> {
+  /** Of owners of one kind whose periods are one. */
+  async #tellOf(owner: Owner, rows: readonly SoftRow[]): Promise<number> {
     const [first] = rows;
     const period = first && this.#periodOf(first);
-    const ids = rows.map(({ id }) => id);
-    const spent: Spent[] =
-      period === undefined
-        ? await this.dataSource.query(
-            `SELECT scope_id AS id, settled_nano AS spent FROM balances
-             WHERE scope_type = $1 AND scope_id = ANY($2::text[]) AND budget = $3 AND period_id = $3`,
-            [owner.type, ids, LIFETIME],
-          )
-        : await this.dataSource.query(
-            `SELECT ${owner.column} AS id, sum(spend_nano)::text AS spent FROM daily_activity
-             WHERE facet = 'key' AND ${owner.column} = ANY($1::text[]) AND day >= $2::date GROUP BY 1`,
-            [ids, new Date(period.startsAtMs).toISOString().slice(0, 10)],
-          );
-    const softOf = new Map(rows.map(({ id, soft }) => [id, BigInt(soft)]));
     const occasion = `soft@${period?.id ?? 'life'}`;
-    const due = spent.filter(({ id, spent: amount }) => {
-      const scope: Scope = { type: owner.type, id };
-      const isReached = BigInt(amount) > 0n && BigInt(amount) >= (softOf.get(id) ?? 0n);
-      return isReached && !this.book.isKnown({ event: 'soft_budget_crossed', scope, occasion, threshold: 0 });
-    });
-    if (due.length === 0) return 0;
-    const names = await this.facts.of(due.map(({ id }) => ({ type: owner.type, id })));
+    const softOf = new Map(rows.map(({ id, soft }) => [id, BigInt(soft)]));
+    const passed = (await this.#spentBy(owner, [...softOf.keys()], period))
+      .map(({ id, spent }): Passed => ({
+        scope: { type: owner.type, id },
+        spentNanoUsd: BigInt(spent),
+        softNanoUsd: softOf.get(id) ?? 0n,
+      }))
+      .filter(({ spentNanoUsd, softNanoUsd }) => spentNanoUsd > 0n && spentNanoUsd >= softNanoUsd)
+      .filter(
+        ({ scope }) => !this.book.isKnown({ event: 'soft_budget_crossed', scope, occasion, threshold: 0 }),
+      );
+    if (passed.length === 0) return 0;
+    const names = await this.facts.of(passed.map(({ scope }) => scope));
     return this.book.raise(
-      due.map(({ id, spent: amount }): NewAlert => {
-        const scope: Scope = { type: owner.type, id };
-        const { label, ...known } = names(scope);
-        return {
-          event: 'soft_budget_crossed',
-          scope,
-          occasion,
-          threshold: 0,
-          payload: {
-            event: 'soft_budget_crossed',
-            event_group: owner.type,
-            event_message: `The soft budget of ${owner.type} ${label ?? id} is reached: $${usdNumber(BigInt(amount))} of $${usdNumber(softOf.get(id) ?? 0n)} are spent. Calls go on.`,
-            spend: usdNumber(BigInt(amount)),
-            max_budget: null,
-            soft_budget: usdNumber(softOf.get(id) ?? 0n),
-            token: known.token,
-            key_alias: known.keyAlias,
-            user_id: known.userId,
-            user_email: known.userEmail,
-            team_id: known.teamId,
-            team_alias: known.teamAlias,
-            organization_id: known.organizationId,
-            alert_emails: known.userEmail === null ? [] : [known.userEmail],
-            scope,
-            resets_at: period === undefined ? null : new Date(period.endsAtMs).toISOString(),
-            at: new Date(this.clock.nowMs()).toISOString(),
-          },
-        };
-      }),
+      passed.map((each): NewAlert => ({
+        event: 'soft_budget_crossed',
+        scope: each.scope,
+        occasion,
+        threshold: 0,
+        payload: payloadOf(each, names(each.scope), period, this.clock.nowMs()),
+      })),
     );
+  }
+
+  /** In their lives, or in the days since the period began. */
+  #spentBy(owner: Owner, ids: readonly string[], period: Period | undefined): Promise<Spent[]> {
+    return period === undefined
+      ? this.dataSource.query(
+          `SELECT scope_id AS id, settled_nano AS spent FROM balances
+           WHERE scope_type = $1 AND scope_id = ANY($2::text[]) AND budget = $3 AND period_id = $3`,
+          [owner.type, ids, LIFETIME],
+        )
+      : this.dataSource.query(
+          `SELECT ${owner.column} AS id, sum(spend_nano)::text AS spent FROM daily_activity
+           WHERE facet = 'key' AND ${owner.column} = ANY($1::text[]) AND day >= $2::date GROUP BY 1`,
+          [ids, new Date(period.startsAtMs).toISOString().slice(0, 10)],
+        );
   }
 
   #periodOf({ duration, anchor }: SoftRow): Period | undefined {
@@ -119,4 +114,26 @@ export class SoftBudgets {
     const { timezone, resetTime } = this.config.budgets;
     return periodAt({ duration, timezone, resetTime, anchorMs: anchor.getTime() }, this.clock.nowMs());
   }
+}
+
+/** The contract's body of a budget alert. */
+function payloadOf(
+  { scope, spentNanoUsd, softNanoUsd }: Passed,
+  names: ScopeNames,
+  period: Period | undefined,
+  nowMs: number,
+): Record<string, unknown> {
+  return {
+    event: 'soft_budget_crossed',
+    event_group: scope.type,
+    event_message: `The soft budget of ${scope.type} ${names.label ?? scope.id} is reached: $${usdNumber(spentNanoUsd)} of $${usdNumber(softNanoUsd)} are spent. Calls go on.`,
+    spend: usdNumber(spentNanoUsd),
+    max_budget: null,
+    soft_budget: usdNumber(softNanoUsd),
+    ...ownerMembers(names),
+    alert_emails: ownersAddresses(names),
+    scope,
+    resets_at: period === undefined ? null : new Date(period.endsAtMs).toISOString(),
+    at: new Date(nowMs).toISOString(),
+  };
 }

@@ -36,20 +36,14 @@ export async function checkSecrets(
   for (const name of names) {
     const column = SECRET_COLUMNS[name];
     const state = { column: `${column.table}.${column.column}`, current: 0, older: 0, unreadable: 0 };
-    let after: string | undefined;
-    for (;;) {
-      const rows = await nextRows(dataSource.manager, column, after, undefined);
-      for (const { row_id: id, sealed } of rows) {
-        const isReadable = await secrets.open(dataSource.manager, name, id, sealed).then(
-          () => true,
-          () => false,
-        );
-        if (!isReadable) state.unreadable += 1;
-        else if (dataKeyOf(sealed) === active) state.current += 1;
-        else state.older += 1;
-      }
-      after = rows.at(-1)?.row_id;
-      if (after === undefined) break;
+    for await (const { row_id: id, sealed } of sealedRows(dataSource.manager, column)) {
+      const isReadable = await secrets.open(dataSource.manager, name, id, sealed).then(
+        () => true,
+        () => false,
+      );
+      if (!isReadable) state.unreadable += 1;
+      else if (dataKeyOf(sealed) === active) state.current += 1;
+      else state.older += 1;
     }
     states.push(state);
   }
@@ -100,6 +94,16 @@ function resealBatch(
     }
     return rows.at(-1)?.row_id;
   });
+}
+
+/** Every sealed row of a column, read in batches. */
+async function* sealedRows(manager: EntityManager, column: SecretColumn): AsyncGenerator<SealedRow> {
+  for (let after: string | undefined; ;) {
+    const rows = await nextRows(manager, column, after, undefined);
+    yield* rows;
+    after = rows.at(-1)?.row_id;
+    if (after === undefined) return;
+  }
 }
 
 /** Sealed rows in order of their ids; with `except`, only those that this data key did not seal. */
