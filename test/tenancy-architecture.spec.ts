@@ -13,6 +13,7 @@ const OWN_RIGHTS: Readonly<Record<string, string>> = {
   'libs/tenancy/src/key-directory.ts': 'authentication looks a credential up',
   'libs/tenancy/src/caller-directory.ts': 'authentication compiles a caller',
   'libs/tenancy/src/identities.ts': 'signing in asks who somebody is',
+  'libs/tenancy/src/team-identities.ts': 'signing in asks which teams a token means',
   'libs/tenancy/src/sessions.ts': 'signing in asks whose session a token is',
   'libs/tenancy/src/invitation-claims.ts': 'who holds a link is nobody yet',
   'libs/tenancy/src/jwt-key-mappings.ts': 'signing in asks which key a token stands for',

@@ -98,23 +98,12 @@ export class CallerDirectory {
   /** The seeds with all their other rows: a handful of reads, however many callers. */
   async complete<Seed extends CallerSeed>(seeds: readonly Seed[]): Promise<(Seed & CallerRecord)[]> {
     const ids = seeds.map((seed) => seed.ids);
+    const namesOf = (name: keyof CallerIds): (string | null)[] => ids.map((each) => each[name]);
     const [organizations, members, projects, customers] = await Promise.all([
-      this.#named(
-        Organization,
-        'id',
-        ids.map(({ organizationId }) => organizationId),
-      ),
+      this.#named(Organization, 'id', namesOf('organizationId')),
       this.#organizationMembers(ids),
-      this.#named(
-        Project,
-        'id',
-        ids.map(({ projectId }) => projectId),
-      ),
-      this.#named(
-        Customer,
-        'id',
-        ids.map(({ customerId }) => customerId),
-      ),
+      this.#named(Project, 'id', namesOf('projectId')),
+      this.#named(Customer, 'id', namesOf('customerId')),
     ]);
     const organizationOf = byName(organizations, 'id');
     const projectOf = byName(projects, 'id');
@@ -129,14 +118,7 @@ export class CallerDirectory {
     }));
     const tags = byName(await this.#named(Tag, 'name', withRows.flatMap(pinnedTagsOf)), 'name');
     const budgets = await this.#budgets([
-      ...withRows.flatMap(
-        ({ key, user, team, member, organization, organizationMember, project, customer }) => [
-          ...[key, user, team, member, organization, organizationMember, project, customer].map(
-            (row) => row?.budgetId,
-          ),
-          key?.customerBudgetId,
-        ],
-      ),
+      ...withRows.flatMap(budgetIdsOf),
       ...[...tags.values()].map(({ budgetId }) => budgetId),
       ...(withRows.some((row) => row.ids.customerId !== null) ? [this.config.budgets.customerBudgetId] : []),
     ]);
@@ -186,6 +168,15 @@ export class CallerDirectory {
       .where(`row.${column} = ANY(:wanted)`, { wanted })
       .getMany();
   }
+}
+
+/** The shared budgets that a caller's rows point to. */
+function budgetIdsOf(
+  row: Omit<CallerRecord, 'tags' | 'budgets' | 'roles'>,
+): readonly (string | null | undefined)[] {
+  const { key, user, team, member, organization, organizationMember, project, customer } = row;
+  const governed = [key, user, team, member, organization, organizationMember, project, customer];
+  return [...governed.map((each) => each?.budgetId), key?.customerBudgetId];
 }
 
 function byName<Row extends ObjectLiteral>(

@@ -1,27 +1,21 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Injectable } from '@nestjs/common';
-import { Config, isRoleName } from '#libs/config';
-import { Organization, StoredRole, Team, TeamMember, User } from '#libs/database';
+import { isRoleName } from '#libs/config';
+import { Organization, StoredRole, User } from '#libs/database';
 import { GatewayError } from '#libs/kernel';
 import { DataSource, In } from 'typeorm';
-import { TeamMembers } from './team-members.js';
-import { Teams } from './teams.js';
 import { PROVIDER } from './authors.js';
+import { TeamIdentities } from './team-identities.js';
 import { USER_ROLES, type UserChange, userColumns } from './user-settings.js';
 import { Users } from './users.js';
 
-/** A new team has no models until somebody gives it some: nobody has this one. */
-const NO_MODELS = ['no-default-models'];
-
-/** People and teams as an identity provider knows them: found by what a token says, made when the operator wants that. */
+/** People as an identity provider knows them: found by what a token says, made when the operator wants that. `teams`: the same of teams. */
 @Injectable()
 export class Identities {
   constructor(
     private readonly database: DataSource,
     private readonly users: Users,
-    private readonly teams: Teams,
-    private readonly members: TeamMembers,
-    private readonly config: Config,
+    readonly teams: TeamIdentities,
   ) {}
 
   /** By our id, else by the provider's subject, else by e-mail address whatever its case. The subject is the id unless it is told apart. */
@@ -86,46 +80,6 @@ export class Identities {
     return new Set(rows.map(({ name }) => name));
   }
 
-  /** The teams that exist, in the order they were asked for. */
-  async findTeams(ids: readonly string[]): Promise<Team[]> {
-    if (ids.length === 0) return [];
-    const rows = await this.database.getRepository(Team).findBy({ id: In([...ids]) });
-    return ids.flatMap((id) => rows.find((row) => row.id === id) ?? []);
-  }
-
-  /** The one team of this alias; null when there is none or more than one. */
-  async findTeamByAlias(alias: string): Promise<Team | null> {
-    const rows = await this.database.getRepository(Team).find({ where: { alias }, take: 2 });
-    return rows.length === 1 ? (rows[0] ?? null) : null;
-  }
-
-  /** Makes the team as the operator's template says; a new team without one has no models. */
-  async ensureTeam(id: string, alias?: string): Promise<Team> {
-    const template = this.config.people.newTeam.models;
-    try {
-      const { team } = await this.teams.create(PROVIDER, {
-        id,
-        settings: {
-          models: template.length > 0 ? template : NO_MODELS,
-          ...(alias === undefined ? {} : { alias }),
-        },
-        members: [],
-      });
-      return team;
-    } catch (thrown) {
-      const [present] = thrown instanceof GatewayError ? await this.findTeams([id]) : [];
-      if (present) return present;
-      throw thrown;
-    }
-  }
-
-  async teamIdsOf(userId: string): Promise<string[]> {
-    const rows = await this.database
-      .getRepository(TeamMember)
-      .find({ where: { userId }, order: { createdAt: 'ASC', teamId: 'ASC' } });
-    return rows.map(({ teamId }) => teamId);
-  }
-
   /** What the token knows and the row does not: an address where there is none, the provider's id where people were found by address. */
   async completeUser(user: User, subject: string | undefined, email: string | undefined): Promise<User> {
     const change = {
@@ -148,38 +102,5 @@ export class Identities {
   async findOrganizationByAlias(alias: string): Promise<Organization | null> {
     const rows = await this.database.getRepository(Organization).find({ where: { alias }, take: 2 });
     return rows.length === 1 ? (rows[0] ?? null) : null;
-  }
-
-  /** Makes the user a member where it is none; a team that does not take it goes on without. */
-  async joinTeam(teamId: string, userId: string): Promise<void> {
-    if ((await this.teamIdsOf(userId)).includes(teamId)) return;
-    try {
-      await this.#join(teamId, userId);
-    } catch (thrown) {
-      if (!(thrown instanceof GatewayError) || thrown.status >= 500) throw thrown;
-    }
-  }
-
-  /** Of two sign-ins at once one finds the other's membership there. */
-  async #join(teamId: string, userId: string): Promise<void> {
-    try {
-      await this.members.add(PROVIDER, teamId, [{ userId, role: 'user' }], {});
-    } catch (thrown) {
-      if (!(thrown instanceof GatewayError) || thrown.code !== 'request.already_member') throw thrown;
-    }
-  }
-
-  /** Makes the user a member of those of these teams that exist. */
-  async joinTeams(userId: string, wanted: readonly string[]): Promise<void> {
-    const present = await this.teamIdsOf(userId);
-    const existing = (await this.findTeams(wanted)).map(({ id }) => id);
-    for (const id of existing) if (!present.includes(id)) await this.#join(id, userId);
-  }
-
-  /** Makes the user's teams equal to these, as far as they exist. */
-  async syncTeams(userId: string, wanted: readonly string[]): Promise<void> {
-    const present = await this.teamIdsOf(userId);
-    await this.joinTeams(userId, wanted);
-    for (const id of present) if (!wanted.includes(id)) await this.members.remove(PROVIDER, id, { userId });
   }
 }

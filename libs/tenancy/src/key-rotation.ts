@@ -24,6 +24,17 @@ export interface DueRotations {
   readonly failed: number;
 }
 
+/** What takes the place of a key's secret. */
+interface Replacement {
+  readonly raw: string;
+  /** Settings that change with it. */
+  readonly columns?: Partial<VirtualKey>;
+  /** Until when the former secret works; null: it is dead, with those of earlier graces. */
+  readonly graceUntil: Date | null;
+  /** The new secret, sealed, for whoever comes with the former one. */
+  readonly successor?: string | null;
+}
+
 /**
  * Gives keys new secrets. The id never changes, so spend, budgets, limits and settings stay; the former secret is dead at
  * once, or works until its grace ends.
@@ -61,14 +72,8 @@ export class KeyRotation {
           action: 'regenerate',
         });
         const raw = rawOf(secret);
-        const key = await this.#replace(
-          transaction,
-          author,
-          before,
-          columns,
-          raw,
-          expiryOf(grace, now.getTime()),
-        );
+        const graceUntil = expiryOf(grace, now.getTime());
+        const key = await this.#replace(transaction, author, before, { columns, raw, graceUntil });
         await leaveGroupsBehind(transaction, author, before, key);
         const holder = { type: 'key', id: key.id, teamId: key.teamId } as const;
         await assignGroups(transaction, author, holder, settings.accessGroupIds);
@@ -133,36 +138,25 @@ export class KeyRotation {
   ): Promise<void> {
     const nowMs = this.clock.nowMs();
     const raw = rawOf({ randomBytes: secretBytes });
-    const until = expiryOf(grace, nowMs) ?? usualGrace(due, nowMs);
+    const graceUntil = expiryOf(grace, nowMs) ?? usualGrace(due, nowMs);
     const successor = await this.secrets.seal(transaction.manager, 'keySuccessor', due.tokenHash, raw);
-    await this.#replace(transaction, SCHEDULE, due, {}, raw, until, successor);
+    await this.#replace(transaction, SCHEDULE, due, { raw, graceUntil, successor });
   }
 
   async #replace(
     transaction: Transaction,
     author: Author,
     before: VirtualKey,
-    columns: Partial<VirtualKey>,
-    raw: string,
-    graceUntil: Date | null,
-    successor: string | null = null,
+    { columns = {}, raw, graceUntil, successor = null }: Replacement,
   ): Promise<VirtualKey> {
     const { manager } = transaction;
     const now = new Date(this.clock.nowMs());
     const maker = makerOf(author.principal);
     await archiveKeys(manager, [before.id], 'rotated', maker);
-    const former = await manager.findBy(KeyGrace, { keyId: before.id });
-    if (graceUntil === null) await manager.delete(KeyGrace, { keyId: before.id });
-    else {
-      const { tokenHash, maskedName } = before;
-      await manager.insert(KeyGrace, {
-        tokenHash,
-        keyId: before.id,
-        maskedName,
-        validUntil: graceUntil,
-        successor,
-      });
-    }
+    const { id: keyId, tokenHash, maskedName } = before;
+    const former = await manager.findBy(KeyGrace, { keyId });
+    if (graceUntil === null) await manager.delete(KeyGrace, { keyId });
+    else await manager.insert(KeyGrace, { tokenHash, keyId, maskedName, validUntil: graceUntil, successor });
     const settings = { ...before, ...columns };
     const key = await writeKey(manager, before.id, {
       ...columns,

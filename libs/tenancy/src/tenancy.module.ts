@@ -24,6 +24,7 @@ import { Sessions } from './sessions.js';
 import { SharedBudgets } from './shared-budgets.js';
 import { Tags } from './tags.js';
 import { TeamCatalogue } from './team-catalogue.js';
+import { TeamIdentities } from './team-identities.js';
 import { TeamMembers } from './team-members.js';
 import { UserCatalogue } from './user-catalogue.js';
 import { ScimGroups } from './scim/scim-groups.js';
@@ -72,7 +73,7 @@ const DOORS = [
 /** Needs `DataSource`, `Changes`, `Clock`, `InstallationKey` and a `SpendReader` from whoever assembles the product. */
 @Module({
   imports: [AuditModule],
-  providers: [...DOORS, FirstKeys, KeyJudge, KeyViews, UserJudge],
+  providers: [...DOORS, FirstKeys, KeyJudge, KeyViews, TeamIdentities, UserJudge],
   exports: DOORS,
 })
 export class TenancyModule {}

@@ -125,7 +125,7 @@ export class CliSignIns {
     const session = await this.sessions.get(row.sessionId);
     // Whoever allowed it has signed out, or was signed out, since.
     if (session === null) throw gone();
-    const teams = await this.identities.findTeams(await this.identities.teamIdsOf(session.userId));
+    const teams = await this.identities.teams.find(await this.identities.teams.idsOf(session.userId));
     if (teamId !== undefined && !teams.some(({ id: one }) => one === teamId))
       throw new GatewayError('rbac.forbidden', 'This is not a team of yours.', { param: 'team_id' });
     if (teamId === undefined && teams.length > 1)

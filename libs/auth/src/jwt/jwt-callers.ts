@@ -66,16 +66,8 @@ export class JwtCallers {
         ...narrowed,
         displayName: user?.id ?? teamId ?? base.displayName,
         ...(teams.isStranded === true ? { models: [] } : {}),
-        // A token that speaks for a team alone may do what teams may; a user's rights are in the stored row.
-        ...(ownRole !== undefined
-          ? { role: ownRole }
-          : user === undefined && teamId !== null
-            ? { role: 'team' }
-            : {}),
-        // Whichever way the team was found. Proxy administrators are not a team's.
-        ...(teamId === null || user?.role === 'proxy_admin'
-          ? {}
-          : { routes: [...(narrowed.routes ?? []), this.settings.teamRoutes] }),
+        ...roleIn(teamId, user, ownRole),
+        ...this.#routesIn(teamId, user, narrowed.routes),
       },
     });
     const [first = null, ...others] = teams.ids;
@@ -90,7 +82,7 @@ export class JwtCallers {
   ): Promise<Resolution> {
     const user = await this.identities.findUser(fields.userId, fields.email);
     const userId = user?.id ?? fields.userId ?? null;
-    const team = askedTeam === undefined ? undefined : (await this.identities.findTeams([askedTeam]))[0];
+    const team = askedTeam === undefined ? undefined : (await this.identities.teams.find([askedTeam]))[0];
     return {
       callers: [
         {
@@ -100,6 +92,16 @@ export class JwtCallers {
       ],
       rows: [`user:${userId ?? ''}`],
     };
+  }
+
+  /** A team's routes, whichever way the team was found. Proxy administrators are not a team's. */
+  #routesIn(
+    teamId: string | null,
+    user: User | undefined,
+    narrowed: CredentialClaims['routes'] = [],
+  ): Pick<CredentialClaims, 'routes'> {
+    if (teamId === null || user?.role === 'proxy_admin') return {};
+    return { routes: [...narrowed, this.settings.teamRoutes] };
   }
 
   #tokenRole(
@@ -173,10 +175,20 @@ export class JwtCallers {
       )?.litellm_role;
       if (role !== undefined) await this.identities.setRole(user, role);
       const wanted = syncedTeams(fields, options);
-      if (wanted !== undefined) await this.identities.syncTeams(user.id, wanted);
+      if (wanted !== undefined) await this.identities.teams.sync(user.id, wanted);
     }
-    if (only !== undefined && teamIds.length === 1) await this.identities.joinTeam(only, user.id);
+    if (only !== undefined && teamIds.length === 1) await this.identities.teams.join(only, user.id);
   }
+}
+
+/** A token that speaks for a team alone may do what teams may; a user's rights are in the stored row. */
+function roleIn(
+  teamId: string | null,
+  user: User | undefined,
+  ownRole: string | undefined,
+): Pick<CredentialClaims, 'role'> {
+  if (ownRole !== undefined) return { role: ownRole };
+  return user === undefined && teamId !== null ? { role: 'team' } : {};
 }
 
 /** The teams that a user shall be in; undefined when the token does not say. */

@@ -45,10 +45,10 @@ export class JwtTeams {
 
   /** In the order of the claim; missing ones are made where the operator wants that. */
   async #present(teamIds: readonly string[]): Promise<string[]> {
-    const present = (await this.identities.findTeams(teamIds)).map(({ id }) => id);
+    const present = (await this.identities.teams.find(teamIds)).map(({ id }) => id);
     if (this.settings.options.team_id_upsert !== true) return present.slice(0, MOST_TEAMS);
     const wanted = teamIds.slice(0, MOST_TEAMS);
-    for (const id of wanted) if (!present.includes(id)) await this.identities.ensureTeam(id);
+    for (const id of wanted) if (!present.includes(id)) await this.identities.teams.ensure(id);
     return wanted;
   }
 
@@ -60,11 +60,11 @@ export class JwtTeams {
     rows: string[],
   ): Promise<string> {
     const team =
-      (await this.identities.findTeams([asked]))[0] ?? (await this.identities.findTeamByAlias(asked));
+      (await this.identities.teams.find([asked]))[0] ?? (await this.identities.teams.findByAlias(asked));
     const mine = await this.#mine(fields);
     const stored =
       this.settings.options.fallback_to_db_teams === true && userId !== undefined
-        ? await this.identities.teamIdsOf(userId)
+        ? await this.identities.teams.idsOf(userId)
         : [];
     if (userId !== undefined) rows.push(`user:${userId}`, membershipsOf(userId));
     if (team && (mine.includes(team.id) || stored.includes(team.id))) return team.id;
@@ -78,7 +78,7 @@ export class JwtTeams {
   /** Ids of the teams that the token itself names, by id or alias. */
   async #mine(fields: TokenFields): Promise<string[]> {
     const byAlias =
-      fields.teamAlias === undefined ? null : await this.identities.findTeamByAlias(fields.teamAlias);
+      fields.teamAlias === undefined ? null : await this.identities.teams.findByAlias(fields.teamAlias);
     return [...namedBy(fields), ...(byAlias ? [byAlias.id] : [])];
   }
 
@@ -86,9 +86,9 @@ export class JwtTeams {
     const { options } = this.settings;
     const { teamId, teamAlias, maybeTeamId } = fields;
     if (teamId !== undefined) {
-      const [team] = await this.identities.findTeams([teamId]);
+      const [team] = await this.identities.teams.find([teamId]);
       if (team) return team.id;
-      if (options.team_id_upsert === true) return (await this.identities.ensureTeam(teamId)).id;
+      if (options.team_id_upsert === true) return (await this.identities.teams.ensure(teamId)).id;
       if (options.team_claim_fallback === true) return undefined;
       throw new GatewayError(
         'request.not_found',
@@ -97,13 +97,13 @@ export class JwtTeams {
       );
     }
     if (teamAlias !== undefined) {
-      const team = await this.identities.findTeamByAlias(teamAlias);
+      const team = await this.identities.teams.findByAlias(teamAlias);
       if (team) return team.id;
     }
     const fallback = options.team_id_default;
     if (fallback !== undefined) {
       rows.push(`team:${fallback}`);
-      const [team] = await this.identities.findTeams([fallback]);
+      const [team] = await this.identities.teams.find([fallback]);
       if (team) return team.id;
     }
     const isRequired = options.team_id_jwt_field !== undefined || options.team_alias_jwt_field !== undefined;
@@ -116,14 +116,14 @@ export class JwtTeams {
       throw refusal('auth.token_invalid', 'No team found in token.');
     if (maybeTeamId === undefined) return undefined;
     rows.push(`team:${maybeTeamId}`);
-    return (await this.identities.findTeams([maybeTeamId]))[0]?.id;
+    return (await this.identities.teams.find([maybeTeamId]))[0]?.id;
   }
 
   /** The user's only stored team; all of them where the operator lets the database decide. */
   async #stored(userId: string | undefined, rows: string[]): Promise<readonly string[]> {
     if (userId === undefined) return [];
     rows.push(`user:${userId}`, membershipsOf(userId));
-    const ids = await this.identities.teamIdsOf(userId);
+    const ids = await this.identities.teams.idsOf(userId);
     // A team that is deleted takes its memberships with it.
     for (const id of ids) rows.push(`team:${id}`);
     return ids.length === 1 || this.settings.options.fallback_to_db_teams === true ? ids : [];

@@ -94,7 +94,7 @@ export class ProxyHeadersMethod extends CredentialMethod {
     const user = await this.identities.findUser(sent.user_id, sent.user_email);
     const team =
       sent.team_id === undefined && sent.team_alias !== undefined
-        ? await this.identities.findTeamByAlias(sent.team_alias)
+        ? await this.identities.teams.findByAlias(sent.team_alias)
         : null;
     const userId = user?.id ?? sent.user_id ?? sent.user_email ?? null;
     const models = sent.models

@@ -98,10 +98,10 @@ export class Provisioning {
 
   async #join(userId: string, { teams }: ExternalIdentity): Promise<void> {
     if (teams === undefined) return;
-    for (const { id, alias, isMade } of teams) if (isMade) await this.identities.ensureTeam(id, alias);
+    for (const { id, alias, isMade } of teams) if (isMade) await this.identities.teams.ensure(id, alias);
     const ids = teams.map(({ id }) => id);
-    if (this.config.signIn.sso.syncsTeams) await this.identities.syncTeams(userId, ids);
-    else await this.identities.joinTeams(userId, ids);
+    if (this.config.signIn.sso.syncsTeams) await this.identities.teams.sync(userId, ids);
+    else await this.identities.teams.joinAll(userId, ids);
   }
 
   async #ownRoleOf({ otherRoles }: ExternalIdentity): Promise<string | undefined> {
