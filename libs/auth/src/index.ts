@@ -4,11 +4,11 @@ export { AuthenticationGuard } from './authentication.guard.js';
 export { Authentication } from './authentication.js';
 export { CLI_SIGN_IN_MS, type CliOutcome, CliSignIns } from './cli/cli-sign-ins.js';
 export { CallScopes } from './call-scopes.js';
-export { type CallerStanding, CompiledKey, dependenciesOf, standingOf } from './compiled-key.js';
+export { CompiledKey } from './compiled-key.js';
 export { compilePrincipal, type CredentialClaims } from './compile-principal.js';
 export { CredentialMethod, type Presented } from './credential-method.js';
 export { type Credential, type CredentialFacts, credentialOf, type CredentialSource } from './credential.js';
-export { KeyVault, MAX_STALE_MS } from './key-vault.js';
+export { KeyVault } from './key-vault.js';
 export { MasterKey } from './master-key.js';
 export { PasswordSignIn } from './passwords/password-sign-in.js';
 export {
@@ -34,12 +34,10 @@ export type { CustomAuth, CustomAuthAnswer, CustomAuthRequest } from './sign-in/
 export { SignInMethods } from './sign-in/sign-in-methods.js';
 export { SamlModule } from './saml/saml.module.js';
 export { type SamlPlaces, SamlSignIn } from './saml/saml-sign-in.js';
-export { normalEmail } from './sso/allowed-email.js';
 export { type CustomSsoFunction, type CustomSsoRequest, type OpenId, toOpenId } from './sso/custom-sso.js';
 export type { ExternalIdentity, ExternalTeam } from './sso/external-identity.js';
 export { FlowCookie } from './sso/flow-cookie.js';
 export { HeaderIdentity, type HeaderSignInFunction } from './sso/header-identity.js';
 export { Provisioning } from './sso/provisioning.js';
-export { type BegunFlow, FLOW_MS, SignInFlows, type TakenFlow } from './sso/sign-in-flows.js';
 export { type CameBack, type ProvenAtProvider, SingleSignOn } from './sso/single-sign-on.js';
 export { SingleSignOnModule } from './sso/single-sign-on.module.js';

@@ -1,29 +1,20 @@
 export { AlertBook, type NewAlert } from './alerts/alert-book.js';
-export { BudgetWatch } from './alerts/budget-watch.js';
 export { SoftBudgets } from './alerts/soft-budgets.js';
 export { RefusalWatch } from './alerts/refusal-watch.js';
-export {
-  type Bound,
-  type BoundOptions,
-  boundOf,
-  clampedOutputTokens,
-  MINIMAL_ANSWER_TOKENS,
-} from './bounds.js';
+export { type Bound, clampedOutputTokens } from './bounds.js';
 export { BudgetPeriods, type ClosedPeriods } from './budget-periods.js';
 export { BudgetModule } from './budget.module.js';
 export { Budgets } from './budgets.js';
-export { type CallEnding, type ChargedCost, chargeFor } from './charge-rules.js';
+export { type CallEnding, type ChargedCost } from './charge-rules.js';
 export { inputTokenBound, mayWriteCache } from './input-bound.js';
-export { BalanceStore } from './ledger/balance-store.js';
 export { LARGEST_BATCH } from './ledger/drain.js';
 export { LedgerStore } from './ledger/ledger-store.js';
 export { entryOf } from './spool/codec.js';
-export { PostgresSpendReader } from './ledger/postgres-spend-reader.js';
 export { type LedgerBacklog, SpendLedger } from './ledger/spend-ledger.js';
 export type { BeginRecord, EndRecord } from './ledger.js';
 export type { Charge } from './prepared.js';
 export { LIFETIME, type Period, periodAt, type PeriodRule } from './periods.js';
-export { type Cost, costOf, NO_COST } from './price-book/cost.js';
+export { type Cost, costOf } from './price-book/cost.js';
 export { type DeploymentPrice, PriceBook } from './price-book/price-book.js';
 export { countTokens, countTokensNow, tightenInputBound, vocabularySlack } from './tighten.js';
 export {

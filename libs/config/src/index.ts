@@ -28,7 +28,6 @@ export type { SamlAttributes, SamlSettings } from './saml.js';
 export type { ConsoleAccess, SsoSettings } from './single-sign-on.js';
 export type { IdentityClaims, SsoProvider, SsoProviderName } from './sso-provider.js';
 export { describeSettings, type SettingDescription } from './setting-descriptions.js';
-export { hideSecrets } from './secret-values.js';
 export {
   isFileOnly,
   isLive,
@@ -39,7 +38,6 @@ export {
 export { readStoredModel, type StoredModel, type StoredModelReading } from './stored-model.js';
 export { checkConfig, type ConfigReport, type ConfigSources, loadConfig } from './load-config.js';
 export { readModelFile } from './model-file.js';
-export { weaknessOfMasterKey } from './master-key.js';
 export { editDistance } from './nearest-name.js';
 export { secretsOf } from './secrets-of.js';
 export { ConfigError, type ConfigProblem } from './problems.js';

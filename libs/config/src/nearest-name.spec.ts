@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { editDistance, findNearestName } from './nearest-name.js';
 import { isSecretName } from '#libs/kernel';
-import { weaknessOfMasterKey } from './index.js';
+import { weaknessOfMasterKey } from './master-key.js';
 
 describe('the nearest known name', () => {
   const known = ['drop_params', 'max_budget', 'rpm', 'allowed_ips', 'num_retries'];

@@ -1,6 +1,6 @@
 export { assertEveryRouteDeclared } from './every-route-declared.js';
 export { DeclaredRoutes } from './declared-routes.js';
-export { Caller, Handles, principalOf, routesOf } from './handles.js';
+export { Caller, Handles } from './handles.js';
 export { Answers, noteBody, noteQuery, type RouteAnswer, type RouteBody } from './openapi/answers.js';
 export { controllersOf, describedRoutes } from './openapi/described-routes.js';
 export { openApiDocument, type OpenApiDocument } from './openapi/document.js';
@@ -11,13 +11,12 @@ export {
   decideModelAccess,
   type GrantableDeployment,
   matchesGlob,
-  mayUseDeployment,
   type ModelDecision,
   type RequestedModel,
   roleField,
 } from './model-access.js';
 export { methodsOfPath } from './methods-of-path.js';
-export { assertNetworkAllowed, isAddressIn, Network, type NetworkDecision } from './network.js';
+export { assertNetworkAllowed, Network, type NetworkDecision } from './network.js';
 export { assertPassThroughAllowed, PassThroughAccess } from './pass-through-access.js';
 export { GateGuard, PolicyGuard } from './policy.guard.js';
 export {
@@ -29,7 +28,6 @@ export {
   type RouteGroup,
   type RouteId,
   type RoutePolicy,
-  routerPathOf,
   tellsDetail,
 } from './policy.js';
 export { pathCovers } from './allowed-routes.js';

@@ -95,18 +95,6 @@ export class Network {
   }
 }
 
-/** Whether an address is inside one of these ranges, as `allowed_ips` would judge it. */
-export function isAddressIn(address: string, ranges: readonly string[]): boolean {
-  const parsed = parseAddress(address);
-  return (
-    parsed !== undefined &&
-    inside(
-      parsed,
-      ranges.map((text) => parseRange(text, 'allowed_ips')),
-    )
-  );
-}
-
 /** Throws `rbac.network_denied`. The address is for the log: telling it to the caller helps nobody but a prober. */
 export function assertNetworkAllowed(decision: NetworkDecision): void {
   if (decision.allowed) return;

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { Secret } from '#libs/kernel';
-import { createLogger, MemorySink, redactFields, redactText, registerSecret } from './index.js';
+import { createLogger, MemorySink, registerSecret } from './index.js';
+import { redactFields, redactText } from './redaction.js';
 
 const token = (length = 32): string => randomBytes(length).toString('base64url').slice(0, length);
 const hex = (length: number): string => randomBytes(length).toString('hex').slice(0, length);

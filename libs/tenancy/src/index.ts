@@ -1,35 +1,14 @@
-export { assertAdministers, makerOf, MASTER_USER_ID, seesEverything } from './authority.js';
-export {
-  assertMayActOnKey,
-  assertMayHoldSecret,
-  capacityOverKey,
-  type KeyAction,
-  type KeyCapacity,
-  type KeyPlace,
-  maySeeKeyOf,
-  type TeamAdminGrants,
-} from './authority/key-access.js';
-export { judgeKeyChange, judgeNewKey, type KeyJudgement } from './authority/key-judgement.js';
-export { loadKeyJudgement, placesOf } from './authority/load-judgement.js';
+export { makerOf, MASTER_USER_ID, seesEverything } from './authority.js';
 export {
   isPermittedInTeam,
   MEMBER_PERMISSIONS,
   type MemberPermission,
 } from './authority/member-permissions.js';
-export { adminOnly, notYours } from './authority/refusals.js';
-export {
-  administered,
-  administersOrganization,
-  capacityInTeam,
-  mayWrite,
-  readsAll,
-  type Standing,
-  standingOf,
-} from './authority/standing.js';
-export { type Visible, visibleKeys } from './authority/visible.js';
+export { notYours } from './authority/refusals.js';
+export { administered, capacityInTeam, readsAll, type Standing, standingOf } from './authority/standing.js';
 export { after, type Duration, parseDuration, parsePeriod } from './duration.js';
 export { KeyCatalogue } from './key-catalogue.js';
-export { type KeyStatus, type KeyView, statusOf } from './key-view.js';
+export { type KeyStatus, type KeyView } from './key-view.js';
 export type { Page, Paging } from './rows.js';
 export { keysOutside } from './group-assignments.js';
 export { CustomRoles, type RoleSettings, type RoleView } from './custom-roles.js';
@@ -51,16 +30,10 @@ export { JwtRegistration, type Registration } from './jwt-registration.js';
 export { InvitationClaims } from './invitation-claims.js';
 export { Invitations } from './invitations.js';
 export { KeyDirectory } from './key-directory.js';
-export {
-  type BudgetSetting,
-  type GovernedChange,
-  governedColumns,
-  type GovernedSettings,
-} from './governed-settings.js';
+export { type BudgetSetting, type GovernedChange, type GovernedSettings } from './governed-settings.js';
 export { type KeyFilter, type KeyOrder } from './key-filter.js';
-export { hashOfNamed, hashRawKey, maskRawKey, newRawKey } from './key-secret.js';
+export { hashOfNamed, hashRawKey } from './key-secret.js';
 export { type DueRotations, KeyRotation } from './key-rotation.js';
-export { keyNotFound, refuseDuplicateKey } from './key-refusals.js';
 export { type KeysNamed } from './key-rows.js';
 export {
   blankKey,
@@ -72,7 +45,7 @@ export {
 } from './key-settings.js';
 export { EVERY_KEY, type IssuedKey, Keys, type KeySecret } from './keys.js';
 export { KeySpend } from './key-spend.js';
-export { type ListScope, maySeeKey } from './key-visibility.js';
+export { type ListScope } from './key-visibility.js';
 export { type MemberDraft, type Membership, type PersonNamed } from './membership.js';
 export {
   OrganizationCatalogue,

@@ -1,7 +1,5 @@
-import { Team, type VirtualKey } from '#libs/database';
-import type { Principal } from '#libs/kernel';
+import { Team } from '#libs/database';
 import type { EntityManager } from 'typeorm';
-import { seesEverything } from './authority.js';
 import { notYours } from './authority/refusals.js';
 import { administered, administersOrganization, readsAll, type Standing } from './authority/standing.js';
 import { type Visible, visibleKeys } from './authority/visible.js';
@@ -53,15 +51,4 @@ export async function assertMayAsk(
 
 function administersAny(standing: Standing): boolean {
   return administered(standing).organizationIds.length > 0;
-}
-
-/** The parts of a key that decide who may look at it. */
-export type KeyOwnership = Pick<VirtualKey, 'id' | 'userId' | 'teamId'>;
-
-/** What a credential shows by itself, without a look at memberships: its own key, its user's, and its team's to the team's administrator. */
-export function maySeeKey(caller: Principal, key: KeyOwnership): boolean {
-  if (seesEverything(caller)) return true;
-  if (caller.key !== undefined && caller.key.id === key.id) return true;
-  if (caller.user !== undefined && caller.user.id === key.userId) return true;
-  return caller.team?.role === 'admin' && caller.team.id === key.teamId;
 }
