@@ -3,6 +3,7 @@ import { DataSource } from 'typeorm';
 import type { Chain, Items } from './record.js';
 import { readable } from './record.js';
 
+/** What a search is narrowed by; an absent member does not narrow. */
 export interface AuditFilter {
   readonly chain?: Chain | undefined;
   readonly actorUserId?: string | undefined;
@@ -19,6 +20,7 @@ export interface AuditFilter {
   readonly offset: number;
 }
 
+/** An event as people read it. `seq`: null until the sealer has given the row its place. */
 export interface FoundEvent {
   readonly id: string;
   readonly seq: string | null;
@@ -48,6 +50,7 @@ interface Row {
 export class AuditSearch {
   constructor(private readonly dataSource: DataSource) {}
 
+  /** A page and how many match in all. Nobody is judged here: the routes are the proxy administrators’. */
   async find(
     filter: AuditFilter,
   ): Promise<{ readonly events: readonly FoundEvent[]; readonly total: number }> {
@@ -68,6 +71,7 @@ export class AuditSearch {
     return { events: rows.map(toFound), total: counted.total };
   }
 
+  /** Undefined when there is none, or when retention has let it go. */
   async byId(id: string): Promise<FoundEvent | undefined> {
     const rows: Row[] = await this.dataSource.query(
       `SELECT e.id, e.seq, e.chain, e.record, v.items FROM audit_events e LEFT JOIN audit_values v ON v.event_id = e.id

@@ -28,6 +28,7 @@ export interface Finding {
   readonly message: string;
 }
 
+/** How much of one chain is there, and up to where it is proven. */
 export interface ChainReport {
   readonly chain: Chain;
   readonly rows: bigint;
@@ -36,6 +37,7 @@ export interface ChainReport {
   readonly unsealed: number;
 }
 
+/** What a verification found. `keyIds`: of the keys it was judged by. */
 export interface AuditReport {
   readonly isSound: boolean;
   readonly findings: readonly Finding[];

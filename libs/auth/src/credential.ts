@@ -15,6 +15,7 @@ export interface CredentialFacts {
   };
 }
 
+/** Where in the request it stood. */
 export type CredentialSource =
   | 'x-litellm-api-key'
   | 'x-litellm-key'
@@ -26,6 +27,7 @@ export type CredentialSource =
   | 'configured-header'
   | 'query';
 
+/** What a request carries, by what it can be: exactly one, or none. */
 export type Credential =
   | { readonly kind: 'token'; readonly raw: string; readonly source: CredentialSource }
   | { readonly kind: 'malformed'; readonly source: CredentialSource }

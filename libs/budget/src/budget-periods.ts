@@ -26,6 +26,7 @@ const OWNERS = [
   'tags',
 ] as const;
 
+/** What one run wrote down. */
 export interface ClosedPeriods {
   readonly periods: number;
   /** Rows whose shown reset time moved on. */

@@ -20,6 +20,7 @@ export interface CallEnding {
   readonly requestBytes: number;
 }
 
+/** What a call is charged, in billionths of a dollar, with the usage that it is charged for. */
 export interface ChargedCost extends Cost {
   readonly usage: Usage;
   /** For the ledger entry: empty, or why the charge is not simply what the provider said. */

@@ -2,6 +2,7 @@ import type { Environment } from './environment.js';
 import type { Findings } from './problems.js';
 import type { Sections } from './sections.js';
 
+/** `key_generation_settings`: who may make keys of one kind, and what they have to say for it. */
 export interface KeyGenerationRule {
   /** Empty: whoever may make keys at all. */
   readonly allowedRoles: readonly string[];

@@ -56,6 +56,7 @@ export function readModels(
   );
 }
 
+/** One entry of `credential_list`: parameters that models take over by its name. */
 export interface CredentialEntry {
   readonly values: Readonly<Record<string, unknown>>;
   readonly info: Readonly<Record<string, unknown>>;

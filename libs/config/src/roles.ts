@@ -9,6 +9,7 @@ export const ROLE_BASES = [
   'internal_user_viewer',
   'proxy_admin_viewer',
 ] as const satisfies Role[];
+/** What a role of the operator’s own can narrow. */
 export type RoleBase = (typeof ROLE_BASES)[number];
 
 /** Scopes that every OpenID token may carry: a role of such a name would be everybody's. */
@@ -31,6 +32,7 @@ export function isRoleName(name: string): boolean {
   );
 }
 
+/** Whether the product knows the name, whatever the operator made. */
 export function isBuiltInRole(name: string): name is Role {
   return ROLES.some((role) => role === name);
 }

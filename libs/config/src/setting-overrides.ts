@@ -5,6 +5,7 @@ export const OVERRIDABLE_SECTIONS = [
   'router_settings',
   'environment_variables',
 ] as const;
+/** Sections of the file that administrators can add to at run time. */
 export type OverridableSection = (typeof OVERRIDABLE_SECTIONS)[number];
 
 /** One setting that an administrator changed at run time. */
@@ -47,6 +48,7 @@ const SIGN_IN_VARIABLE =
 const SIGN_IN =
   /^(?:custom_|enable_(?:jwt|oauth2)|litellm_jwtauth|jwt_|oauth|role_permissions|enforce_rbac|user_allowed_email_domain|iap_|password_policy_|max_failed_login|failed_login_|disable_env_credential|disable_password_login|control_plane_url$|allow_cli_sso|ui_access_mode$)/;
 
+/** Whether a setting never comes from the database, whoever wants it; see the lists above for why. */
 export function isFileOnly(section: string, field: string): boolean {
   if (section === 'environment_variables') return OWN_VARIABLE.test(field) || SIGN_IN_VARIABLE.test(field);
   return FILE_ONLY.has(`${section}.${field}`) || SIGN_IN.test(field);
@@ -97,6 +99,7 @@ const LIVE: Readonly<Record<OverridableSection, ReadonlySet<string> | 'all'>> = 
   ]),
 };
 
+/** Whether a running process takes the setting up; else it counts from the next start. */
 export function isLive(section: OverridableSection, field: string): boolean {
   const live = LIVE[section];
   return live === 'all' || live.has(field);

@@ -78,8 +78,10 @@ export interface PoolClaim {
   readonly amount: number;
 }
 
+/** What a request wants of one counter. */
 export type Claim = WindowClaim | GaugeClaim | MoneyClaim | PoolClaim;
 
+/** Everything one call wants, to be taken together or not at all. */
 export interface AdmissionRequest {
   /** Unique per attempt to be admitted; the same id asked twice gets the same verdict and is taken once. */
   readonly id: string;
@@ -99,6 +101,7 @@ export interface Standing {
   readonly poolRemaining?: number;
 }
 
+/** Everything was taken, until `settle`. */
 export interface Admission {
   readonly admitted: true;
   readonly id: string;
@@ -111,6 +114,7 @@ export interface Admission {
   readonly standings: readonly Standing[];
 }
 
+/** One claim that could not be taken, with the counter’s state at that instant. */
 export interface RefusedClaim {
   readonly claim: Claim;
   /** `over`: the limit or budget is used up. `busy`: money is left but held by others for longer than the wait. */

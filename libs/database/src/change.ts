@@ -19,6 +19,7 @@ export type ChangeNoun =
   | 'jwt_key_mapping'
   | 'role';
 
+/** One committed change, as every process hears it. `id`: of the row; `seq`: its place among the published ones, which is not the order of commits. */
 export interface Change {
   readonly seq: bigint;
   readonly noun: ChangeNoun;
@@ -31,6 +32,7 @@ export interface ChangeMark {
   readonly xid: bigint;
 }
 
+/** Who drops what it had cached. */
 export interface ChangeSubscriber {
   /** Called synchronously for every change of every process, this one included; at least once, in no promised order. Must not throw. */
   onChange(change: Change): void;

@@ -26,6 +26,7 @@ export class DatabaseHealth {
     return this.reachable;
   }
 
+  /** The same in the words of readiness probes. */
   state(): 'connected' | 'disconnected' {
     return this.reachable ? 'connected' : 'disconnected';
   }
@@ -43,6 +44,7 @@ export class DatabaseHealth {
     this.timer.unref();
   }
 
+  /** Asks no more; a question under way ends by itself. */
   stop(): void {
     this.stopped = true;
     clearTimeout(this.timer);

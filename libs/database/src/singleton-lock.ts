@@ -50,6 +50,7 @@ export class SingletonLock {
     return this.ended ?? (this.client ? 'held' : 'uncertain');
   }
 
+  /** Lets go; the next one has it at once. Twice is once. */
   async release(): Promise<void> {
     this.ended ??= 'released';
     clearTimeout(this.timer);

@@ -18,8 +18,10 @@ export const CHECK_NAMES = [
   'limit',
   'upstream',
 ] as const;
+/** In the order in which a request is asked. */
 export type CheckName = (typeof CHECK_NAMES)[number];
 
+/** `not_reached`: an earlier check refused. */
 export type Verdict = 'passed' | 'refused' | 'not_reached';
 
 /** One thing that is asked of a request, of one scope where each scope has a word in it. */
@@ -31,6 +33,7 @@ export interface PlannedCheck {
   readonly limit?: number | string;
 }
 
+/** A planned check and what became of it. */
 export interface Check extends PlannedCheck {
   readonly verdict: Verdict;
   /** Of a refusal: `room.reason`. */

@@ -38,6 +38,7 @@ export interface RefusedRequest {
   readonly isCompletion: boolean;
 }
 
+/** Who was refused, in ids: what a decision keeps of its caller. */
 export function subjectOf(principal: Principal): Subject {
   const { credential, role, customRole, key, user, team, organizationId, customerId } = principal;
   return {

@@ -6,6 +6,7 @@ export abstract class Clock {
   abstract monotonicMs(): number;
 }
 
+/** The clock of the machine; the product’s one. */
 export class SystemClock extends Clock {
   override nowMs(): number {
     return Date.now();

@@ -67,6 +67,7 @@ export const ERROR_CODES = {
   'internal.unexpected': { status: 500, type: 'internal_server_error' },
 } as const satisfies Record<`${string}.${string}`, { status: number; type: string }>;
 
+/** `room.reason`; a failure without a row in the table does not compile. */
 export type ErrorCode = keyof typeof ERROR_CODES;
 
 export interface GatewayErrorOptions {

@@ -1,6 +1,7 @@
 import type { NanoUsd } from './money.js';
 import type { Scope } from './scope.js';
 
+/** The built-in roles. Roles of an operator’s own only narrow one of them (decision 033), so no decision needs to know their names. */
 export const ROLES = [
   'proxy_admin',
   'proxy_admin_viewer',
@@ -12,6 +13,7 @@ export const ROLES = [
 ] as const;
 export type Role = (typeof ROLES)[number];
 
+/** How the caller showed who it is. For logs and for what one kind alone may do; what a caller may do otherwise never depends on it. */
 export type CredentialKind =
   'master_key' | 'virtual_key' | 'jwt' | 'oauth2' | 'proxy_headers' | 'session' | 'custom' | 'anonymous';
 

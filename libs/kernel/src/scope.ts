@@ -4,6 +4,7 @@ export interface Scope {
   readonly id: string;
 }
 
+/** All that limits and budgets can hang on, from the widest to the narrowest for callers, and then what serves them. */
 export const SCOPE_TYPES = [
   'proxy',
   'organization',

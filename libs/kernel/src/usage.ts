@@ -20,6 +20,7 @@ export interface Usage {
   readonly source: 'provider' | 'estimated';
 }
 
+/** Of a call that used nothing, and the start of a sum. Frozen. */
 export const NO_USAGE: Usage = Object.freeze({
   inputTokens: 0,
   outputTokens: 0,

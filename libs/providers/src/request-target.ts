@@ -183,6 +183,7 @@ function mayForward(name: string): boolean {
   return !NEVER_FORWARDED.has(name) && /^[a-z0-9!#$%&'*+.^_`|~-]+$/.test(name);
 }
 
+/** Which of the caller’s headers the operator lets through to providers. */
 export interface ForwardingPolicy {
   readonly forwardClientHeaders: boolean;
   readonly forwardOpenAiOrganization: boolean;

@@ -14,6 +14,7 @@ export interface RequestBody {
   forget(): void;
 }
 
+/** One request for one deployment. `timeoutMs` bounds a plain call as a whole and a stream until its head; whoever retries makes another one. */
 export interface UpstreamRequest {
   readonly deployment: Deployment;
   readonly endpoint: Endpoint;
@@ -63,6 +64,7 @@ export interface UpstreamSink {
   onError(failure: UpstreamFailure): void;
 }
 
+/** How a whole answer ended. */
 export interface UpstreamResult {
   readonly tail: Buffer;
   /** Undefined when the provider reported none. */
@@ -74,6 +76,7 @@ export interface UpstreamResult {
   readonly cutAtTokens?: number;
 }
 
+/** How a request failed. `status`, `started` and `neverSent` say together whether it may be tried again, and whether money may have been spent. */
 export interface UpstreamFailure {
   readonly error: GatewayError;
   /** Upstream's status; 0 when there was no answer. */
@@ -88,6 +91,7 @@ export interface UpstreamFailure {
   readonly outputBytes: number;
 }
 
+/** What the caller of a running request can do to it. */
 export interface UpstreamHandle {
   resume(): void;
   /** The client is gone, or the time is up: ends the upstream request. The sink hears nothing more; usage so far is returned. */
@@ -96,6 +100,7 @@ export interface UpstreamHandle {
 
 /** Calls deployments. One pool per origin, no pipelining; never re-serialises a body. */
 export abstract class Upstream {
+  /** Sends the request; all that becomes of it goes to the sink. Never throws for what an upstream does. */
   abstract open(request: UpstreamRequest, sink: UpstreamSink): UpstreamHandle;
   /** Ends all pools; for draining. */
   abstract close(): Promise<void>;

@@ -8,6 +8,7 @@ export interface GrantableDeployment {
   readonly allowedKeys?: readonly string[];
 }
 
+/** The model of one call, as the catalogue resolved it for its caller. */
 export interface RequestedModel {
   /** As the caller wrote it. */
   readonly requestedModel: string;

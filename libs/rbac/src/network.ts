@@ -6,6 +6,7 @@ import { GatewayError, PROXY_SCOPE } from '#libs/kernel';
 type Address = ipaddr.IPv4 | ipaddr.IPv6;
 type Range = readonly [Address, number];
 
+/** What `allowed_ips` says of a connection. */
 export type NetworkDecision =
   | { readonly allowed: true }
   /** `unknown`: no trustworthy address could be found, which an allow-list cannot let pass. */

@@ -62,6 +62,7 @@ export {
   type RoutePolicy,
 } from './policy/route-policy.js';
 
+/** Names a row of the table: `POST /key/generate`. */
 export type RouteId = keyof typeof POLICY;
 
 /** The row of a route, in the table's general type. */

@@ -13,10 +13,12 @@ import { roleField } from './model-access.js';
 import { openingsOf } from './public-routes.js';
 import { POLICY, policyOf, type RouteId, type RoutePolicy } from './policy.js';
 
+/** `via`: the first thing that let the caller in, for the log. */
 export type RouteDecision =
   | { readonly allowed: true; readonly via: 'public' | 'any_caller' | 'role' | 'key_route_grant' }
   | { readonly allowed: false; readonly reason: RouteRefusal; readonly route: RouteId };
 
+/** Which list said no; the first one, in the order of asking. */
 export type RouteRefusal =
   /** `general_settings.allowed_routes` does not list it. */
   | 'proxy_route_closed'

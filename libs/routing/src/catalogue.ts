@@ -3,6 +3,7 @@ import type { Deployment } from './deployment.js';
 import { type ModelAlias, ModelNames } from './model-names.js';
 import type { Resolution } from './resolution.js';
 
+/** Deployments that serve one name. */
 export interface ModelGroup {
   readonly name: string;
   readonly wildcard: boolean;

@@ -1,5 +1,6 @@
 import type { ErrorCode } from '#libs/kernel';
 
+/** Each has a list of fallbacks of its own in `router_settings`. */
 export type FailureKind = 'generic' | 'context_window' | 'content_policy';
 
 /** Which family of fallbacks a failure belongs to. */
@@ -8,6 +9,7 @@ export function failureKind(code: ErrorCode): FailureKind {
   return code === 'upstream.content_policy' ? 'content_policy' : 'generic';
 }
 
+/** An attempt that failed, as far as retrying goes. */
 export interface RetryFailure {
   /** Upstream's status; 0 when there was no answer. */
   readonly status: number;
@@ -16,6 +18,7 @@ export interface RetryFailure {
   readonly started: boolean;
 }
 
+/** How the group of the failed attempt stands. */
 export interface RetrySituation {
   /** Retries made so far for this group. */
   readonly retries: number;

@@ -12,6 +12,7 @@ import {
   tagsDenied,
 } from './routing-errors.js';
 
+/** What about a call decides which deployments may serve it, and in which order. */
 export interface PlanRequest {
   readonly endpoint: Endpoint;
   /** The request's tags; used when tag filtering is on. */

@@ -15,6 +15,7 @@ const NONE: readonly AccessGroup[] = [];
 export class AccessGroupIndex {
   #assigned: ReadonlyMap<string, Assigned> = new Map();
 
+  /** All of them at once: whoever reads sees the ones before, or these. */
   replace(groups: readonly AccessGroup[]): void {
     const assigned = new Map<string, Assigned>();
     const add = (scope: string, group: AccessGroup): void => {
@@ -36,6 +37,7 @@ export class AccessGroupIndex {
     this.#assigned = assigned;
   }
 
+  /** Models that access groups give the scope; undefined when it has no group that gives any. One look-up. */
   modelsOf({ type, id }: Scope): readonly string[] | undefined {
     return this.#assigned.size === 0 ? undefined : this.#assigned.get(`${type}:${id}`)?.models;
   }

@@ -6,6 +6,7 @@ import { type Author, hashOfNamed, keysOutside, makerOf, Transactions } from '#l
 import { DataSource, type EntityManager, In } from 'typeorm';
 import { LiveCatalogue } from './live-catalogue.js';
 
+/** What is said of a group; in a change, an absent member is left as it is, and a list replaces the one before. */
 export interface AccessGroupDraft {
   readonly name?: string | undefined;
   readonly description?: string | null | undefined;
@@ -18,6 +19,7 @@ export interface AccessGroupDraft {
   readonly keys?: readonly string[] | undefined;
 }
 
+/** A group with those who were given it, as far as they still exist. */
 export interface AccessGroupView {
   readonly group: AccessGroup;
   readonly teams: readonly Pick<Team, 'id' | 'alias'>[];
@@ -53,6 +55,10 @@ export class AccessGroups {
     return view;
   }
 
+  /**
+   * A team that the group is taken from loses it for its keys as well, unless the change names them (decision 074). Throws
+   * 404, 409 for a name that is taken, 400 for a team or key that does not exist.
+   */
   async update(author: Author, id: string, draft: AccessGroupDraft): Promise<AccessGroupView> {
     const view = await this.transactions.run(author, async (transaction) => {
       const { manager } = transaction;
@@ -74,6 +80,7 @@ export class AccessGroups {
     return view;
   }
 
+  /** Whoever had it has what it granted no more, from the next call on. Throws 404. */
   async delete(author: Author, id: string): Promise<void> {
     await this.transactions.run(author, async (transaction) => {
       const before = await find(transaction.manager, id);
@@ -83,6 +90,7 @@ export class AccessGroups {
     await this.live.settled();
   }
 
+  /** By name. */
   async list(): Promise<AccessGroupView[]> {
     const { manager } = this.database;
     const groups = await manager.find(AccessGroup, { order: { name: 'ASC' } });

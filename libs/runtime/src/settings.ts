@@ -17,6 +17,7 @@ export interface SettingsReceipt {
   readonly ignored: readonly string[];
 }
 
+/** One setting as it counts, wherever it was said. */
 export interface SettingView {
   readonly section: OverridableSection;
   readonly field: string;

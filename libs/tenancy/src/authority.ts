@@ -24,4 +24,5 @@ export function makerOf(caller: Principal): string {
   return caller.user?.id ?? (caller.credential === 'master_key' ? MASTER_USER_ID : caller.displayName);
 }
 
+/** Whose the master key is, in every row that names its maker; the contract’s name, which clients know. */
 export const MASTER_USER_ID = 'default_user_id';

@@ -19,6 +19,7 @@ export interface KeyFilter {
   readonly status?: 'active' | 'expired' | 'revoked' | undefined;
 }
 
+/** In which order a list of keys is read. `spend`: what each has spent in its life. */
 export interface KeyOrder {
   readonly by: 'spend' | 'cap' | 'createdAt' | 'updatedAt' | 'hash' | 'alias';
   readonly direction: 'ASC' | 'DESC';

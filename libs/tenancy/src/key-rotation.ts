@@ -19,6 +19,7 @@ import { type Author, type Transaction, Transactions } from './transactions.js';
 /** Where nobody said how long a former secret of a scheduled rotation still works: a day, or half the interval when that is shorter. */
 const USUAL_GRACE = { amount: 1, unit: 'd' } as const;
 
+/** What one run of the schedule did; what failed is tried again by the next. */
 export interface DueRotations {
   readonly rotated: number;
   readonly failed: number;

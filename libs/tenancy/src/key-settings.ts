@@ -49,8 +49,10 @@ export interface KeySettings extends GovernedSettings {
 export const LIMIT_TYPES = ['guaranteed_throughput', 'best_effort_throughput', 'dynamic'] as const;
 export type LimitType = (typeof LIMIT_TYPES)[number];
 
+/** In a change, an absent member is left as it is. */
 export type KeyChange = { readonly [Setting in keyof KeySettings]?: KeySettings[Setting] | undefined };
 
+/** The contract’s names for what a key opens when it names no routes itself. */
 export const KEY_TYPES = ['default', 'llm_api', 'management', 'read_only'] as const;
 export type KeyType = (typeof KEY_TYPES)[number];
 

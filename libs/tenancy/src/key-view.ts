@@ -4,6 +4,7 @@ import { Clock, type NanoUsd, type Principal } from '#libs/kernel';
 import { DataSource, In } from 'typeorm';
 import { SpendReader } from './spend-reader.js';
 
+/** `revoked`: blocked, or suspended with its owner. `deleted`: only the archive has it. */
 export type KeyStatus = 'active' | 'expired' | 'revoked' | 'deleted';
 
 /** The row of a key, from the table or from the archive. */

@@ -18,6 +18,7 @@ export interface MemberDraft extends PersonNamed {
   readonly role: 'admin' | 'user';
 }
 
+/** Somebody in a team, as lists show it. */
 export interface Membership {
   readonly teamId: string;
   readonly userId: string;

@@ -25,10 +25,12 @@ export interface OrganizationSettings {
   /** In a change it is merged into what is there; a member that is null goes. */
   readonly metadata: Readonly<Record<string, unknown>>;
 }
+/** What is decided about an organization. In a change, an absent member is left as it is. */
 export type OrganizationChange = GovernedChange & {
   readonly [Name in keyof OrganizationSettings]?: OrganizationSettings[Name] | undefined;
 };
 
+/** Somebody to be made a member. */
 export interface OrganizationMemberDraft extends PersonNamed {
   readonly role: OrganizationRole;
 }
@@ -153,6 +155,7 @@ export class Organizations {
     });
   }
 
+  /** Throws 400 when the person is not a member; to those who do not administer the organization what they are told of one that is not there. */
   async updateMember(
     author: Author,
     id: string,

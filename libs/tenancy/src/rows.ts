@@ -1,11 +1,13 @@
 import type { DataSource, EntityManager, EntityTarget, ObjectLiteral } from 'typeorm';
 
+/** A part of a list. */
 export interface Page<T> {
   readonly items: readonly T[];
   /** How many there are on all pages. */
   readonly total: number;
 }
 
+/** Which part of a list. */
 export interface Paging {
   /** From 1. */
   readonly page: number;

@@ -15,6 +15,7 @@ const IDLE_STEP_MS = 60_000;
 /** Our own work: signing in happens before there is anybody to do it for. */
 const SYSTEM = { system: 'sessions' };
 
+/** Somebody who has just proved who it is. */
 export interface NewSession {
   readonly kind: 'browser' | 'cli';
   readonly userId: string;
@@ -30,6 +31,7 @@ export interface NewSession {
   readonly idleMs: number;
 }
 
+/** The only answer that has the token. */
 export interface IssuedSession {
   readonly session: Session;
   /** In clear, once: whoever holds it is the user. */

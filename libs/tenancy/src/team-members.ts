@@ -20,6 +20,7 @@ export type MemberChange = GovernedChange & {
   readonly allowedModels?: readonly string[] | undefined;
 };
 
+/** A team after people were added to it, and who was. */
 export interface Joined extends TeamView {
   readonly joined: readonly TeamMember[];
 }

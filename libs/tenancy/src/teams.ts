@@ -14,6 +14,7 @@ import { type TeamChange, teamColumns } from './team-settings.js';
 import { type Author, type Transaction, Transactions } from './transactions.js';
 import { violatedIndex } from './unique.js';
 
+/** A team to be made, together with its first members. */
 export interface NewTeam {
   /** Absent: one is made. */
   readonly id?: string | undefined;
@@ -21,6 +22,7 @@ export interface NewTeam {
   readonly members: readonly MemberDraft[];
 }
 
+/** A team with everybody in it. */
 export interface TeamView {
   readonly team: Team;
   readonly members: readonly Membership[];

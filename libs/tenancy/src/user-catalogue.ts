@@ -18,12 +18,14 @@ export interface UserView {
   readonly teams: readonly Team[];
 }
 
+/** A row of a list of people. */
 export interface ListedUser {
   readonly user: User;
   readonly teamIds: readonly string[];
   readonly keyCount: number;
 }
 
+/** What a list of people is narrowed by; an absent member does not narrow. */
 export interface UserFilter {
   readonly role?: string | undefined;
   readonly userIds?: readonly string[] | undefined;

@@ -31,6 +31,7 @@ export interface UserSettings {
   /** In clear; only its hash is kept. */
   readonly password: string;
 }
+/** In a change, an absent member is left as it is. */
 export type UserChange = GovernedChange & {
   readonly [Name in keyof UserSettings]?: UserSettings[Name] | undefined;
 };

@@ -21,6 +21,7 @@ import { UserJudge } from './user-judge.js';
 import { refusedUser, userNotFound } from './user-refusals.js';
 import { type UserChange, userColumns } from './user-settings.js';
 
+/** A user to be made, with everything that is made in the same transaction. */
 export interface NewUser {
   /** Absent: one is made. */
   readonly id?: string | undefined;
@@ -38,6 +39,7 @@ export interface NewUser {
   readonly firstKey?: FirstKey | undefined;
 }
 
+/** `issued`: the only answer that has the first key’s secret; undefined when none was asked for. */
 export interface MadeUser {
   readonly user: User;
   readonly teamIds: readonly string[];

@@ -35,6 +35,7 @@ export class AlertBook {
     return channels.length > 0 && types.includes(type);
   }
 
+  /** Whether this process has seen it raised: saves a question, and decides nothing. Who raises it all the same is told that it was not new. */
   isKnown(alert: Pick<NewAlert, 'event' | 'scope' | 'occasion' | 'threshold'>): boolean {
     return this.#known.has(idOf(alert));
   }

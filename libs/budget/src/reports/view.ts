@@ -21,6 +21,7 @@ export interface View {
 
 const NOWHERE = Object.freeze({ teamIds: [], organizationIds: [] });
 
+/** The view of whoever reads all that was spent, and of the product itself. */
 export const EVERYTHING: View = Object.freeze({
   everything: true,
   teamIds: [],

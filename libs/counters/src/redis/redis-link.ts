@@ -155,6 +155,7 @@ export function inTime<T>(work: Promise<T>, limitMs: number): Promise<T> {
 /** What will not pass by waiting: a wrong password, a certificate that is not trusted. */
 const FINAL = /WRONGPASS|NOAUTH|NOPERM|CERT|certificate|self[- ]signed|invalid password/i;
 
+/** Why a Redis cannot be counted on, for the operator. */
 export interface RedisProblem {
   /** A sentence; no password in it. */
   readonly text: string;

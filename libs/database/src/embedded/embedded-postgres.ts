@@ -15,6 +15,7 @@ export interface EmbeddedPostgresOptions {
   readonly throwAway?: boolean;
 }
 
+/** A server that this process started and ends. */
 export interface EmbeddedPostgres {
   readonly url: Secret;
   /** The same server: there is no pooler in between. */

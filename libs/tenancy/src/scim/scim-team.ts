@@ -10,6 +10,7 @@ export interface ScimTeam {
   readonly memberIds: readonly string[];
 }
 
+/** A group as an identity provider is shown it. */
 export interface ScimGroupView {
   readonly id: string;
   readonly group: ScimTeam;
