@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { ensureDayPartitions, readAs, StoredDecision, withTransaction } from '#libs/database';
 import type { Principal } from '#libs/kernel';
-import { administered, standingOf } from '#libs/tenancy';
+import { administered, seesEverything, standingOf } from '#libs/tenancy';
 import { DataSource } from 'typeorm';
 import type { Check } from './check.js';
 import type { Decision, Subject } from './decision.js';
@@ -62,16 +62,12 @@ export class DecisionStore {
       const row = await manager.findOneBy(StoredDecision, { id });
       if (row === null) return undefined;
       const decision = fromRow(row);
-      if (isOwn(reader, decision) || seesAll(reader)) return decision;
+      if (isOwn(reader, decision) || seesEverything(reader)) return decision;
       const { organizationIds } = administered(await standingOf(manager, reader));
       const of = decision.subject?.organizationId ?? null;
       return of !== null && organizationIds.includes(of) ? decision : undefined;
     });
   }
-}
-
-export function seesAll({ role }: Principal): boolean {
-  return role === 'proxy_admin' || role === 'proxy_admin_viewer';
 }
 
 /** Of the caller's own key, or of the person it is. A key that only calls models is nobody. */

@@ -1,7 +1,7 @@
 export { type Check, checkOf, judgedChecks, plannedChecks, type Reached, type Verdict } from './check.js';
 export { type Decision, type RefusedRequest, type Subject, subjectOf } from './decision.js';
 export { DecisionLog } from './decision-log.js';
-export { DecisionStore, isOwn, seesAll } from './decision-store.js';
+export { DecisionStore, isOwn } from './decision-store.js';
 export { DecisionsModule } from './decisions.module.js';
 export {
   CHECKS_ANSWER,

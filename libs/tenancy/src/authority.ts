@@ -1,14 +1,14 @@
-import { GatewayError, type Principal } from '#libs/kernel';
+import { GatewayError, type Principal, type Role } from '#libs/kernel';
 
 /** Whether the caller sees every row. */
-export function seesEverything(caller: Principal): boolean {
-  return caller.role === 'proxy_admin' || caller.role === 'proxy_admin_viewer';
+export function seesEverything({ role }: { readonly role: Role }): boolean {
+  return role === 'proxy_admin' || role === 'proxy_admin_viewer';
 }
 
 /**
- * Lets proxy administrators through and nobody else: delegation to team administrators and to users does not exist yet,
- * and what does not exist is denied. The route policy has asked before; this stands behind it, because a path in a key's
- * `allowed_routes` opens a route, not the rows of others.
+ * Throws 403 unless the caller is a proxy administrator: for nouns whose rows are nobody else's to change (customers, budgets,
+ * tags, roles). The route policy has asked before; this stands behind it, because a path in a key's `allowed_routes` opens a
+ * route, not the rows of others.
  */
 export function assertAdministers(caller: Principal): void {
   if (caller.role === 'proxy_admin') return;

@@ -5,12 +5,12 @@ import {
   DecisionLog,
   DecisionStore,
   isOwn,
-  seesAll,
   toDecisionAnswer,
 } from '#libs/decisions';
 import { GatewayError, type Principal } from '#libs/kernel';
 import { Answers, Caller, Handles } from '#libs/rbac';
 import { Pseudonyms } from '#libs/telemetry';
+import { seesEverything } from '#libs/tenancy';
 import { AdminController } from '../http/decorators.js';
 
 /** Why a request was refused, by the name its answer carried. Somebody else's refusal is answered as one that never was. */
@@ -31,7 +31,7 @@ export class DecisionsController {
         param: 'id',
       });
     // Whoever administers more than itself reads everything; everybody else what is its own.
-    const view = isOwn(caller, decision) && !seesAll(caller) ? 'own' : 'all';
+    const view = isOwn(caller, decision) && !seesEverything(caller) ? 'own' : 'all';
     return toDecisionAnswer(decision, view, this.pseudonyms);
   }
 
@@ -39,7 +39,7 @@ export class DecisionsController {
   async #find(caller: Principal, id: string): Promise<Decision | undefined> {
     if (!/^dec_[0-9a-z]{25}$/.test(id)) return undefined;
     const remembered = this.log.find(id);
-    if (remembered && (seesAll(caller) || isOwn(caller, remembered))) return remembered;
+    if (remembered && (seesEverything(caller) || isOwn(caller, remembered))) return remembered;
     await this.log.flush();
     return this.store.find(caller, id);
   }

@@ -4,6 +4,7 @@ import { Config } from '#libs/config';
 import { Clock, type Principal } from '#libs/kernel';
 import type { Deployment } from '#libs/routing';
 import { LiveCatalogue, type ModelView, shownInfo, shownParams } from '#libs/runtime';
+import { seesEverything } from '#libs/tenancy';
 import { toApiTime } from '../http/wire.js';
 import { CHAT_PARAMS } from './chat-params.js';
 
@@ -46,7 +47,7 @@ export class ModelAnswers {
   deployment(one: Deployment, caller: Principal): ShownModel {
     const entry = this.live.entryOf(one.id);
     const all = shownParams(entry?.params ?? {});
-    const params = seesPlaces(caller)
+    const params = seesEverything(caller)
       ? all
       : Object.fromEntries(Object.entries(all).filter(([name]) => FOR_CALLERS.has(name)));
     const { price, contextWindow } = this.#priceOf(one);
@@ -158,10 +159,6 @@ export class ModelAnswers {
 /** Only chat calls have a list that everybody agrees on. */
 function paramsOf(one: Deployment | undefined): readonly string[] {
   return one === undefined || (one.mode ?? 'chat') === 'chat' ? CHAT_PARAMS : [];
-}
-
-function seesPlaces(caller: Principal): boolean {
-  return caller.role === 'proxy_admin' || caller.role === 'proxy_admin_viewer';
 }
 
 type Rates = ReturnType<DeploymentPrice['ratesAt']>;

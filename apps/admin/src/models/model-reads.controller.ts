@@ -2,6 +2,7 @@ import { GatewayError, type Principal } from '#libs/kernel';
 import { Answers, Caller, decideModelAccess, Handles } from '#libs/rbac';
 import { Catalogue, type Deployment } from '#libs/routing';
 import { AccessGroupIndex, type CatalogueRow, LiveCatalogue, Models } from '#libs/runtime';
+import { seesEverything } from '#libs/tenancy';
 import { z } from 'zod';
 import { AdminController, AdminQuery } from '../http/decorators.js';
 import { pagesOf } from '../http/wire.js';
@@ -93,7 +94,7 @@ export class ModelReadsController {
   }
 
   async #visible(caller: Principal, teamId: string | undefined): Promise<ShownModel[]> {
-    if (caller.role === 'proxy_admin' || caller.role === 'proxy_admin_viewer') {
+    if (seesEverything(caller)) {
       const all = await this.#all(caller);
       return teamId === undefined ? all : all.filter((one) => one.model_info['team_id'] === teamId);
     }

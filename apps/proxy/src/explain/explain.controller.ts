@@ -1,11 +1,11 @@
 import { Body, Controller, HttpCode } from '@nestjs/common';
 import { compilePrincipal, standingRefusals } from '#libs/auth';
 import { Config } from '#libs/config';
-import { seesAll, subjectOf, toChecksAnswer, toSubjectAnswer, type View } from '#libs/decisions';
+import { subjectOf, toChecksAnswer, toSubjectAnswer, type View } from '#libs/decisions';
 import { Clock, GatewayError, type Principal } from '#libs/kernel';
 import { Answers, Caller, Handles, noteBody } from '#libs/rbac';
 import { Pseudonyms } from '#libs/telemetry';
-import { type CallerRecord, ExplainedCallers } from '#libs/tenancy';
+import { type CallerRecord, ExplainedCallers, seesEverything } from '#libs/tenancy';
 import { EXPLAIN_ANSWER, explainBody, type ExplainBody, parseExplainBody } from './explain.schemas.js';
 import { Explanations } from './explanation.js';
 import { routeNamed, type ThoughtCall } from './thought-call.js';
@@ -27,7 +27,7 @@ export class ExplainController {
   async explain(@Caller() caller: Principal, @Body() sent: unknown): Promise<object> {
     const body = parseExplainBody(sent);
     const call = toThoughtCall(body);
-    const isAdmin = seesAll(caller);
+    const isAdmin = seesEverything(caller);
     const { role, customer_id: customerId, ip } = body;
     // With an address of one's choice the list of allowed networks could be read out.
     if (!isAdmin && [role, customerId, ip].some((one) => one !== undefined)) throw notThere();

@@ -2,6 +2,7 @@ import { Controller, Headers, Param, Query } from '@nestjs/common';
 import { GatewayError, type Principal } from '#libs/kernel';
 import { Answers, Caller, Handles, matchesGlob, visibleModels } from '#libs/rbac';
 import { AccessGroupIndex, type CatalogueRow, LiveCatalogue } from '#libs/runtime';
+import { seesEverything } from '#libs/tenancy';
 import { z } from 'zod';
 
 /** One entry of `/v1/models`, as OpenAI's clients read it. */
@@ -81,8 +82,7 @@ export class ModelsController {
   #teamOf(principal: Principal, { team_id: asked }: ListQuery): string | undefined {
     const own = principal.team?.id;
     if (asked === undefined || asked === '' || asked === own) return own;
-    const isAdmin = principal.role === 'proxy_admin' || principal.role === 'proxy_admin_viewer';
-    if (isAdmin) return asked;
+    if (seesEverything(principal)) return asked;
     throw new GatewayError('rbac.forbidden', 'You do not have access to this team, or it does not exist.', {
       param: 'team_id',
     });

@@ -1,7 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import type { ActivityFacet } from '#libs/database';
 import type { Principal } from '#libs/kernel';
-import { administered, isPermittedInTeam, type MemberPermission, readsAll, standingOf } from '#libs/tenancy';
+import {
+  administered,
+  isPermittedInTeam,
+  type MemberPermission,
+  readsAll,
+  seesEverything,
+  standingOf,
+} from '#libs/tenancy';
 import { DataSource } from 'typeorm';
 import type { Where } from './where.js';
 
@@ -55,7 +62,7 @@ export class Views {
 
 /** Only what is the caller's own, whatever it administers. */
 export function ownView(caller: Principal): View {
-  if (caller.role === 'proxy_admin' || caller.role === 'proxy_admin_viewer') return EVERYTHING;
+  if (seesEverything(caller)) return EVERYTHING;
   return {
     everything: false,
     reader: caller,

@@ -1,5 +1,6 @@
 import type { Principal, Role } from '#libs/kernel';
 import type { EntityManager } from 'typeorm';
+import { seesEverything } from '../authority.js';
 
 /** What somebody is in one team. */
 export interface TeamStanding {
@@ -52,8 +53,7 @@ export async function standingOf(manager: EntityManager, principal: Principal): 
       ? principal.organizationId
       : undefined;
   if (stated !== undefined) alone.organizations.set(stated, 'org_admin');
-  if (userId === undefined || principal.role === 'proxy_admin' || principal.role === 'proxy_admin_viewer')
-    return alone;
+  if (userId === undefined || seesEverything(principal)) return alone;
   const rows: MembershipRow[] = await manager.query(MEMBERSHIPS, [userId]);
   let homeOrganizationId: string | null = null;
   for (const { kind, id, role, organizationId, permissions } of rows) {
@@ -89,8 +89,8 @@ SELECT 'team', m.team_id, m.role, t.organization_id, t.member_permissions
   FROM team_members m JOIN teams t ON t.id = m.team_id WHERE m.user_id = $1`;
 
 /** Whether it may see every row. */
-export function readsAll({ role }: Standing): boolean {
-  return role === 'proxy_admin' || role === 'proxy_admin_viewer';
+export function readsAll(standing: Standing): boolean {
+  return seesEverything(standing);
 }
 
 /** Whether it may change anything at all. */
