@@ -36,7 +36,11 @@ async function admin(method: string, path: string, body: object): Promise<Record
  * Some 200 requests a second with the key; the change in the middle of them. Whoever began to ask after the admin was
  * answered is refused, without one exception, and nothing more reaches the provider.
  */
-async function revokeUnderLoad(key: string, revoke: () => Promise<unknown>, refusal: number): Promise<void> {
+async function expectRevokedUnderLoad(
+  key: string,
+  revoke: () => Promise<unknown>,
+  refusal: number,
+): Promise<void> {
   const load = new Load(
     product.url,
     16,
@@ -64,20 +68,20 @@ async function revokeUnderLoad(key: string, revoke: () => Promise<unknown>, refu
 describe('a right that was taken away under load admits nobody once the admin is answered', () => {
   it('a blocked key, which works again once unblocked', async () => {
     const key = await product.makeKey();
-    await revokeUnderLoad(key, () => admin('POST', '/key/block', { key }), 401);
+    await expectRevokedUnderLoad(key, () => admin('POST', '/key/block', { key }), 401);
     await admin('POST', '/key/unblock', { key });
     expect((await ask(product.url, { key, id: 'unblocked' })).status).toBe(200);
   });
 
   it('a deleted key', async () => {
     const key = await product.makeKey();
-    await revokeUnderLoad(key, () => admin('DELETE', '/key/delete', { key }), 401);
+    await expectRevokedUnderLoad(key, () => admin('DELETE', '/key/delete', { key }), 401);
   });
 
   it('the old secret of a regenerated key, while the new one works at once', async () => {
     const key = await product.makeKey();
     let fresh: unknown;
-    await revokeUnderLoad(
+    await expectRevokedUnderLoad(
       key,
       async () => ({ key: fresh } = await admin('POST', `/key/${key}/regenerate`, {})),
       401,
@@ -88,14 +92,14 @@ describe('a right that was taken away under load admits nobody once the admin is
   it('the keys of a blocked team', async () => {
     await admin('POST', '/team/new', { team_id: 'blocked-crew' });
     const key = await product.makeKey({ team_id: 'blocked-crew' });
-    await revokeUnderLoad(key, () => admin('POST', '/team/block', { team_id: 'blocked-crew' }), 401);
+    await expectRevokedUnderLoad(key, () => admin('POST', '/team/block', { team_id: 'blocked-crew' }), 401);
     await admin('POST', '/team/unblock', { team_id: 'blocked-crew' });
     expect((await ask(product.url, { key, id: 'team-unblocked' })).status).toBe(200);
   });
 
   it('a model taken off a key', async () => {
     const key = await product.makeKey({ models: ['m'] });
-    await revokeUnderLoad(key, () => admin('POST', '/key/update', { key, models: ['other'] }), 403);
+    await expectRevokedUnderLoad(key, () => admin('POST', '/key/update', { key, models: ['other'] }), 403);
   });
 });
 

@@ -13,26 +13,31 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
+/** Taken by this process, and by nobody else until it lets go. */
+async function expectTaken(): Promise<void> {
+  const lock = await DirectoryLock.take(directory);
+  await expect(DirectoryLock.take(directory)).rejects.toBeInstanceOf(DirectoryInUse);
+  lock.release();
+}
+
 const leave = (holder: object): void => writeFileSync(file, JSON.stringify(holder));
 
 describe('the lock of a data directory', () => {
   it('is given to one at a time, and leaves nothing behind', async () => {
-    const lock = await DirectoryLock.take(directory);
-    await expect(DirectoryLock.take(directory)).rejects.toBeInstanceOf(DirectoryInUse);
-    lock.release();
+    await expectTaken();
     expect(readdirSync(directory)).toEqual([]);
-    (await DirectoryLock.take(directory)).release();
+    await expectTaken();
   });
 
   it('is taken from a process that is gone', async () => {
     leave({ pid: 2 ** 30, start: '1', host: hostname() });
-    (await DirectoryLock.take(directory)).release();
+    await expectTaken();
   });
 
   /** Ids are used again, in containers at once: the id alone would lock an operator out after every crash. */
   it('is taken from a process whose id belongs to another one now', async () => {
     leave({ pid: process.pid, start: 'another time', host: hostname() });
-    (await DirectoryLock.take(directory)).release();
+    await expectTaken();
   });
 
   it('is not taken from a living process', async () => {
@@ -51,7 +56,7 @@ describe('the lock of a data directory', () => {
 
   it('is taken when the file is damaged', async () => {
     writeFileSync(file, '{"pid":');
-    (await DirectoryLock.take(directory)).release();
+    await expectTaken();
   });
 
   it('is not removed by a holder who lost it', async () => {
