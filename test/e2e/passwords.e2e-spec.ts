@@ -146,6 +146,14 @@ describe('a new password', () => {
       key,
     );
     expect(byKey.status).toBe(403);
+    // Attack: a key that leaked, and expires tomorrow, becomes the account itself by way of the user's own settings.
+    const byUpdate = await product.request(
+      'POST',
+      '/user/update',
+      { user_id: 'grace', password: 'A third horse 9!' },
+      key,
+    );
+    expect([byUpdate.status, await byUpdate.json()]).toMatchObject([403, { error: { param: 'password' } }]);
   });
 
   it('is due when somebody else has set it, and nothing else works until then', async () => {

@@ -138,5 +138,6 @@ function canonical(value: unknown): string {
 }
 
 function wireName(column: string): string {
+  if (column === 'customerId') return 'end_user_id';
   return column.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }

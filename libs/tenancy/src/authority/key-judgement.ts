@@ -101,7 +101,7 @@ export function judgeKeyChange(
   }
   // An owner's word narrows; an administrator's is bounded by the team.
   if (isManager) refuseBeyondTeam(team, changedPowers(before, after));
-  else refuseWider(before, after, 'what was granted');
+  else refuseWider(before, after, 'its grant');
 }
 
 type KeyDraft = Partial<VirtualKey> & typeof NOTHING;

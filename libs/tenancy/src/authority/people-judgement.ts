@@ -97,14 +97,11 @@ const IDENTITY: ReadonlySet<string> = new Set([
   'budgetId',
   'scimActive',
 ]);
-/** All that people decide about themselves. */
-const OWN: ReadonlySet<string> = new Set([
-  'alias',
-  'metadata',
-  'passwordHash',
-  'passwordResetRequired',
-  'updatedAt',
-]);
+/**
+ * All that people decide about themselves. Not their password: that takes the present one, and a session, so that no key that
+ * leaked becomes an account.
+ */
+const OWN: ReadonlySet<string> = new Set(['alias', 'metadata', 'updatedAt']);
 
 /** Judges a user's change by its rows. */
 export function judgeUserChange(standing: Standing, before: User, after: User): void {
@@ -136,6 +133,9 @@ const WIRE: Readonly<Record<string, string>> = {
   maxParallelRequests: 'max_parallel_requests',
   ssoUserId: 'sso_user_id',
   budgetId: 'budget_id',
+  budgetWindows: 'budget_limits',
+  passwordHash: 'password',
+  passwordResetRequired: 'password',
 };
 
 /** Judges an organization's change: its own administrators only narrow what it may. */
