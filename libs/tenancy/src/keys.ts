@@ -77,6 +77,7 @@ export class Keys {
     named: KeysNamed,
     settings: KeyChange,
     spentNanoUsd?: NanoUsd,
+    action: 'update' | 'update_with_team' = 'update',
   ): Promise<VirtualKey> {
     if (spentNanoUsd !== undefined) await this.spend.prepare();
     const updated = await orRefuseDuplicates(settings, () =>
@@ -87,6 +88,7 @@ export class Keys {
         const change = await this.judge.change(manager, author.principal, before, {
           columns: columnsOf(settings, before, now.getTime()),
           setsSpend: spentNanoUsd !== undefined,
+          action,
         });
         const after = await this.#write(author, manager, change.before, change.columns, now);
         await leaveGroupsBehind(transaction, author, change.before, after);

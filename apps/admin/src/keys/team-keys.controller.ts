@@ -10,7 +10,7 @@ import { teamKeysBody, type TeamKeysBody } from './key-bulk.schemas.js';
 import { toKeyChange } from './key-fields.schemas.js';
 import { TeamKeys } from './team-keys.js';
 
-/** Changes of the keys of one team, for those who manage it. */
+/** Changes of the keys of one team, for those who manage it, and for members whom it permits that. */
 @AdminController()
 export class TeamKeysController {
   constructor(
@@ -40,7 +40,13 @@ export class TeamKeysController {
       const key = asked.get(hash) ?? hash;
       try {
         if (!found.has(hash)) throw new GatewayError('request.not_found', 'The team has no such key.');
-        const updated = await this.keys.update(author, { hashes: [hash] }, change);
+        const updated = await this.keys.update(
+          author,
+          { hashes: [hash] },
+          change,
+          undefined,
+          'update_with_team',
+        );
         successful.push({ key, key_info: await this.rows.row(updated) });
       } catch (thrown) {
         if (!(thrown instanceof GatewayError) || thrown.status >= 500) throw thrown;

@@ -4,7 +4,8 @@ import { isPermittedInTeam, type MemberPermission } from './member-permissions.j
 import { notYours } from './refusals.js';
 import { administersOrganization, mayWrite, readsAll, type Standing } from './standing.js';
 
-export type KeyAction = 'update' | 'delete' | 'regenerate' | 'block' | 'unblock' | 'reset_spend';
+export type KeyAction =
+  'update' | 'update_with_team' | 'delete' | 'regenerate' | 'block' | 'unblock' | 'reset_spend';
 
 /** In which capacity somebody acts on a key, the strongest that applies. */
 export type KeyCapacity = 'proxy_admin' | 'org_admin' | 'team_admin' | 'owner' | 'member';
@@ -23,6 +24,7 @@ export interface TeamAdminGrants {
 
 const PERMISSIONS: Readonly<Record<KeyAction, readonly MemberPermission[]>> = {
   update: ['/key/update'],
+  update_with_team: ['/key/update', '/team/key/bulk_update'],
   delete: ['/key/delete'],
   regenerate: ['/key/regenerate', '/key/{key_id}/regenerate'],
   block: ['/key/block'],
@@ -30,7 +32,7 @@ const PERMISSIONS: Readonly<Record<KeyAction, readonly MemberPermission[]>> = {
   reset_spend: ['/key/{key_id}/reset_spend'],
 };
 /** Blocking is a measure against the owner; unblocking and a spend of zero would be gifts to oneself. */
-const OWNERS_MAY: ReadonlySet<KeyAction> = new Set(['update', 'delete', 'regenerate']);
+const OWNERS_MAY: ReadonlySet<KeyAction> = new Set(['update', 'update_with_team', 'delete', 'regenerate']);
 /** In which capacity somebody may do this to the key; undefined: in none. */
 export function capacityOverKey(
   standing: Standing,
