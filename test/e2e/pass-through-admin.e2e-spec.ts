@@ -106,6 +106,15 @@ describe('a pass-through endpoint made by API', () => {
     const spent = async (): Promise<number> =>
       (await on(proxy, 'GET', `/key/info?key=${key}`)).body['info'].spend as number;
     await expect.poll(spent, { timeout: 5_000 }).toBeGreaterThanOrEqual(0.25);
+    // A secret of the database went along: the first time each day is told, twice or not.
+    const used = async (): Promise<Json[]> =>
+      (await on(admin, 'GET', `/audit?action=used&object_id=pass_through_endpoint ${endpoint['id']}`)).body[
+        'audit_logs'
+      ] as Json[];
+    await expect
+      .poll(used, { timeout: 5_000 })
+      .toMatchObject([{ table_name: 'LiteLLM_CredentialsTable', action: 'used' }]);
+    expect((await call('/made/x', key)).status).toBe(200);
     // Default deny: a credential, and a grant.
     expect((await call('/made/x')).status).toBe(401);
     expect((await call('/made/x', await proxy.makeKey())).status).toBe(403);

@@ -71,7 +71,18 @@ export class AccessJournal implements OnModuleDestroy {
     if (this.#usedToday.has(name)) return;
     this.#usedToday.add(name);
     const id = `audit_${hash('sha256', `use ${day} ${name}`).slice(0, 25)}`;
-    this.#add({ id, actor: NOBODY, action: 'used', noun: 'credential', nounId: name, after: { day } });
+    // Past the bounds of a flood, which would lose it for the day: there are no more of these than credentials.
+    const after = { day };
+    this.#waiting.push({
+      id,
+      actor: NOBODY,
+      action: 'used',
+      noun: 'credential',
+      nounId: name,
+      after,
+      at: this.#now(),
+    });
+    this.#later();
   }
 
   async onModuleDestroy(): Promise<void> {

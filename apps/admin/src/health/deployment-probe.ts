@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { AccessJournal } from '#libs/audit';
 import { type BeginRecord, Budgets, type CallEnding, SpendLedger } from '#libs/budget';
 import { Clock, type Endpoint, newId, NO_USAGE, type Principal } from '#libs/kernel';
 import {
@@ -44,6 +45,7 @@ export class DeploymentProbe {
     private readonly ledger: SpendLedger,
     private readonly budgets: Budgets,
     private readonly clock: Clock,
+    private readonly journal: AccessJournal,
   ) {}
 
   /** Undefined when there is nothing to ask it: a wildcard without a name, a mode without a cheap question. Never throws for what the provider does. */
@@ -54,6 +56,7 @@ export class DeploymentProbe {
     if (question === undefined || deployment.upstreamModel.includes('*')) return undefined;
     const [endpoint, body] = question;
     const bytes = Buffer.from(JSON.stringify({ model: deployment.upstreamModel, ...body }));
+    if (deployment.credentialName !== undefined) this.journal.credentialUsed(deployment.credentialName);
     const startedAtMs = this.clock.nowMs();
     const begin = this.#beginOf(deployment, endpoint, caller, startedAtMs);
     const outcome = await this.#call(deployment, endpoint, bytes, begin);

@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { AuditModule } from '#libs/audit';
 import { ProvidersModule } from '#libs/providers';
 import { RbacModule } from '#libs/rbac';
 import { RoutingModule } from '#libs/routing';
@@ -24,7 +25,7 @@ import { PublicModelsController } from './public-models.controller.js';
 
 /** What changes while it runs: models, credentials, access groups, settings. */
 @Module({
-  imports: [ProvidersModule, RbacModule, RoutingModule, RuntimeModule],
+  imports: [AuditModule, ProvidersModule, RbacModule, RoutingModule, RuntimeModule],
   controllers: [
     ModelsController,
     ModelReadsController,

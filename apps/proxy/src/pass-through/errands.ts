@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { AccessJournal } from '#libs/audit';
 import type { BeginRecord } from '#libs/budget';
 import { Config, type PassThroughEndpoint } from '#libs/config';
 import type { Admission } from '#libs/counters';
@@ -26,6 +27,7 @@ export class Errands {
     private readonly relay: Relay,
     private readonly answers: AnswerRelay,
     private readonly config: Config,
+    private readonly journal: AccessJournal,
   ) {}
 
   /** Resolves when the client has its answer and the entry is durable; throws what the client must be told instead. */
@@ -163,6 +165,8 @@ export class Errands {
     const { endpoint, request, signal } = errand;
     const { keyHeaderName } = this.config.auth;
     const timeoutMs = endpoint.timeoutMs ?? this.config.router.timeoutMs;
+    if (endpoint.storedId !== undefined && hasSecret(endpoint))
+      this.journal.credentialUsed(`pass_through_endpoint ${endpoint.storedId}`);
     const headers = relayedHeaders(request.rawHeaders, {
       own: endpoint.headers.map(([name, value]) => [
         name,
@@ -195,6 +199,11 @@ export class Errands {
 }
 
 const FAILED = { status: 'failure', flag: 'upstream_error', firstByteAtMs: null } as const;
+
+/** Whether something that is kept encrypted goes along. */
+function hasSecret({ headers, target }: PassThroughEndpoint): boolean {
+  return [...headers, ...target.query].some(([, value]) => typeof value !== 'string');
+}
 
 function priceOf({ costNanoUsd }: PassThroughEndpoint): NanoUsd {
   return costNanoUsd ?? 0n;

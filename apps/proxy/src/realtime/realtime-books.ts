@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { Injectable } from '@nestjs/common';
+import { AccessJournal } from '#libs/audit';
 import { type BeginRecord, type Bound, Budgets, type CallEnding } from '#libs/budget';
 import type { Admission } from '#libs/counters';
 import { type CallFacts, newId, type NanoUsd, type Usage } from '#libs/kernel';
@@ -44,18 +45,21 @@ export class RealtimeBooks {
     private readonly admissions: FlatAdmissions,
     private readonly ledger: FlatLedger,
     private readonly budgets: Budgets,
+    private readonly journal: AccessJournal,
   ) {}
 
   /** A request and a slot of every scope, until `leave`. Throws the refusal. */
   async enter(session: BookedSession): Promise<Admission> {
     const { id, caller, deployment } = session;
     await this.assertSolvent(session);
-    return this.admissions.admit(id, {
+    const admission = await this.admissions.admit(id, {
       principal: caller.principal,
       atMs: Date.now(),
       call: callOf(session),
       place: deployment,
     });
+    if (deployment.credentialName !== undefined) this.journal.credentialUsed(deployment.credentialName);
+    return admission;
   }
 
   leave({ id }: BookedSession): void {
