@@ -97,6 +97,18 @@ describe('a refusal', () => {
     ]);
   });
 
+  /** A wrong field is a mistake of a client: nothing was decided, and there is nothing to ask about. */
+  it('is none when a body cannot be read', async () => {
+    for (const [path, body, status] of [
+      ['/key/generate', { models: 7 }, 422],
+      ['/key/delete', {}, 422],
+      ['/v1/chat/completions', { ...CHAT, stream: 'yes' }, 400],
+    ] as const) {
+      const answer = await refused(product.masterKey, path, body);
+      expect(answer, path).toEqual({ status, id: undefined, header: null });
+    }
+  });
+
   it('is there for its own key and for administrators; for everybody else it never was', async () => {
     const key = await product.makeKey({ models: ['dear'] });
     const other = await product.makeKey();

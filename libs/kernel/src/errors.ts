@@ -132,10 +132,11 @@ export class GatewayError extends Error {
    * for; undefined for failures that are nobody's decision.
    */
   get decisionId(): string | undefined {
-    if (!DECIDED.has(this.status) && this.denial === undefined) return undefined;
+    if (this.denial === undefined && (!DECIDED.has(this.status) || this.code.startsWith('request.')))
+      return undefined;
     return (this.#decisionId ??= newId('dec'));
   }
 }
 
-/** Statuses that say no to somebody. */
-const DECIDED: ReadonlySet<number> = new Set([401, 403, 422, 429]);
+/** Statuses that say no to somebody. A budget's may be another one, and has a denial; 422 alone says that a field is wrong. */
+const DECIDED: ReadonlySet<number> = new Set([401, 403, 429]);
