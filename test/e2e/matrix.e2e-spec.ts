@@ -1,7 +1,7 @@
-import { Ajv2020 } from 'ajv/dist/2020.js';
 import { Agent, request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { POLICY, policyOf, type RouteId } from '#libs/rbac';
+import { DeclaredAnswers } from '../harness/declared-answers.js';
 import { GovernedProduct, type Json, modelEntry } from '../harness/governed-product.js';
 import {
   CALLERS,
@@ -74,6 +74,9 @@ interface Verdict {
 
 let gate: GovernedProduct;
 let document: Json;
+let declared: DeclaredAnswers;
+/** Of every answer in this file. */
+const lies = new Set<string>();
 let schemas: Readonly<Record<string, { readonly query: readonly string[]; readonly body: Json | undefined }>>;
 const agent = new Agent({ connections: 16, pipelining: 1 });
 
@@ -84,6 +87,7 @@ beforeAll(async () => {
   }));
   await seedTenants(gate.database.dataSource);
   document = await gate.admin('/openapi.json');
+  declared = new DeclaredAnswers(document);
   schemas = shapesOf(document);
 });
 afterAll(async () => {
@@ -125,7 +129,12 @@ async function fire({ route, caller, path, query, body }: Case): Promise<Verdict
     },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
-  return { status: answer.statusCode, text: await answer.body.text() };
+  const { statusCode: status } = answer;
+  const text = await answer.body.text();
+  const contentType = answer.headers['content-type'];
+  const lie = declared.lieAbout({ route, status, contentType: [contentType].flat()[0], text });
+  if (lie !== undefined) lies.add(`${lie} to ${caller}`);
+  return { status, text };
 }
 
 /** Many at once, in order. */
@@ -329,9 +338,7 @@ describe('one’s own tenant', () => {
 
 describe('the document', () => {
   /** A document that is not true is worse than none: clients are made from it. */
-  it('tells what is answered', async () => {
-    const ajv = new Ajv2020({ strict: false, validateFormats: false });
-    ajv.addSchema({ $id: 'document', ...document });
+  it('tells what is answered, to everybody and on every route of this file', async () => {
     const cases = ROUTES.filter(isRead).flatMap((route): Case[] => {
       const path = fillPath(route.slice(route.indexOf(' ') + 1), 'red');
       const { query = [] } = schemas[route] ?? {};
@@ -349,27 +356,7 @@ describe('the document', () => {
     });
     const answers = (await fireAll(cases)).filter(({ status }) => status === 200);
     expect(answers.length).toBeGreaterThan(100);
-    const lies = answers.flatMap((one) => {
-      const [method = '', path = ''] = one.route.split(' ');
-      const content = document['paths'][path][method.toLowerCase()].responses['200']?.content as
-        Json | undefined;
-      if (content?.['application/json'] === undefined) return [];
-      const at = [
-        'paths',
-        path,
-        method.toLowerCase(),
-        'responses',
-        '200',
-        'content',
-        'application/json',
-        'schema',
-      ];
-      const pointer = at
-        .map((each) => encodeURIComponent(each.replaceAll('~', '~0').replaceAll('/', '~1')))
-        .join('/');
-      const isTrue = ajv.validate({ $ref: `document#/${pointer}` }, JSON.parse(one.text));
-      return isTrue ? [] : [`${ajv.errorsText()} in ${shown(one)}`];
-    });
-    expect(lies.slice(0, 20), `${lies.length} in all`).toEqual([]);
+    // The first say what is wrong; hundreds would hide it.
+    expect([...lies].slice(0, 20), `${lies.size} in all`).toEqual([]);
   });
 });

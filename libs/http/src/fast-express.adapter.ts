@@ -2,7 +2,7 @@ import { createServer, IncomingMessage, type Server, ServerResponse, type Server
 import type { Duplex } from 'node:stream';
 import type { NestApplicationOptions } from '@nestjs/common';
 import { ExpressAdapter } from '@nestjs/platform-express';
-import express from 'express';
+import express, { type Response } from 'express';
 import { answerClientError } from './client-error.js';
 
 /** Takes a request before Express sees it; false leaves it to Express. */
@@ -56,6 +56,13 @@ export class FastExpressAdapter extends ExpressAdapter {
     this.#upgrades = lane;
     const server: Server = this.getHttpServer();
     server.on('upgrade', (request, socket, head) => lane.upgrade(request, socket, head));
+  }
+
+  /** A bare number is JSON like everything else: Express would send it as a page. */
+  override reply(response: Response, body: unknown, statusCode?: number): unknown {
+    if (typeof body !== 'number') return super.reply(response, body, statusCode);
+    if (statusCode !== undefined) response.status(statusCode);
+    return response.json(body);
   }
 
   override initHttpServer(_options: NestApplicationOptions): void {

@@ -44,16 +44,29 @@ export const names = z
   .transform((list) => list ?? [])
   .optional();
 
+/** What the OpenAPI document says of an amount. */
+export const AMOUNT_SHAPE = {
+  type: ['number', 'string', 'null'],
+  minimum: 0,
+  maximum: 1_000_000_000,
+} as const;
+const TEXT_SHAPE = { type: ['string', 'null'] } as const;
+const LIFETIME_SHAPE = { type: ['string', 'integer', 'null'] } as const;
+
 /** A dollar amount: a finite number that is not negative, or the same as text; null and the empty text mean "none". */
-export const amount = ruled((value): NanoUsd | null | undefined => {
-  if (typeof value !== 'number' && typeof value !== 'string') return undefined;
-  try {
-    return parseUsd(value);
-  } catch (thrown) {
-    if (thrown instanceof RangeError) return undefined;
-    throw thrown;
-  }
-}, 'an amount is a number of dollars from 0 to one billion');
+export const amount = ruled(
+  (value): NanoUsd | null | undefined => {
+    if (typeof value !== 'number' && typeof value !== 'string') return undefined;
+    try {
+      return parseUsd(value);
+    } catch (thrown) {
+      if (thrown instanceof RangeError) return undefined;
+      throw thrown;
+    }
+  },
+  'an amount is a number of dollars from 0 to one billion',
+  AMOUNT_SHAPE,
+);
 
 /** A limit: a whole number, 0 or more (0 blocks); null means "none". */
 export const limit = limitUpTo(MOST_PER_MINUTE);
@@ -62,40 +75,58 @@ export const limit = limitUpTo(MOST_PER_MINUTE);
 export const tokenLimit = limitUpTo(Number.MAX_SAFE_INTEGER);
 
 function limitUpTo(most: number) {
-  return ruled((value): number | undefined => {
-    const count = typeof value === 'string' && /^\d{1,16}$/.test(value) ? Number(value) : value;
-    return typeof count === 'number' && Number.isInteger(count) && count >= 0 && count <= most
-      ? count
-      : undefined;
-  }, `a limit is a whole number from 0 to ${most}`);
+  return ruled(
+    (value): number | undefined => {
+      const count = typeof value === 'string' && /^\d{1,16}$/.test(value) ? Number(value) : value;
+      return typeof count === 'number' && Number.isInteger(count) && count >= 0 && count <= most
+        ? count
+        : undefined;
+    },
+    `a limit is a whole number from 0 to ${most}`,
+    {
+      type: ['integer', 'string', 'null'],
+      minimum: 0,
+      maximum: most,
+    },
+  );
 }
 
 /** How often a budget starts again, in canonical spelling. */
 export const period = ruled(
   (value): string | undefined => (typeof value === 'string' ? parsePeriod(value) : undefined),
   'Invalid budget_duration: send 30s, 5m, 1h, 30d, 1w, 1mo or 1y',
+  TEXT_SHAPE,
 );
 
 /** How long something lives; null, `-1` and the empty text mean "for ever". */
-export const lifetime = ruled((value): string | null | undefined => {
-  if (value === '-1' || value === -1) return null;
-  return typeof value === 'string' && parseDuration(value) !== undefined ? value.trim() : undefined;
-}, 'Invalid duration: send 30s, 5m, 1h, 30d, 1w, 1mo or 1y, or -1 for ever');
+export const lifetime = ruled(
+  (value): string | null | undefined => {
+    if (value === '-1' || value === -1) return null;
+    return typeof value === 'string' && parseDuration(value) !== undefined ? value.trim() : undefined;
+  },
+  'Invalid duration: send 30s, 5m, 1h, 30d, 1w, 1mo or 1y, or -1 for ever',
+  LIFETIME_SHAPE,
+);
 
 /** A length of time that ends; null and the empty text mean "none". */
 export const interval = ruled(
   (value): string | undefined =>
     typeof value === 'string' && parseDuration(value) !== undefined ? value.trim() : undefined,
   'Invalid duration: send 30s, 5m, 1h, 30d, 1w, 1mo or 1y',
+  TEXT_SHAPE,
 );
 
 /** A moment, ISO 8601 with or without a zone (then UTC); null and the empty text mean "none". */
-export const instant = ruled((value): Date | undefined => {
-  if (typeof value !== 'string' || !INSTANT.test(value)) return undefined;
-  const zoned = /(?:Z|[+-]\d{2}:?\d{2})$/i.test(value) || value.length === 10 ? value : `${value}Z`;
-  const date = new Date(zoned.replace(' ', 'T'));
-  return Number.isNaN(date.getTime()) ? undefined : date;
-}, 'a moment is a date and time like 2026-01-31T10:00:00Z');
+export const instant = ruled(
+  (value): Date | undefined => {
+    if (typeof value !== 'string' || !INSTANT.test(value)) return undefined;
+    const zoned = /(?:Z|[+-]\d{2}:?\d{2})$/i.test(value) || value.length === 10 ? value : `${value}Z`;
+    const date = new Date(zoned.replace(' ', 'T'));
+    return Number.isNaN(date.getTime()) ? undefined : date;
+  },
+  'a moment is a date and time like 2026-01-31T10:00:00Z',
+  TEXT_SHAPE,
+);
 const INSTANT = /^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:?\d{2})?)?$/i;
 
 /** Public model name -> real model name. */
@@ -106,10 +137,18 @@ export const aliasMap = z
   .transform((map) => map ?? {})
   .optional();
 
-/** A field of ours that is refused with 400 and the rule when `read` makes nothing of it; null and the empty text are null. */
-function ruled<T>(read: (value: unknown) => T | undefined, rule: string) {
+/**
+ * A field of ours that is refused with 400 and the rule when `read` makes nothing of it; null and the empty text are null. `shape`
+ * is what the OpenAPI document says of it.
+ */
+function ruled<T>(
+  read: (value: unknown) => T | undefined,
+  rule: string,
+  shape: Readonly<Record<string, unknown>>,
+) {
   return z
     .unknown()
+    .meta({ ...shape, description: rule })
     .transform((value, context): T | null => {
       if (value === null || value === '') return null;
       const made = read(value);

@@ -1,33 +1,10 @@
 import { POLICY, policyOf, type RouteId, type RoutePolicy } from '../policy.js';
-import { z } from 'zod';
 import type { DescribedRoute } from './described-route.js';
 import { type JsonSchema, JsonSchemas } from './json-schemas.js';
+import { refusals } from './refusals.js';
 
 /** An OpenAPI 3.1 document. */
 export type OpenApiDocument = Readonly<Record<string, unknown>>;
-
-/** How every refusal looks, whatever the route. */
-const errorSchema = z
-  .looseObject({
-    error: z.looseObject({
-      message: z.string(),
-      type: z.string(),
-      param: z.string().nullable(),
-      code: z.string(),
-    }),
-  })
-  .meta({ id: 'Error', description: 'A refusal; some families carry `detail` beside it.' });
-
-const REFUSALS: Readonly<Record<number, string>> = {
-  400: 'A field breaks a rule; `param` names it',
-  401: 'No valid credential, or the route is not open to its role',
-  403: 'Not allowed, or not there: the two are answered alike',
-  404: 'Not there, or not yours to see',
-  422: 'A field has the wrong type, or a budget is used up',
-  429: 'A limit is reached; `retry-after` says for how long',
-  500: 'A defect, told in the log under the call id',
-  503: 'A store or every provider is away; try again',
-};
 
 /** Where a credential may stand; the first that is there counts. */
 const SECURITY_SCHEMES = {
@@ -41,11 +18,10 @@ export function openApiDocument(
   { version, basePath = '' }: { version: string; basePath?: string },
 ): OpenApiDocument {
   const schemas = new JsonSchemas();
-  const errorRef = schemas.of(errorSchema, 'output');
   const paths: Record<string, Record<string, unknown>> = {};
   for (const described of routes) {
     const [method = '', path = ''] = described.route.split(' ');
-    (paths[path] ??= {})[method.toLowerCase()] = operation(described, schemas, errorRef);
+    (paths[path] ??= {})[method.toLowerCase()] = operation(described, schemas);
   }
   return {
     openapi: '3.1.0',
@@ -62,7 +38,7 @@ export function openApiDocument(
   };
 }
 
-function operation(described: DescribedRoute, schemas: JsonSchemas, errorRef: JsonSchema): JsonSchema {
+function operation(described: DescribedRoute, schemas: JsonSchemas): JsonSchema {
   const { route, answer, body, query, status } = described;
   const policy = policyOf(route);
   const parameters = [
@@ -85,12 +61,7 @@ function operation(described: DescribedRoute, schemas: JsonSchemas, errorRef: Js
       : {}),
     responses: {
       [status]: success(described, schemas),
-      ...Object.fromEntries(
-        refusalsOf(described, policy).map((code) => [
-          code,
-          { description: REFUSALS[code], content: { 'application/json': { schema: errorRef } } },
-        ]),
-      ),
+      ...refusals(described, policy, schemas),
     },
   };
 }
@@ -120,15 +91,6 @@ function securityOf({ access, groups, ownership, reachesProvider, audits }: Rout
     'x-reaches-provider': reachesProvider,
     ...(audits === undefined ? {} : { 'x-audits': audits }),
   };
-}
-
-function refusalsOf({ body, query, route }: DescribedRoute, policy: RoutePolicy): number[] {
-  const codes = [500];
-  if (policy.access !== 'public') codes.push(401, 403, 503);
-  if (body || query) codes.push(400, 422);
-  if (route.includes('{') || policy.ownership !== 'none') codes.push(404);
-  if (policy.reachesProvider) codes.push(404, 429);
-  return [...new Set(codes)].sort((a, b) => a - b);
 }
 
 function pathParameters(route: RouteId): JsonSchema[] {
