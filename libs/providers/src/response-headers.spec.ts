@@ -54,3 +54,20 @@ describe('headers of an upstream', () => {
     );
   });
 });
+
+describe('limits of an upstream', () => {
+  it('do not stand beside our own of the same name: a header twice is read as whichever comes first', () => {
+    const out = ['x-ratelimit-limit-requests', '5'];
+    responseHeaders(['X-RateLimit-Limit-Requests', '9999', 'x-ratelimit-limit-tokens', '7'], out);
+    expect(out).toEqual([
+      'x-ratelimit-limit-requests',
+      '5',
+      'llm_provider-x-ratelimit-limit-requests',
+      '9999',
+      'x-ratelimit-limit-tokens',
+      '7',
+      'llm_provider-x-ratelimit-limit-tokens',
+      '7',
+    ]);
+  });
+});

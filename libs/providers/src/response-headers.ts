@@ -57,7 +57,7 @@ const outcomes = new Map<string, Outcome>();
 
 /**
  * Appends to `out` (flat name, value list) what the caller may see of an upstream's headers (same form): content-type as
- * it is, everything under `llm_provider-<name>`, `x-ratelimit-*` also under its own name.
+ * it is, everything under `llm_provider-<name>`, `x-ratelimit-*` also under its own name, unless `out` has that already.
  */
 export function responseHeaders(upstreamHeaders: readonly string[], out: string[]): void {
   let relayed = 0;
@@ -68,7 +68,10 @@ export function responseHeaders(upstreamHeaders: readonly string[], out: string[
     const value = upstreamHeaders[i + 1] ?? '';
     if (BAD_VALUE.test(value)) continue;
     relayed += 1;
-    for (const outName of names) out.push(outName, value);
+    const [bare = ''] = names;
+    // Our own limits are the ones a caller runs into here; the upstream's stay under its prefix.
+    const isOurs = names.length > 1 && bare !== 'content-type' && out.includes(bare);
+    for (const outName of names) if (!isOurs || outName !== bare) out.push(outName, value);
   }
 }
 

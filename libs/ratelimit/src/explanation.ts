@@ -76,8 +76,8 @@ const FIELDS = {
   gauge: 'max_parallel_requests',
   requests: 'rpm_limit',
   total_tokens: 'tpm_limit',
-  input_tokens: 'input_tpm_limit',
-  output_tokens: 'output_tpm_limit',
+  input_tokens: 'itpm_limit',
+  output_tokens: 'otpm_limit',
 } as const;
 
 function isLimit(refused: RefusedClaim): refused is RefusedLimit {
@@ -93,11 +93,12 @@ function remainingHeaders(limits: readonly RefusedLimit[]): Record<string, strin
   for (const { claim, current } of limits) {
     const descriptor = claim.kind === 'pool' ? 'model_saturation_check' : descriptorOf(claim.scope);
     if (descriptor === undefined) continue;
+    const name = `x-ratelimit-${descriptor}`;
     const dimension = dimensionOf(claim);
-    headers[`x-ratelimit-${descriptor}-limit-${dimension}`] = String(claim.limit);
-    headers[`x-ratelimit-${descriptor}-remaining-${dimension}`] = String(
-      Math.max(0, claim.limit - Number(current)),
-    );
+    const remaining = Math.max(0, claim.limit - Number(current));
+    if (remaining >= Number(headers[`${name}-remaining-${dimension}`] ?? Infinity)) continue;
+    headers[`${name}-limit-${dimension}`] = String(claim.limit);
+    headers[`${name}-remaining-${dimension}`] = String(remaining);
   }
   return headers;
 }

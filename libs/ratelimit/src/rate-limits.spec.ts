@@ -207,6 +207,38 @@ describe('limit headers', () => {
   });
 });
 
+describe('limits of one name', () => {
+  /** A name that is sent twice is read as whichever value comes first, or as both: `5000, 3000`. */
+  it('are told once, the tighter one: input beside all tokens, one tag beside another', () => {
+    const tags = ['blue', 'red'].map((id) => ({ type: 'tag' as const, id }));
+    const verdict = admit(
+      principal(
+        { scope: key, tokensPerMinute: 9_000, inputTokensPerMinute: 3_000, outputTokensPerMinute: 5_000 },
+        ...tags.map((scope, i) => ({ scope, requestsPerMinute: 7 - 2 * i })),
+      ),
+    );
+    const out: string[] = [];
+    limits.headers(verdict.admitted ? verdict.standings : [], out);
+    const names = out.filter((_, i) => i % 2 === 0);
+    expect(names).toHaveLength(new Set(names).size);
+    const told = (name: string): string | undefined => out[out.indexOf(name) + 1];
+    expect(told('x-ratelimit-tag-limit-requests')).toBe('5');
+    expect(told('x-ratelimit-tag-remaining-requests')).toBe('4');
+    expect(told('x-ratelimit-api_key-limit-tokens')).toBe('3000');
+    expect(told('x-litellm-key-tpm-limit')).toBe('9000');
+  });
+
+  it('are told once by a refusal, too, with the field that the admin API has for each', () => {
+    const scope = { type: 'key', id: 'k' } as const;
+    const refused = limits.explain(
+      refusalOf(principal({ scope, inputTokensPerMinute: 0, tokensPerMinute: 0 })),
+    );
+    const fields = [refused.denial, ...(refused.denial?.others ?? [])].map((one) => one?.change?.field);
+    expect(fields.toSorted()).toEqual(['itpm_limit', 'tpm_limit']);
+    expect(refused.headers).toMatchObject({ 'x-ratelimit-api_key-remaining-tokens': '0' });
+  });
+});
+
 describe('limits that are meant for bad times', () => {
   const caller = {
     ...principal(

@@ -1,4 +1,5 @@
 import type { PoolClaim, Standing } from '#libs/counters';
+import type { Scope } from '#libs/kernel';
 import { descriptorOf, type Dimension, dimensionOf } from './descriptors.js';
 
 interface HeaderNames {
@@ -32,6 +33,7 @@ function namesOf(prefix: string): Readonly<Record<Dimension, HeaderNames>> {
  * hold, and the tightest of requests and tokens under the names OpenAI clients read. Deployment limits are not told.
  */
 export function standingHeaders(standings: readonly Standing[], out: string[]): void {
+  const from = out.length;
   let requests: Standing | undefined;
   let tokens: Standing | undefined;
   for (const standing of standings) {
@@ -44,17 +46,29 @@ export function standingHeaders(standings: readonly Standing[], out: string[]): 
     if (descriptor === undefined) continue;
     const dimension = dimensionOf(claim);
     const { limit, remaining: remainingName } = namesFor(descriptor)[dimension];
-    out.push(limit, String(claim.limit), remainingName, String(remaining));
+    // Two tags, or limits of input and of all tokens, have one name: the tighter one is told.
+    const before = isShared(dimension, claim.scope) ? out.indexOf(limit, from) : -1;
+    if (before === -1) out.push(limit, String(claim.limit), remainingName, String(remaining));
+    else if (remaining < Number(out[before + 3])) {
+      out[before + 1] = String(claim.limit);
+      out[before + 3] = String(remaining);
+    }
     if (dimension === 'requests') {
       if (!requests || remaining < requests.remaining) requests = standing;
       if (claim.scope.type === 'key') out.push('x-litellm-key-rpm-limit', String(claim.limit));
     } else if (dimension === 'tokens') {
       if (!tokens || remaining < tokens.remaining) tokens = standing;
-      if (claim.scope.type === 'key') out.push('x-litellm-key-tpm-limit', String(claim.limit));
+      if (claim.scope.type === 'key' && before === -1)
+        out.push('x-litellm-key-tpm-limit', String(claim.limit));
     }
   }
   if (requests) pushTightest(requests, 'requests', out);
   if (tokens) pushTightest(tokens, 'tokens', out);
+}
+
+/** Whether more than one limit of a caller can have the same name. */
+function isShared(dimension: Dimension, { type }: Scope): boolean {
+  return dimension === 'tokens' || type === 'tag' || type === 'model';
 }
 
 /** Beside the others, not in their place: the caller's own limits are told too. */

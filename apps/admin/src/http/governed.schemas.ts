@@ -73,6 +73,11 @@ const modelRule = z
     rpm_limit: limit,
     tpm_limit: tokenLimit,
   })
+  .refine((rule) => isOnce(rule.budget_limit, rule.max_budget), 'send budget_limit or max_budget, not both')
+  .refine(
+    (rule) => isOnce(rule.time_period, rule.budget_duration),
+    'send time_period or budget_duration, not both',
+  )
   .transform((rule) => ({
     capNanoUsd: rule.max_budget ?? rule.budget_limit ?? null,
     duration: rule.budget_duration ?? rule.time_period ?? null,
@@ -83,6 +88,11 @@ const modelRule = z
     ({ capNanoUsd, rpm, tpm }) => capNanoUsd !== null || rpm !== null || tpm !== null,
     'send max_budget (or budget_limit), rpm_limit or tpm_limit',
   );
+
+/** Two spellings of one thing may both be sent only when they say the same. */
+function isOnce(one: unknown, other: unknown): boolean {
+  return (one ?? null) === null || (other ?? null) === null || one === other;
+}
 
 function perModel<S extends z.ZodType>(rule: S) {
   return z

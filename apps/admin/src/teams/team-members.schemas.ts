@@ -15,7 +15,13 @@ import { isWholeIncrease, WHOLE_INCREASE, toIncrease } from '../http/governed.sc
 import type { BodyDefinition } from '../http/request-body.js';
 import { member, MOST_MEMBERS } from './teams.schemas.js';
 
-const GRANTED = { max_budget_in_team: amount, budget_duration: period, allowed_models: names } as const;
+const GRANTED = {
+  max_budget_in_team: amount,
+  budget_duration: period,
+  allowed_models: names,
+  rpm_limit: limit,
+  tpm_limit: tokenLimit,
+} as const;
 
 /** One of them, or several. */
 const oneOrMany = z
@@ -55,8 +61,6 @@ export const memberUpdateBody = {
       ...GRANTED,
       ...named,
       role: z.enum(['admin', 'user']).nullable().optional(),
-      rpm_limit: limit,
-      tpm_limit: tokenLimit,
       temp_budget_increase: amount,
       temp_budget_expiry: instant,
     })

@@ -44,11 +44,23 @@ export function hasMoneyLeft({ refused }: Refusal): boolean {
   return true;
 }
 
-/** The key's own budget is used up, and nothing else stands in the way. */
+/** The key's own budget is used up, and no other money stands in the way. What limits say is asked again, of those that are left to a key that is slowed down. */
 export function isKeysMoney({ refused }: Refusal): boolean {
-  for (const { claim, reason } of refused)
-    if (claim.kind !== 'money' || claim.scope.type !== 'key' || reason !== 'over') return false;
-  return refused.length > 0;
+  let isOver = false;
+  for (const { claim, reason } of refused) {
+    if (claim.kind !== 'money') continue;
+    if (claim.scope.type !== 'key' || reason !== 'over') return false;
+    isOver = true;
+  }
+  return isOver;
+}
+
+/** The period that money was refused in is over: its budget has started again. */
+export function hasPeriodEnded({ refused }: Refusal, nowMs: number): boolean {
+  return refused.some(
+    ({ claim }) =>
+      claim.kind === 'money' && claim.periodEndsAtMs !== undefined && claim.periodEndsAtMs <= nowMs,
+  );
 }
 
 /** Counting tokens helps where tokens or money were refused, and not where the budget is used up to the last dollar. */

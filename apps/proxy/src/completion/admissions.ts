@@ -15,6 +15,7 @@ import { type LimitedCall, RateLimits } from '#libs/ratelimit';
 import { Router } from '#libs/routing';
 import {
   AdmissionRefusals,
+  hasPeriodEnded,
   hasMoneyLeft,
   isKeysMoney,
   isUpstreamOnly,
@@ -155,7 +156,7 @@ export class Admissions {
       return this.#admitCounted(call, asked, plan, passed.countableAt, throttled);
     }
     const id = call.nextAdmissionId();
-    const claims = this.#claims(asked, asked.facts, plan, at, throttled);
+    const claims = call.untaken(this.#claims(asked, asked.facts, plan, at, throttled));
     const verdict = this.verdicts.of({ id, claims, waitMs: 0 }, asked.principal, plan.atMs, plan.deployments);
     if (verdict instanceof Promise)
       return verdict.then((one) => this.#judge(call, asked, plan, at, one, { ...passed, throttled }));
@@ -201,22 +202,31 @@ export class Admissions {
     const gone = new AbortController();
     call.whenGone(() => gone.abort());
     const reasons: RefusedClaim[] = [];
-    let waitMs = this.config.budgets.maxWaitMs;
     for (let tried = 0; tried < counted.candidates.length; tried += 1) {
       const at = (first + tried) % counted.candidates.length;
       const id = call.nextAdmissionId();
-      const claims = this.#claims(asked, facts, counted, at, throttled);
+      const claims = call.untaken(this.#claims(asked, facts, counted, at, throttled));
+      const waitMs = Math.max(0, this.config.budgets.maxWaitMs - call.waitedMs);
       const request = { id, claims, waitMs, signal: gone.signal };
       const verdict = await this.verdicts.of(request, asked.principal, counted.atMs, counted.deployments);
+      call.waitedMs += verdict.waitedMs;
       if (verdict.admitted) {
         call.whenGone(undefined);
         return this.#ticket(id, asked, facts, counted, at, verdict);
       }
+      if (hasPeriodEnded(verdict, Date.now())) return this.#admitNow(call, asked, plan);
+      if (!throttled && isKeysMoney(verdict) && this.limits.canThrottle(asked.principal))
+        return this.#admitFrom(call, asked, plan, at, NOTHING_PASSED, true);
       if (!isUpstreamOnly(verdict)) throw this.refusals.of(verdict, asked.principal);
       reasons.push(...verdict.refused);
-      waitMs = Math.max(0, waitMs - verdict.waitedMs);
     }
     throw this.refusals.ofUpstreams(reasons);
+  }
+
+  /** A budget that was waited for has started again meanwhile: what it holds now is asked, and the call is one of its new period. */
+  #admitNow(call: Call, asked: Asked, { resolution, deployments }: Plan): Ticket | Promise<Ticket> {
+    const plan = makePlan(asked, asked.facts, resolution, deployments, this.budgets, Date.now());
+    return this.admit(call, asked, plan);
   }
 
   async #counted({ body, facts }: Asked, candidate: Candidate | undefined): Promise<CallFacts> {

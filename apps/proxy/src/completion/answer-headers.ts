@@ -35,7 +35,7 @@ export class AnswerHeaders {
     charged: ChargedCost | undefined,
   ): string[] {
     const headers = [...this.#fixed(candidate), 'x-litellm-call-id', call.id];
-    this.limits.headers(ticket.standings, headers);
+    this.limits.headers(call.standingsWith(ticket.standings), headers);
     responseHeaders(upstream, headers);
     headers.push(
       'x-litellm-model-name',

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Claim, Standing } from '#libs/counters';
 import { type CallFacts, type NanoUsd, newId, type Principal, type Usage } from '#libs/kernel';
 import type { CompletionRoute } from '../http/completion-routes.js';
 
@@ -20,7 +21,10 @@ export class Call {
   fallbacks = 0;
   /** How often the caller's rights changed under way and everything was asked again. */
   restarts = 0;
+  /** How long it stood in line for money that others held. */
+  waitedMs = 0;
   #admissions = 0;
+  #taken: Map<string, Standing> | undefined;
   #gone = false;
   #onGone: (() => void) | undefined;
 
@@ -55,6 +59,27 @@ export class Call {
   nextAdmissionId(): string {
     this.#admissions += 1;
     return this.#admissions === 1 ? this.id : `${this.id}:${this.#admissions}`;
+  }
+
+  /** What an admission still has to take: a fallback, or asking everything again, is still the one request that was counted. */
+  untaken(claims: Claim[]): Claim[] {
+    const taken = this.#taken;
+    return taken === undefined ? claims : claims.filter(({ key }) => !taken.has(key));
+  }
+
+  /** Where the caller stands: with what this admission took, and the requests an earlier one did. */
+  standingsWith(standings: readonly Standing[]): readonly Standing[] {
+    return this.#taken === undefined ? standings : [...this.#taken.values(), ...standings];
+  }
+
+  /** What was admitted did not serve the call, and it goes on. */
+  hasTaken(standings: readonly Standing[]): void {
+    for (const standing of standings) {
+      const { claim } = standing;
+      if (claim.kind === 'gauge' || claim.measure !== 'requests' || claim.scope.type === 'deployment')
+        continue;
+      (this.#taken ??= new Map()).set(claim.key, standing);
+    }
   }
 
   addUsage(usage: Usage, costNanoUsd: NanoUsd): void {

@@ -27,6 +27,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 /** Rights that change more often than this during one request are not a race, they are an attack or a defect. */
 const MAX_RESTARTS = 3;
 
+/** A group that could not serve the call, and how. */
+interface GroupFailure {
+  readonly group: string;
+  readonly kind: ReturnType<typeof failureKind>;
+}
+
 /** How a group's deployments dealt with the call. */
 type Served = 'done' | 'outdated' | UpstreamFailure;
 
@@ -72,6 +78,7 @@ export class Completions {
     call.principal = asked.principal;
     this.entrance.assertComplete(asked);
     const tried = new Set<string>();
+    const failures: GroupFailure[] = [];
     let resolution = asked.resolution;
     for (;;) {
       tried.add(resolution.name);
@@ -83,10 +90,12 @@ export class Completions {
         failed = served.error;
       } catch (thrown) {
         // A group that rests or is full may be stood in for; a caller that may not or cannot pay may not.
-        if (!(thrown instanceof GatewayError) || !isGroupsFault(thrown)) throw thrown;
+        if (!(thrown instanceof GatewayError)) throw thrown;
+        if (!isGroupsFault(thrown) && !(call.fallbacks > 0 && isModels(thrown))) throw thrown;
         failed = thrown;
       }
-      const next = this.#fallback(asked, resolution, failed, tried, call.fallbacks);
+      failures.push({ group: resolution.group, kind: failureKind(failed.code) });
+      const next = this.#fallback(asked, failures, tried, call.fallbacks);
       if (!next) throw failed;
       call.fallbacks += 1;
       resolution = next;
@@ -96,7 +105,9 @@ export class Completions {
   /** One group: plan, admit, try its deployments, settle. */
   async #serve(call: Call, answer: ClientAnswer, asking: Asked, resolution: Resolution): Promise<Served> {
     const { facts } = asking;
-    const asked = this.entrance.forModel(asking, resolution);
+    // Who stands in is judged by its own name: rules for the model that was asked for say nothing about it.
+    const standsInAs = call.fallbacks > 0 ? resolution.name : undefined;
+    const asked = this.entrance.forModel(asking, resolution, standsInAs);
     const { principal } = asked;
     call.principal = principal;
     const deployments = this.router.plan(resolution, {
@@ -110,7 +121,9 @@ export class Completions {
     const admitted = this.admissions.admit(call, asked, plan);
     const ticket = admitted instanceof Promise ? await admitted : admitted;
     try {
-      return await this.#tryDeployments(call, answer, asked, ticket);
+      const served = await this.#tryDeployments(call, answer, asked, ticket);
+      if (served !== 'done') call.hasTaken(ticket.standings);
+      return served;
     } finally {
       // Settled already when an answer was released; twice changes nothing.
       this.admissions.settle(ticket);
@@ -172,16 +185,18 @@ export class Completions {
     return this.metrics.deployment({ id, model, provider, apiBase });
   }
 
+  /** Who stands in for the group that failed last; if nobody is left, for the one that it stood in for, and so on. */
   #fallback(
     asked: Asked,
-    from: Resolution,
-    failed: GatewayError,
+    failures: readonly GroupFailure[],
     tried: ReadonlySet<string>,
     hops: number,
   ): Resolution | undefined {
-    for (const name of fallbacksFor(from.group, failureKind(failed.code), this.config.router, tried, hops)) {
-      const resolution = this.#resolveIfAllowed(asked.principal, name);
-      if (resolution) return resolution;
+    for (const { group, kind } of failures.toReversed()) {
+      for (const name of fallbacksFor(group, kind, this.config.router, tried, hops)) {
+        const resolution = this.#resolveIfAllowed(asked.principal, name);
+        if (resolution) return resolution;
+      }
     }
     return undefined;
   }
@@ -199,6 +214,11 @@ export class Completions {
 
 function hasOwnTimeout({ headers, facts }: Asked): boolean {
   return (facts.stream ? (headers.streamTimeoutMs ?? headers.timeoutMs) : headers.timeoutMs) !== undefined;
+}
+
+/** The caller's own limit or budget for that one model. */
+function isModels(error: GatewayError): boolean {
+  return error.denial?.scope?.type === 'model';
 }
 
 function isGroupsFault(error: GatewayError): boolean {

@@ -125,9 +125,13 @@ export class Entrance {
     });
   }
 
-  /** The same call with what its caller's scopes set for the model that is to serve it. */
-  forModel(asked: Asked, { group, keyLimits }: Resolution): Asked {
-    const principal = this.scopes.forModel(asked.principal, asked.facts.requestedModel, group, keyLimits);
+  /** The same call with what its caller's scopes set for the model that is to serve it; `askedName`: what that is called, when it stands in for another. */
+  forModel(
+    asked: Asked,
+    { group, keyLimits }: Resolution,
+    askedName: string = asked.facts.requestedModel,
+  ): Asked {
+    const principal = this.scopes.forModel(asked.principal, askedName, group, keyLimits);
     return principal === asked.principal ? asked : { ...asked, principal };
   }
 

@@ -1,6 +1,6 @@
 import type { Config } from '#libs/config';
 import type { Counters } from '#libs/counters';
-import { GatewayError, ManualClock, type NanoUsd, Secret } from '#libs/kernel';
+import { GatewayError, ManualClock, type NanoUsd, type Scope, Secret } from '#libs/kernel';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTestDatabase, silentLogger, type TestDatabase } from '../../../../test/harness/postgres.js';
 import type { Budgets } from '../budgets.js';
@@ -175,6 +175,62 @@ describe('alerts of soft budgets that stand alone', () => {
     expect((await stored()).map(({ payload }) => payload['user_id'])).toEqual(
       expect.arrayContaining(['eve', 'bob']),
     );
+  });
+});
+
+describe('soft budgets of every kind of scope', () => {
+  it('are told of, also where the row of budgets has them, and none before its time', async () => {
+    const { dataSource } = database;
+    const soft = 'soft_budget_nano, budget_duration';
+    for (const statement of [
+      `INSERT INTO budgets (id, ${soft}) VALUES ('shared', 5, '1mo')`,
+      `INSERT INTO teams (id, budget_id) VALUES ('t', 'shared')`,
+      `INSERT INTO organizations (id, ${soft}) VALUES ('o', 5, '1mo')`,
+      `INSERT INTO team_members (team_id, user_id, ${soft}) VALUES ('t', 'ann', 5, '1mo')`,
+      `INSERT INTO organization_members (organization_id, user_id, ${soft}) VALUES ('o', 'ann', 5, '1mo')`,
+      `INSERT INTO projects (id, team_id, ${soft}) VALUES ('p', 't', 5, '1mo')`,
+      `INSERT INTO virtual_keys (id, token_hash, masked_name, project_id) VALUES ('k', repeat('a', 64), 'sk-...k', 'p')`,
+      `INSERT INTO customers (id, ${soft}) VALUES ('c', 5, '1mo'), ('patient', 5, '1h'), ('rich', 500, '1mo')`,
+      `INSERT INTO tags (name, ${soft}) VALUES ('blue', 5, '1mo'), ('capped', 5, '1mo')`,
+      `UPDATE tags SET max_budget_nano = 9 WHERE name = 'capped'`,
+    ])
+      await dataSource.query(statement);
+    const store = new LedgerStore(dataSource, silentLogger);
+    const spends = (customerId: string, startedAtMs: number): Promise<unknown> => {
+      const owners = { keyId: 'k', teamId: 't', userId: 'ann', organizationId: 'o', customerId };
+      const begin = beginRecord({ ...owners, tags: ['blue', 'capped'], charges: [], startedAtMs });
+      return store.insert([entryOf(begin, endRecord(begin.id, 3n))]);
+    };
+    // What was spent before the hour began is another hour's, though of the same day.
+    const now = Date.UTC(2026, 10, 20, 12, 30);
+    const clock = new ManualClock(now);
+    const watch = new SoftBudgets(
+      dataSource,
+      new AlertBook(dataSource, config),
+      new ScopeFacts(dataSource),
+      config,
+      clock,
+    );
+    await spends('patient', now - 60 * 60_000);
+    await spends('patient', now - 60_000);
+    expect((await told()).includes('customer patient')).toBe(false);
+    await spends('c', now);
+    await spends('c', now);
+    expect(await told()).toEqual([
+      'customer c',
+      'organization o',
+      'organization_member o:ann',
+      'project p',
+      'tag blue',
+      'team t',
+      'team_member t:ann',
+    ]);
+    async function told(): Promise<string[]> {
+      await watch.tell();
+      const rows = await stored();
+      const scopes = rows.map(({ payload }) => payload['scope'] as Scope);
+      return scopes.flatMap(({ type, id }) => (type === 'user' ? [] : [`${type} ${id}`])).toSorted();
+    }
   });
 });
 

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Config } from '#libs/config';
-import { Clock, type NanoUsd, type Scope, usdNumber } from '#libs/kernel';
+import type { ActivityFacet } from '#libs/database';
+import { Clock, type NanoUsd, type Scope, type ScopeType, usdNumber } from '#libs/kernel';
 import { DataSource } from 'typeorm';
 import { findDuration } from '../duration.js';
 import { LIFETIME, type Period, periodAt } from '../periods.js';
@@ -8,15 +9,65 @@ import { AlertBook, type NewAlert } from './alert-book.js';
 import { ownerMembers, ownersAddresses } from './owner-members.js';
 import { ScopeFacts, type ScopeNames } from './scope-facts.js';
 
-/** Where soft budgets are, and which column of the daily sums tells what their owners spent. */
-const OWNERS = [
-  { type: 'key', table: 'virtual_keys', column: 'key_id' },
-  { type: 'user', table: 'users', column: 'user_id' },
-  { type: 'team', table: 'teams', column: 'team_id' },
-  { type: 'organization', table: 'organizations', column: 'organization_id' },
-] as const;
+const DAY_MS = 86_400_000;
 
-type Owner = (typeof OWNERS)[number];
+/** A kind of scope that can have a soft budget. */
+interface Owners {
+  readonly type: ScopeType;
+  readonly table: string;
+  /** The scope's id in a row of the table (`o`). */
+  readonly id: string;
+  /** The daily rows that tell what they spent, and whose a row (`d`, or an entry of the ledger) is. */
+  readonly facet: ActivityFacet;
+  readonly daily: string;
+  /** Where the ledger has it otherwise. */
+  readonly entry?: string;
+}
+
+const PROJECT = '(SELECT k.project_id FROM virtual_keys k WHERE k.id = d.key_id)';
+const TEAM_MEMBER = "d.team_id || ':' || d.user_id";
+const ORGANIZATION_MEMBER = "d.organization_id || ':' || d.user_id";
+
+const OWNERS: readonly Owners[] = [
+  { type: 'key', table: 'virtual_keys', id: 'o.id', facet: 'key', daily: 'd.key_id' },
+  { type: 'user', table: 'users', id: 'o.id', facet: 'key', daily: 'd.user_id' },
+  { type: 'team', table: 'teams', id: 'o.id', facet: 'key', daily: 'd.team_id' },
+  { type: 'organization', table: 'organizations', id: 'o.id', facet: 'key', daily: 'd.organization_id' },
+  { type: 'project', table: 'projects', id: 'o.id', facet: 'key', daily: PROJECT },
+  { type: 'customer', table: 'customers', id: 'o.id', facet: 'customer_days', daily: 'd.customer_id' },
+  { type: 'tag', table: 'tags', id: 'o.name', facet: 'tagged', daily: 'd.tags[1]', entry: 'tag' },
+  {
+    type: 'team_member',
+    table: 'team_members',
+    id: "o.team_id || ':' || o.user_id",
+    facet: 'key',
+    daily: TEAM_MEMBER,
+  },
+  {
+    type: 'organization_member',
+    table: 'organization_members',
+    id: "o.organization_id || ':' || o.user_id",
+    facet: 'key',
+    daily: ORGANIZATION_MEMBER,
+  },
+];
+
+/** Rows whose soft budget, their own or that of their row of `budgets`, has no hard one beside it. */
+const softRowsOf = ({ table, id }: Owners): string =>
+  `SELECT ${id} AS id, o.soft_budget_nano AS soft, coalesce(o.budget_duration, b.budget_duration) AS duration, coalesce(o.budget_anchor_at, o.created_at) AS anchor
+   FROM ${table} o LEFT JOIN budgets b ON b.id = o.budget_id
+   WHERE o.soft_budget_nano IS NOT NULL AND o.max_budget_nano IS NULL AND b.max_budget_nano IS NULL
+   UNION ALL SELECT ${id}, b.soft_budget_nano, coalesce(o.budget_duration, b.budget_duration), coalesce(o.budget_anchor_at, o.created_at)
+   FROM budgets b JOIN ${table} o ON o.budget_id = b.id
+   WHERE b.soft_budget_nano IS NOT NULL AND b.max_budget_nano IS NULL AND o.soft_budget_nano IS NULL AND o.max_budget_nano IS NULL`;
+
+/** What they spent since an instant: whole days (UTC) from the sums, the part of a day before them from the ledger. */
+const spentSince = ({ facet, daily, entry = daily }: Owners): string =>
+  `SELECT id, sum(spend)::text AS spent FROM (
+     SELECT ${daily} AS id, d.spend_nano AS spend FROM daily_activity d WHERE d.facet = '${facet}' AND d.day >= $2::date AND ${daily} = ANY($1::text[])
+     UNION ALL SELECT ${entry}, d.cost_nano FROM ledger_entries d${entry === 'tag' ? ' CROSS JOIN LATERAL unnest(d.tags) AS tag' : ''}
+     WHERE d.day < $2::date AND d.day >= ($3::timestamptz AT TIME ZONE 'UTC')::date AND d.started_at >= $3::timestamptz AND ${entry} = ANY($1::text[])
+   ) AS parts GROUP BY 1`;
 
 interface SoftRow {
   readonly id: string;
@@ -38,7 +89,7 @@ interface Passed {
 
 /**
  * Tells of soft budgets that stand alone. Without a hard budget there is no counter to look at, so what was spent is read: the
- * sum of a life, or of the days since the period began. A job of the worker: nobody is kept waiting by a soft budget.
+ * sum of a life, or of the time since the period began. A job of the worker: nobody is kept waiting by a soft budget.
  */
 @Injectable()
 export class SoftBudgets {
@@ -55,10 +106,7 @@ export class SoftBudgets {
     if (!this.book.wants('budget_alerts')) return 0;
     let told = 0;
     for (const owner of OWNERS) {
-      const rows: SoftRow[] = await this.dataSource.query(
-        `SELECT id, soft_budget_nano AS soft, budget_duration AS duration, coalesce(budget_anchor_at, created_at) AS anchor FROM ${owner.table}
-         WHERE soft_budget_nano IS NOT NULL AND max_budget_nano IS NULL`,
-      );
+      const rows: SoftRow[] = await this.dataSource.query(softRowsOf(owner));
       const periods = Map.groupBy(rows, (row) => this.#periodOf(row)?.id ?? LIFETIME);
       for (const group of periods.values()) told += await this.#tellOf(owner, group);
     }
@@ -66,7 +114,7 @@ export class SoftBudgets {
   }
 
   /** Of owners of one kind whose periods are one. */
-  async #tellOf(owner: Owner, rows: readonly SoftRow[]): Promise<number> {
+  async #tellOf(owner: Owners, rows: readonly SoftRow[]): Promise<number> {
     const [first] = rows;
     const period = first && this.#periodOf(first);
     const occasion = `soft@${period?.id ?? 'life'}`;
@@ -94,19 +142,19 @@ export class SoftBudgets {
     );
   }
 
-  /** In their lives, or in the days since the period began. */
-  #spentBy(owner: Owner, ids: readonly string[], period: Period | undefined): Promise<Spent[]> {
+  /** In their lives, or since the period began. */
+  #spentBy(owner: Owners, ids: readonly string[], period: Period | undefined): Promise<Spent[]> {
     return period === undefined
       ? this.dataSource.query(
           `SELECT scope_id AS id, settled_nano AS spent FROM balances
            WHERE scope_type = $1 AND scope_id = ANY($2::text[]) AND budget = $3 AND period_id = $3`,
           [owner.type, ids, LIFETIME],
         )
-      : this.dataSource.query(
-          `SELECT ${owner.column} AS id, sum(spend_nano)::text AS spent FROM daily_activity
-           WHERE facet = 'key' AND ${owner.column} = ANY($1::text[]) AND day >= $2::date GROUP BY 1`,
-          [ids, new Date(period.startsAtMs).toISOString().slice(0, 10)],
-        );
+      : this.dataSource.query(spentSince(owner), [
+          ids,
+          new Date(Math.ceil(period.startsAtMs / DAY_MS) * DAY_MS).toISOString().slice(0, 10),
+          new Date(period.startsAtMs).toISOString(),
+        ]);
   }
 
   #periodOf({ duration, anchor }: SoftRow): Period | undefined {
@@ -125,12 +173,13 @@ function payloadOf(
 ): Record<string, unknown> {
   return {
     event: 'soft_budget_crossed',
-    event_group: scope.type,
-    event_message: `The soft budget of ${scope.type} ${names.label ?? scope.id} is reached: $${usdNumber(spentNanoUsd)} of $${usdNumber(softNanoUsd)} are spent. Calls go on.`,
+    event_group: scope.type === 'customer' ? 'end_user' : scope.type,
+    event_message: `The soft budget of ${scope.type.replaceAll('_', ' ')} ${names.label ?? scope.id} is reached: $${usdNumber(spentNanoUsd)} of $${usdNumber(softNanoUsd)} are spent. Calls go on.`,
     spend: usdNumber(spentNanoUsd),
     max_budget: null,
     soft_budget: usdNumber(softNanoUsd),
     ...ownerMembers(names),
+    customer_id: scope.type === 'customer' ? scope.id : null,
     alert_emails: ownersAddresses(names),
     scope,
     resets_at: period === undefined ? null : new Date(period.endsAtMs).toISOString(),
