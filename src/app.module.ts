@@ -1,5 +1,5 @@
 import { type DynamicModule, Global, Module, type Type } from '@nestjs/common';
-import { AdminModule, DecisionRoutesModule, ProbesModule } from '#apps/admin';
+import { AdminModule, DecisionRoutesModule, ProbesModule, ReadingThreadModule } from '#apps/admin';
 import { ProxyModule } from '#apps/proxy';
 import { WorkerModule } from '#apps/worker';
 import { InstallationKey } from '#libs/audit';
@@ -21,6 +21,8 @@ import { productVersion } from './version.js';
 export interface AppParts {
   readonly config: Config;
   readonly databaseUrl: Secret;
+  /** Whether the database was started here. */
+  readonly isOwnServer: boolean;
   readonly encryptionKey: EncryptionKeyOptions;
   readonly logger: Logger;
   readonly sink: LogSink;
@@ -76,13 +78,14 @@ class PlatformModule {
 @Module({})
 export class AppModule {
   static of(parts: AppParts): DynamicModule {
-    const { config, databaseUrl, encryptionKey, logger, sink } = parts;
+    const { config, databaseUrl, isOwnServer, encryptionKey, logger, sink } = parts;
     return {
       module: AppModule,
       imports: [
         TelemetryModule.with({ options: config.logging, sink, logger, pseudonyms: pseudonymsOf(parts) }),
         DatabaseModule.forRoot({
           url: databaseUrl,
+          isOwnServer,
           directUrl: config.stores.databaseDirectUrl ?? databaseUrl,
           poolSize: config.stores.databasePoolSize,
           encryptionKey,
@@ -93,6 +96,8 @@ export class AppModule {
         AuthModule,
         DecisionsModule,
         ...APPS[parts.role],
+        // Where calls are served too, people's reading must not be in their way.
+        ...(parts.role === 'all' ? [readingThreadOf(parts)] : []),
       ],
     };
   }
@@ -103,5 +108,23 @@ export function pseudonymsOf({
   config,
   installation,
 }: Pick<AppParts, 'config' | 'installation'>): Pseudonyms {
-  return new Pseudonyms(config.privacy.anonymizeLogs ? installation.derive('pseudonyms') : undefined);
+  return new Pseudonyms(pseudonymsKeyOf({ config, installation }));
+}
+
+function pseudonymsKeyOf({
+  config,
+  installation,
+}: Pick<AppParts, 'config' | 'installation'>): Buffer | undefined {
+  return config.privacy.anonymizeLogs ? installation.derive('pseudonyms') : undefined;
+}
+
+function readingThreadOf(parts: AppParts): DynamicModule {
+  const { config, databaseUrl, isOwnServer } = parts;
+  const pseudonymsKey = pseudonymsKeyOf(parts);
+  return ReadingThreadModule.of({
+    databaseUrl,
+    isOwnServer,
+    budgets: config.budgets,
+    ...(pseudonymsKey !== undefined && { pseudonymsKey }),
+  });
 }

@@ -72,13 +72,13 @@ export async function boot(asked: Config, roleText: string | undefined): Promise
   const store = await openStore(configured, logger);
   const opened: { close(): Promise<unknown> }[] = [store];
   try {
-    const { url: databaseUrl, encryptionKey } = store;
+    const { url: databaseUrl, isOwnServer, encryptionKey } = store;
     await bringSchemaUpToDate(store, logger);
     const config = await withStoredSettings(store, logger);
     const lock = await takeProxyLock(config, databaseUrl, role, logger, shutdown);
     const installation = InstallationKey.open(config.secrets.saltKey, config.server.dataDir);
     anonymizeLines(pseudonymsOf({ config, installation }));
-    const parts = { config, databaseUrl, encryptionKey, logger, sink, role, installation };
+    const parts = { config, databaseUrl, isOwnServer, encryptionKey, logger, sink, role, installation };
     const app = await createApp(parts, opened);
     app.get(SpendLedger).onLost(() => shutdown.begin(1));
     shutdown.guard(app, () => Promise.all([lock?.release(), store.close()]));

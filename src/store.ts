@@ -25,6 +25,8 @@ export interface OpenStore {
   readonly url: Secret;
   /** Where the key of secrets at rest comes from. */
   readonly encryptionKey: EncryptionKeyOptions;
+  /** Started here, and stopped with us. */
+  readonly isOwnServer: boolean;
   /** For people: which PostgreSQL this is. */
   readonly description: string;
   close(): Promise<void>;
@@ -38,6 +40,7 @@ export async function openStore(config: Config, logger: Logger): Promise<OpenSto
       config,
       url: databaseUrl,
       encryptionKey: encryptionKeyOf(config),
+      isOwnServer: false,
       description: 'PostgreSQL (DATABASE_URL)',
       close: () => Promise.resolve(),
     };
@@ -48,6 +51,7 @@ export async function openStore(config: Config, logger: Logger): Promise<OpenSto
     config: new Config({ ...config, stores }),
     url: postgres.url,
     encryptionKey: encryptionKeyOf(config),
+    isOwnServer: true,
     description: 'embedded PostgreSQL in the data directory',
     close: () => postgres.stop(),
   };

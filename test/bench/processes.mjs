@@ -11,7 +11,8 @@ process.on('exit', () => {
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(130));
 
 const canPin = cpus().length > 1 && spawnSync('taskset', ['-c', '0', 'true']).status === 0;
-const CORES = { gateway: '0', others: cpus().length > 2 ? `1-${cpus().length - 1}` : '1' };
+const LAST = cpus().length - 1;
+const CORES = { gateway: '0', others: LAST > 1 ? `1-${LAST}` : '1', everything: `0-${LAST}` };
 
 export const pinning = canPin
   ? `gateway on core ${CORES.gateway}, everything else on ${CORES.others}`
@@ -20,7 +21,7 @@ export const pinning = canPin
 // The benchmark itself and all it starts without a place of their own stay off the gateway's core.
 if (canPin) spawnSync('taskset', ['-a', '-c', '-p', CORES.others, String(process.pid)]);
 
-/** Starts a program on the gateway's core or on the others; `output()` is what it printed so far. */
+/** Starts a program on the gateway's core, on the others or wherever there is room; `output()` is what it printed so far. */
 export function start(where, command, args, options = {}) {
   const pinned = canPin ? ['taskset', ['-c', CORES[where], command, ...args]] : [command, args];
   const child = spawn(...pinned, { stdio: ['ignore', 'pipe', 'pipe'], ...options });

@@ -87,11 +87,18 @@ const environment = (more) => ({ PATH: process.env.PATH, HOME: process.env.HOME,
 
 const MASTER_KEY = 'sk-master-of-the-benchmark-0123456789';
 
-/** Without a `database`, on the PostgreSQL that the product starts itself. */
-export async function startGoverned(upstream, database, folder, more = {}, settings = {}) {
+/** Without a `database`, on the PostgreSQL that the product starts itself, in its own data directory or in the one it is given: then neither keeps to one core. */
+export async function startGoverned(
+  upstream,
+  database,
+  folder,
+  more = {},
+  settings = {},
+  ownDir = undefined,
+) {
   const port = await freePort();
-  const dataDir = join(folder, `data-${port}`);
-  mkdirSync(dataDir);
+  const dataDir = ownDir ?? join(folder, `data-${port}`);
+  mkdirSync(dataDir, { recursive: true });
   const config = join(dataDir, 'config.yaml');
   const params = {
     model: 'openai/bench',
@@ -124,7 +131,8 @@ export async function startGoverned(upstream, database, folder, more = {}, setti
     NODE_ENV: 'production',
     ...more,
   });
-  const child = start('gateway', process.execPath, args, { cwd: dataDir, env });
+  const place = ownDir === undefined ? 'gateway' : 'everything';
+  const child = start(place, process.execPath, args, { cwd: dataDir, env });
   const url = `http://127.0.0.1:${port}`;
   await waitForHttp(`${url}/health/readiness`, child);
   return {

@@ -1,50 +1,58 @@
 // How long calls take while nobody browses, and while somebody does without a pause.
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { fixedRate, writeInputs } from '../bench/load.mjs';
-import { ask } from './measure.mjs';
-import { routesAt } from './routes.mjs';
+import { start } from '../bench/processes.mjs';
 
 const SOCKETS = 64;
+const BROWSE = fileURLToPath(new URL('browse.mjs', import.meta.url));
 
 /** Alternately, so that whatever else the machine does falls on both. `target`: where calls go; `base`: where people read. */
-export async function measureCalls(target, base, { folder, readers, perSecond, seconds, pieces, isWanted }) {
+export async function measureCalls(target, base, { folder, readers, only, perSecond, seconds, pieces }) {
   const inputs = writeInputs(
     folder,
     readers.map(([, secret]) => secret),
   );
   const load = { perSecond, sockets: SOCKETS, bodyFile: inputs['1k'], keysFile: inputs.keys };
-  await fixedRate(target, { ...load, seconds: 5 });
+  // Both once unmeasured: compiled code and a warm cache are measured and not their making.
   const runs = [];
-  for (let piece = 0; piece < pieces; piece += 1) {
-    for (const browsing of [false, true]) {
-      const reader = browsing ? browse(base, readers, isWanted) : undefined;
-      const result = await fixedRate(target, { ...load, seconds });
-      runs.push({ browsing, read: (await reader?.stop()) ?? 0, ...result });
+  for (let piece = 0; piece <= pieces; piece += 1) {
+    // Whoever goes first finds another machine than whoever goes second, so they take turns.
+    for (const browsing of piece % 2 === 0 ? [false, true] : [true, false]) {
+      const reader = browsing ? browse(base, readers, only) : undefined;
+      const result = await fixedRate(target, { ...load, seconds: piece === 0 ? 5 : seconds });
+      const read = (await reader?.stop()) ?? 0;
+      if (piece > 0) runs.push({ browsing, read, ...result });
     }
   }
-  writeFileSync(join(folder, 'calls.json'), JSON.stringify(runs));
-  return runs;
+  return { runs, ...comparisonOf(runs) };
 }
 
-/** One person after the other through every list, without a pause. */
-function browse(base, readers, isWanted) {
-  let goesOn = true;
-  let read = 0;
-  const done = (async () => {
-    for (let round = 0; goesOn; round += 1)
-      for (const [, secret] of readers)
-        for (const [, path, body] of routesAt(round).filter(isWanted)) {
-          if (!goesOn) return;
-          await ask(base, secret, path, body);
-          read += 1;
-        }
-  })();
+/** Medians of the pieces, and what browsing makes of them. */
+function comparisonOf(runs) {
+  const medians = (browsing, member) =>
+    median(runs.filter((run) => run.browsing === browsing).map((run) => run[member]));
+  const [p50, p99] = ['p50Ms', 'p99Ms'].map((member) => ({
+    alone: medians(false, member),
+    browsing: medians(true, member),
+  }));
+  return { p50, p99, p50Ratio: p50.browsing / p50.alone, p99Ratio: p99.browsing / p99.alone };
+}
+
+function median(numbers) {
+  const sorted = numbers.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+/** One person after the other through every list, without a pause: in a process of its own, as on a machine of its own. */
+function browse(base, readers, only) {
+  const child = start('others', process.execPath, [BROWSE], {
+    env: { ...process.env, BROWSE: JSON.stringify({ base, readers, only }) },
+  });
   return {
     async stop() {
-      goesOn = false;
-      await done;
-      return read;
+      await child.stop();
+      return JSON.parse(child.output()).read;
     },
   };
 }

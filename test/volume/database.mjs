@@ -20,8 +20,10 @@ export async function openDatabase({ size, keep, say }) {
     );
 
   const postgres = await startEmbeddedPostgres({ dataDir: folder, logger: loggerOf(say), throwAway: true });
+  /** The folder is free for another server then. */
+  const close = () => postgres.stop();
   const stop = async () => {
-    await postgres.stop();
+    await close();
     if (keep === undefined) rmSync(folder, { recursive: true, force: true });
   };
   try {
@@ -46,7 +48,7 @@ export async function openDatabase({ size, keep, say }) {
       await client.end();
       writeFileSync(note, `${JSON.stringify({ ...size, at: new Date().toISOString() })}\n`);
     }
-    return { folder, url: postgres.url.reveal(), pid: postgres.pid, stop };
+    return { folder, url: postgres.url.reveal(), pid: postgres.pid, close, stop };
   } catch (error) {
     await stop();
     throw error;

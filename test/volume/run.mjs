@@ -70,13 +70,18 @@ const folder = mkdtempSync(join(tmpdir(), 'tollgate-volume-run-'));
 const started = [];
 try {
   if (callsPerSecond > 0) {
-    const runs = await calls();
-    for (const { browsing, read, p50Ms, p99Ms, statuses } of runs)
+    const measured = await calls();
+    for (const { browsing, read, p50Ms, p99Ms, statuses } of measured.runs)
       say(
         `${browsing ? `${read} lists read` : 'nobody browses'}`.padEnd(18) +
-          `p50 ${p50Ms.toFixed(1)} ms  p99 ${p99Ms.toFixed(1)} ms  ${JSON.stringify(statuses)}`,
+          `p50 ${p50Ms.toFixed(2)} ms  p99 ${p99Ms.toFixed(2)} ms  ${JSON.stringify(statuses)}`,
       );
-    writeJson({ callsPerSecond, apart: values.apart, runs });
+    for (const name of ['p50', 'p99']) {
+      const { alone, browsing } = measured[name];
+      const ratio = measured[`${name}Ratio`].toFixed(2);
+      say(`median ${name} ${alone.toFixed(2)} ms alone, ${browsing.toFixed(2)} ms browsing: ${ratio}`);
+    }
+    writeJson({ callsPerSecond, apart: values.apart, ...measured });
   } else if (rounds > 0) {
     const results = await lists();
     say(`\n${tableOf(results)}`);
@@ -113,21 +118,33 @@ async function lists() {
 
 async function calls() {
   const upstream = await keep(startUpstream(folder));
-  // Who browses, and the database, would have machines of their own: here they give way to what is measured.
-  const { PRIORITY_LOW } = constants.priority;
-  if (values.apart) setPriority(database.pid, PRIORITY_LOW);
-  const target = await keep(startGoverned(upstream, database, folder, SECRETS));
-  const reading = values.apart
-    ? await keep(startGoverned(upstream, database, folder, { ...SECRETS, TOLLGATE_ROLE: 'admin' }))
-    : target;
-  if (values.apart) setPriority(reading.pid, PRIORITY_LOW);
+  const [target, reading] = values.apart ? await startApart(upstream) : await startWhole(upstream);
   return measureCalls(target, reading.url, {
-    ...asked,
+    readers: asked.readers,
+    only: values.only,
     folder,
     perSecond: callsPerSecond,
-    seconds: 20,
-    pieces: 3,
+    seconds: 15,
+    pieces: 6,
   });
+}
+
+/** One process with its own PostgreSQL: what it does so that browsing costs calls nothing is part of what is measured. */
+async function startWhole(upstream) {
+  await database.close();
+  const whole = await keep(startGoverned(upstream, undefined, folder, SECRETS, {}, database.folder));
+  return [whole, whole];
+}
+
+/** Who browses, and the database, would have machines of their own: here they give way to what is measured. */
+async function startApart(upstream) {
+  const { PRIORITY_LOW } = constants.priority;
+  setPriority(database.pid, PRIORITY_LOW);
+  const target = await keep(startGoverned(upstream, database, folder, SECRETS));
+  const admin = { ...SECRETS, TOLLGATE_ROLE: 'admin' };
+  const reading = await keep(startGoverned(upstream, database, folder, admin));
+  setPriority(reading.pid, PRIORITY_LOW);
+  return [target, reading];
 }
 
 function writeJson(facts) {

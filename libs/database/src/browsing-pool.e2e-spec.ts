@@ -25,6 +25,9 @@ describe('the connections for people who look', () => {
     });
     const rows: { statement_timeout: string }[] = await source.query('SHOW statement_timeout');
     expect(rows).toEqual([{ statement_timeout: '15s' }]);
+    expect(await source.query('SHOW max_parallel_workers_per_gather')).toEqual([
+      { max_parallel_workers_per_gather: '0' },
+    ]);
   });
 
   it('are what readAs reads on, apart from those that calls need', async () => {

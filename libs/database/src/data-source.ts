@@ -16,6 +16,10 @@ export interface DataSourceOptions {
   readonly statementTimeoutMs?: number;
   /** Transactions begin read-only. */
   readonly readOnly?: boolean;
+  /** With `readOnly`: no statement takes more than one of the server's processors. */
+  readonly oneWorker?: boolean;
+  /** Told of each new connection, by the process that serves it, before it is used. Through a pooler the number means nothing. */
+  readonly onConnect?: (serverPid: number) => void;
 }
 
 /**
@@ -30,7 +34,7 @@ export async function createDataSource(options: DataSourceOptions, logger: Logge
     statement_timeout: statementTimeoutMs,
     // A transaction forgotten open would keep locks and hold back vacuum for ever; one of a process that stands still keeps others from storing.
     idle_in_transaction_session_timeout: 10_000,
-    ...(options.readOnly && { options: READ_ONLY }),
+    ...(options.readOnly && { options: options.oneWorker ? `${READ_ONLY} ${ONE_WORKER}` : READ_ONLY }),
   };
   try {
     return await open(connection, options, limits, logger);
@@ -46,6 +50,7 @@ export async function createDataSource(options: DataSourceOptions, logger: Logge
 }
 
 const READ_ONLY = '-c default_transaction_read_only=on';
+const ONE_WORKER = '-c max_parallel_workers_per_gather=0';
 
 function open(
   connection: ConnectionParameters,
@@ -73,6 +78,11 @@ function open(
       idleTimeoutMillis: 60_000,
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
+      ...(options.onConnect && {
+        onConnect: (client: { processID?: number | null }) => {
+          if (client.processID) options.onConnect?.(client.processID);
+        },
+      }),
       ssl: connection.ssl,
       ...(connection.options !== undefined && {
         options: [connection.options, limits['options']].filter(Boolean).join(' '),

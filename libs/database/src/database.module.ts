@@ -26,6 +26,8 @@ async function answersOnce(url: Secret): Promise<void> {
 
 export interface DatabaseModuleOptions {
   readonly url: Secret;
+  /** Whether this process started the server, so that both share a machine. */
+  readonly isOwnServer?: boolean;
   /** For LISTEN and session locks; `url` by default. */
   readonly directUrl?: Secret;
   readonly poolSize?: number;
@@ -62,7 +64,7 @@ export class DatabaseModule implements OnApplicationShutdown {
           provide: BrowsingPool,
           inject: [DataSource, Logger],
           useFactory: (dataSource: DataSource, logger: Logger) => {
-            const browsing = new BrowsingPool({ url: options.url }, logger);
+            const browsing = new BrowsingPool(options, logger);
             keepReadingPool(dataSource, () => browsing.source());
             return browsing;
           },
@@ -102,7 +104,7 @@ export class DatabaseModule implements OnApplicationShutdown {
           },
         },
       ],
-      exports: [DataSource, Changes, DatabaseHealth, SecretColumns],
+      exports: [DataSource, BrowsingPool, Changes, DatabaseHealth, SecretColumns],
     };
   }
 

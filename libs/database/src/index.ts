@@ -1,3 +1,4 @@
+export { BrowsingPool } from './browsing-pool.js';
 export type { Change, ChangeMark, ChangeNoun, ChangeSubscriber } from './change.js';
 export type { ChangeFeedOptions } from './change-feed.js';
 export { Changes } from './changes.js';
@@ -84,4 +85,5 @@ export {
   raiseTenancyWall,
   type SystemActor,
 } from './tenancy/tenancy-wall.js';
+export { Turnstile } from './turnstile.js';
 export { keepReadingPool, readAs, withTransaction } from './with-transaction.js';

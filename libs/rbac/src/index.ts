@@ -1,6 +1,6 @@
 export { assertEveryRouteDeclared } from './every-route-declared.js';
 export { DeclaredRoutes } from './declared-routes.js';
-export { Caller, Handles } from './handles.js';
+export { Caller, Handles, routesOf } from './handles.js';
 export { Answers, noteBody, noteQuery, type RouteAnswer, type RouteBody } from './openapi/answers.js';
 export { controllersOf, describedRoutes } from './openapi/described-routes.js';
 export { openApiDocument, type OpenApiDocument } from './openapi/document.js';

@@ -14,9 +14,16 @@ const NONE: readonly AccessGroup[] = [];
 @Injectable()
 export class AccessGroupIndex {
   #assigned: ReadonlyMap<string, Assigned> = new Map();
+  #all: readonly AccessGroup[] = NONE;
+
+  /** What it was last replaced by: the same array until the next change. */
+  get all(): readonly AccessGroup[] {
+    return this.#all;
+  }
 
   /** All of them at once: whoever reads sees the ones before, or these. */
   replace(groups: readonly AccessGroup[]): void {
+    this.#all = groups;
     const assigned = new Map<string, Assigned>();
     const add = (scope: string, group: AccessGroup): void => {
       const known = assigned.get(scope);

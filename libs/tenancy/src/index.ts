@@ -8,7 +8,7 @@ export { notYours } from './authority/refusals.js';
 export { administered, capacityInTeam, readsAll, type Standing, standingOf } from './authority/standing.js';
 export { after, type Duration, parseDuration, parsePeriod } from './duration.js';
 export { KeyCatalogue } from './key-catalogue.js';
-export { type KeyStatus, type KeyView } from './key-view.js';
+export { type KeyStatus, type KeyView, KeyViews } from './key-view.js';
 export type { Page, Paging } from './rows.js';
 export { keysOutside } from './group-assignments.js';
 export { CustomRoles, type RoleSettings, type RoleView } from './custom-roles.js';

@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { Config } from '#libs/config';
 import {
   ArchivedTeam,
@@ -75,7 +75,7 @@ export class TeamCatalogue {
   constructor(
     private readonly database: DataSource,
     private readonly clock: Clock,
-    private readonly config: Config,
+    @Inject(Config) private readonly config: Pick<Config, 'people'>,
   ) {}
 
   info(caller: Principal, teamId: string, mostKeys = MOST_ROWS): Promise<TeamInfo> {

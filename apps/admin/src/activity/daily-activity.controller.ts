@@ -1,6 +1,7 @@
 import type { Principal } from '#libs/kernel';
 import { Answers, Caller, Handles } from '#libs/rbac';
 import type { z } from 'zod';
+import { ReadsApart } from '../apart/reads-apart.js';
 import { AdminController, AdminQuery } from '../http/decorators.js';
 import { ActivityScopes } from './activity-scopes.js';
 import {
@@ -15,6 +16,7 @@ import { activityShape } from '../spend/spend-shapes.js';
 
 /** What users, teams, organizations, customers and tags did, day by day; `aggregated` is the whole range in one answer. */
 @AdminController()
+@ReadsApart()
 export class DailyActivityController {
   constructor(
     private readonly scopes: ActivityScopes,

@@ -1,6 +1,7 @@
 import { DailySums, Views } from '#libs/budget';
 import type { Principal } from '#libs/kernel';
 import { Answers, Caller, Handles } from '#libs/rbac';
+import { ReadsApart } from '../apart/reads-apart.js';
 import { AdminController, AdminQuery } from '../http/decorators.js';
 import { toChart } from './activity-answers.js';
 import { type ChartQuery, chartQuery, daysOf } from './activity.schemas.js';
@@ -10,6 +11,7 @@ import { anyObject, rowsShape } from '../spend/spend-shapes.js';
 
 /** Charts of how much was called; whoever is no administrator sees the part that is its own. */
 @AdminController()
+@ReadsApart()
 export class GlobalActivityController {
   constructor(
     private readonly sums: DailySums,

@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { periodAt } from '#libs/budget';
 import { Config } from '#libs/config';
 import { Clock } from '#libs/kernel';
@@ -7,7 +7,7 @@ import { Clock } from '#libs/kernel';
 @Injectable()
 export class BudgetCalendar {
   constructor(
-    private readonly config: Config,
+    @Inject(Config) private readonly config: Pick<Config, 'budgets'>,
     private readonly clock: Clock,
   ) {}
 

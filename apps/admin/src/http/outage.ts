@@ -20,8 +20,16 @@ const SERVER_CODES = /^(08|53|57P0)/;
 const DRIVER_WORDS =
   /Connection terminated|Query read timeout|timeout exceeded when trying to connect|connection error and is not queryable|Client was closed/i;
 
+/** PostgreSQL could not be asked by another thread, which sent words only. */
+export class DatabaseAway extends Error {
+  constructor(cause: Error) {
+    super(cause.message, { cause });
+  }
+}
+
 /** Whether a failure means that PostgreSQL cannot be asked, rather than that it said no. */
 export function isOutage(thrown: unknown): boolean {
+  if (thrown instanceof DatabaseAway) return true;
   const failure = thrown instanceof QueryFailedError ? (thrown.driverError as unknown) : thrown;
   if (!(failure instanceof Error)) return false;
   if (failure instanceof AggregateError && failure.errors.length > 0) return failure.errors.every(isOutage);

@@ -9,6 +9,7 @@ import {
   type Paging,
   seesEverything,
 } from '#libs/tenancy';
+import { ReadsApart } from '../apart/reads-apart.js';
 import { AdminBody, AdminController, AdminQuery } from '../http/decorators.js';
 import { pagesOf } from '../http/wire.js';
 import { KeyAnswers } from './key-answers.js';
@@ -29,6 +30,7 @@ import { namedBy } from './key-requests.js';
 
 /** Shows keys. A key that is not the caller's to see is answered like one that does not exist. */
 @AdminController()
+@ReadsApart('list', 'aliases')
 export class KeyReadsController {
   constructor(
     private readonly catalogue: KeyCatalogue,

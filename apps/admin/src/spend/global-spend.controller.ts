@@ -2,6 +2,7 @@ import { HttpCode } from '@nestjs/common';
 import { Answers, Handles } from '#libs/rbac';
 import { z } from 'zod';
 import { dayOf, nameList } from '../activity/activity.schemas.js';
+import { ReadsApart } from '../apart/reads-apart.js';
 import { AdminBody, AdminController, AdminQuery } from '../http/decorators.js';
 import { name } from '../http/fields.schemas.js';
 import { calendarDay, instant } from './days.schemas.js';
@@ -26,6 +27,7 @@ import { anyObject, rowsShape } from './spend-shapes.js';
 
 /** Overviews of the whole proxy. */
 @AdminController()
+@ReadsApart()
 export class GlobalSpendController {
   constructor(private readonly spend: GlobalSpend) {}
 

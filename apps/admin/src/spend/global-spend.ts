@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { DailySums, EntityActivity, EVERYTHING, KeyActivity, periodAt, Ranking } from '#libs/budget';
 import { Config } from '#libs/config';
 import { Clock, PROXY_SCOPE, usdNumber } from '#libs/kernel';
@@ -25,7 +25,7 @@ export class GlobalSpend {
     private readonly entities: EntityActivity,
     private readonly keyActivity: KeyActivity,
     private readonly ranking: Ranking,
-    private readonly config: Config,
+    @Inject(Config) private readonly config: Pick<Config, 'budgets'>,
     private readonly clock: Clock,
   ) {}
 

@@ -4,6 +4,7 @@ import { Answers, Caller, Handles } from '#libs/rbac';
 import { hashOfNamed, notYours } from '#libs/tenancy';
 import { z } from 'zod';
 import { dayOf } from '../activity/activity.schemas.js';
+import { ReadsApart } from '../apart/reads-apart.js';
 import { AdminController, AdminQuery } from '../http/decorators.js';
 import { name } from '../http/fields.schemas.js';
 import { calendarDay } from './days.schemas.js';
@@ -33,6 +34,7 @@ import { rowsShape } from './spend-shapes.js';
 
 /** Reports: of everything for administrators, of their own for everybody else. */
 @AdminController()
+@ReadsApart()
 export class SpendReportController {
   constructor(
     private readonly report: SpendReport,

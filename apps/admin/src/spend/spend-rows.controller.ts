@@ -3,6 +3,7 @@ import { type Principal, usdNumber } from '#libs/kernel';
 import { Answers, Caller, Handles } from '#libs/rbac';
 import { notYours } from '#libs/tenancy';
 import { z } from 'zod';
+import { ReadsApart } from '../apart/reads-apart.js';
 import { AdminController, AdminQuery } from '../http/decorators.js';
 import { name } from '../http/fields.schemas.js';
 import { toApiTime } from '../http/wire.js';
@@ -20,6 +21,7 @@ const MOST = 1_000;
 
 /** Who and what spent most. */
 @AdminController()
+@ReadsApart()
 export class SpendRowsController {
   constructor(
     private readonly ranking: Ranking,

@@ -3,6 +3,7 @@ import { ownView, SpendLog, Views } from '#libs/budget';
 import type { Principal } from '#libs/kernel';
 import { Answers, Caller, Handles } from '#libs/rbac';
 import type { Response } from 'express';
+import { ReadsApart } from '../apart/reads-apart.js';
 import { AdminController, AdminQuery } from '../http/decorators.js';
 import { parseQuery } from '../http/request-body.js';
 import { pagesOf } from '../http/wire.js';
@@ -25,6 +26,7 @@ import { anyObject, logPageShape, rowsShape } from './spend-shapes.js';
 
 /** The ledger on the wire, call by call. */
 @AdminController()
+@ReadsApart()
 export class SpendController {
   constructor(
     private readonly log: SpendLog,

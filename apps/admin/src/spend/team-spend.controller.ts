@@ -3,6 +3,7 @@ import { Answers, Caller, Handles } from '#libs/rbac';
 import { z } from 'zod';
 import { ActivityScopes } from '../activity/activity-scopes.js';
 import { dayOf, teamSpendQuery } from '../activity/activity.schemas.js';
+import { ReadsApart } from '../apart/reads-apart.js';
 import { AdminController, AdminQuery } from '../http/decorators.js';
 import { TeamSpend } from './team-spend.js';
 
@@ -14,6 +15,7 @@ const shape = z.object({
 
 /** Who in a team spent how much: for its administrators, and for members whom it permits its activity; others see themselves. */
 @AdminController()
+@ReadsApart()
 export class TeamSpendController {
   constructor(
     private readonly scopes: ActivityScopes,

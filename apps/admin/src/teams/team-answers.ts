@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import type { Team, TeamMember } from '#libs/database';
 import { type NanoUsd, type Principal, type Scope, usdNumber } from '#libs/kernel';
 import { AccessGroupIndex, LiveCatalogue } from '#libs/runtime';
@@ -15,7 +15,7 @@ export class TeamAnswers {
     private readonly keys: KeyAnswers,
     private readonly spend: SpendReader,
     private readonly groups: AccessGroupIndex,
-    private readonly live: LiveCatalogue,
+    @Inject(LiveCatalogue) private readonly live: Pick<LiveCatalogue, 'settled'>,
   ) {}
 
   /** One team's row, with what it has spent. */

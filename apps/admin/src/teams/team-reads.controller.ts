@@ -3,6 +3,7 @@ import { type Principal, type Scope, usdNumber } from '#libs/kernel';
 import { Answers, Caller, Handles } from '#libs/rbac';
 import { MEMBER_PERMISSIONS, SpendReader, TeamCatalogue, type TeamFilter } from '#libs/tenancy';
 import { z } from 'zod';
+import { ReadsApart } from '../apart/reads-apart.js';
 import { AdminController, AdminQuery } from '../http/decorators.js';
 import {
   NAMED_TEAM,
@@ -29,6 +30,7 @@ const NO_ORGANIZATION = 'default_organization';
 
 /** Shows teams. A team that is not the caller's to see is answered like one that does not exist. */
 @AdminController()
+@ReadsApart('list', 'page', 'search')
 export class TeamReadsController {
   constructor(
     private readonly catalogue: TeamCatalogue,

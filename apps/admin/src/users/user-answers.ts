@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import type { User, VirtualKey } from '#libs/database';
 import { type NanoUsd, type Scope, usdNumber } from '#libs/kernel';
 import { AccessGroupIndex, LiveCatalogue } from '#libs/runtime';
@@ -18,7 +18,7 @@ export class UserAnswers {
     private readonly teams: TeamAnswers,
     private readonly spend: SpendReader,
     private readonly groups: AccessGroupIndex,
-    private readonly live: LiveCatalogue,
+    @Inject(LiveCatalogue) private readonly live: Pick<LiveCatalogue, 'settled'>,
   ) {}
 
   /** The shape of a generated key, with the user's own values where both have them. */

@@ -1,7 +1,9 @@
+import { Inject } from '@nestjs/common';
 import { GatewayError, type Principal, usdNumber } from '#libs/kernel';
 import { Answers, Caller, Handles } from '#libs/rbac';
 import { CustomRoles, makerOf, seesEverything, UserCatalogue, type UserView } from '#libs/tenancy';
 import { z } from 'zod';
+import { ReadsApart } from '../apart/reads-apart.js';
 import { AdminController, AdminQuery } from '../http/decorators.js';
 import { USER_ROW, USER_VIEW, pageOfRows } from '../people/people-answers.schemas.js';
 import { pagesOf } from '../http/wire.js';
@@ -32,11 +34,12 @@ const ASSIGNABLE_ROLES = {
 
 /** Shows users. One that is not the caller's to see is answered like one that does not exist. */
 @AdminController()
+@ReadsApart('list', 'olderList', 'search')
 export class UserReadsController {
   constructor(
     private readonly catalogue: UserCatalogue,
     private readonly answers: UserAnswers,
-    private readonly ownRoles: CustomRoles,
+    @Inject(CustomRoles) private readonly ownRoles: Pick<CustomRoles, 'list'>,
   ) {}
 
   /** One user; without a name the caller. An administrator who names nobody gets every key and every team. */

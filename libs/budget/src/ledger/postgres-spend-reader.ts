@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { Config } from '#libs/config';
 import { Clock, type NanoUsd, type Scope } from '#libs/kernel';
 import { SpendReader, type SpendRow } from '#libs/tenancy';
@@ -29,8 +29,8 @@ interface Wanted {
 export class PostgresSpendReader extends SpendReader {
   constructor(
     private readonly dataSource: DataSource,
-    private readonly ledger: SpendLedger,
-    private readonly config: Config,
+    @Inject(SpendLedger) private readonly ledger: Pick<SpendLedger, 'flush'>,
+    @Inject(Config) private readonly config: Pick<Config, 'budgets'>,
     private readonly clock: Clock,
   ) {
     super();

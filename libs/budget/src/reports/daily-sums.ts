@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import type { ActivityFacet } from '#libs/database';
 import type { NanoUsd } from '#libs/kernel';
 import { SpendLedger } from '../ledger/spend-ledger.js';
@@ -80,7 +80,7 @@ export type StoredSums = Readonly<
 export class DailySums {
   constructor(
     private readonly reading: Reading,
-    private readonly ledger: SpendLedger,
+    @Inject(SpendLedger) private readonly ledger: Pick<SpendLedger, 'flush'>,
   ) {}
 
   async sum<Column extends DailyColumn>(query: DailyQuery<Column>): Promise<DailyRow<Column>[]> {

@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import type { NanoUsd, Scope } from '#libs/kernel';
 import { SpendLedger } from '../ledger/spend-ledger.js';
 import { LIFETIME } from '../periods.js';
@@ -38,7 +38,7 @@ export interface BudgetAt {
 export class Ranking {
   constructor(
     private readonly reading: Reading,
-    private readonly ledger: SpendLedger,
+    @Inject(SpendLedger) private readonly ledger: Pick<SpendLedger, 'flush'>,
   ) {}
 
   async keys(view: View, most: number): Promise<RankedKey[]> {

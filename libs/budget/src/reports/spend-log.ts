@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { LedgerEntry, LoggedPrompt } from '#libs/database';
 import type { EntityManager, SelectQueryBuilder } from 'typeorm';
 import { SpendLedger } from '../ledger/spend-ledger.js';
@@ -50,7 +50,7 @@ export interface LogPage {
 export class SpendLog {
   constructor(
     private readonly reading: Reading,
-    private readonly ledger: SpendLedger,
+    @Inject(SpendLedger) private readonly ledger: Pick<SpendLedger, 'flush'>,
   ) {}
 
   /** The newest calls first, at most MOST_ROWS; `truncated` tells that there are more. */

@@ -1,11 +1,13 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { hostname, networkInterfaces, tmpdir } from 'node:os';
+import { constants, getPriority, hostname, networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Secret } from '#libs/kernel';
 import pg from 'pg';
+import type { DataSource } from 'typeorm';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { silentLogger } from '../../../../test/harness/postgres.js';
+import { BrowsingPool } from '../browsing-pool.js';
 import { openCluster } from './cluster.js';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres.js';
 import { isAlive } from './processes.js';
@@ -40,6 +42,22 @@ async function ask(url: Secret, sql: string): Promise<unknown[]> {
 }
 
 describe('the embedded PostgreSQL', () => {
+  it('reads for people with what calls leave of the processors', async () => {
+    const { url } = await start();
+    const priorityOf = async (source: DataSource): Promise<number> => {
+      const [row]: { pid: number }[] = await source.query('SELECT pg_backend_pid() AS pid');
+      return getPriority(row?.pid ?? -1);
+    };
+    for (const [isOwnServer, priority] of [
+      [true, constants.priority.PRIORITY_LOW],
+      [false, getPriority()],
+    ] as const) {
+      const pool = new BrowsingPool({ url, isOwnServer }, silentLogger);
+      expect(await priorityOf(await pool.source())).toBe(priority);
+      await pool.close();
+    }
+  });
+
   it('keeps its data through a stop, and starts warm in well under two seconds', async () => {
     const first = await start();
     await ask(first.url, 'CREATE TABLE kept AS SELECT 42 AS answer');

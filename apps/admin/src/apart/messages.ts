@@ -1,0 +1,73 @@
+import type { Config } from '#libs/config';
+import type { AccessGroup } from '#libs/database';
+import type { ErrorCode, GatewayError, Principal, Secret } from '#libs/kernel';
+
+/** What the thread has to know of its process. */
+export interface ThreadParts {
+  readonly databaseUrl: Secret;
+  readonly isOwnServer: boolean;
+  readonly budgets: Config['budgets'];
+  /** Absent: everybody is shown by name. */
+  readonly pseudonymsKey?: Uint8Array;
+}
+
+/** The same on its way: in memory only. */
+export type SentParts = Omit<ThreadParts, 'databaseUrl'> & { readonly databaseUrl: string };
+
+/** A handler of a report and what it is called with. */
+export interface Question {
+  readonly kind: 'question';
+  readonly id: number;
+  readonly controller: string;
+  readonly handler: string;
+  readonly values: readonly Sent[];
+}
+
+export type ToThread =
+  | Question
+  /** The answer to `store`. */
+  | { readonly kind: 'stored'; readonly id: number; readonly failure?: Failure }
+  /** Access groups as they are from here on. */
+  | { readonly kind: 'groups'; readonly groups: readonly AccessGroup[] }
+  /** The database has gone silent: nobody waits for it any longer. */
+  | { readonly kind: 'cut' }
+  | { readonly kind: 'end' };
+
+export type FromThread =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'answer'; readonly id: number; readonly body: Uint8Array; readonly headers: Headers }
+  | { readonly kind: 'failure'; readonly id: number; readonly failure: Failure }
+  /** Asks for everything that has ended so far to be stored. */
+  | { readonly kind: 'store'; readonly id: number }
+  | { readonly kind: 'warning'; readonly fields: object; readonly message: string };
+
+export type Headers = readonly (readonly [name: string, value: string])[];
+
+/** A value that a handler is called with. A caller loses the one function it has; of a response only headers can be set. */
+export type Sent =
+  | { readonly is: 'value'; readonly value: unknown }
+  | { readonly is: 'caller'; readonly caller: object }
+  | { readonly is: 'response' };
+
+/** What went wrong, for the thread that answers: refusals whole, everything else as words. */
+export type Failure =
+  | {
+      readonly is: 'refusal';
+      readonly code: ErrorCode;
+      readonly publicMessage: string;
+      readonly options: RefusalOptions;
+    }
+  | { readonly is: 'outage' | 'defect'; readonly message: string; readonly stack: string };
+
+type RefusalOptions = NonNullable<ConstructorParameters<typeof GatewayError>[2]>;
+
+export function sentCaller({ isCurrent: _, alternatives, ...facts }: Principal): object {
+  return alternatives === undefined ? facts : { ...facts, alternatives: alternatives.map(sentCaller) };
+}
+
+/** It was current when it asked; a report does not look again either where it is read beside the calls. */
+export function receivedCaller(sent: object): Principal {
+  const { alternatives, ...facts } = sent as Principal;
+  const caller = { ...facts, isCurrent: () => true };
+  return alternatives === undefined ? caller : { ...caller, alternatives: alternatives.map(receivedCaller) };
+}

@@ -1,0 +1,124 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { GovernedProduct, modelEntry } from '../harness/governed-product.js';
+
+const DAY = new Date().toISOString().slice(0, 10);
+const MONTH = `start_date=${DAY.slice(0, 8)}01&end_date=${DAY}`;
+const LOG = `start_date=${DAY} 00:00:00&end_date=${DAY} 23:59:59`;
+/** Everything that is read apart, refusals among it. */
+const PATHS = [
+  '/key/list?return_full_object=true&expand=user',
+  '/key/aliases',
+  '/user/list',
+  '/user/filter/ui',
+  '/team/list',
+  '/v2/team/list',
+  '/team/filter/ui',
+  '/spend/logs',
+  `/spend/logs?${MONTH}`,
+  `/spend/logs/v2?${LOG}`,
+  '/spend/logs/v2',
+  `/spend/logs/ui?${LOG}`,
+  '/spend/logs/session/ui?session_id=none',
+  '/spend/logs/ui/none',
+  '/spend/keys',
+  '/spend/users',
+  '/spend/users?user_id=somebody-else',
+  '/spend/tags',
+  '/global/spend',
+  '/global/spend/logs',
+  '/global/spend/keys',
+  '/global/spend/models',
+  '/global/spend/teams',
+  `/global/spend/provider?${MONTH}`,
+  `/global/spend/report?${MONTH}`,
+  `/global/spend/report?start_date=x&end_date=${DAY}`,
+  `/global/activity?${MONTH}`,
+  `/global/activity/model?${MONTH}`,
+  `/user/daily/activity?${MONTH}`,
+  `/team/daily/activity?${MONTH}`,
+  `/team/daily/activity?${MONTH}&team_ids=nobodys`,
+  `/team/spend/by_user?${MONTH}`,
+] as const;
+/** When this is logged, the next list is read there. */
+const READY = 'read in a thread of their own now';
+
+let gate: GovernedProduct;
+let key: string;
+let readers: readonly string[];
+beforeAll(async () => {
+  gate = await GovernedProduct.start((provider) => ({ model_list: [modelEntry('m', provider)] }));
+  const ann = await gate.admin('/user/new', {
+    user_id: 'ann',
+    user_email: 'ann@one.org',
+    user_role: 'internal_user',
+  });
+  await gate.admin('/team/new', {
+    team_id: 'red',
+    team_alias: 'Red',
+    members_with_roles: [{ user_id: 'ann', role: 'admin' }],
+  });
+  key = await gate.makeKey({ user_id: 'ann', team_id: 'red', key_alias: 'of ann' });
+  await gate.chat(key);
+  readers = [gate.product.masterKey, String(ann['key'])];
+});
+afterAll(() => gate?.dispose());
+
+/** Without what each answer has of its own. */
+async function answersOf(reader: string): Promise<Record<string, object>> {
+  const answers: Record<string, object> = {};
+  for (const path of PATHS) {
+    const { status, headers, text } = await gate.ask('GET', path, undefined, reader);
+    // When a key was last used is written a moment later.
+    const body = text.replaceAll(/dec_\w+|"last_active":("[^"]*"|null)/g, '');
+    answers[path] = { status, type: headers.get('content-type'), body };
+  }
+  return answers;
+}
+
+/** Threads of the process that give way to the others, as Linux shows them. */
+function givingWay(pid: number): number {
+  const niceOf = (thread: string): number => {
+    const fields = readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8');
+    return Number(fields.slice(fields.lastIndexOf(')') + 2).split(' ')[16]);
+  };
+  return readdirSync(`/proc/${pid}/task`).filter((thread) => niceOf(thread) === 19).length;
+}
+
+describe('lists and reports, once somebody browses', () => {
+  it('are read in a thread that gives way to calls, and say and refuse the same to everybody', async () => {
+    const here = [];
+    for (const reader of readers) here.push(await answersOf(reader));
+    await expect.poll(() => gate.product.logs, { timeout: 30_000 }).toContain(READY);
+    if (process.platform === 'linux') expect(givingWay(gate.product.pid)).toBe(1);
+    for (const [index, reader] of readers.entries()) expect(await answersOf(reader)).toEqual(here[index]);
+    expect(
+      Object.values(here[0] ?? {}).filter((answer) => (answer as { status: number }).status === 200).length,
+    ).toBeGreaterThan(25);
+  });
+
+  it('include every call that has ended', async () => {
+    const callsOf = async (): Promise<number> =>
+      (await gate.admin(`/spend/logs/v2?${LOG}&page_size=1`))['total'] as number;
+    const before = await callsOf();
+    for (let calls = 1; calls <= 3; calls += 1) {
+      await gate.chat(key);
+      expect(await callsOf()).toBe(before + calls);
+    }
+  });
+
+  /** A caller is looked at where it asks: the thread knows nobody. */
+  it('are refused at once to whoever was blocked', async () => {
+    const other = await gate.makeKey({ user_id: 'ann' });
+    expect((await gate.ask('GET', '/spend/logs', undefined, other)).status).toBe(200);
+    await gate.admin('/key/block', { key: other });
+    expect((await gate.ask('GET', '/spend/logs', undefined, other)).status).toBe(401);
+  });
+
+  it('wait their turn when many are asked for at once', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 40 }, () => gate.ask('GET', `/user/daily/activity?${MONTH}`)),
+    );
+    expect(new Set(answers.map(({ status, text }) => `${status} ${text.length}`)).size).toBe(1);
+  });
+});
