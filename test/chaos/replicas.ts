@@ -134,7 +134,8 @@ async function start(settings: object): Promise<Replicas> {
       ],
       ...settings,
     }),
-    {},
+    // The product's own, not the patience of tests.
+    { env: { REDIS_COMMAND_TIMEOUT_MS: '120' } },
     { completionTokens: 10 },
   );
   return fleet;

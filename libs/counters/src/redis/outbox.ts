@@ -18,7 +18,6 @@ export interface Op {
 interface Batch {
   readonly number: number;
   readonly ops: readonly Op[];
-  readonly sentAtMs: number;
 }
 
 export interface OutboxOptions {
@@ -40,6 +39,7 @@ export type Trouble = 'epoch' | 'fenced' | 'gap' | 'silence';
  * on: else Redis would stand still while this process works, and this process while Redis does.
  */
 const MOST_OPS = 8;
+const PIECES = 8;
 
 /**
  * What one turn of the event loop asks for goes out as one run of the script, or a few. Batches are numbered, and kept until
@@ -51,6 +51,8 @@ export class Outbox {
   #number = 0;
   #isScheduled = false;
   #timer: NodeJS.Timeout | undefined;
+  #awaited: Batch | undefined;
+  #piecesLeft = PIECES;
   #isOpen = false;
 
   constructor(
@@ -109,7 +111,7 @@ export class Outbox {
    */
   async join(ops: readonly Op[], epoch: string, last: number): Promise<boolean> {
     this.#number = Math.max(last, this.#number) + 1;
-    const batch = { number: this.#number, ops, sentAtMs: performance.now() };
+    const batch = { number: this.#number, ops };
     this.#unanswered.push(batch);
     const answer = await this.link.run([...this.#args('j', batch, epoch), String(last)]);
     if (answer === 'E') return false;
@@ -126,9 +128,9 @@ export class Outbox {
   #send(): void {
     while (this.#isOpen && this.#ops.length > 0) {
       const ops = this.#ops.splice(0, MOST_OPS);
-      const batch: Batch = { number: (this.#number += 1), ops, sentAtMs: performance.now() };
+      const batch: Batch = { number: (this.#number += 1), ops };
       this.#unanswered.push(batch);
-      this.#timer ??= setTimeout(this.#check, this.options.timeoutMs);
+      this.#timer ??= setTimeout(this.#check, this.options.timeoutMs / PIECES);
       this.link.run(this.#args('n', batch, this.epoch())).then(
         (answer) => this.#receive(batch, answer),
         (error: Error) => this.#isOpen && this.onTrouble('silence', error),
@@ -155,24 +157,21 @@ export class Outbox {
   /** Somebody who waited was let in or sent away by this batch. */
   onVerdict: (verdict: readonly [id: string, verdict: unknown]) => void = () => undefined;
 
-  /** An answer may lie in the socket while the process was busy: the loop gets one turn to read it. */
+  /**
+   * Silence is counted in pieces, between which the process reads what has arrived, and is over with the first answer: however long this
+   * process stood still, or Redis waited for a processor that it had, uses up one piece.
+   */
   #check = (): void => {
     this.#timer = undefined;
     const [oldest] = this.#unanswered;
     if (!oldest || !this.#isOpen) return;
-    const leftMs = oldest.sentAtMs + this.options.timeoutMs - performance.now();
-    if (leftMs > 0) {
-      this.#timer = setTimeout(this.#check, leftMs);
-      return;
+    if (oldest !== this.#awaited) {
+      this.#awaited = oldest;
+      this.#piecesLeft = PIECES;
     }
-    setImmediate(() =>
-      setImmediate(() => {
-        if (!this.#isOpen) return;
-        if (this.#unanswered[0] === oldest)
-          this.onTrouble('silence', new Error('Redis did not answer in time'));
-        else this.#check();
-      }),
-    );
+    this.#piecesLeft -= 1;
+    if (this.#piecesLeft === 0) this.onTrouble('silence', new Error('Redis did not answer in time'));
+    else this.#timer = setTimeout(this.#check, this.options.timeoutMs / PIECES);
   };
 
   #args(mode: 'n' | 'j', { number, ops }: Batch, epoch: string): string[] {

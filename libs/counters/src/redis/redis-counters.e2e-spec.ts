@@ -320,6 +320,24 @@ describe('without Redis', () => {
     expect(await ask(other, [perMinute(14)])).toMatchObject({ standings: [{ remaining: 4 }] });
   });
 
+  it('opens budgets after a moment of silence, and in a longer one says at once that it cannot', async () => {
+    const { counters, relay } = await redis.wired(CUTTABLE);
+    const read = (keys: ReadonlySet<string>): Promise<Map<string, bigint>> =>
+      Promise.resolve(new Map([...keys].map((key) => [key, 5n])));
+    relay.cut();
+    await expect.poll(() => counters.state).toBe('away');
+    const opened = counters.openTogether(new Map([['usd', undefined]]), read);
+    relay.restore();
+    await opened;
+    expect(counters.balance('usd')).toMatchObject({ settledNanoUsd: 5n });
+    relay.cut();
+    await expect.poll(() => counters.state).toBe('away');
+    await expect(counters.openTogether(new Map([['late', undefined]]), read)).rejects.toThrow();
+    const began = performance.now();
+    await expect(counters.openTogether(new Map([['later', undefined]]), read)).rejects.toThrow();
+    expect(performance.now() - began).toBeLessThan(100);
+  });
+
   it('refuses for scopes that are strict', async () => {
     const policy = { isLimitStrict: () => true, isBudgetStrict: () => true };
     const { counters, relay } = await redis.wired({ ...CUTTABLE, policy });

@@ -35,6 +35,7 @@ export interface Books {
 }
 
 const LOOK_MS = 500;
+const OPENING_ATTEMPTS = 3;
 /** Long enough for any upstream to have given up. */
 const DOUBT_MS = 900_000;
 
@@ -143,14 +144,23 @@ export class RedisCounters extends Counters {
     return opened.then(() => this.refresh([key])).catch(() => undefined);
   }
 
-  /** Opens counters from what is stored, exactly, while others spend. */
+  /**
+   * Opens counters from what is stored, exactly, while others spend. Whoever asks is new here, and was told of nothing: a loss of a moment
+   * is waited for. Rejects while a longer one lasts.
+   */
   async openTogether(
     wanted: ToOpen,
     read: (keys: ReadonlySet<string>) => Promise<ReadonlyMap<string, NanoUsd>>,
   ): Promise<void> {
-    if (!this.#openings || this.#session.state !== 'live') throw unavailable('the counters are away');
-    await this.#openings.open(wanted, read);
-    await this.refresh([...wanted.keys()]);
+    for (let left = OPENING_ATTEMPTS; ; left -= 1) {
+      if (!this.#openings || !(await this.#session.isBack())) throw unavailable('the counters are away');
+      try {
+        await this.#openings.open(wanted, read);
+        return await this.refresh([...wanted.keys()]);
+      } catch (error) {
+        if (this.#session.state === 'live' || left === 1) throw error;
+      }
+    }
   }
 
   override async adjust(key: string, deltaNanoUsd: NanoUsd): Promise<void> {

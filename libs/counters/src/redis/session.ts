@@ -22,6 +22,8 @@ export type SessionState = 'starting' | 'live' | 'away' | 'rebuilding' | 'closed
 const RETRY_MS = 150;
 const JOIN_MS = 2_000;
 const BEAT_MS = 500;
+/** A loss that is over sooner is waited for by whoever can: a Redis that had no processor for a moment. */
+const MOMENT_MS = 1_000;
 const BEATS_PER_ROW = 6;
 
 /** This process's membership in the shared counters: connected, in the current epoch, heard of; and back in it after any loss. */
@@ -57,6 +59,15 @@ export class Session {
 
   get epoch(): string {
     return this.#epoch;
+  }
+
+  /** Resolves with whether this process counts; after a moment of not counting at once. */
+  async isBack(): Promise<boolean> {
+    while (this.#state === 'away' || this.#state === 'rebuilding') {
+      if (performance.now() - this.#awaySinceMs > MOMENT_MS) return false;
+      await pause(RETRY_MS / 5);
+    }
+    return this.#state === 'live';
   }
 
   /** Joins; rejects when Redis cannot be reached or is not fit. */
