@@ -43,4 +43,5 @@ export {
   SpendLog,
 } from './reports/spend-log.js';
 export { Reading } from './reports/reading.js';
+export { TagUse } from './reports/tag-use.js';
 export { EVERYTHING, ownView, type View, Views } from './reports/view.js';

@@ -68,7 +68,7 @@ describe('the policy table', () => {
       '/key/bulk_update', '/key/service-account/generate', '/key/{key}/reset_spend', '/model/info', '/models/{id}', '/spend/logs/v2',
       '/team/available', '/team/block', '/team/bulk_member_add', '/team/daily/activity', '/team/daily/activity/aggregated',
       '/team/delete', '/team/filter/ui', '/team/key/bulk_update', '/team/list', '/team/member_add', '/team/member_delete',
-      '/team/member_update', '/team/model/add', '/team/model/delete', '/team/permissions_bulk_update', '/team/permissions_list',
+      '/team/member_update', '/team/metadata_schema', '/team/model/add', '/team/model/delete', '/team/permissions_bulk_update', '/team/permissions_list',
       '/team/permissions_update', '/team/spend/report', '/team/unblock', '/team/{team_id}',
       '/team/{team_id}/member/{user_id}/reset_budget', '/team/{team_id}/member/{user_id}/reset_spend', '/team/{team_id}/members/me',
       '/user/bulk_update', '/user/daily/activity', '/user/daily/activity/aggregated', '/user/delete', '/user/list', '/v1/access_group',

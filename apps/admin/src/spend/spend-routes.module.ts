@@ -1,10 +1,20 @@
 import { Module } from '@nestjs/common';
-import { DailySums, EntityActivity, KeyActivity, Ranking, Reading, SpendLog, Views } from '#libs/budget';
+import {
+  DailySums,
+  EntityActivity,
+  KeyActivity,
+  Ranking,
+  Reading,
+  SpendLog,
+  TagUse,
+  Views,
+} from '#libs/budget';
 import { RbacModule } from '#libs/rbac';
 import { ActivityScopes } from '../activity/activity-scopes.js';
 import { DailyActivityController } from '../activity/daily-activity.controller.js';
 import { DailyActivityReport } from '../activity/daily-activity.js';
 import { GlobalActivityController } from '../activity/global-activity.controller.js';
+import { TagUseController } from '../activity/tag-use.controller.js';
 import { AdminCalls } from '../http/admin-calls.js';
 import { LogRows } from '../privacy/log-rows.js';
 import { DailySummary } from './daily-summary.js';
@@ -30,6 +40,7 @@ import { SpendController } from './spend.controller.js';
     GlobalSpendController,
     GlobalActivityController,
     DailyActivityController,
+    TagUseController,
   ],
   providers: [
     AdminCalls,
@@ -40,6 +51,7 @@ import { SpendController } from './spend.controller.js';
     EntityActivity,
     Ranking,
     SpendLog,
+    TagUse,
     DailySummary,
     LogRows,
     GlobalSpend,

@@ -25,6 +25,8 @@ import {
   type TeamQuery,
 } from './teams.schemas.js';
 
+const TEAM_METADATA = z.object({ fields: z.array(z.looseObject({ key: z.string() })) });
+
 /** What the contract calls teams of no organization. */
 const NO_ORGANIZATION = 'default_organization';
 
@@ -94,6 +96,13 @@ export class TeamReadsController {
       page_size: query.page_size,
       total_pages: pagesOf(found.total, query.page_size),
     };
+  }
+
+  /** Which members of `metadata` a form should ask for; nothing configures any. */
+  @Handles('GET /team/metadata_schema')
+  @Answers('Lists the fields a team’s metadata is meant to have, of which there are none', TEAM_METADATA)
+  metadataSchema(): object {
+    return { fields: [] };
   }
 
   @Handles('GET /team/available')

@@ -27,6 +27,7 @@ export const TEAM_ROUTES = {
     'GET /team/list': ownRead('own_teams', 'info_routes'),
     'GET /v2/team/list': ownRead('own_teams', 'info_routes'),
     'GET /team/available': ownRead('own_teams', 'info_routes'),
+    'GET /team/metadata_schema': ownRead('none', 'info_routes'),
     'GET /team/permissions_list': ownRead('own_teams'),
     'GET /team/filter/ui': ownRead('own_teams', 'info_routes'),
     'GET /team/{team_id}/members/me': ownRead('own_teams', 'info_routes'),
