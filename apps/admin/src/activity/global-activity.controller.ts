@@ -7,7 +7,13 @@ import { toChart } from './activity-answers.js';
 import { type ChartQuery, chartQuery, daysOf } from './activity.schemas.js';
 
 const MOST_MODELS = 10;
-import { anyObject, rowsShape } from '../spend/spend-shapes.js';
+import {
+  cacheChartShape,
+  chartShape,
+  failureChartShape,
+  failureChartsShape,
+  modelChartsShape,
+} from '../spend/spend-shapes.js';
 
 /** Charts of how much was called; whoever is no administrator sees the part that is its own. */
 @AdminController()
@@ -19,14 +25,14 @@ export class GlobalActivityController {
   ) {}
 
   @Handles('GET /global/activity')
-  @Answers('Charts calls and tokens day by day', anyObject)
+  @Answers('Charts calls and tokens day by day', chartShape)
   async all(@Caller() caller: Principal, @AdminQuery(chartQuery) query: ChartQuery): Promise<object> {
     return toChart(await this.sums.sum({ ...(await this.#filter(caller, query)), by: ['day'] }));
   }
 
   /** The ten models that were called most. */
   @Handles('GET /global/activity/model')
-  @Answers('Charts calls and tokens of the models called most', rowsShape)
+  @Answers('Charts calls and tokens of the models called most', modelChartsShape)
   async byModel(
     @Caller() caller: Principal,
     @AdminQuery(chartQuery) query: ChartQuery,
@@ -41,7 +47,7 @@ export class GlobalActivityController {
 
   /** Answers are not cached, so nothing was ever answered from a cache. */
   @Handles('GET /global/activity/cache_hits')
-  @Answers('Charts answers from a cache, of which there are none', anyObject)
+  @Answers('Charts answers from a cache, of which there are none', cacheChartShape)
   async cacheHits(@Caller() caller: Principal, @AdminQuery(chartQuery) query: ChartQuery): Promise<object> {
     const chart = toChart(await this.sums.sum({ ...(await this.#filter(caller, query)), by: ['day'] }));
     return {
@@ -57,13 +63,13 @@ export class GlobalActivityController {
 
   /** Calls that failed, day by day. */
   @Handles('GET /global/activity/exceptions')
-  @Answers('Charts failed calls day by day', anyObject)
+  @Answers('Charts failed calls day by day', failureChartShape)
   async failures(@Caller() caller: Principal, @AdminQuery(chartQuery) query: ChartQuery): Promise<object> {
     return toFailures(await this.sums.sum({ ...(await this.#filter(caller, query)), by: ['day'] }));
   }
 
   @Handles('GET /global/activity/exceptions/deployment')
-  @Answers('Charts failed calls by model', rowsShape)
+  @Answers('Charts failed calls by model', failureChartsShape)
   async failuresByModel(
     @Caller() caller: Principal,
     @AdminQuery(chartQuery) query: ChartQuery,

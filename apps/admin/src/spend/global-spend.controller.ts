@@ -23,7 +23,15 @@ const endUsersBody = z.object({
   startTime: optionalInstant(false),
   endTime: optionalInstant(true),
 });
-import { anyObject, rowsShape } from './spend-shapes.js';
+import {
+  daysOfSpendShape,
+  providersShape,
+  tagSumsShape,
+  teamDaysShape,
+  topCustomersShape,
+  topKeysShape,
+  topModelsShape,
+} from './spend-shapes.js';
 
 /** Overviews of the whole proxy. */
 @AdminController()
@@ -42,31 +50,31 @@ export class GlobalSpendController {
 
   /** What was spent on each of the last thirty days, by everybody or with one key. */
   @Handles('GET /global/spend/logs')
-  @Answers('Shows what was spent on each of the last thirty days', rowsShape)
+  @Answers('Shows what was spent on each of the last thirty days', daysOfSpendShape)
   byDay(@AdminQuery(keyQuery) { api_key }: z.output<typeof keyQuery>): Promise<readonly object[]> {
     return this.spend.byDay(api_key || undefined);
   }
 
   @Handles('GET /global/spend/keys')
-  @Answers('Lists the keys that spent most in thirty days', rowsShape)
+  @Answers('Lists the keys that spent most in thirty days', topKeysShape)
   keys(@AdminQuery(topQuery(5)) query: { limit: number }): Promise<readonly object[]> {
     return this.spend.keys(query.limit);
   }
 
   @Handles('GET /global/spend/models')
-  @Answers('Lists the models that cost most in thirty days', rowsShape)
+  @Answers('Lists the models that cost most in thirty days', topModelsShape)
   models(@AdminQuery(topQuery(10)) query: { limit: number }): Promise<readonly object[]> {
     return this.spend.models(query.limit);
   }
 
   @Handles('GET /global/spend/teams')
-  @Answers('Shows the spend of teams, day by day and in all', anyObject)
+  @Answers('Shows the spend of teams, day by day and in all', teamDaysShape)
   teams(): Promise<object> {
     return this.spend.teams();
   }
 
   @Handles('POST /global/spend/end_users')
-  @Answers('Lists the customers that cost most', rowsShape)
+  @Answers('Lists the customers that cost most', topCustomersShape)
   @HttpCode(200)
   customers(
     @AdminBody({ schema: endUsersBody, optional: true }) body: z.output<typeof endUsersBody>,
@@ -78,32 +86,35 @@ export class GlobalSpendController {
   }
 
   @Handles('GET /global/spend/provider')
-  @Answers('Lists providers with what they cost', rowsShape)
+  @Answers('Lists providers with what they cost', providersShape)
   providers(@AdminQuery(rangeQuery) query: z.output<typeof rangeQuery>): Promise<readonly object[]> {
     return this.spend.providers(toRange(query));
   }
 
   @Handles('GET /global/spend/tags')
-  @Answers('Lists tags with what they cost', anyObject)
+  @Answers('Lists tags with what they cost', tagSumsShape)
   tags(@AdminQuery(tagsQuery) query: z.output<typeof tagsQuery>): Promise<object> {
     return this.spend.tags(toRange(query), query.tags);
   }
 
   @Handles('GET /global/spend/all_tag_names')
-  @Answers('Lists the names of all tags that calls carried', anyObject)
+  @Answers('Lists the names of all tags that calls carried', z.object({ tag_names: z.array(z.string()) }))
   tagNames(): Promise<object> {
     return this.spend.tagNames();
   }
 
   @Handles('GET /global/all_end_users')
-  @Answers('Lists the names of customers that calls carried lately', anyObject)
+  @Answers(
+    'Lists the names of customers that calls carried lately',
+    z.object({ end_users: z.array(z.string()) }),
+  )
   customerNames(): Promise<object> {
     return this.spend.customerNames();
   }
 
   /** There are no views to refresh: sums are kept with every call. */
   @Handles('GET /global/spend/refresh')
-  @Answers('Says that sums are always fresh', anyObject)
+  @Answers('Says that sums are always fresh', z.object({ message: z.string(), status: z.string() }))
   refresh(): object {
     return { message: 'Sums are kept with every call; there is nothing to refresh.', status: 'success' };
   }

@@ -97,18 +97,19 @@ export class GlobalSpend {
 
   async teams(): Promise<object> {
     const rows = await this.entities.days('team', { view: EVERYTHING, ...this.#lately() }, MOST_TEAMS, true);
-    const days = new Map<string, Record<string, number | string>>();
+    const days = new Map<string, Map<string, number>>();
     const totals = new Map<string, bigint>();
     for (const { day, entity, label, spendNanoUsd } of rows.toSorted((a, b) => (a.day < b.day ? -1 : 1))) {
       const name = label ?? entity ?? 'Unassigned';
-      const sums = days.get(day) ?? { date: day };
-      sums[name] = Number(sums[name] ?? 0) + usdNumber(spendNanoUsd);
+      const sums = days.get(day) ?? new Map<string, number>();
+      sums.set(name, (sums.get(name) ?? 0) + usdNumber(spendNanoUsd));
       days.set(day, sums);
       totals.set(name, (totals.get(name) ?? 0n) + spendNanoUsd);
     }
     const largestFirst = [...totals].toSorted(([, a], [, b]) => (a < b ? 1 : -1));
     return {
-      daily_spend: [...days.values()],
+      // A team may be called anything, also like the member that says which day it is.
+      daily_spend: [...days].map(([date, sums]) => ({ ...Object.fromEntries(sums), date })),
       teams: largestFirst.map(([name]) => name),
       total_spend_per_team: largestFirst.map(([name, spent]) => ({
         team_id: name,

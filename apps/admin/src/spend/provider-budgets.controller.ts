@@ -4,7 +4,7 @@ import { Clock, usdNumber } from '#libs/kernel';
 import { Answers, Handles } from '#libs/rbac';
 import { AdminController } from '../http/decorators.js';
 import { toApiTime } from '../http/wire.js';
-import { anyObject } from './spend-shapes.js';
+import { providerBudgetsShape } from './spend-shapes.js';
 
 /** What providers may cost (`provider_budget_config`), and what of it is left. */
 @AdminController()
@@ -16,7 +16,7 @@ export class ProviderBudgetsController {
   ) {}
 
   @Handles('GET /provider/budgets')
-  @Answers('Shows the budgets of providers and what they have spent', anyObject)
+  @Answers('Shows the budgets of providers and what they have spent', providerBudgetsShape)
   async budgets(): Promise<object> {
     const { providers, timezone, resetTime } = this.config.budgets;
     const shown = Object.entries(providers).map(([id, { capNanoUsd, duration }]) => {

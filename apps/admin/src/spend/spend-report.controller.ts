@@ -30,7 +30,7 @@ const keyQuery = z.object({ ...range, api_key: id });
 const userQuery = z.object({ ...range, internal_user_id: id });
 const teamQuery = z.object({ ...range, team_id: id });
 const organizationQuery = z.object({ ...range, organization_id: id });
-import { rowsShape } from './spend-shapes.js';
+import { keyReportShape, reportShape } from './spend-shapes.js';
 
 /** Reports: of everything for administrators, of their own for everybody else. */
 @AdminController()
@@ -42,7 +42,7 @@ export class SpendReportController {
   ) {}
 
   @Handles('GET /global/spend/report')
-  @Answers('Reports spend day by day, by team or customer, or key by key', rowsShape)
+  @Answers('Reports spend day by day, by team or customer, or key by key', reportShape)
   async all(@AdminQuery(globalQuery) query: z.output<typeof globalQuery>): Promise<readonly object[]> {
     const days = toRange(query);
     const { api_key, internal_user_id, team_id, customer_id } = query;
@@ -57,7 +57,7 @@ export class SpendReportController {
   }
 
   @Handles('GET /key/spend/report')
-  @Answers('Reports the spend of a key', rowsShape)
+  @Answers('Reports the spend of a key', keyReportShape)
   async key(
     @Caller() caller: Principal,
     @AdminQuery(keyQuery) query: z.output<typeof keyQuery>,
@@ -72,7 +72,7 @@ export class SpendReportController {
   }
 
   @Handles('GET /user/spend/report')
-  @Answers('Reports the spend of a user, key by key', rowsShape)
+  @Answers('Reports the spend of a user, key by key', keyReportShape)
   async user(
     @Caller() caller: Principal,
     @AdminQuery(userQuery) query: z.output<typeof userQuery>,
@@ -87,7 +87,7 @@ export class SpendReportController {
   }
 
   @Handles('GET /team/spend/report')
-  @Answers('Reports the spend of a team, key by key', rowsShape)
+  @Answers('Reports the spend of a team, key by key', keyReportShape)
   async team(
     @Caller() caller: Principal,
     @AdminQuery(teamQuery) query: z.output<typeof teamQuery>,
@@ -98,7 +98,7 @@ export class SpendReportController {
   }
 
   @Handles('GET /organization/spend/report')
-  @Answers('Reports the spend of an organization, key by key', rowsShape)
+  @Answers('Reports the spend of an organization, key by key', keyReportShape)
   async organization(
     @Caller() caller: Principal,
     @AdminQuery(organizationQuery) query: z.output<typeof organizationQuery>,

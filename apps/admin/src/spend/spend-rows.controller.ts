@@ -14,7 +14,7 @@ const tagsQuery = z.object({
   start_date: z.string().max(40).optional(),
   end_date: z.string().max(40).optional(),
 });
-import { rowsShape } from './spend-shapes.js';
+import { keyRowsShape, tagRowsShape, userRowsShape } from './spend-shapes.js';
 
 /** Rows in one answer: the largest. */
 const MOST = 1_000;
@@ -30,7 +30,7 @@ export class SpendRowsController {
   ) {}
 
   @Handles('GET /spend/keys')
-  @Answers('Lists the keys that spent most', rowsShape)
+  @Answers('Lists the keys that spent most', keyRowsShape)
   async keys(@Caller() caller: Principal): Promise<readonly object[]> {
     const keys = await this.ranking.keys(ownView(caller), MOST);
     return keys.map((key) => ({
@@ -48,7 +48,7 @@ export class SpendRowsController {
   }
 
   @Handles('GET /spend/users')
-  @Answers('Lists the users that spent most, or one of them', rowsShape)
+  @Answers('Lists the users that spent most, or one of them', userRowsShape)
   async users(
     @Caller() caller: Principal,
     @AdminQuery(usersQuery) query: z.output<typeof usersQuery>,
@@ -70,7 +70,7 @@ export class SpendRowsController {
   }
 
   @Handles('GET /spend/tags')
-  @Answers('Lists tags with their calls and spend', rowsShape)
+  @Answers('Lists tags with their calls and spend', tagRowsShape)
   async tags(
     @Caller() caller: Principal,
     @AdminQuery(tagsQuery) _query: z.output<typeof tagsQuery>,

@@ -22,7 +22,7 @@ import {
   toLogPaging,
   toSpendFilter,
 } from './spend.schemas.js';
-import { anyObject, logPageShape, rowsShape } from './spend-shapes.js';
+import { logPageShape, logsShape, promptShape } from './spend-shapes.js';
 
 /** The ledger on the wire, call by call. */
 @AdminController()
@@ -37,7 +37,7 @@ export class SpendController {
 
   /** With both dates and without `summarize=false`: sums by day; else the calls themselves, the newest first. */
   @Handles('GET /spend/logs')
-  @Answers('Lists calls, the newest first, or what they cost day by day', rowsShape)
+  @Answers('Lists calls, the newest first, or what they cost day by day', logsShape)
   async logs(
     @Caller() caller: Principal,
     @AdminQuery(spendQuery) query: SpendQuery,
@@ -84,7 +84,7 @@ export class SpendController {
 
   /** What one call asked and was answered, where the operator keeps that; empty members otherwise. */
   @Handles('GET /spend/logs/ui/{request_id}')
-  @Answers('Shows what one call asked and was answered, where that is kept', anyObject)
+  @Answers('Shows what one call asked and was answered, where that is kept', promptShape)
   async prompt(@Caller() caller: Principal, @Param('request_id') requestId: string): Promise<object> {
     const view = await this.views.of(caller, '/spend/logs', '/spend/logs/v2');
     const kept = await this.log.prompt(view, requestId);
