@@ -64,13 +64,12 @@ describe('a Redis that cannot be used at start', () => {
     const { url } = await redis({ password: 'another-one' });
     const wrong = new URL(url);
     wrong.password = PASSWORD;
-    const began = performance.now();
     const words = await failed(start(wrong.href));
     expect(words).toMatch(/the product ended/);
     expect(words).toMatch(/Redis \(REDIS_URL\) at 127\.0\.0\.1:\d+ cannot be used: .*WRONGPASS/);
     expect(words).not.toContain(PASSWORD);
     expect(words).not.toContain('another-one');
-    expect(performance.now() - began).toBeLessThan(20_000);
+    expect(words).not.toContain('It is tried again');
   });
 
   it('is waited for, and told of, when nobody answers; once it is there the product gets ready', async () => {
