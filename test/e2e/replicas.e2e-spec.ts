@@ -18,17 +18,14 @@ beforeAll(async () => {
   provider = await FakeProvider.start({ completionTokens: 3 });
   const litellm_params = { model: 'openai/up', api_base: provider.url, api_key: 'sk-upstream' };
   const config = { model_list: [{ model_name: 'm', litellm_params }] };
-  const direct = new URL(database.url.reveal());
-  relay = await TcpRelay.to(direct.hostname, Number(direct.port));
-  direct.hostname = '127.0.0.1';
-  direct.port = String(relay.port);
+  relay = await TcpRelay.to(database.url.reveal());
   const env = { LITELLM_SALT_KEY: 'sk-the-salt-of-both-processes-123456' };
   const databaseUrl = database.url.reveal();
   admin = await Product.start({ databaseUrl, config, env, args: ['--role', 'admin'] });
   proxy = await Product.start({
     databaseUrl,
     config,
-    env: { ...env, DATABASE_DIRECT_URL: direct.href },
+    env: { ...env, DATABASE_DIRECT_URL: relay.url },
     args: ['--role', 'proxy'],
   });
 });

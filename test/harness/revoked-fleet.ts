@@ -20,10 +20,7 @@ export class RevokedFleet {
       FakeProvider.start({ completionTokens: 1 }),
       startPrivateRedis(),
     ]);
-    const direct = new URL(database.url.reveal());
-    const wire = await TcpRelay.to(direct.hostname, Number(direct.port));
-    direct.hostname = '127.0.0.1';
-    direct.port = String(wire.port);
+    const wire = await TcpRelay.to(database.url.reveal());
     const products: Product[] = [];
     const params = { model: 'openai/up', api_base: provider.url, api_key: 'sk-upstream' };
     for (const role of ['all', 'proxy', 'proxy']) {
@@ -34,7 +31,7 @@ export class RevokedFleet {
           env: {
             LITELLM_SALT_KEY: 'sk-the-salt-of-all-processes-0123456',
             REDIS_URL: redis.url,
-            ...(products.length === 2 ? { DATABASE_DIRECT_URL: direct.href } : {}),
+            ...(products.length === 2 ? { DATABASE_DIRECT_URL: wire.url } : {}),
           },
           args: ['--role', role],
         }),

@@ -63,9 +63,9 @@ export class SharedRedis {
 
   /** A process whose wire can be cut. */
   async wired(options: Partial<RedisCountersOptions> = {}, tail: SpendTail = NO_TAIL): Promise<Wired> {
-    const relay = await TcpRelay.to('127.0.0.1', Number(new URL(this.server.url).port));
+    const relay = await TcpRelay.to(this.server.url);
     this.#closing.push(() => relay.close());
-    return { counters: await this.#replica(`redis://127.0.0.1:${relay.port}`, options, tail), relay };
+    return { counters: await this.#replica(relay.url, options, tail), relay };
   }
 
   async #replica(

@@ -7,16 +7,22 @@ export class TcpRelay {
 
   private constructor(
     private readonly server: Server,
-    readonly port: number,
+    /** The way to the same server over this wire. */
+    readonly url: string,
   ) {}
 
-  static async to(host: string, port: number): Promise<TcpRelay> {
+  /** To the server that a URL names, with its port. */
+  static async to(target: string): Promise<TcpRelay> {
+    const url = new URL(target);
+    const { hostname: host, port } = url;
     const server = createServer({ pauseOnConnect: true });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const address = server.address();
     if (address === null || typeof address === 'string') throw new Error('the relay has no port');
-    const relay = new TcpRelay(server, address.port);
-    server.on('connection', (near) => relay.join(near, host, port));
+    url.hostname = '127.0.0.1';
+    url.port = String(address.port);
+    const relay = new TcpRelay(server, url.href);
+    server.on('connection', (near) => relay.join(near, host, Number(port)));
     return relay;
   }
 

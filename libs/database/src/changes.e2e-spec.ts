@@ -34,10 +34,8 @@ afterAll(async () => {
   await database.drop();
 });
 beforeEach(async () => {
-  const url = new URL(database.url.reveal());
-  relay = await TcpRelay.to(url.hostname, Number(url.port));
-  url.port = String(relay.port);
-  changes = new Changes({ directUrl: new Secret(url.href), pollMs: 200 }, silentLogger);
+  relay = await TcpRelay.to(database.url.reveal());
+  changes = new Changes({ directUrl: new Secret(relay.url), pollMs: 200 }, silentLogger);
   seen = [];
   gaps = 0;
   changes.subscribe({ onChange: (change) => seen.push(change), onGap: () => (gaps += 1) });

@@ -21,12 +21,9 @@ const block = (id: string): Promise<ChangeMark> =>
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  const url = new URL(database.url.reveal());
-  relay = await TcpRelay.to(url.hostname, Number(url.port));
-  url.port = String(relay.port);
-  url.hostname = '127.0.0.1';
+  relay = await TcpRelay.to(database.url.reveal());
   here = await replica(database.url);
-  there = await replica(new Secret(url.href));
+  there = await replica(new Secret(relay.url));
   there.subscribe({ onChange: ({ id }) => heard.push(id), onGap: () => heard.push('gap') });
 });
 afterAll(async () => {

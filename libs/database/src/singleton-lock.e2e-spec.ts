@@ -14,10 +14,8 @@ const take = (name: string, directUrl: Secret = database.url, onLost: () => void
   SingletonLock.take({ directUrl, name, logger: silentLogger, onLost, waitMs: 300 });
 
 async function relayed(): Promise<{ relay: TcpRelay; url: Secret }> {
-  const url = new URL(database.url.reveal());
-  const relay = await TcpRelay.to(url.hostname, Number(url.port));
-  url.port = String(relay.port);
-  return { relay, url: new Secret(url.href) };
+  const relay = await TcpRelay.to(database.url.reveal());
+  return { relay, url: new Secret(relay.url) };
 }
 
 describe('a singleton lock', () => {
