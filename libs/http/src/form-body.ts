@@ -1,9 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { GatewayError } from '#libs/kernel';
-import { errorAnswer, sendError, toGatewayError } from './error-answer.js';
+import { errorAnswer, sendError } from './error-answer.js';
 import { readBody } from './read-body.js';
 
 type WithBody = IncomingMessage & { body?: unknown };
+/** With an error: what nobody foresaw, for whoever answers and logs failures. */
+type Next = (defect?: unknown) => void;
 
 /**
  * Express middleware for the paths where browsers send forms: puts the fields on `request.body`, text by name. Comes before `jsonBody`,
@@ -13,7 +15,7 @@ type WithBody = IncomingMessage & { body?: unknown };
 export function formBody(
   isForm: (path: string) => boolean,
   maxBytes = 64 * 1024,
-): (request: WithBody, response: ServerResponse, next: () => void) => void | Promise<void> {
+): (request: WithBody, response: ServerResponse, next: Next) => void | Promise<void> {
   return (request, response, next) => {
     if (request.method !== 'POST' || !isForm((request.url ?? '').split('?', 1)[0] ?? '')) {
       next();
@@ -26,13 +28,14 @@ export function formBody(
 async function take(
   request: WithBody,
   response: ServerResponse,
-  next: () => void,
+  next: Next,
   maxBytes: number,
 ): Promise<void> {
   try {
     request.body = await readForm(request, maxBytes);
   } catch (thrown) {
-    sendError(response, errorAnswer(toGatewayError(thrown), 'openai'));
+    if (thrown instanceof GatewayError) sendError(response, errorAnswer(thrown, 'openai'));
+    else next(thrown);
     return;
   }
   next();

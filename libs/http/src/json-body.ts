@@ -1,14 +1,15 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { GatewayError } from '#libs/kernel';
-import { errorAnswer, errorShapeOf, sendError, toGatewayError } from './error-answer.js';
+import { errorAnswer, errorShapeOf, sendError } from './error-answer.js';
 import { readBody } from './read-body.js';
 import { repeatedName } from './repeated-name.js';
 
 /** Admin bodies are forms, not documents; a bound that a lister of 500 keys stays well under. */
 const MAX_ADMIN_BYTES = 2 * 1024 * 1024;
 
-type Next = () => void;
+/** With an error: what nobody foresaw, for whoever answers and logs failures. */
+type Next = (defect?: unknown) => void;
 type WithBody = IncomingMessage & { body?: unknown };
 
 /**
@@ -39,11 +40,9 @@ async function readJson(request: WithBody, response: ServerResponse, next: Next)
     const bytes = await readBody(request, MAX_ADMIN_BYTES);
     request.body = bytes.length === 0 ? undefined : parseJson(bytes);
   } catch (thrown) {
-    refuse(
-      request,
-      response,
-      thrown instanceof SyntaxError ? invalidJson('The body is not valid JSON.') : toGatewayError(thrown),
-    );
+    if (thrown instanceof SyntaxError) refuse(request, response, invalidJson('The body is not valid JSON.'));
+    else if (thrown instanceof GatewayError) refuse(request, response, thrown);
+    else next(thrown);
     return;
   }
   next();
