@@ -1,7 +1,8 @@
 import type { Principal } from '#libs/kernel';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Json, startSpendReports } from '../harness/spend-reports.js';
-import { admin, principal } from '../harness/tenancy.js';
+import { principal } from '../harness/caller.js';
+import { admin } from '../harness/tenancy.js';
 
 const RANGE = 'start_date=2026-11-01&end_date=2026-11-30';
 

@@ -15,6 +15,7 @@ import { SpendReader, SpendSetter, TenancyModule } from '#libs/tenancy';
 import { Logger, Metrics, Pseudonyms } from '#libs/telemetry';
 import express from 'express';
 import { DataSource } from 'typeorm';
+import { afterAll, beforeAll, beforeEach } from 'vitest';
 import { silentFailures } from './failures.js';
 import { createTestDatabase, silentLogger, type TestDatabase } from './postgres.js';
 import { admin, NO_PEOPLE_DEFAULTS, StatedSpend, StatedSpendSetter, TEST_INSTALLATION } from './tenancy.js';
@@ -27,6 +28,27 @@ export interface Answer {
   readonly status: number;
   readonly headers: Headers;
   readonly body: Json;
+}
+
+/** The control plane of one spec file: started before its first test, empty before each. Call it where the file's other hooks are declared. */
+export function adminForThisFile() {
+  let running: Awaited<ReturnType<typeof startAdmin>> | undefined;
+  const here = (): NonNullable<typeof running> => {
+    if (!running) throw new Error('nothing runs before the first test');
+    return running;
+  };
+  beforeAll(async () => {
+    running = await startAdmin();
+  });
+  beforeEach(() => here().reset());
+  afterAll(() => running?.stop());
+  return {
+    get running() {
+      return here();
+    },
+    post: (path: string, body?: unknown) => here().post(path, body),
+    get: (path: string) => here().get(path),
+  };
 }
 
 /** The control plane over HTTP on a database of its own; only who calls is decided by the test. */

@@ -1,9 +1,10 @@
 import { AuditTrail, InstallationKey } from '#libs/audit';
 import { Changes, EncryptionKeySource, SecretColumns } from '#libs/database';
-import { ManualClock, type NanoUsd, type Principal, type Scope, Secret } from '#libs/kernel';
+import { ManualClock, type NanoUsd, type Scope, Secret } from '#libs/kernel';
 import type { Logger } from '#libs/telemetry';
 import type { DataSource } from 'typeorm';
 import type { Config } from '#libs/config';
+import { principal } from './caller.js';
 import { CallerDirectory } from '../../libs/tenancy/src/caller-directory.js';
 import { CustomRoles } from '../../libs/tenancy/src/custom-roles.js';
 import { KeyCatalogue } from '../../libs/tenancy/src/key-catalogue.js';
@@ -136,23 +137,6 @@ export function tenancyOn(
     invitations: new Invitations(database, transactions, clock),
     catalogue: new KeyCatalogue(database, clock, new KeyViews(database, clock, spend)),
     directory: new KeyDirectory(database, new CallerDirectory(database, NO_DEFAULTS), clock),
-  };
-}
-
-export function principal(overrides: Partial<Principal> = {}): Principal {
-  return {
-    credential: 'virtual_key',
-    role: 'internal_user',
-    displayName: 'test',
-    modelGrants: [],
-    modelAliases: {},
-    limits: [],
-    budgets: [],
-    spendScopes: [],
-    tags: [],
-    metadata: {},
-    isCurrent: () => true,
-    ...overrides,
   };
 }
 

@@ -1,17 +1,11 @@
 import { addToDailyActivity, ensureLedgerPartitions } from '#libs/database';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { startAdmin } from '../../../test/harness/admin.js';
-import { admin, principal } from '../../../test/harness/tenancy.js';
+import { describe, expect, it } from 'vitest';
+import { adminForThisFile } from '../../../test/harness/admin.js';
+import { principal } from '../../../test/harness/caller.js';
+import { admin } from '../../../test/harness/tenancy.js';
 
-let running: Awaited<ReturnType<typeof startAdmin>>;
-beforeAll(async () => {
-  running = await startAdmin();
-});
-beforeEach(() => running.reset());
-afterAll(() => running.stop());
-
-const post = (path: string, body?: unknown) => running.post(path, body);
-const get = (path: string) => running.get(path);
+const own = adminForThisFile();
+const { post, get } = own;
 
 describe('users and teams', () => {
   it('makes a user with a key, once', async () => {
@@ -72,9 +66,9 @@ describe('users and teams', () => {
       info.body['team_info'].members_with_roles.map(({ user_id }: { user_id: string }) => user_id),
     ).toContain('ann');
     expect(info.body['keys'][0].token).toMatch(/^[0-9a-f]{64}$/);
-    running.state.caller = principal({ user: { id: 'ann' } });
+    own.running.state.caller = principal({ user: { id: 'ann' } });
     expect((await get('/team/info?team_id=t1')).body['keys'][0].token).toBeNull();
-    running.state.caller = admin.principal;
+    own.running.state.caller = admin.principal;
     expect((await post('/team/block', { team_id: 't1' })).body).toMatchObject({ blocked: true });
     expect((await post('/team/unblock', { team_id: 't1' })).body).toMatchObject({ blocked: false });
     const missing = await post('/team/block', { team_id: 'zzz' });
@@ -88,13 +82,13 @@ describe('users and teams', () => {
 describe('spend, probes and metrics', () => {
   it('shows calls, and sums by day', async () => {
     const day = new Date().toISOString().slice(0, 10);
-    await ensureLedgerPartitions(running.dataSource.manager, day, 2);
+    await ensureLedgerPartitions(own.running.dataSource.manager, day, 2);
     const { token } = (await post('/key/generate', {})).body as { token: string };
-    const [{ id: keyId }] = await running.dataSource.query(
+    const [{ id: keyId }] = await own.running.dataSource.query(
       'SELECT id FROM virtual_keys WHERE token_hash = $1',
       [token],
     );
-    await running.dataSource.query(
+    await own.running.dataSource.query(
       `INSERT INTO ledger_entries (day, id, request_id, response_id, started_at, ended_at, endpoint, stream, status, model_group, model, provider, deployment_id, api_base, key_id, key_hash, user_id,
          input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, cache_write_hour_tokens, reasoning_tokens, input_audio_tokens, output_audio_tokens, usage_source, cost_nano, input_cost_nano, output_cost_nano, crash_charge_nano, price_version)
        SELECT $1::date, 'e' || i, 'r' || i, 'chatcmpl-' || i, $1::timestamptz + i * interval '1 second', $1::timestamptz + i * interval '2 seconds', 'chat', false, 'success', 'demo', 'openai/demo', 'openai', 'd', 'http://u', $2, $3, CASE WHEN i = 1 THEN 'ann' ELSE 'bob' END,
@@ -102,8 +96,8 @@ describe('spend, probes and metrics', () => {
       [day, keyId, token],
     );
     // The drain adds what it stores to its day and to the balances in the same statement.
-    await running.dataSource.query(addToDailyActivity('ledger_entries'));
-    await running.dataSource.query(
+    await own.running.dataSource.query(addToDailyActivity('ledger_entries'));
+    await own.running.dataSource.query(
       `INSERT INTO balances (scope_type, scope_id, budget, period_id, settled_nano) VALUES
        ('user', 'ann', 'total', 'total', 1500000000), ('user', 'bob', 'total', 'total', 3000000000), ('key', $1, 'total', 'total', 4500000000)`,
       [keyId],
@@ -133,22 +127,22 @@ describe('spend, probes and metrics', () => {
     });
     expect(daily[1]).toMatchObject({ startTime: next, spend: 0 });
     expect((await get('/spend/logs?start_date=2026-02-31')).status).toBe(422);
-    running.state.caller = principal({ user: { id: 'ann' } });
+    own.running.state.caller = principal({ user: { id: 'ann' } });
     expect((await get('/spend/logs?user_id=bob')).body).toHaveLength(0);
     expect((await get('/spend/logs')).body).toHaveLength(1);
-    running.state.caller = principal();
+    own.running.state.caller = principal();
     expect((await get('/spend/logs')).body).toHaveLength(0);
   });
 
   it('answers probes', async () => {
     expect((await get('/health/liveliness')).body).toBe("I'm alive!");
     expect((await get('/health/readiness')).body).toEqual({ status: 'healthy', db: 'connected' });
-    running.state.isDraining = true;
+    own.running.state.isDraining = true;
     expect((await get('/health/liveness')).status).toBe(503);
     expect((await get('/health/readiness')).status).toBe(503);
     expect((await get('/test')).body).toEqual({ route: '/test' });
     expect((await get('/routes')).body['routes'].length).toBeGreaterThan(20);
-    const page = await fetch(`${running.base}/metrics`);
+    const page = await fetch(`${own.running.base}/metrics`);
     expect(page.headers.get('content-type')).toContain('text/plain');
   });
 });

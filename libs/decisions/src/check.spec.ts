@@ -1,13 +1,12 @@
-import type { Denial, Principal } from '#libs/kernel';
+import type { Denial } from '#libs/kernel';
 import { describe, expect, it } from 'vitest';
+import { principal } from '../../../test/harness/caller.js';
 import { checkOf, judgedChecks, plannedChecks } from './check.js';
 
 const key = { type: 'key', id: 'key_1' } as const;
 const team = { type: 'team', id: 'blue' } as const;
 
-const principal: Principal = {
-  credential: 'virtual_key',
-  role: 'internal_user',
+const caller = principal({
   displayName: 'key_1',
   key: { id: 'key_1', hash: 'h', maskedName: 'sk-...1' },
   team: { id: 'blue' },
@@ -15,25 +14,20 @@ const principal: Principal = {
     { scope: key, models: ['a'] },
     { scope: team, models: ['a'] },
   ],
-  modelAliases: {},
   limits: [{ scope: key, requestsPerMinute: 5, inputTokensPerMinute: 9 }],
   budgets: [
     { scope: key, name: 'main', capNanoUsd: 1n, anchorMs: 0 },
     { scope: key, name: '1d', capNanoUsd: 1n, anchorMs: 0 },
     { scope: team, name: 'main', capNanoUsd: 1n, anchorMs: 0 },
   ],
-  spendScopes: [],
-  tags: [],
-  metadata: {},
-  isCurrent: () => true,
-};
+});
 
 const told = (
   denials: readonly Denial[],
   whole = false,
   at = checkOf(denials[0] ?? { code: 'x.y' }),
 ): string[] =>
-  judgedChecks(plannedChecks(principal, true), denials, { name: at, whole }).map(
+  judgedChecks(plannedChecks(caller, true), denials, { name: at, whole }).map(
     ({ name, scope, budget, verdict }) => [name, scope?.type, budget, verdict].filter(Boolean).join(' '),
   );
 

@@ -1,6 +1,7 @@
 import { GatewayError, ManualClock, type Principal } from '#libs/kernel';
 import { Metrics } from '#libs/telemetry';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { principal } from '../../../test/harness/caller.js';
 import { silentLogger } from '../../../test/harness/postgres.js';
 import type { Decision } from './decision.js';
 import { DecisionLog } from './decision-log.js';
@@ -30,20 +31,8 @@ beforeEach(() => {
 });
 afterEach(() => vi.useRealTimers());
 
-const caller = (id: string): Principal => ({
-  credential: 'virtual_key',
-  role: 'internal_user',
-  displayName: id,
-  key: { id, hash: 'h', maskedName: 'sk-...1' },
-  modelGrants: [],
-  modelAliases: {},
-  limits: [],
-  budgets: [],
-  spendScopes: [],
-  tags: [],
-  metadata: {},
-  isCurrent: () => true,
-});
+const caller = (id: string): Principal =>
+  principal({ displayName: id, key: { id, hash: 'h', maskedName: 'sk-...1' } });
 
 function refuse(
   principal: Principal | undefined,

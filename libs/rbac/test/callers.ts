@@ -1,4 +1,5 @@
 import type { CredentialKind, Principal, Role } from '#libs/kernel';
+import { principal } from '../../../test/harness/caller.js';
 
 export interface CallerTraits {
   readonly credential?: CredentialKind;
@@ -12,7 +13,7 @@ export interface CallerTraits {
 
 /** A virtual key's caller with what a test cares about. */
 export function callerWith(traits: CallerTraits = {}): Principal {
-  return {
+  return principal({
     credential: traits.credential ?? 'virtual_key',
     role: traits.role ?? 'internal_user',
     displayName: 'key_1',
@@ -26,11 +27,5 @@ export function callerWith(traits: CallerTraits = {}): Principal {
     ...(traits.userId === undefined ? {} : { user: { id: traits.userId } }),
     modelGrants: traits.grants ?? [],
     modelAliases: traits.aliases ?? {},
-    limits: [],
-    budgets: [],
-    spendScopes: [],
-    tags: [],
-    metadata: {},
-    isCurrent: () => true,
-  };
+  });
 }

@@ -1,7 +1,8 @@
 import { AuditEvent, StoredRole, User } from '#libs/database';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTestDatabase, silentLogger, type TestDatabase } from '../../../test/harness/postgres.js';
-import { admin, principal, tenancyOn } from '../../../test/harness/tenancy.js';
+import { principal } from '../../../test/harness/caller.js';
+import { admin, tenancyOn } from '../../../test/harness/tenancy.js';
 
 let test: TestDatabase;
 let room: ReturnType<typeof tenancyOn>;

@@ -1,7 +1,8 @@
 import { KeyGrace, VirtualKey } from '#libs/database';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTestDatabase, silentLogger, type TestDatabase } from '../../../test/harness/postgres.js';
-import { admin, principal, tenancyOn } from '../../../test/harness/tenancy.js';
+import { principal } from '../../../test/harness/caller.js';
+import { admin, tenancyOn } from '../../../test/harness/tenancy.js';
 import { hashRawKey } from './key-secret.js';
 
 const DAY_MS = 86_400_000;

@@ -2,7 +2,8 @@ import { ArchivedKey, AuditEvent, VirtualKey } from '#libs/database';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTestDatabase, silentLogger, type TestDatabase } from '../../../test/harness/postgres.js';
 import { hashRawKey } from './key-secret.js';
-import { admin, member, principal, tenancyOn } from '../../../test/harness/tenancy.js';
+import { principal } from '../../../test/harness/caller.js';
+import { admin, member, tenancyOn } from '../../../test/harness/tenancy.js';
 
 const random = { randomBytes: 16 } as const;
 let test: TestDatabase;

@@ -1,7 +1,8 @@
 import { AuditEvent, User, VirtualKey } from '#libs/database';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTestDatabase, silentLogger, type TestDatabase } from '../../../test/harness/postgres.js';
-import { admin, member, principal, tenancyOn } from '../../../test/harness/tenancy.js';
+import { principal } from '../../../test/harness/caller.js';
+import { admin, member, tenancyOn } from '../../../test/harness/tenancy.js';
 import type { NewTeam } from './teams.js';
 import type { NewUser } from './users.js';
 

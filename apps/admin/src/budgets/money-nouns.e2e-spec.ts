@@ -1,17 +1,10 @@
 import fc from 'fast-check';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { startAdmin } from '../../../../test/harness/admin.js';
-import { principal } from '../../../../test/harness/tenancy.js';
+import { describe, expect, it } from 'vitest';
+import { adminForThisFile } from '../../../../test/harness/admin.js';
+import { principal } from '../../../../test/harness/caller.js';
 
-let running: Awaited<ReturnType<typeof startAdmin>>;
-beforeAll(async () => {
-  running = await startAdmin();
-});
-beforeEach(() => running.reset());
-afterAll(() => running.stop());
-
-const post = (path: string, body?: unknown) => running.post(path, body);
-const get = (path: string) => running.get(path);
+const own = adminForThisFile();
+const { post, get } = own;
 
 describe('customers', () => {
   it('are made, changed, shown, listed and deleted, under both names', async () => {
@@ -138,7 +131,7 @@ describe('tags', () => {
     });
     const missing = await post('/tag/info', { names: ['red', 'blue'] });
     expect([missing.status, missing.body['detail']]).toEqual([404, 'Tag blue not found.']);
-    await running.dataSource.query(
+    await own.running.dataSource.query(
       `INSERT INTO balances (scope_type, scope_id, budget, period_id, settled_nano) VALUES ('tag', 'seen', 'total', 'total', 2000000000)`,
     );
     const list = (await get('/tag/list')).body as unknown as { name: string; description: string }[];
@@ -146,7 +139,7 @@ describe('tags', () => {
     expect(list[1]?.description).toContain('dynamic');
     expect((await post('/tag/delete', { name: 'red' })).status).toBe(200);
     expect((await post('/tag/delete', { name: 'red' })).status).toBe(404);
-    await running.dataSource.query(`DELETE FROM balances WHERE scope_type = 'tag'`);
+    await own.running.dataSource.query(`DELETE FROM balances WHERE scope_type = 'tag'`);
   });
 });
 
@@ -154,13 +147,13 @@ describe('whoever is no proxy administrator', () => {
   it('changes none of them, and sees none but itself', async () => {
     await post('/customer/new', { user_id: 'me' });
     await post('/customer/new', { user_id: 'other' });
-    running.state.caller = principal({ role: 'customer', customerId: 'me' });
+    own.running.state.caller = principal({ role: 'customer', customerId: 'me' });
     expect((await get('/customer/info?end_user_id=me')).body['user_id']).toBe('me');
     const foreign = await get('/customer/info?end_user_id=other');
     const missing = await get('/customer/info?end_user_id=nobody');
     expect(foreign.status).toBe(404);
     expect(JSON.stringify(foreign.body).replaceAll('other', 'nobody')).toBe(JSON.stringify(missing.body));
-    running.state.caller = principal({ user: { id: 'ann' } });
+    own.running.state.caller = principal({ user: { id: 'ann' } });
     for (const [path, body] of [
       ['/customer/new', { user_id: 'z' }],
       ['/customer/block', { user_ids: ['me'] }],
@@ -254,7 +247,7 @@ describe('hostile values in any field', () => {
     );
     // Whatever was let in is finite and not negative, and the tables are all there.
     for (const table of ['virtual_keys', 'customers', 'budgets', 'tags']) {
-      const wrong = await running.dataSource.query(
+      const wrong = await own.running.dataSource.query(
         `SELECT 1 FROM ${table} WHERE max_budget_nano < 0 OR soft_budget_nano < 0 OR rpm_limit < 0 OR tpm_limit < 0`,
       );
       expect(wrong).toEqual([]);

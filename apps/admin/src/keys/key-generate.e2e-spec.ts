@@ -1,18 +1,11 @@
 import { hashRawKey } from '#libs/tenancy';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { startAdmin } from '../../../../test/harness/admin.js';
-import { principal } from '../../../../test/harness/tenancy.js';
+import { describe, expect, it } from 'vitest';
+import { adminForThisFile } from '../../../../test/harness/admin.js';
+import { principal } from '../../../../test/harness/caller.js';
 import { WORKED_ANSWER } from '../../../../test/harness/worked-answer.js';
 
-let running: Awaited<ReturnType<typeof startAdmin>>;
-beforeAll(async () => {
-  running = await startAdmin();
-});
-beforeEach(() => running.reset());
-afterAll(() => running.stop());
-
-const post = (path: string, body?: unknown) => running.post(path, body);
-const get = (path: string) => running.get(path);
+const own = adminForThisFile();
+const { post, get } = own;
 
 describe('POST /key/generate', () => {
   it("answers the body of the security guide in the contract's shape", async () => {
@@ -111,7 +104,7 @@ describe('POST /key/generate', () => {
     if (status === 422)
       expect(answer.body['detail'][0]).toMatchObject({ loc: param === null ? ['body'] : ['body', param] });
     expect(JSON.stringify(answer.body)).not.toMatch(/virtual_keys|at .*\.ts|node_modules/);
-    expect(await running.dataSource.query('SELECT 1 FROM virtual_keys')).toHaveLength(0);
+    expect(await own.running.dataSource.query('SELECT 1 FROM virtual_keys')).toHaveLength(0);
   });
 
   it('stores hostile text as text', async () => {
@@ -137,12 +130,12 @@ describe('POST /key/generate', () => {
   });
 
   it('makes a key of whoever asks, and of nobody else', async () => {
-    running.state.caller = principal({ user: { id: 'ann' } });
+    own.running.state.caller = principal({ user: { id: 'ann' } });
     expect((await post('/key/generate', {})).body).toMatchObject({ user_id: 'ann', created_by: 'ann' });
     const { status, body } = await post('/key/generate', { user_id: 'bob' });
     expect(status).toBe(403);
     expect(body['error'].message).toContain('User can only create keys for themselves');
-    running.state.caller = principal({ role: 'internal_user_viewer', user: { id: 'ann' } });
+    own.running.state.caller = principal({ role: 'internal_user_viewer', user: { id: 'ann' } });
     expect((await post('/key/generate', {})).status).toBeGreaterThanOrEqual(401);
   });
 });

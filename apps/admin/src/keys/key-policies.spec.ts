@@ -1,6 +1,6 @@
 import type { Config } from '#libs/config';
 import { describe, expect, it } from 'vitest';
-import { principal } from '../../../../test/harness/tenancy.js';
+import { principal } from '../../../../test/harness/caller.js';
 import { parseBody } from '../http/request-body.js';
 import { KeyPolicies } from './key-policies.js';
 import { toKeyChange } from './key-fields.schemas.js';

@@ -1,16 +1,9 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { startAdmin } from '../../../../test/harness/admin.js';
-import { principal } from '../../../../test/harness/tenancy.js';
+import { describe, expect, it } from 'vitest';
+import { adminForThisFile } from '../../../../test/harness/admin.js';
+import { principal } from '../../../../test/harness/caller.js';
 
-let running: Awaited<ReturnType<typeof startAdmin>>;
-beforeAll(async () => {
-  running = await startAdmin();
-});
-beforeEach(() => running.reset());
-afterAll(() => running.stop());
-
-const post = (path: string, body?: unknown) => running.post(path, body);
-const get = (path: string) => running.get(path);
+const own = adminForThisFile();
+const { post, get } = own;
 const info = async (token: string) => (await get(`/key/info?key=${token}`)).body['info'];
 
 const EVERYTHING = {
@@ -127,7 +120,7 @@ describe('limits and budgets of a key', () => {
     const answer = await post('/key/generate', sent);
     expect(answer.status).toBe(status);
     expect(answer.body['error'].param).toBe(param);
-    expect(await running.dataSource.query('SELECT 1 FROM virtual_keys')).toHaveLength(0);
+    expect(await own.running.dataSource.query('SELECT 1 FROM virtual_keys')).toHaveLength(0);
   });
 
   it('may be those of a shared budget, which the key shows and can override', async () => {
@@ -206,13 +199,13 @@ describe('many keys at once', () => {
 
 describe('a mistake in a request', () => {
   it('in its method is 405 and names the right ones; in its path 404', async () => {
-    const wrong = await running.send('PUT', '/key/generate', {});
+    const wrong = await own.running.send('PUT', '/key/generate', {});
     expect([wrong.status, wrong.headers.get('allow'), wrong.body['detail']]).toEqual([
       405,
       'POST',
       'Method Not Allowed',
     ]);
-    expect((await running.send('PUT', '/key/generation', {})).status).toBe(404);
+    expect((await own.running.send('PUT', '/key/generation', {})).status).toBe(404);
   });
 
   it('is told in `detail` as well, on the routes whose clients read that', async () => {
@@ -241,7 +234,7 @@ describe('looking at keys', () => {
   it('refuses to list what belongs to others, whether it is there or not', async () => {
     await post('/team/new', { team_id: 'theirs' });
     await post('/key/generate', { team_id: 'theirs', key_alias: 'hidden' });
-    running.state.caller = principal({ user: { id: 'ann' } });
+    own.running.state.caller = principal({ user: { id: 'ann' } });
     for (const [field, there] of [
       ['team_id', 'theirs'],
       ['user_id', 'bob'],

@@ -1,16 +1,9 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { startAdmin } from '../../../../test/harness/admin.js';
+import { describe, expect, it } from 'vitest';
+import { adminForThisFile } from '../../../../test/harness/admin.js';
 import { WORKED_ANSWER } from '../../../../test/harness/worked-answer.js';
 
-let running: Awaited<ReturnType<typeof startAdmin>>;
-beforeAll(async () => {
-  running = await startAdmin();
-});
-beforeEach(() => running.reset());
-afterAll(() => running.stop());
-
-const post = (path: string, body?: unknown) => running.post(path, body);
-const get = (path: string) => running.get(path);
+const own = adminForThisFile();
+const { post, get } = own;
 
 describe('the life of a key', () => {
   it('is updated, blocked, rotated and deleted, each answered as the contract says', async () => {
@@ -49,7 +42,7 @@ describe('the life of a key', () => {
       400,
     );
 
-    const deleted = await running.send('DELETE', '/key/delete', { key: rotated.body['key'] });
+    const deleted = await own.running.send('DELETE', '/key/delete', { key: rotated.body['key'] });
     expect(deleted.body).toEqual({ deleted_keys: [rotated.body['key']] });
     expect((await post('/key/delete', { keys: [rotated.body['key']] })).status).toBe(404);
     expect((await post('/key/delete', {})).status).toBe(422);
@@ -97,8 +90,8 @@ describe('looking at keys', () => {
 
   it('shows its money', async () => {
     const { body } = await post('/key/generate', {});
-    const [row] = await running.dataSource.query('SELECT id FROM virtual_keys');
-    running.spend.stated.set(`key:${row.id}`, 1_234_567_890n);
+    const [row] = await own.running.dataSource.query('SELECT id FROM virtual_keys');
+    own.running.spend.stated.set(`key:${row.id}`, 1_234_567_890n);
     expect((await get(`/key/info?key=${body['key']}`)).body['info'].spend).toBe(1.23456789);
   });
 });

@@ -1,16 +1,10 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { startAdmin } from '../../../../test/harness/admin.js';
-import { principal } from '../../../../test/harness/tenancy.js';
+import { describe, expect, it } from 'vitest';
+import { adminForThisFile } from '../../../../test/harness/admin.js';
+import { principal } from '../../../../test/harness/caller.js';
 
-let running: Awaited<ReturnType<typeof startAdmin>>;
-beforeAll(async () => {
-  running = await startAdmin();
-});
-beforeEach(() => running.reset());
-afterAll(() => running.stop());
-
-const post = (path: string, body?: unknown) => running.post(path, body);
-const info = async (token: string) => (await running.get(`/key/info?key=${token}`)).body['info'];
+const own = adminForThisFile();
+const { post } = own;
+const info = async (token: string) => (await own.running.get(`/key/info?key=${token}`)).body['info'];
 
 describe('the keys of a team at once', () => {
   const made = async (fields: object): Promise<string> =>
@@ -24,7 +18,7 @@ describe('the keys of a team at once', () => {
       made({ team_id: 't', blocked: true }),
       made({}),
     ]);
-    await running.dataSource.query(
+    await own.running.dataSource.query(
       "UPDATE virtual_keys SET expires_at = now() - interval '1 day' WHERE token_hash = $1",
       [await made({ team_id: 't', key_alias: 'old' })],
     );
@@ -66,7 +60,7 @@ describe('the keys of a team at once', () => {
     await post('/team/new', { team_id: 't', members_with_roles: [{ role: 'user', user_id: 'member' }] });
     const key_ids = [await made({ team_id: 't' })];
     const asked = async (user: string, team_id: string) => {
-      running.state.caller = principal({ user: { id: user } });
+      own.running.state.caller = principal({ user: { id: user } });
       const { status, body } = await post('/team/key/bulk_update', {
         team_id,
         key_ids,
@@ -87,7 +81,7 @@ describe('the keys of a team at once', () => {
       team_id: 't',
       team_member_permissions: ['/team/key/bulk_update'],
     });
-    running.state.caller = principal({ user: { id: 'member' } });
+    own.running.state.caller = principal({ user: { id: 'member' } });
     const asked = async (rpm_limit: number) =>
       (await post('/team/key/bulk_update', { team_id: 't', key_ids: [key], update_fields: { rpm_limit } }))
         .body;

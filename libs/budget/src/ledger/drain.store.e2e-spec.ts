@@ -1,13 +1,13 @@
 import { createDataSource } from '#libs/database';
-import type { DataSource } from 'typeorm';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createTestDatabase, silentLogger, type TestDatabase } from '../../../../test/harness/postgres.js';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { silentLogger } from '../../../../test/harness/postgres.js';
 import type { BeginRecord } from '../ledger.js';
 import type { Charge } from '../prepared.js';
 import { type Entry, entryOf } from '../spool/codec.js';
 import { Drain } from './drain.js';
 import { beginRecord, endRecord } from './fixtures.js';
 import { Ended, InFlight } from './in-flight.js';
+import { LedgerDatabase } from './ledger-database.harness.js';
 import { LedgerStore } from './ledger-store.js';
 import type { Spool } from '../spool/spool.js';
 
@@ -18,15 +18,8 @@ const total = (type: Charge['scope']['type'], id: string): Charge => ({
   periodId: 'total',
 });
 
-let database: TestDatabase;
-let db: DataSource;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  db = database.dataSource;
-});
-afterAll(async () => database.drop());
-beforeEach(() => db.query('TRUNCATE ledger_entries, daily_activity, balances'));
+const database = LedgerDatabase.forThisFile();
+beforeEach(() => database.empty());
 
 /** A call of one of seven keys of three teams; every third names a customer, every fourth has tags, every fifth fails. */
 function call(number: number, id = `req_${number}`): BeginRecord {
@@ -58,13 +51,13 @@ interface Sums {
   readonly requests: string;
 }
 const sumsOf = async (sql: string): Promise<Record<string, Sums>> => {
-  const rows: ({ name: string } & Sums)[] = await db.query(sql);
+  const rows: ({ name: string } & Sums)[] = await database.query(sql);
   return Object.fromEntries(rows.map(({ name, nano, requests }) => [name, { nano, requests }]));
 };
 
 /** Each balance and each day's sum says what the entries say, and the ledger has these entries. */
 async function expectExact(ids: readonly string[]): Promise<void> {
-  const stored: { id: string }[] = await db.query('SELECT id FROM ledger_entries');
+  const stored: { id: string }[] = await database.query('SELECT id FROM ledger_entries');
   expect(stored.map(({ id }) => id).sort()).toEqual([...ids].sort());
   const charged = await sumsOf(
     `SELECT concat_ws(' ', c #>> '{scope,type}', c #>> '{scope,id}') AS name, sum(cost_nano) AS nano, count(*) AS requests
@@ -100,7 +93,7 @@ async function expectExact(ids: readonly string[]): Promise<void> {
 
 describe('storing entries', () => {
   it('adds each to its own balances and days, whatever else is in the batch and was there before', async () => {
-    const store = new LedgerStore(db, silentLogger);
+    const store = new LedgerStore(database.rows, silentLogger);
     const entries = Array.from({ length: 60 }, (_, i) => entry(i));
     expect((await store.insert(entries.slice(0, 20))).size).toBe(20);
     const fresh = await store.insert([entry(900, 'x'), ...entries.slice(10, 40), entry(901, 'y')]);
@@ -145,8 +138,8 @@ describe('the drain', () => {
       }
     })(impatient, silentLogger);
     const drain = new Drain({ forget: nothing } as unknown as Spool, store, silentLogger);
-    await new LedgerStore(db, silentLogger).insert([entry(0, 'first')]);
-    const holder = db.createQueryRunner();
+    await new LedgerStore(database.rows, silentLogger).insert([entry(0, 'first')]);
+    const holder = database.rows.createQueryRunner();
     try {
       await holder.query('BEGIN');
       await holder.query(`UPDATE balances SET updated_at = now() WHERE scope_type = 'proxy'`);

@@ -1,5 +1,6 @@
 import { NO_USAGE, type Principal } from '#libs/kernel';
 import type { Config } from '#libs/config';
+import { principal } from '../../../../test/harness/caller.js';
 import type { BeginRecord, EndRecord } from '../ledger.js';
 
 /** Records and callers for the tests of this room. */
@@ -56,21 +57,12 @@ export function endRecord(id: string, costNanoUsd = 10n, over: Partial<EndRecord
 }
 
 export function keyPrincipal(over: Partial<Principal> = {}): Principal {
-  return {
-    credential: 'virtual_key',
-    role: 'internal_user',
+  return principal({
     displayName: 'k1',
     key: { id: 'k1', hash: 'secret-hash', alias: 'ci', maskedName: 'sk-...abcd' },
-    modelGrants: [],
-    modelAliases: {},
-    limits: [],
-    budgets: [],
     spendScopes: [{ type: 'key', id: 'k1' }],
-    tags: [],
-    metadata: {},
-    isCurrent: () => true,
     ...over,
-  };
+  });
 }
 
 export function testConfig(dataDir: string, rollover = false): Config {

@@ -3,45 +3,32 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LocalCounters } from '#libs/counters';
 import { type NanoUsd, type Principal, ManualClock } from '#libs/kernel';
-import type { DataSource } from 'typeorm';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createTestDatabase, silentLogger, type TestDatabase } from '../../../../test/harness/postgres.js';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { silentLogger } from '../../../../test/harness/postgres.js';
 import { compile, killRounds } from '../../../../test/chaos/spool-kill.js';
 import { Budgets } from '../budgets.js';
 import { PriceBook } from '../price-book/price-book.js';
 import { BalanceStore } from './balance-store.js';
 import { entryOf } from '../spool/codec.js';
 import { beginRecord, endRecord, keyPrincipal, testConfig } from './fixtures.js';
+import { LedgerDatabase } from './ledger-database.harness.js';
 import { LedgerStore } from './ledger-store.js';
 import { PostgresSpendReader } from './postgres-spend-reader.js';
 import { SpendLedger } from './spend-ledger.js';
 import type { Spool, SpoolOptions } from '../spool/spool.js';
 
-let database: TestDatabase;
-let db: DataSource;
+const database = LedgerDatabase.forThisFile();
 let dataDir: string;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  db = database.dataSource;
-});
-afterAll(async () => database.drop());
 beforeEach(async () => {
   dataDir = mkdtempSync(join(tmpdir(), 'tollgate-ledger-'));
-  await db.query(
-    'TRUNCATE ledger_entries, daily_activity, balances, budget_periods, spend_adjustments, virtual_keys CASCADE',
-  );
+  await database.empty();
 });
 
 const scalar = async (sql: string): Promise<string> => {
-  const rows: Record<string, unknown>[] = await db.query(sql);
+  const rows: Record<string, unknown>[] = await database.query(sql);
   return String(Object.values(rows[0] ?? {})[0]);
 };
-const open = async (): Promise<SpendLedger> => {
-  const ledger = new SpendLedger(testConfig(dataDir), new LedgerStore(db, silentLogger), silentLogger);
-  await ledger.start();
-  return ledger;
-};
+const open = (): Promise<SpendLedger> => database.open(dataDir);
 const spend = (ledger: SpendLedger, begin = beginRecord(), cost = 10n): Promise<void> =>
   new Promise((resolve, reject) => {
     ledger.begin(begin, (refused) => {
@@ -63,7 +50,7 @@ describe('the ledger', () => {
   });
 
   it('adds nothing when the same entries are stored again, alone, together or at once', async () => {
-    const store = new LedgerStore(db, silentLogger);
+    const store = new LedgerStore(database.rows, silentLogger);
     const entries = Array.from({ length: 300 }, () => beginRecord()).map((begin) =>
       entryOf(begin, endRecord(begin.id)),
     );
@@ -139,7 +126,7 @@ describe('the ledger', () => {
     const first = await open();
     await new Promise<void>((resolve) => first.begin(beginRecord(), () => resolve()));
     await first.close();
-    const store = new LedgerStore(db, silentLogger);
+    const store = new LedgerStore(database.rows, silentLogger);
     let away = true;
     const flaky = {
       insert: (entries: Parameters<LedgerStore['insert']>[0]) =>
@@ -164,7 +151,7 @@ describe('the ledger', () => {
   it('refuses new work when the disk refuses it, answers in time, and loses no end', async () => {
     const ledger = new LedgerOnFragileDisk(
       testConfig(dataDir),
-      new LedgerStore(db, silentLogger),
+      new LedgerStore(database.rows, silentLogger),
       silentLogger,
     );
     await ledger.start();
@@ -185,7 +172,9 @@ describe('the ledger', () => {
   });
 
   it('notes when a key was last used', async () => {
-    await db.query("INSERT INTO virtual_keys (id, token_hash, masked_name) VALUES ('k1', 'h', 'sk-...abcd')");
+    await database.query(
+      "INSERT INTO virtual_keys (id, token_hash, masked_name) VALUES ('k1', 'h', 'sk-...abcd')",
+    );
     const ledger = await open();
     await spend(ledger);
     await ledger.close();
@@ -226,7 +215,7 @@ describe('opening budgets', () => {
       clock,
       counters,
       ledger,
-      new BalanceStore(db, testConfig(dataDir, rollover)),
+      new BalanceStore(database.rows, testConfig(dataDir, rollover)),
       new PriceBook(),
       silentLogger,
     );
@@ -340,10 +329,10 @@ describe('opening budgets', () => {
 
   it('shows a scope what its caller has just paid', async () => {
     const ledger = await open();
-    await db.query(
+    await database.query(
       "INSERT INTO virtual_keys (id, token_hash, masked_name, max_budget_nano, budget_duration) VALUES ('k1', 'h', 'm', 1000, '1d')",
     );
-    const reader = new PostgresSpendReader(db, ledger, testConfig(dataDir), clock);
+    const reader = new PostgresSpendReader(database.rows, ledger, testConfig(dataDir), clock);
     const charges = budgetsOn(ledger, new LocalCounters(clock)).charges(daily, clock.nowMs());
     await spend(ledger, beginRecord({ charges }), 12n);
     await spend(

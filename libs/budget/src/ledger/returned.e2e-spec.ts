@@ -1,26 +1,12 @@
 import { mkdtempSync, readdirSync, renameSync, utimesSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { DataSource } from 'typeorm';
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createTestDatabase, silentLogger, type TestDatabase } from '../../../../test/harness/postgres.js';
-import { beginRecord, endRecord, testConfig } from './fixtures.js';
-import { LedgerStore } from './ledger-store.js';
-import { SpendLedger } from './spend-ledger.js';
+import { expect, it } from 'vitest';
+import { beginRecord, endRecord } from './fixtures.js';
+import { LedgerDatabase } from './ledger-database.harness.js';
+import type { SpendLedger } from './spend-ledger.js';
 
-let database: TestDatabase;
-let db: DataSource;
-beforeAll(async () => {
-  database = await createTestDatabase();
-  db = database.dataSource;
-});
-afterAll(async () => database.drop());
-
-async function start(dataDir: string): Promise<SpendLedger> {
-  const ledger = new SpendLedger(testConfig(dataDir), new LedgerStore(db, silentLogger), silentLogger);
-  await ledger.start();
-  return ledger;
-}
+const database = LedgerDatabase.forThisFile();
 
 const begun = (ledger: SpendLedger, id: string): Promise<void> =>
   new Promise((resolve, reject) =>
@@ -33,9 +19,9 @@ const ended = (ledger: SpendLedger, id: string, cost: bigint): Promise<void> =>
 
 async function books(): Promise<object> {
   const [entries, balances, days] = await Promise.all([
-    db.query('SELECT id, flag, status, cost_nano AS cost FROM ledger_entries ORDER BY id'),
-    db.query('SELECT settled_nano AS nano, requests, output_tokens AS output FROM balances'),
-    db.query(`SELECT facet, requests, successes, spend_nano AS nano, output_tokens AS output FROM daily_activity
+    database.query('SELECT id, flag, status, cost_nano AS cost FROM ledger_entries ORDER BY id'),
+    database.query('SELECT settled_nano AS nano, requests, output_tokens AS output FROM balances'),
+    database.query(`SELECT facet, requests, successes, spend_nano AS nano, output_tokens AS output FROM daily_activity
       WHERE facet IN ('key', 'proxy') AND requests <> 0 ORDER BY facet`),
   ]);
   return { entries, balances, days };
@@ -44,7 +30,7 @@ async function books(): Promise<object> {
 /** A frozen machine is taken for dead after three silent minutes, its calls are charged whole, and then it is back and knows better. */
 it('what a process that was taken for dead knows of its calls replaces what they might have cost', async () => {
   const dataDir = mkdtempSync(join(tmpdir(), 'tollgate-returned-'));
-  const frozen = await start(dataDir);
+  const frozen = await database.open(dataDir);
   await begun(frozen, 'req_a.0');
   await begun(frozen, 'req_b.0');
   await ended(frozen, 'req_b.0', 20n);
@@ -56,7 +42,7 @@ it('what a process that was taken for dead knows of its calls replaces what they
   const foreign = join(dataDir, 'spool', 'elsewhere.0011223344556677');
   renameSync(join(dataDir, 'spool', name), foreign);
   utimesSync(foreign, new Date(0), new Date(0));
-  const heir = await start(dataDir);
+  const heir = await database.open(dataDir);
   expect(await books()).toMatchObject({
     entries: [
       { id: 'req_a.0', flag: 'crash', cost: '900' },

@@ -7,22 +7,8 @@ import { createDataSource } from '../data-source.js';
 import { OPEN_TABLES, TENANCY_POLICIES } from '../migrations/tenancy-policies.js';
 import { runMigrations } from '../run-migrations.js';
 import { readAs, withTransaction } from '../with-transaction.js';
+import { principal } from '../../../../test/harness/caller.js';
 import { assertWallHides, beyondTenancy, isWallStanding, raiseTenancyWall } from './tenancy-wall.js';
-
-const principal = (facts: Partial<Principal>): Principal => ({
-  credential: 'virtual_key',
-  role: 'internal_user',
-  displayName: 'test',
-  modelGrants: [],
-  modelAliases: {},
-  limits: [],
-  budgets: [],
-  spendScopes: [],
-  tags: [],
-  metadata: {},
-  isCurrent: () => true,
-  ...facts,
-});
 
 let test: TestDatabase;
 let database: DataSource;

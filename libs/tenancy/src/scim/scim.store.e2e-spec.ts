@@ -2,7 +2,8 @@ import { AuditEvent, ScimUser, Team, TeamMember, User } from '#libs/database';
 import { parse } from 'scim2-parse-filter';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTestDatabase, silentLogger, type TestDatabase } from '../../../../test/harness/postgres.js';
-import { admin, principal, tenancyOn } from '../../../../test/harness/tenancy.js';
+import { principal } from '../../../../test/harness/caller.js';
+import { admin, tenancyOn } from '../../../../test/harness/tenancy.js';
 import type { ScimTeam } from './scim-team.js';
 import type { ScimPerson } from './scim-person.js';
 
