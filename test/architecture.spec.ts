@@ -82,8 +82,10 @@ function faultsOf(path: string, source: string): string[] {
   return faults;
 }
 
+/** What tests alone stand on (`….harness.ts`, and `test` in a room) is not built, and may use the harness of all. */
 const isProduct = (path: string) =>
-  path.endsWith('.ts') && !/spec\.ts$|^apps\/console\/|node_modules/.test(path);
+  path.endsWith('.ts') &&
+  !/spec\.ts$|\.harness\.ts$|^libs\/\w+\/test\/|^apps\/console\/|node_modules/.test(path);
 const product = ['src', 'apps', 'libs'].flatMap((top) =>
   readdirSync(join(root, top), { recursive: true, encoding: 'utf8' })
     .map((path) => `${top}/${path}`.replaceAll('\\', '/'))

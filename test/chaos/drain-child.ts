@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type Charge, entryOf, LARGEST_BATCH, LedgerStore } from '#libs/budget';
 import { createDataSource } from '#libs/database';
 import { Secret } from '#libs/kernel';
-import { beginRecord, endRecord } from '../../libs/budget/src/ledger/fixtures.js';
+import { beginRecord, endRecord } from '../../libs/budget/src/ledger/records.harness.js';
 import { silentLogger } from '../harness/postgres.js';
 
 /** One of the processes that drain.ts starts: stores its entries as the drain does with a backlog, and comes back to what was refused. */

@@ -80,6 +80,7 @@ describe('a PostgreSQL that goes away under load', () => {
       timed(product.request('GET', '/key/list')),
       timed(product.request('POST', '/key/block', { key: other })),
       timed(product.request('GET', '/spend/logs')),
+      timed(product.request('POST', '/explain', { model: 'm', key: other })),
     ]);
     for (const { status, body, tookMs } of answers) {
       expect({ status, body }).toMatchObject({ status: 503 });

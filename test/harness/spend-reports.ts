@@ -10,7 +10,7 @@ import express from 'express';
 import pg from 'pg';
 import { DataSource } from 'typeorm';
 import { SpendRoutesModule } from '../../apps/admin/src/spend/spend-routes.module.js';
-import { beginRecord, endRecord } from '../../libs/budget/src/ledger/fixtures.js';
+import { beginRecord, endRecord } from '../../libs/budget/src/ledger/records.harness.js';
 import { entryOf } from '../../libs/budget/src/spool/codec.js';
 import { silentFailures } from './failures.js';
 import { createTestDatabase, silentLogger } from './postgres.js';

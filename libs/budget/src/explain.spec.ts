@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { MoneyClaim, Refusal } from '#libs/counters';
 import { chargeFor } from './charge-rules.js';
 import { explainRefusal } from './explain.js';
-import { keyPrincipal } from './ledger/fixtures.js';
+import { keyPrincipal } from './ledger/records.harness.js';
 import { compileRates } from './price-book/rates.js';
 
 const NOW = Date.parse('2026-11-21T12:00:00Z');

@@ -1,5 +1,5 @@
 import { ManualClock } from '#libs/kernel';
-import { describeCounters } from './conformance.js';
+import { describeCounters } from './conformance.harness.js';
 import { LocalCounters } from './local-counters.js';
 
 const OVERTAKE_MS = 2_000;

@@ -71,6 +71,7 @@ export { ensureDayPartitions, ensureLedgerPartitions, partitionsBefore } from '.
 export { LEASE_MS, type Replica, type RevocationReceipt } from './replica.js';
 export { dropDaysBefore } from './retention.js';
 export { driverErrorOf } from './driver-error.js';
+export { DatabaseAway, isOutage, rethrowOutage } from './outage.js';
 export { runMigrations } from './run-migrations.js';
 export { type EncryptionKeyOptions, EncryptionKeySource } from './secrets/encryption-key-source.js';
 export { readLiteLLMCiphertext } from './secrets/litellm-ciphertext.js';

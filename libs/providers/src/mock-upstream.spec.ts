@@ -3,7 +3,7 @@ import { type Endpoint, GatewayError } from '#libs/kernel';
 import { openMock } from './mock-upstream.js';
 import { dialectOf } from './sse-dialects.js';
 import { SseRelay } from './sse-relay.js';
-import { testDeployment, testRequest } from './test-deployment.js';
+import { testDeployment, testRequest } from './test-deployment.harness.js';
 import type { UpstreamFailure, UpstreamResult } from './upstream.js';
 
 interface Heard {

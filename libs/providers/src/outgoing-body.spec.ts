@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { UpstreamRequest } from './upstream.js';
 import { outgoingBody } from './outgoing-body.js';
-import { testDeployment, testRequest } from './test-deployment.js';
+import { testDeployment, testRequest } from './test-deployment.harness.js';
 
 const sent = (json: unknown, change: Partial<UpstreamRequest> = {}) =>
   JSON.parse(outgoingBody(testRequest(json, change)).bytes.toString()) as Record<string, unknown>;

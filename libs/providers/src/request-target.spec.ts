@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { type Endpoint, Secret } from '#libs/kernel';
 import type { Deployment } from '#libs/routing';
 import { headersToForward, requestTarget, withForwarded } from './request-target.js';
-import { testDeployment } from './test-deployment.js';
+import { testDeployment } from './test-deployment.harness.js';
 
 const key = { apiKey: new Secret('secret-key') };
 

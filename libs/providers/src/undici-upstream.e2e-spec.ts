@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { SystemClock } from '#libs/kernel';
-import { testDeployment, testRequest } from './test-deployment.js';
+import { testDeployment, testRequest } from './test-deployment.harness.js';
 import { UndiciUpstream } from './undici-upstream.js';
 import type {
   UpstreamFailure,

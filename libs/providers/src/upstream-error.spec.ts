@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { testDeployment } from './test-deployment.js';
+import { testDeployment } from './test-deployment.harness.js';
 import { mapEmbeddedError, mapUpstreamError, parseRetryAfter } from './upstream-error.js';
 
 const mapped = (status: number, body: unknown, provider = 'openai') =>

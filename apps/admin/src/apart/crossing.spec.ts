@@ -1,8 +1,9 @@
+import { isOutage } from '#libs/database';
 import { GatewayError, type Principal } from '#libs/kernel';
 import { QueryFailedError } from 'typeorm';
 import { describe, expect, it } from 'vitest';
 import { admin } from '../../../../test/harness/tenancy.js';
-import { isOutage } from '../http/outage.js';
+
 import { receivedFailure, sentFailure } from './failures.js';
 import { receivedCaller, sentCaller } from './messages.js';
 

@@ -1,5 +1,5 @@
 import { GatewayError } from '#libs/kernel';
-import { DatabaseAway, isOutage } from '../http/outage.js';
+import { DatabaseAway, isOutage } from '#libs/database';
 import type { Failure } from './messages.js';
 
 /** Of what is no refusal only words are sent: the driver hangs statements and their parameters on its errors. */

@@ -1,11 +1,11 @@
 import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
+import { rethrowOutage } from '#libs/database';
 import { GatewayError, type Principal } from '#libs/kernel';
 import { Network } from '#libs/rbac';
 import { Logger } from '#libs/telemetry';
 import type { Author } from '#libs/tenancy';
 import type { Request, Response } from 'express';
 import { catchError, type Observable, tap } from 'rxjs';
-import { isOutage } from './outage.js';
 import { receiptText } from './receipt.js';
 
 const AUTHORS = new WeakMap<object, Author>();
@@ -26,9 +26,8 @@ export class AdminCalls implements NestInterceptor {
     if (request.user !== undefined) AUTHORS.set(request, this.#authorOf(request, request.user, response));
     return next.handle().pipe(
       tap(() => this.#logIgnored(request)),
-      catchError((thrown: unknown) => {
-        throw isOutage(thrown) ? databaseAway(thrown) : thrown;
-      }),
+      // A database that is away must never look like a bad request or a missing row.
+      catchError(rethrowOutage),
     );
   }
 
@@ -68,12 +67,4 @@ export function authorOf(request: object): Author {
 /** Remembers what was ignored, for the log line that is written when the call has succeeded. */
 export function noteIgnored(request: object, fields: readonly string[]): void {
   IGNORED.set(request, fields);
-}
-
-/** A database that is away must never look like a bad request or a missing row. */
-function databaseAway(cause: unknown): GatewayError {
-  return new GatewayError('auth.store_unavailable', 'No connected db. Try again in a moment.', {
-    cause,
-    headers: { 'retry-after': '5' },
-  });
 }

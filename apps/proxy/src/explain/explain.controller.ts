@@ -1,6 +1,7 @@
 import { Body, Controller, HttpCode } from '@nestjs/common';
 import { compilePrincipal, standingRefusals } from '#libs/auth';
 import { Config } from '#libs/config';
+import { rethrowOutage } from '#libs/database';
 import { subjectOf, toChecksAnswer, toSubjectAnswer, type View } from '#libs/decisions';
 import { Clock, GatewayError, type Principal } from '#libs/kernel';
 import { Answers, Caller, Handles, noteBody } from '#libs/rbac';
@@ -24,8 +25,11 @@ export class ExplainController {
   @Handles('POST /explain')
   @Answers('Says whether a call would be served, check by check, and what would allow it', EXPLAIN_ANSWER)
   @HttpCode(200)
-  async explain(@Caller() caller: Principal, @Body() sent: unknown): Promise<object> {
-    const body = parseExplainBody(sent);
+  explain(@Caller() caller: Principal, @Body() sent: unknown): Promise<object> {
+    return this.#explain(caller, parseExplainBody(sent)).catch(rethrowOutage);
+  }
+
+  async #explain(caller: Principal, body: ExplainBody): Promise<object> {
     const call = toThoughtCall(body);
     const isAdmin = seesEverything(caller);
     const { role, customer_id: customerId, ip } = body;

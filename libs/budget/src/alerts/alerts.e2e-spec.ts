@@ -4,7 +4,7 @@ import { GatewayError, ManualClock, type NanoUsd, type Scope, Secret } from '#li
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTestDatabase, silentLogger, type TestDatabase } from '../../../../test/harness/postgres.js';
 import type { Budgets } from '../budgets.js';
-import { beginRecord, endRecord, keyPrincipal } from '../ledger/fixtures.js';
+import { beginRecord, endRecord, keyPrincipal } from '../ledger/records.harness.js';
 import { LedgerStore } from '../ledger/ledger-store.js';
 import { entryOf } from '../spool/codec.js';
 import { PreparedPrincipal } from '../prepared.js';

@@ -5,7 +5,7 @@ import type { BeginRecord } from '../ledger.js';
 import type { Charge } from '../prepared.js';
 import { type Entry, entryOf } from '../spool/codec.js';
 import { Drain } from './drain.js';
-import { beginRecord, endRecord } from './fixtures.js';
+import { beginRecord, endRecord } from './records.harness.js';
 import { Ended, InFlight } from './in-flight.js';
 import { LedgerDatabase } from './ledger-database.harness.js';
 import { LedgerStore } from './ledger-store.js';

@@ -2,7 +2,7 @@ import type { Secret } from '#libs/kernel';
 import type { DataSource } from 'typeorm';
 import { afterAll, beforeAll } from 'vitest';
 import { createTestDatabase, silentLogger, type TestDatabase } from '../../../../test/harness/postgres.js';
-import { testConfig } from './fixtures.js';
+import { testConfig } from './records.harness.js';
 import { LedgerStore } from './ledger-store.js';
 import { SpendLedger } from './spend-ledger.js';
 

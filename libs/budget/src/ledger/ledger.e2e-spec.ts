@@ -10,7 +10,7 @@ import { Budgets } from '../budgets.js';
 import { PriceBook } from '../price-book/price-book.js';
 import { BalanceStore } from './balance-store.js';
 import { entryOf } from '../spool/codec.js';
-import { beginRecord, endRecord, keyPrincipal, testConfig } from './fixtures.js';
+import { beginRecord, endRecord, keyPrincipal, testConfig } from './records.harness.js';
 import { LedgerDatabase } from './ledger-database.harness.js';
 import { LedgerStore } from './ledger-store.js';
 import { PostgresSpendReader } from './postgres-spend-reader.js';

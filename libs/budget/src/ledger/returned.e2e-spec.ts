@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, renameSync, utimesSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { beginRecord, endRecord } from './fixtures.js';
+import { beginRecord, endRecord } from './records.harness.js';
 import { LedgerDatabase } from './ledger-database.harness.js';
 import type { SpendLedger } from './spend-ledger.js';
 

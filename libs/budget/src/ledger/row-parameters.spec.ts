@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Charge } from '../prepared.js';
 import { type Entry, entryOf } from '../spool/codec.js';
-import { beginRecord, endRecord } from './fixtures.js';
+import { beginRecord, endRecord } from './records.harness.js';
 import { rowParameters } from './row-parameters.js';
 
 const charge = (type: Charge['scope']['type'], id: string): Charge => ({

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, silentLogger, type TestDatabase } from '../../../../test/harness/postgres.js';
 import { DailyParts1700000000021 } from '../../../database/src/migrations/1700000000021-daily-parts.js';
 import { TeamAndTagSums1700000000020 } from '../../../database/src/migrations/1700000000020-team-and-tag-sums.js';
-import { beginRecord, endRecord, keyPrincipal } from '../ledger/fixtures.js';
+import { beginRecord, endRecord, keyPrincipal } from '../ledger/records.harness.js';
 import { LedgerStore } from '../ledger/ledger-store.js';
 import type { SpendLedger } from '../ledger/spend-ledger.js';
 import { entryOf } from '../spool/codec.js';

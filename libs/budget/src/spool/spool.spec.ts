@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { beginRecord, endRecord } from '../ledger/fixtures.js';
+import { beginRecord, endRecord } from '../ledger/records.harness.js';
 import { decodeBegin, decodeEnd, decodeEntry, encodeBegin, encodeEnd, entryOf } from './codec.js';
 import { FrameBuffer, recordsOf } from './frame.js';
 import type { Segment } from './segment.js';

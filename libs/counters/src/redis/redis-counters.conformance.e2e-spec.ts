@@ -1,6 +1,6 @@
 import { ManualClock } from '#libs/kernel';
-import { describeCounters } from '../conformance.js';
-import { CAPS } from '../histories.js';
+import { describeCounters } from '../conformance.harness.js';
+import { CAPS } from '../histories.harness.js';
 import { Fleet, startReplica } from './replicas.harness.js';
 import { SharedRedis } from '../../../../test/harness/shared-redis.js';
 

@@ -1,3 +1,4 @@
+import { GatewayError } from '#libs/kernel';
 import { QueryFailedError } from 'typeorm';
 
 /** Connection trouble as the socket reports it. */
@@ -36,4 +37,13 @@ export function isOutage(thrown: unknown): boolean {
   const { code } = failure as { code?: unknown };
   if (typeof code === 'string' && (SOCKET_CODES.has(code) || SERVER_CODES.test(code))) return true;
   return DRIVER_WORDS.test(failure.message);
+}
+
+/** For a `catch`: throws an outage as what clients are told of it (503 `no_db_connection`), and everything else as it came. */
+export function rethrowOutage(thrown: unknown): never {
+  if (!isOutage(thrown)) throw thrown;
+  throw new GatewayError('auth.store_unavailable', 'No connected db. Try again in a moment.', {
+    cause: thrown,
+    headers: { 'retry-after': '5' },
+  });
 }

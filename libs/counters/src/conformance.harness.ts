@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { PROXY_SCOPE } from '#libs/kernel';
 import type { Admission, Claim, Counters, Refusal, WindowClaim } from './counters.js';
-import { anyHistory, CAPS, honestHistory, type Step, usedBy, WINDOW_MS } from './histories.js';
-import { type Asked, ModelCounters, type Seen, seen } from './model-counters.js';
+import { anyHistory, CAPS, honestHistory, type Step, usedBy, WINDOW_MS } from './histories.harness.js';
+import { type Asked, ModelCounters, type Seen, seen } from './model-counters.harness.js';
 
 /** A store under test, and the hands on its clock. */
 export interface CountersUnderTest {

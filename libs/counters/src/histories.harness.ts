@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { PROXY_SCOPE } from '#libs/kernel';
 import type { Claim, Settlement } from './counters.js';
-import type { Asked } from './model-counters.js';
+import type { Asked } from './model-counters.harness.js';
 
 /** One thing that happens to a store; indexes pick among the requests made so far. */
 export type Step =
