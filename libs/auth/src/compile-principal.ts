@@ -1,28 +1,17 @@
 import type { Config } from '#libs/config';
-import {
-  type CredentialKind,
-  type ModelRules,
-  type NanoUsd,
-  type Principal,
-  PROXY_SCOPE,
-  type Scope,
-} from '#libs/kernel';
-import { type CallerRecord, type GovernedRow, pinnedTagsOf } from '#libs/tenancy';
+import { type CredentialKind, type NanoUsd, type Principal, PROXY_SCOPE, type Scope } from '#libs/kernel';
+import { type CallerRecord, pinnedTagsOf } from '#libs/tenancy';
+import { ceilingOf, modelGrantsOf } from './caller-grants.js';
+import { modelRulesIn, paysIn, scopesOf } from './caller-scopes.js';
 import { effectiveRole } from './effective-role.js';
 import {
   budgetsOf,
-  type DefaultSettings,
-  type GovernedScope,
   limitsOf,
-  modelRulesOf,
   proxyBudgets,
   proxyLimits,
   tagBudgetsOf,
   tagLimitsOf,
 } from './governed-scopes.js';
-
-/** Words in a model list that lift the restriction instead of naming a model. */
-const EVERYTHING: ReadonlySet<string> = new Set(['*', 'all-proxy-models']);
 
 /** What a credential that is no virtual key says about itself. */
 export interface CredentialClaims {
@@ -121,91 +110,6 @@ export function compilePrincipal(
   } satisfies Principal);
 }
 
-/** Every scope the caller's calls count in but the proxy's, with the rows that govern it. */
-function scopesOf(record: CallerRecord, config: Config): GovernedScope[] {
-  const { ids, budgets, key, team } = record;
-  const scopes: GovernedScope[] = [];
-  const add = (
-    type: Scope['type'],
-    id: string | null | undefined,
-    row: GovernedRow | null,
-    unlinked?: DefaultSettings,
-  ): void => {
-    if (id === null || id === undefined) return;
-    scopes.push({ scope: { type, id }, row, linked: budgets.get(row?.budgetId ?? '') ?? unlinked });
-  };
-  add('key', key?.id, key);
-  add('team', ids.teamId, team);
-  add('user', ids.userId, record.user);
-  if (ids.teamId !== null && ids.userId !== null)
-    add('team_member', memberIdOf(ids.teamId, ids.userId), record.member, memberDefaultsOf(team));
-  add('organization', ids.organizationId, record.organization);
-  if (ids.organizationId !== null && record.organizationMember !== null)
-    add('organization_member', memberIdOf(ids.organizationId, ids.userId ?? ''), record.organizationMember);
-  add('project', ids.projectId, record.project);
-  add('customer', ids.customerId, record.customer, budgets.get(customerBudgetIdOf(key, config) ?? ''));
-  for (const tag of pinnedTagsOf(record)) add('tag', tag, record.tags.get(tag) ?? null);
-  return scopes;
-}
-
-function memberIdOf(group: string, user: string): string {
-  return `${group}:${user}`;
-}
-
-/** The user's own money counts only for keys without a team: a team's key is the team's, unless the operator says otherwise. */
-function paysIn({ ids }: CallerRecord, config: Config): (scope: GovernedScope) => boolean {
-  const userPays = ids.teamId === null || config.budgets.applyUserBudgetToTeamKeys;
-  return ({ scope }) => userPays || scope.type !== 'user';
-}
-
-/** What a team lets each member spend whose own row says nothing. Here 0 means no cap (contract/limits 3.1). */
-function memberDefaultsOf(team: CallerRecord['team']): DefaultSettings | undefined {
-  if (team === null) return undefined;
-  const { memberMaxBudgetNano, memberBudgetDuration, memberRpmLimit, memberTpmLimit, createdAt } = team;
-  return {
-    maxBudgetNano: memberMaxBudgetNano === 0n ? null : memberMaxBudgetNano,
-    budgetDuration: memberBudgetDuration,
-    rpmLimit: memberRpmLimit,
-    tpmLimit: memberTpmLimit,
-    createdAt,
-  };
-}
-
-/** The row of `budgets` for customers without a budget of their own: the key's word, else the operator's. */
-export function customerBudgetIdOf(key: CallerRecord['key'], config: Config): string | null {
-  return key?.customerBudgetId ?? config.budgets.customerBudgetId ?? null;
-}
-
-/** A model that the key has rules of its own for is not the team's business, in that dimension. */
-function modelRulesIn(scopes: readonly GovernedScope[]): ModelRules[] {
-  const rules: ModelRules[] = [];
-  for (const scope of scopes) {
-    const made = modelRulesOf(scope);
-    if (made) rules.push(made);
-  }
-  const ofKey = rules.find(({ owner }) => owner.type === 'key');
-  return ofKey === undefined
-    ? rules
-    : rules.map((rule) => (rule.owner.type === 'team' ? withoutModelsOf(rule, ofKey) : rule));
-}
-
-function withoutModelsOf(team: ModelRules, key: ModelRules): ModelRules {
-  const limits: Record<string, ModelRules['limits'][string]> = {};
-  for (const [model, { requestsPerMinute, tokensPerMinute }] of Object.entries(team.limits)) {
-    const own = Object.hasOwn(key.limits, model) ? key.limits[model] : undefined;
-    limits[model] = {
-      ...(requestsPerMinute === undefined || own?.requestsPerMinute !== undefined
-        ? {}
-        : { requestsPerMinute }),
-      ...(tokensPerMinute === undefined || own?.tokensPerMinute !== undefined ? {} : { tokensPerMinute }),
-    };
-  }
-  const budgets = Object.fromEntries(
-    Object.entries(team.budgets).filter(([model]) => !Object.hasOwn(key.budgets, model)),
-  );
-  return { owner: team.owner, limits, budgets };
-}
-
 /** What a credential says about money can only add a cap, on its user or else its team. */
 function creditOf({ ids }: CallerRecord, claims: CredentialClaims | undefined): Principal['budgets'] {
   const scope: Scope | undefined =
@@ -280,32 +184,4 @@ function teamOf({ team, member }: CallerRecord, id: string): NonNullable<Princip
     ...(team?.alias ? { alias: team.alias } : {}),
     ...(member === null ? {} : { role: member.role }),
   };
-}
-
-/** A role's or a token's models bind like a scope's: every list must allow the model. */
-function ceilingOf(models: readonly string[] | undefined, role?: string): Principal['modelGrants'][number][] {
-  if (models === undefined || models.some((model) => EVERYTHING.has(model))) return [];
-  // An empty list means everything in a grant; here it means nothing.
-  const named = models.length === 0 ? ['no-default-models'] : models;
-  return [{ scope: PROXY_SCOPE, models: named, ...(role === undefined ? {} : { role }) }];
-}
-
-/** The user's own list counts only for keys without a team: a team's key is the team's (contract 6.7). */
-function modelGrantsOf(record: CallerRecord): Principal['modelGrants'] {
-  const { key, user, team, member, project, ids } = record;
-  const grants: { scope: Scope; models: readonly string[] }[] = [];
-  const add = (type: Scope['type'], id: string | null | undefined, models: readonly string[]): void => {
-    if (id === null || id === undefined || models.length === 0) return;
-    if (!models.some((model) => EVERYTHING.has(model))) grants.push({ scope: { type, id }, models });
-  };
-  const inTeam = ids.teamId !== null;
-  // `all-team-models` leaves the decision to the team; without a team it matches nothing, and stays so that it refuses.
-  if (key !== null && !(inTeam && key.models.includes('all-team-models'))) add('key', key.id, key.models);
-  if (team !== null && !team.models.includes('all-team-models')) add('team', ids.teamId, team.models);
-  if (member !== null) add('team_member', `${ids.teamId ?? ''}:${ids.userId ?? ''}`, member.allowedModels);
-  if (!inTeam && user !== null) add('user', ids.userId, user.models);
-  if (record.organization !== null) add('organization', ids.organizationId, record.organization.models);
-  if (project !== null) add('project', ids.projectId, project.models);
-  if (record.customer !== null) add('customer', ids.customerId, record.customer.models);
-  return grants;
 }

@@ -2,7 +2,8 @@ import { hash } from 'node:crypto';
 import type { Config } from '#libs/config';
 import type { Principal } from '#libs/kernel';
 import { type CallerRecord, type KeyRecord, pinnedTagsOf } from '#libs/tenancy';
-import { compilePrincipal, customerBudgetIdOf } from './compile-principal.js';
+import { customerBudgetIdOf } from './caller-scopes.js';
+import { compilePrincipal } from './compile-principal.js';
 
 /** Why a caller that exists may not come in; `good` when it may. */
 export type CallerStanding =
