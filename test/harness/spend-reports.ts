@@ -3,6 +3,7 @@ import { type CanActivate, type ExecutionContext, Global, Module } from '@nestjs
 import { APP_FILTER, APP_GUARD, NestFactory } from '@nestjs/core';
 import { LedgerStore, SpendLedger } from '#libs/budget';
 import { Config } from '#libs/config';
+import { Changes } from '#libs/database';
 import { GatewayErrorFilter, FastExpressAdapter } from '#libs/http';
 import { Clock, ManualClock, type Principal, PROXY_SCOPE, type Scope } from '#libs/kernel';
 import { Logger, Pseudonyms } from '#libs/telemetry';
@@ -133,7 +134,7 @@ export async function startSpendReports() {
   await store.insert([...entries].reverse());
 
   const config = {
-    auth: { adminOnlyRoutes: [] },
+    auth: { adminOnlyRoutes: [], keyCacheTtlMs: 60_000 },
     server: { disableAdminEndpoints: false, disableLlmEndpoints: false },
     budgets: { timezone: 'UTC', resetTime: '00:00', providers: {} },
     network: { trustedProxyRanges: [] },
@@ -143,6 +144,7 @@ export async function startSpendReports() {
     { provide: Config, useValue: config },
     { provide: Clock, useValue: new ManualClock(NOON) },
     { provide: DataSource, useValue: dataSource },
+    { provide: Changes, useValue: { subscribe: () => undefined, state: () => 'live' } },
     { provide: Logger, useValue: silentLogger },
     { provide: Pseudonyms, useValue: new Pseudonyms(undefined) },
     { provide: SpendLedger, useValue: { flush: async () => undefined } },

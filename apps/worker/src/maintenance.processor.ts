@@ -1,6 +1,6 @@
 import { OnWorkerEvent, Processor, WorkerHost } from '@nestjs/bullmq';
 import { BudgetPeriods, SpendLedger } from '#libs/budget';
-import { cleanUpChanges, ensureLedgerPartitions, withTransaction } from '#libs/database';
+import { cleanUpChanges, ensureLedgerPartitions, layOutDays, withTransaction } from '#libs/database';
 import { Clock } from '#libs/kernel';
 import { Logger } from '#libs/telemetry';
 import type { Job } from 'bullmq';
@@ -13,6 +13,10 @@ const DAY_MS = 86_400_000;
 /** Partitions from yesterday (a call admitted before midnight may end after it) to a week ahead: a week without a worker is bridged. */
 const DAYS_BACK = 1;
 const DAYS = 9;
+/** Calls that were under way at midnight, and their records, have come in by then. */
+const LATE_MS = 2 * 3_600_000;
+/** Days laid out in one go: after an upgrade, yesterday's turn comes when the older ones have had theirs. */
+const MOST_DAYS = 3;
 
 /** Does what `schedules.ts` lists. Jobs carry no data: the tables say what is due, so a job that runs twice does nothing the second time. */
 @Processor(MAINTENANCE_QUEUE, { concurrency: 2, lockDuration: 60_000 })
@@ -32,6 +36,7 @@ export class MaintenanceProcessor extends WorkerHost {
     this.#tasks = {
       'budget.close-due-periods': () => periods.closeDue(clock.nowMs()),
       'ledger.make-partitions': () => this.#makePartitions(),
+      'activity.lay-out-days': () => this.#layOutDays(),
       'changes.clean-up': () => withTransaction(dataSource, WORKER, (manager) => cleanUpChanges(manager)),
       'ledger.adopt-orphans': () => ledger.adopt(),
       'alerts.tell-soft-budgets': () => soft.tell(),
@@ -62,6 +67,11 @@ export class MaintenanceProcessor extends WorkerHost {
       );
       throw error;
     }
+  }
+
+  #layOutDays(): Promise<readonly string[]> {
+    const before = new Date(this.clock.nowMs() - LATE_MS).toISOString().slice(0, 10);
+    return layOutDays((work) => withTransaction(this.dataSource, WORKER, work), before, MOST_DAYS);
   }
 
   async #makePartitions(): Promise<number> {

@@ -11,6 +11,8 @@ export const SCHEDULES = {
   'budget.close-due-periods': 30 * SECOND,
   /** Tables for the days to come, before the first entry of the day wants one. */
   'ledger.make-partitions': HOUR,
+  /** Rows of days that are over, into an order in which reports read few pages. */
+  'activity.lay-out-days': HOUR,
   /** Change events that every process has had long enough to read. */
   'changes.clean-up': 5 * MINUTE,
   /** Spend records of processes that died on this data directory. */

@@ -61,16 +61,19 @@ export const NAMED_BEFORE_PARTS = 'day, row_id';
 const OF_EVERY_CALL = "'proxy', 'tagging', 'customers', 'teams'";
 
 /**
- * Adds rows of `of_all` to the table. They are taken in one order everywhere, that of their bytes whatever the database's language: two
- * writers cannot wait for each other. Rows of one key stand together, and so are read together; what every call counts in comes last, and so is
- * held shortest.
+ * The order in which rows of a day and facet are taken everywhere, that of their bytes whatever the database's language: two writers cannot wait for
+ * each other. Rows of one team stand together, and those of one key in it, and so are read together.
  */
+export const ORDER_OF_ROWS =
+  ['organization_id', 'team_id', 'key_id'].map((column) => `${column} COLLATE "C"`).join(', ') + ', row_id';
+
+/** Adds rows of `of_all` to the table. What every call counts in comes last, and so is held shortest. */
 const INTO_DAYS = `INSERT INTO daily_activity (day, row_id, facet, ${OWNERS.join(', ')}, ${MODEL}, ${SUMS.join(', ')})`;
 const fromAll = (
   namedBy: string,
 ): string => `SELECT day, md5(ROW(facet, ${OWNERS.join(', ')}, ${MODEL})::text)::uuid AS row_id, facet, ${OWNERS.join(', ')}, ${MODEL}, ${SUMS.join(', ')}
 FROM of_all
-ORDER BY facet IN (${OF_EVERY_CALL}), day, facet COLLATE "C", key_id COLLATE "C", row_id
+ORDER BY facet IN (${OF_EVERY_CALL}), day, facet COLLATE "C", ${ORDER_OF_ROWS}
 ON CONFLICT (${namedBy}) DO UPDATE SET ${SUMS.map((column) => `${column} = daily_activity.${column} + excluded.${column}`).join(', ')}`;
 
 /**

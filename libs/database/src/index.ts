@@ -67,6 +67,7 @@ export {
   User,
   VirtualKey,
 } from './entities/index.js';
+export { holdDaysInPlace, layOutDays } from './lay-out-days.js';
 export { ensureDayPartitions, ensureLedgerPartitions, partitionsBefore } from './ledger-partitions.js';
 export { LEASE_MS, type Replica, type RevocationReceipt } from './replica.js';
 export { dropDaysBefore } from './retention.js';

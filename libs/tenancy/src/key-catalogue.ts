@@ -5,8 +5,10 @@ import { DataSource, type EntityManager, In } from 'typeorm';
 import { maySeeKeyOf } from './authority/key-access.js';
 import { placesOf } from './authority/load-judgement.js';
 import { administered, standingOf } from './authority/standing.js';
+import { Standings } from './authority/standings.js';
 import { findDeparted } from './key-archive.js';
 import { listDeparted } from './key-departed.js';
+import { countByTeam, countOf } from './key-count.js';
 import { filterKeys, isOpenFilter, type KeyFilter, type KeyOrder } from './key-filter.js';
 import { readKeyPage } from './key-page.js';
 import { keyNotFound } from './key-refusals.js';
@@ -22,6 +24,7 @@ export class KeyCatalogue {
     private readonly database: DataSource,
     private readonly clock: Clock,
     private readonly views: KeyViews,
+    private readonly standings: Standings,
   ) {}
 
   /** One key, from the archive when it is gone; a former secret finds its key while it works. Throws 404. */
@@ -62,18 +65,20 @@ export class KeyCatalogue {
     scope: ListScope = {},
   ): Promise<Page<KeyView>> {
     const [keys, total] = await readAs(this.database, caller, async (manager) => {
-      const standing = await standingOf(manager, caller);
+      const standing = await this.standings.of(manager, caller);
       await assertMayAsk(manager, standing, filter);
       const query = manager.createQueryBuilder(VirtualKey, 'key');
       filterKeys(query, filter, new Date(this.clock.nowMs()));
       const own = listedKeys(standing, filter, scope);
       if (own !== undefined) query.andWhere(own.where, own.parameters);
-      return readKeyPage(manager, {
-        query,
-        order,
-        paging,
-        isOfAllKeys: own === undefined && isOpenFilter(filter),
-        isLarge: own !== undefined && administered(standing).organizationIds.length > 0,
+      const isOpen = isOpenFilter(filter);
+      // A team's keys are few enough to be gone through where they are.
+      const isOfTeam = filter.teamId !== undefined;
+      const isLarge = own !== undefined && !isOfTeam && administered(standing).organizationIds.length > 0;
+      return readKeyPage({
+        ...{ manager, query, order, paging, isOfTeam, isLarge },
+        isOfAllKeys: own === undefined && isOpen,
+        counted: isLarge && isOpen ? countByTeam(manager, own) : countOf(query),
       });
     });
     return { items: await this.views.of(keys.map(livingKey)), total };
@@ -82,7 +87,7 @@ export class KeyCatalogue {
   /** A page of deleted keys, the latest first, as far as the caller could see them while they lived. */
   async listDeleted(caller: Principal, filter: KeyFilter, paging: Paging): Promise<Page<KeyView>> {
     const [departed, total] = await readAs(this.database, caller, async (manager) => {
-      const standing = await standingOf(manager, caller);
+      const standing = await this.standings.of(manager, caller);
       await assertMayAsk(manager, standing, filter);
       return listDeparted(manager, standing, filter, paging);
     });
@@ -96,7 +101,7 @@ export class KeyCatalogue {
     paging: Paging,
   ): Promise<Page<string>> {
     return readAs(this.database, caller, async (manager) => {
-      const standing = await standingOf(manager, caller);
+      const standing = await this.standings.of(manager, caller);
       await assertMayAsk(manager, standing, filter);
       const query = manager.createQueryBuilder(VirtualKey, 'key').where('key.alias IS NOT NULL');
       if (filter.teamId !== undefined) query.andWhere('key.teamId = :teamId', { teamId: filter.teamId });

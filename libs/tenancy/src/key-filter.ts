@@ -37,11 +37,12 @@ const NULLABLE: ReadonlySet<KeyOrder['by']> = new Set(['cap', 'alias']);
 
 /** Sessions of the console are keys too, but nobody's to manage. */
 const CONSOLE_TEAM = 'litellm-dashboard';
+/** Written out, not bound: it is the condition of the index that counts. */
+export const LISTED = `key.teamId IS DISTINCT FROM '${CONSOLE_TEAM}'`;
 
 /** Adds the filter's conditions. */
 export function filterKeys(query: SelectQueryBuilder<VirtualKey>, filter: KeyFilter, now: Date): void {
-  // Written out, not bound: it is the condition of the index that counts.
-  query.where(`key.teamId IS DISTINCT FROM '${CONSOLE_TEAM}'`);
+  query.where(LISTED);
   const exact = {
     teamId: filter.teamId,
     organizationId: filter.organizationId,
@@ -76,16 +77,9 @@ export function filterKeys(query: SelectQueryBuilder<VirtualKey>, filter: KeyFil
 
 /**
  * The keys that have spent the most, by the index of magnitudes; a page that reaches those who have spent nothing is shorter
- * than asked. For lists that nothing narrows: among few keys it is quicker to ask each for its spend. `among`: only the largest so
- * many of all are looked at; told nothing, the planner reads and sorts every key of a large tenant.
+ * than asked. For lists that nothing narrows: among few keys it is quicker to ask each for its spend.
  */
-export function byMostSpent(query: SelectQueryBuilder<VirtualKey>, among?: number): void {
-  if (among !== undefined) {
-    query.andWhere(
-      `key.id IN (SELECT scope_id FROM (SELECT scope_id FROM balances WHERE scope_type = 'key' AND budget = 'total'
-        ORDER BY magnitude DESC, settled_nano DESC LIMIT ${Math.trunc(among)}) AS largest)`,
-    );
-  }
+export function byMostSpent(query: SelectQueryBuilder<VirtualKey>): void {
   query
     .innerJoin(
       Balance,
@@ -95,6 +89,24 @@ export function byMostSpent(query: SelectQueryBuilder<VirtualKey>, among?: numbe
     .orderBy('balance.magnitude', 'DESC')
     .addOrderBy('balance.settledNano', 'DESC')
     .addOrderBy('key.tokenHash', 'DESC');
+}
+
+/**
+ * SQL for the ids of the query's page in that order, with the query's parameters. Only the largest `among` of all keys are looked
+ * at, one after the other until the page is full: told nothing, the planner reads and sorts every key of a large tenant.
+ */
+export function mostSpentOf(query: SelectQueryBuilder<VirtualKey>, among: number): string {
+  const { limit, offset } = query.expressionMap;
+  const one = query
+    .clone()
+    .select('key.id', 'id')
+    .addSelect('key.tokenHash', 'hash')
+    .andWhere('key.id = largest.scope_id')
+    .limit(1)
+    .offset(0);
+  return `SELECT one.id FROM (SELECT scope_id, magnitude, settled_nano FROM balances WHERE scope_type = 'key' AND budget = 'total'
+    ORDER BY magnitude DESC, settled_nano DESC LIMIT ${Math.trunc(among)}) AS largest CROSS JOIN LATERAL (${one.getQuery()}) AS one
+    ORDER BY largest.magnitude DESC, largest.settled_nano DESC, one.hash DESC LIMIT ${Number(limit)} OFFSET ${Number(offset)}`;
 }
 
 /** Whether the filter leaves all keys in. */

@@ -14,22 +14,24 @@ export interface FoundKey {
   readonly budget: Budget | null;
   readonly deletedAt: Date | null;
   readonly deletedBy: string | null;
+  /** Provisioning has deactivated its user or its team: it opens nothing until they return, whatever the key itself says. Absent: not asked yet. */
+  readonly isSuspended?: boolean;
 }
 
 /** A key as people look at it. */
 export interface KeyView extends FoundKey {
   readonly status: KeyStatus;
-  /** Provisioning has deactivated its user or its team: it opens nothing until they return, whatever the key itself says. */
   readonly isSuspended: boolean;
   readonly spentNanoUsd: NanoUsd;
 }
 
-/** A row of `virtual_keys` that a query may have joined its shared budget to. */
-export type KeyWithBudget = VirtualKey & { budget?: Budget | null };
+/** A row of `virtual_keys` that a query may have joined its shared budget to, and asked whether it is suspended. */
+export type ListedKey = VirtualKey & { budget?: Budget | null; isSuspended?: boolean };
 
 /** A row of the table, which is of a key that lives. */
-export function livingKey({ budget = null, ...key }: KeyWithBudget): FoundKey {
-  return { key: Object.assign(new VirtualKey(), key), budget, deletedAt: null, deletedBy: null };
+export function livingKey({ budget = null, isSuspended, ...key }: ListedKey): FoundKey {
+  const found = { key: Object.assign(new VirtualKey(), key), budget, deletedAt: null, deletedBy: null };
+  return isSuspended === undefined ? found : { ...found, isSuspended };
 }
 
 /** What keeps the key from working, the most final reason first. */
@@ -58,13 +60,16 @@ export class KeyViews {
       found.map(({ key, budget }) => ({ scope: { type: 'key', id: key.id }, budget: key, linked: budget })),
     );
     const nowMs = this.clock.nowMs();
-    const suspended = await this.#suspended(found);
-    return found.map((each) => ({
-      ...each,
-      isSuspended: suspended.has(each.key.id),
-      status: statusOf(each, nowMs, suspended.has(each.key.id)),
-      spentNanoUsd: spent.get(`key:${each.key.id}`) ?? 0n,
-    }));
+    const suspended = await this.#suspended(found.filter(({ isSuspended }) => isSuspended === undefined));
+    return found.map((each) => {
+      const isSuspended = each.isSuspended ?? suspended.has(each.key.id);
+      return {
+        ...each,
+        isSuspended,
+        status: statusOf(each, nowMs, isSuspended),
+        spentNanoUsd: spent.get(`key:${each.key.id}`) ?? 0n,
+      };
+    });
   }
 
   /** For rows that were read without their shared budgets: those that the caller may see are read first. */
@@ -78,6 +83,7 @@ export class KeyViews {
 
   /** The keys of deactivated users and teams, by id. */
   async #suspended(found: readonly FoundKey[]): Promise<ReadonlySet<string>> {
+    if (found.length === 0) return new Set();
     const ids = (of: (key: VirtualKey) => string | null): string[] => [
       ...new Set(found.flatMap(({ key }) => of(key) ?? [])),
     ];

@@ -18,14 +18,17 @@ export function listedKeys(standing: Standing, filter: KeyFilter, scope: ListSco
   if (readsAll(standing)) return undefined;
   const wantsOthers =
     scope.includesTeams === true || filter.teamId !== undefined || filter.organizationId !== undefined;
+  const mine = '(key.id = :ownKey OR key.userId = :ownUser)';
   const seen: Visible = (wantsOthers || administersAny(standing) ? visibleKeys(standing) : undefined) ?? {
-    where: '(key.id = :ownKey OR key.userId = :ownUser)',
+    where: mine,
+    elsewhere: mine,
     // A null never equals anything, so an absent owner shows nothing.
     parameters: { ownKey: standing.keyId ?? null, ownUser: standing.userId ?? null },
   };
   if (scope.includesMade !== true || standing.userId === undefined) return seen;
   return {
     where: `(${seen.where} OR key.createdBy = :maker)`,
+    elsewhere: `(${seen.elsewhere} OR key.createdBy = :maker)`,
     parameters: { ...seen.parameters, maker: standing.userId },
   };
 }

@@ -30,6 +30,7 @@ import { UserCatalogue } from './user-catalogue.js';
 import { ScimGroups } from './scim/scim-groups.js';
 import { ScimUsers } from './scim/scim-users.js';
 import { SpendReset } from './spend-reset.js';
+import { StandingsModule } from './authority/standings.js';
 import { Teams } from './teams.js';
 import { Transactions } from './transactions.js';
 import { UserJudge } from './user-judge.js';
@@ -72,7 +73,7 @@ const DOORS = [
 
 /** Needs `DataSource`, `Changes`, `Clock`, `InstallationKey` and a `SpendReader` from whoever assembles the product. */
 @Module({
-  imports: [AuditModule],
+  imports: [AuditModule, StandingsModule],
   providers: [...DOORS, FirstKeys, KeyJudge, KeyViews, TeamIdentities, UserJudge],
   exports: DOORS,
 })

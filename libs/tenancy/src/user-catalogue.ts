@@ -1,11 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { readAs, Team, TeamMember, User, VirtualKey } from '#libs/database';
 import type { Principal } from '#libs/kernel';
-import { DataSource, type EntityManager, In } from 'typeorm';
+import { DataSource, In } from 'typeorm';
 import { seesEverything } from './authority.js';
 import { administersUser } from './authority/people-judgement.js';
 import { notYours } from './authority/refusals.js';
-import { administered, readsAll, standingOf } from './authority/standing.js';
+import { administered, readsAll, type Standing, standingOf } from './authority/standing.js';
+import { Standings } from './authority/standings.js';
 import { Conditions, containing, entityFromRow, type Page, pageOf, type Paging } from './rows.js';
 import { userNotFound } from './user-refusals.js';
 
@@ -49,7 +50,10 @@ const SPENT = `coalesce((SELECT b.settled_nano FROM balances b WHERE b.scope_typ
 /** Looks people up. Somebody who is not the caller's to see is answered as somebody who is not there. */
 @Injectable()
 export class UserCatalogue {
-  constructor(private readonly database: DataSource) {}
+  constructor(
+    private readonly database: DataSource,
+    private readonly standings: Standings,
+  ) {}
 
   /** A user, its keys and its teams. */
   info(caller: Principal, userId: string): Promise<UserView> {
@@ -103,7 +107,8 @@ export class UserCatalogue {
     const by = order.by === 'spend' ? SPENT : order.by;
     const { rows, total } = await readAs(this.database, caller, async (manager) => {
       const conditions = new Conditions();
-      if (!seesEverything(caller)) await assertAdministersSome(manager, caller, conditions);
+      if (!seesEverything(caller))
+        assertAdministersSome(await this.standings.of(manager, caller), conditions);
       narrow(conditions, filter);
       return pageOf(manager, {
         table: 'users',
@@ -132,12 +137,8 @@ const EXTRAS = {
   keyCount: '(SELECT count(*) FROM virtual_keys k WHERE k.user_id = page.id)',
 };
 
-async function assertAdministersSome(
-  manager: EntityManager,
-  caller: Principal,
-  conditions: Conditions,
-): Promise<void> {
-  const { organizationIds } = administered(await standingOf(manager, caller));
+function assertAdministersSome(standing: Standing, conditions: Conditions): void {
+  const { organizationIds } = administered(standing);
   if (organizationIds.length === 0) throw notYours('list of users');
   conditions.add(
     'organization_id = ANY(?) OR id IN (SELECT o.user_id FROM organization_members o WHERE o.organization_id = ANY(?))',

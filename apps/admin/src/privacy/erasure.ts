@@ -8,6 +8,7 @@ import {
   Changes,
   type ChangeMark,
   cleanUpChanges,
+  holdDaysInPlace,
   type RevocationReceipt,
   withTransaction,
 } from '#libs/database';
@@ -93,6 +94,7 @@ export class Erasure {
     return withTransaction(this.dataSource, ERASER, async (manager) => {
       // A day's table is read whole, however long that takes.
       await manager.query('SET LOCAL statement_timeout = 0');
+      await holdDaysInPlace(manager);
       return work(manager);
     });
   }

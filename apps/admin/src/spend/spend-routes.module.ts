@@ -10,6 +10,7 @@ import {
   Views,
 } from '#libs/budget';
 import { RbacModule } from '#libs/rbac';
+import { StandingsModule } from '#libs/tenancy';
 import { ActivityScopes } from '../activity/activity-scopes.js';
 import { DailyActivityController } from '../activity/daily-activity.controller.js';
 import { DailyActivityReport } from '../activity/daily-activity.js';
@@ -30,7 +31,7 @@ import { SpendController } from './spend.controller.js';
 
 /** What was spent, for people: read on connections of its own. */
 @Module({
-  imports: [RbacModule],
+  imports: [RbacModule, StandingsModule],
   controllers: [
     SpendController,
     SpendRowsController,

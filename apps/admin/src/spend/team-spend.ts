@@ -58,7 +58,7 @@ export class TeamSpend {
   }
 
   async #largest(filter: Pick<ActivityAsked, 'view'> & ReportRange): Promise<string[]> {
-    const rows = await this.sums.sum({ ...filter, by: ['team_id'], coarse: 'team', top: MOST_TEAMS });
+    const rows = await this.sums.sum({ ...filter, by: ['team_id'], coarse: 'team_days', top: MOST_TEAMS });
     return rows.map(({ team_id: id }) => id).filter((id) => id !== null);
   }
 

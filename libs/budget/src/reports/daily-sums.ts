@@ -134,6 +134,8 @@ function ownerSumsOf(query: DailyQuery<DailyColumn>): OwnerSums | undefined {
       return OWNER_SUMS.tagging;
     case 'team':
       return namesTeams(query) ? OWNER_SUMS.callsByTeam : OWNER_SUMS.callsOfTeams;
+    case 'team_days':
+      return OWNER_SUMS.daysByTeam;
     case 'proxy':
     case 'organization':
       return namesTeams(query) ? OWNER_SUMS.callsByTeam : OWNER_SUMS.calls;
@@ -154,7 +156,7 @@ export function narrowDaily(where: Where, filter: DailyFilter, from: ActivityFac
   if (typeof from === 'string') {
     where.and(`facet = '${from}'`);
     narrowToView(where, filter.view);
-  } else narrowToSums(where, filter.view, from);
+  } else narrowToSums(where, filter.view, from, filter.only?.tag);
   if (filter.from !== undefined) where.and(`day >= ${where.parameter(filter.from)}::date`);
   if (filter.until !== undefined) where.and(`day <= ${where.parameter(filter.until)}::date`);
   if (filter.days !== undefined) where.and(`day = ANY(${where.parameter(filter.days)}::date[])`);

@@ -58,7 +58,8 @@ export class KeyActivity {
 
   /**
    * The `most` keys that spent most among the filter's rows. `everybody`: there is no filter but time, so the keys that
-   * spent most in their life are taken, which an index knows. So are those of an organization that has many of them.
+   * spent most in their life are taken, which an index knows. So are those of an organization, where enough of the
+   * proxy's largest are its own; else reading all its rows is little enough.
    */
   async days(
     filter: DailyFilter,
@@ -68,22 +69,20 @@ export class KeyActivity {
     everybody: boolean,
   ): Promise<KeyDay[]> {
     const organizations = everybody ? undefined : wholeOrganizations(filter);
-    // Behind somebody's wall the question has to be one of its own, with our rights.
-    const large = filter.view.everything ? undefined : await this.#largestOf(organizations, most);
     const where = new Where();
     if (everybody) where.and(`key_id IN (SELECT id FROM candidates)`);
-    where.andIn('key_id', large);
     narrowDaily(where, filter, facet);
     const limit = where.parameter(most);
-    const isNarrowed = filter.view.everything && organizations !== undefined;
-    const candidates = isNarrowed
-      ? LARGEST_OF_ORGANIZATIONS(where.parameter(organizations), limit)
-      : `SELECT scope_id AS id FROM balances WHERE scope_type = 'key' AND budget = 'total' ORDER BY magnitude DESC, settled_nano DESC LIMIT ${limit}`;
+    const candidates =
+      organizations === undefined
+        ? `SELECT scope_id AS id FROM balances WHERE scope_type = 'key' AND budget = 'total' ORDER BY magnitude DESC, settled_nano DESC LIMIT ${limit}`
+        : `SELECT largest_keys_of(${where.parameter(organizations)}::text[], ${limit}) AS id`;
     const read = (condition: string): string => `
          SELECT to_char(day, 'YYYY-MM-DD') AS day, key_id, ${entity} AS entity, model_group, model, provider, endpoint, ${SUMS}
          FROM daily_activity WHERE ${where.sql} AND key_id IS NOT NULL${condition} GROUP BY 1, 2, 3, 4, 5, 6, 7`;
     // Only one of the two is run: the server knows how many candidates there are before it begins.
     const enough = '(SELECT count(*) FROM candidates)';
+    const isNarrowed = organizations !== undefined;
     const rows = await this.reading.query<StoredKeyDay>(
       filter.view,
       `WITH ${everybody || isNarrowed ? `candidates AS (${candidates}), ` : ''}rows AS MATERIALIZED (${
@@ -106,23 +105,6 @@ export class KeyActivity {
       endpoint: row.endpoint,
       ...factsOf(row),
     }));
-  }
-
-  /**
-   * The keys of whole organizations that spent most in their life, where enough of the proxy's largest are theirs; undefined: reading
-   * all rows is little enough. Looked for with our own rights: what is found only narrows a query
-   * that stands behind the wall.
-   */
-  async #largestOf(
-    organizations: readonly string[] | undefined,
-    most: number,
-  ): Promise<readonly string[] | undefined> {
-    if (organizations === undefined) return undefined;
-    const rows = await this.reading.query<{ id: string }>(EVERYTHING, LARGEST_OF_ORGANIZATIONS('$1', '$2'), [
-      organizations,
-      most,
-    ]);
-    return rows.length < most ? undefined : rows.map(({ id }) => id);
   }
 
   /** Keys by their ids; one that was deleted long ago may be missing. */
@@ -165,16 +147,6 @@ function wholeOrganizations({ view, only, exceptTeams, model }: DailyFilter): re
 function isWithout(only: DailyFilter['only'], columns: readonly (keyof NonNullable<typeof only>)[]): boolean {
   return columns.every((column) => only?.[column] === undefined);
 }
-
-/** So many of the proxy's largest keys are asked whose they are: some milliseconds. */
-const LARGEST_ASKED = 5_000;
-const LARGEST_OF_ORGANIZATIONS = (organizations: string, limit: string): string => `
-SELECT b.id FROM (
-  SELECT scope_id AS id, magnitude, settled_nano FROM balances WHERE scope_type = 'key' AND budget = 'total'
-   ORDER BY magnitude DESC, settled_nano DESC LIMIT ${LARGEST_ASKED}
-) b LEFT JOIN virtual_keys k ON k.id = b.id LEFT JOIN teams t ON t.id = k.team_id
-WHERE k.organization_id = ANY(${organizations}::text[]) OR t.organization_id = ANY(${organizations}::text[])
-ORDER BY b.magnitude DESC, b.settled_nano DESC LIMIT ${limit}`;
 
 /**
  * What is known of the keys of `top` (with `key_id`), a few. Whose they are is worked out first: behind the wall PostgreSQL looks a user

@@ -7,7 +7,7 @@ import {
   type MemberPermission,
   readsAll,
   seesEverything,
-  standingOf,
+  Standings,
 } from '#libs/tenancy';
 import { DataSource } from 'typeorm';
 import type { Where } from './where.js';
@@ -39,11 +39,14 @@ export const EVERYTHING: View = Object.freeze({
 /** Whose spend a caller may look at: its own, that of teams and organizations it administers, and what its teams permit it. */
 @Injectable()
 export class Views {
-  constructor(private readonly dataSource: DataSource) {}
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly standings: Standings,
+  ) {}
 
   /** `permissions`: what a team has to permit its member for the whole team's spend to be in view. */
   async of(caller: Principal, ...permissions: readonly MemberPermission[]): Promise<View> {
-    const standing = await standingOf(this.dataSource.manager, caller);
+    const standing = await this.standings.of(this.dataSource.manager, caller);
     if (readsAll(standing)) return EVERYTHING;
     const { teamIds, organizationIds } = administered(standing);
     const permitted = [...standing.teams.keys()].filter((id) =>
@@ -116,9 +119,14 @@ export const OWNER_SUMS = {
 
 /**
  * Adds the view to a query over daily rows that does not tell keys or people apart: whole organizations and teams are read from their
- * own sums, which are few, and only what the caller spent elsewhere key by key. No call is in two of the parts.
+ * own sums, which are few, and only what the caller spent elsewhere key by key. No call is in two of the parts. `tags`: those that are asked for.
  */
-export function narrowToSums(where: Where, view: View, sums: OwnerSums): void {
+export function narrowToSums(
+  where: Where,
+  view: View,
+  sums: OwnerSums,
+  tags: readonly string[] | undefined,
+): void {
   const elsewhere: string[] = [];
   const parts: string[] = [];
   const add = (facet: ActivityFacet, condition: string): void => {
@@ -126,7 +134,12 @@ export function narrowToSums(where: Where, view: View, sums: OwnerSums): void {
   };
   if (view.organizationIds.length > 0) {
     const theirs = `organization_id = ANY(${where.parameter(view.organizationIds)}::text[])`;
-    add(sums.organization, theirs);
+    // Each of these rows has one tag, which an index knows.
+    const named =
+      sums.organization === 'organization_tagged' && tags !== undefined && tags.length > 0
+        ? ` AND md5(tags[1]) IN (${tags.map((tag) => `md5(${where.parameter(tag)}::text)`).join(', ')})`
+        : '';
+    add(sums.organization, theirs + named);
     elsewhere.push(`(${theirs}) IS NOT TRUE`);
   }
   if (view.teamIds.length > 0) {

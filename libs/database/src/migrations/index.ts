@@ -20,6 +20,8 @@ import { TeamAndTagSums1700000000020 } from './1700000000020-team-and-tag-sums.j
 import { DailyParts1700000000021 } from './1700000000021-daily-parts.js';
 import { AccessGroupsOfUsers1700000000024 } from './1700000000024-access-groups-of-users.js';
 import { PassThroughEndpoints1700000000025 } from './1700000000025-pass-through-endpoints.js';
+import { BeyondTheWall1700000000026 } from './1700000000026-beyond-the-wall.js';
+import { TagsOfOrganizations1700000000027 } from './1700000000027-tags-of-organizations.js';
 
 /** In the order they run. Append only. */
 export const MIGRATIONS = [
@@ -45,4 +47,6 @@ export const MIGRATIONS = [
   DailyParts1700000000021,
   AccessGroupsOfUsers1700000000024,
   PassThroughEndpoints1700000000025,
+  BeyondTheWall1700000000026,
+  TagsOfOrganizations1700000000027,
 ];

@@ -38,40 +38,57 @@ const READERS: ReadonlySet<Role> = new Set([
 
 /** Reads what the caller is, as of now: one query, and none for those who need no membership. */
 export async function standingOf(manager: EntityManager, principal: Principal): Promise<Standing> {
-  const userId = principal.role === 'team' || principal.role === 'customer' ? undefined : principal.user?.id;
-  const alone = {
-    role: principal.role,
-    userId,
-    keyId: principal.key?.id,
-    homeOrganizationId: null,
-    teams: new Map<string, TeamStanding>(),
-    organizations: new Map<string, OrganizationRole>(),
-  };
-  // An identity provider may say that somebody administers the organization of the token; a stored role of that name has no effect.
-  const stated =
-    principal.role === 'org_admin' && principal.credential !== 'virtual_key'
-      ? principal.organizationId
-      : undefined;
-  if (stated !== undefined) alone.organizations.set(stated, 'org_admin');
-  if (userId === undefined || seesEverything(principal)) return alone;
-  const rows: MembershipRow[] = await manager.query(MEMBERSHIPS, [userId]);
+  const userId = memberIn(principal);
+  return standingWith(principal, userId === undefined ? [] : await membershipsOf(manager, userId));
+}
+
+/** Whose memberships decide; undefined: the caller is what it is without any. */
+export function memberIn(principal: Principal): string | undefined {
+  const { role, user } = principal;
+  const needsNone = role === 'team' || role === 'customer' || seesEverything(principal);
+  return needsNone ? undefined : user?.id;
+}
+
+/** Home, organizations and teams of a person. */
+export function membershipsOf(manager: EntityManager, userId: string): Promise<readonly MembershipRow[]> {
+  return manager.query(MEMBERSHIPS, [userId]);
+}
+
+/** `memberships`: those of `memberIn(principal)`. */
+export function standingWith(principal: Principal, memberships: readonly MembershipRow[]): Standing {
+  const { role } = principal;
+  const teams = new Map<string, TeamStanding>();
+  const organizations = new Map<string, OrganizationRole>();
   let homeOrganizationId: string | null = null;
-  for (const { kind, id, role, organizationId, permissions } of rows) {
+  for (const { kind, id, role: held, organizationId, permissions } of memberships) {
     if (kind === 'home') homeOrganizationId = organizationId;
-    if (kind === 'organization') alone.organizations.set(id, role as OrganizationRole);
+    if (kind === 'organization') organizations.set(id, held as OrganizationRole);
     if (kind === 'team') {
-      alone.teams.set(id, {
-        role: role as TeamStanding['role'],
+      teams.set(id, {
+        role: held as TeamStanding['role'],
         organizationId,
         memberPermissions: permissions,
       });
     }
   }
-  if (stated !== undefined) alone.organizations.set(stated, 'org_admin');
-  return { ...alone, homeOrganizationId };
+  // An identity provider may say that somebody administers the organization of the token; a stored role of that name has no effect.
+  if (
+    role === 'org_admin' &&
+    principal.credential !== 'virtual_key' &&
+    principal.organizationId !== undefined
+  )
+    organizations.set(principal.organizationId, 'org_admin');
+  return {
+    role,
+    userId: role === 'team' || role === 'customer' ? undefined : principal.user?.id,
+    keyId: principal.key?.id,
+    homeOrganizationId,
+    teams,
+    organizations,
+  };
 }
 
-interface MembershipRow {
+export interface MembershipRow {
   readonly kind: 'home' | 'team' | 'organization';
   readonly id: string;
   readonly role: string | null;

@@ -4,6 +4,8 @@ import { administered, readsAll, type Standing } from './standing.js';
 /** A condition for a list, in the words of the query builder: `alias.property`, and its parameters. Undefined: everything is visible. */
 export interface Visible {
   readonly where: string;
+  /** What is left of it of keys that are of no administered organization. */
+  readonly elsewhere: string;
   readonly parameters: Readonly<Record<string, unknown>>;
 }
 
@@ -21,8 +23,10 @@ export function visibleKeys(
         ALWAYS_PERMITTED.includes(permission) || memberPermissions?.includes(permission),
     )
     .map(([id]) => id);
+  const elsewhere = `${alias}.id = :ownKey OR ${alias}.userId = :ownUser OR ${alias}.teamId = ANY(:ownTeams)`;
   return {
-    where: `(${alias}.id = :ownKey OR ${alias}.userId = :ownUser OR ${alias}.teamId = ANY(:ownTeams) OR ${alias}.organizationId = ANY(:ownOrganizations)
+    elsewhere: `(${elsewhere})`,
+    where: `(${elsewhere} OR ${alias}.organizationId = ANY(:ownOrganizations)
       OR ${alias}.teamId IN (SELECT team.id FROM teams team WHERE team.organization_id = ANY(:ownOrganizations)))`,
     // A null never equals anything, so an absent owner shows nothing.
     parameters: {

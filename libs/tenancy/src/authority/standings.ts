@@ -1,0 +1,75 @@
+import { Injectable, Module } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
+import { Config } from '#libs/config';
+import { type ChangeNoun, Changes } from '#libs/database';
+import { Clock, type Principal } from '#libs/kernel';
+import type { EntityManager } from 'typeorm';
+import { memberIn, type MembershipRow, membershipsOf, type Standing, standingWith } from './standing.js';
+
+const MOST_KEPT = 1_000;
+/** A change of one of these may make anybody's standing another one. */
+const SHAPING: ReadonlySet<ChangeNoun> = new Set([
+  'user',
+  'team',
+  'team_member',
+  'organization',
+  'organization_member',
+]);
+
+interface Kept {
+  readonly memberships: readonly MembershipRow[];
+  readonly askedMs: number;
+}
+
+/**
+ * What callers are, for their reading: asked once and dropped with every change of a membership, like the callers that authentication keeps. Only while
+ * changes are heard, and no longer than a key is kept. The database's wall asks for itself: what is kept here a moment too long finds
+ * no row that is not the caller's any more. What writes asks in its own transaction (`standingOf`).
+ */
+@Injectable()
+export class Standings {
+  readonly #kept = new LRUCache<string, Kept>({ max: MOST_KEPT });
+  #changesHeard = 0;
+
+  constructor(
+    private readonly changes: Changes,
+    private readonly clock: Clock,
+    private readonly config: Config,
+  ) {
+    changes.subscribe({
+      onChange: ({ noun }) => {
+        if (SHAPING.has(noun)) this.#forget();
+      },
+      onGap: () => this.#forget(),
+    });
+  }
+
+  /** One query at most. */
+  async of(manager: EntityManager, caller: Principal): Promise<Standing> {
+    const userId = memberIn(caller);
+    if (userId === undefined) return standingWith(caller, []);
+    const askedMs = this.clock.monotonicMs();
+    const kept = this.#kept.get(userId);
+    if (
+      kept !== undefined &&
+      this.changes.state() === 'live' &&
+      askedMs - kept.askedMs < this.config.auth.keyCacheTtlMs
+    )
+      return standingWith(caller, kept.memberships);
+    const heard = this.#changesHeard;
+    const memberships = await membershipsOf(manager, userId);
+    // A change that came in between may not be in what was read.
+    if (heard === this.#changesHeard && this.changes.state() === 'live')
+      this.#kept.set(userId, { memberships, askedMs });
+    return standingWith(caller, memberships);
+  }
+
+  #forget(): void {
+    this.#changesHeard += 1;
+    this.#kept.clear();
+  }
+}
+
+/** Apart, for rooms that only read. Needs `Changes`, `Clock` and `Config` from whoever assembles the product. */
+@Module({ providers: [Standings], exports: [Standings] })
+export class StandingsModule {}
