@@ -14,7 +14,7 @@ import { KeyJudge } from '../../libs/tenancy/src/key-judge.js';
 import { KeyRotation } from '../../libs/tenancy/src/key-rotation.js';
 import { KeySpend } from '../../libs/tenancy/src/key-spend.js';
 import { Keys } from '../../libs/tenancy/src/keys.js';
-import { Standings } from '../../libs/tenancy/src/authority/standings.js';
+import { KeptStandings } from '../../libs/tenancy/src/authority/standings.js';
 import { SpendReader, type SpendRow } from '../../libs/tenancy/src/spend-reader.js';
 import { type SpendOwner, SpendSetter } from '../../libs/tenancy/src/spend-setter.js';
 import { Invitations } from '../../libs/tenancy/src/invitations.js';
@@ -105,7 +105,7 @@ export function tenancyOn(
   const changes = new Changes(url, logger);
   const transactions = new Transactions(database, changes, new AuditTrail(TEST_INSTALLATION));
   const spend = new StatedSpend();
-  const standings = new Standings(changes, clock, NO_DEFAULTS);
+  const standings = new KeptStandings(changes, clock, NO_DEFAULTS);
   const judge = new KeyJudge(NO_DEFAULTS, clock);
   const keySpend = new KeySpend(transactions, clock, judge, new StatedSpendSetter(spend));
   const keys = new Keys(transactions, clock, judge, keySpend);

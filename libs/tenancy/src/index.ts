@@ -6,7 +6,7 @@ export {
 } from './authority/member-permissions.js';
 export { notYours } from './authority/refusals.js';
 export { administered, capacityInTeam, readsAll, type Standing, standingOf } from './authority/standing.js';
-export { Standings, StandingsModule } from './authority/standings.js';
+export { AskedStandings, Standings, StandingsModule } from './authority/standings.js';
 export { after, type Duration, parseDuration, parsePeriod } from './duration.js';
 export { KeyCatalogue } from './key-catalogue.js';
 export { type KeyStatus, type KeyView, KeyViews } from './key-view.js';

@@ -13,7 +13,7 @@ import type { Config } from '#libs/config';
 import { SystemClock } from '#libs/kernel';
 import type { AccessGroupIndex } from '#libs/runtime';
 import type { Pseudonyms } from '#libs/telemetry';
-import { KeyCatalogue, KeyViews, TeamCatalogue, UserCatalogue } from '#libs/tenancy';
+import { AskedStandings, KeyCatalogue, KeyViews, TeamCatalogue, UserCatalogue } from '#libs/tenancy';
 import type { DataSource } from 'typeorm';
 import { ActivityScopes } from '../activity/activity-scopes.js';
 import { DailyActivityController } from '../activity/daily-activity.controller.js';
@@ -62,7 +62,7 @@ function reportControllers({
 }: ReadingParts): Readonly<Record<string, object>> {
   const clock = new SystemClock();
   const reading = new Reading(dataSource);
-  const views = new Views(dataSource);
+  const views = new Views(dataSource, new AskedStandings());
   const sums = new DailySums(reading, ledger);
   const entities = new EntityActivity(reading);
   const keys = new KeyActivity(reading);
@@ -97,7 +97,8 @@ function listControllers({
   const keys = new KeyAnswers(governed, groups);
   const teams = new TeamAnswers(governed, keys, spend, groups, { settled: notApart });
   const users = new UserAnswers(governed, keys, teams, spend, groups, { settled: notApart });
-  const keyCatalogue = new KeyCatalogue(dataSource, clock, new KeyViews(dataSource, clock, spend));
+  const standings = new AskedStandings();
+  const keyCatalogue = new KeyCatalogue(dataSource, clock, new KeyViews(dataSource, clock, spend), standings);
   const teamCatalogue = new TeamCatalogue(dataSource, clock, {
     get people() {
       return notApart();
@@ -106,7 +107,9 @@ function listControllers({
   return {
     KeyReadsController: new KeyReadsController(keyCatalogue, keys, new KeyUsers(dataSource)),
     TeamReadsController: new TeamReadsController(teamCatalogue, teams, keys, spend),
-    UserReadsController: new UserReadsController(new UserCatalogue(dataSource), users, { list: notApart }),
+    UserReadsController: new UserReadsController(new UserCatalogue(dataSource, standings), users, {
+      list: notApart,
+    }),
   };
 }
 

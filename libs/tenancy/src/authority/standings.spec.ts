@@ -4,7 +4,7 @@ import { ManualClock, type Principal } from '#libs/kernel';
 import type { EntityManager } from 'typeorm';
 import { describe, expect, it } from 'vitest';
 import { administered, type MembershipRow } from './standing.js';
-import { Standings } from './standings.js';
+import { KeptStandings } from './standings.js';
 
 const KEPT_MS = 60_000;
 const caller = (facts: Partial<Principal> = {}): Principal => ({
@@ -55,7 +55,7 @@ function world() {
       return read;
     },
   } as unknown as EntityManager;
-  const standings = new Standings(changes, clock, { auth: { keyCacheTtlMs: KEPT_MS } } as Config);
+  const standings = new KeptStandings(changes, clock, { auth: { keyCacheTtlMs: KEPT_MS } } as Config);
   const organizations = async (who = caller()): Promise<string[]> =>
     administered(await standings.of(manager, who)).organizationIds;
   return { ...{ clock, heard, organizations } };

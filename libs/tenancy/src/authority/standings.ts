@@ -4,7 +4,27 @@ import { Config } from '#libs/config';
 import { type ChangeNoun, Changes } from '#libs/database';
 import { Clock, type Principal } from '#libs/kernel';
 import type { EntityManager } from 'typeorm';
-import { memberIn, type MembershipRow, membershipsOf, type Standing, standingWith } from './standing.js';
+import {
+  memberIn,
+  type MembershipRow,
+  membershipsOf,
+  type Standing,
+  standingOf,
+  standingWith,
+} from './standing.js';
+
+/** What callers are, for their reading. */
+export abstract class Standings {
+  /** One query at most. */
+  abstract of(manager: EntityManager, caller: Principal): Promise<Standing>;
+}
+
+/** Asks each time: for where no changes are heard of. */
+export class AskedStandings extends Standings {
+  override of(manager: EntityManager, caller: Principal): Promise<Standing> {
+    return standingOf(manager, caller);
+  }
+}
 
 const MOST_KEPT = 1_000;
 /** A change of one of these may make anybody's standing another one. */
@@ -22,12 +42,12 @@ interface Kept {
 }
 
 /**
- * What callers are, for their reading: asked once and dropped with every change of a membership, like the callers that authentication keeps. Only while
+ * Asked once and dropped with every change of a membership, like the callers that authentication keeps. Only while
  * changes are heard, and no longer than a key is kept. The database's wall asks for itself: what is kept here a moment too long finds
  * no row that is not the caller's any more. What writes asks in its own transaction (`standingOf`).
  */
 @Injectable()
-export class Standings {
+export class KeptStandings extends Standings {
   readonly #kept = new LRUCache<string, Kept>({ max: MOST_KEPT });
   #changesHeard = 0;
 
@@ -36,6 +56,7 @@ export class Standings {
     private readonly clock: Clock,
     private readonly config: Config,
   ) {
+    super();
     changes.subscribe({
       onChange: ({ noun }) => {
         if (SHAPING.has(noun)) this.#forget();
@@ -44,8 +65,7 @@ export class Standings {
     });
   }
 
-  /** One query at most. */
-  async of(manager: EntityManager, caller: Principal): Promise<Standing> {
+  override async of(manager: EntityManager, caller: Principal): Promise<Standing> {
     const userId = memberIn(caller);
     if (userId === undefined) return standingWith(caller, []);
     const askedMs = this.clock.monotonicMs();
@@ -71,5 +91,5 @@ export class Standings {
 }
 
 /** Apart, for rooms that only read. Needs `Changes`, `Clock` and `Config` from whoever assembles the product. */
-@Module({ providers: [Standings], exports: [Standings] })
+@Module({ providers: [{ provide: Standings, useClass: KeptStandings }], exports: [Standings] })
 export class StandingsModule {}
