@@ -8,6 +8,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTestDatabase, silentLogger, type TestDatabase } from '../../../test/harness/postgres.js';
 import { AuditSealer } from './audit-sealer.js';
 import { AuditTrail, NOBODY } from './audit-trail.js';
+import { CheckpointSigner } from './chain.js';
 import { exportAudit } from './export-audit.js';
 import { InstallationKey } from './installation-key.js';
 import { pruneAudit } from './prune-audit.js';
@@ -236,6 +237,14 @@ describe('an export', () => {
         lines.map((line, n) => (n === 5 ? line.replace('"action":"updated"', '"action":"read"') : line)),
     ],
     ['removed', (lines: string[]) => lines.filter((_, n) => n !== 5)],
+    // Attack: what happened lately is cut off, with all that could tell of it.
+    ['cut off with everything after it', (lines: string[]) => lines.slice(0, 8)],
+    [
+      'cut off with the checkpoints that speak of it',
+      (lines: string[]) => lines.filter((line, n) => n < 8 || line.startsWith('{"type":"end"')),
+    ],
+    ['added after the end', (lines: string[]) => [...lines, lines[5] ?? '']],
+    ['all there was', () => []],
     ['removed at the end', (lines: string[]) => lines.filter((_, n) => n !== 10)],
     ['added', (lines: string[]) => [...lines.slice(0, 5), lines[5] ?? '', ...lines.slice(5)]],
     ['moved', (lines: string[]) => [...lines.slice(0, 5), lines[6] ?? '', lines[5] ?? '', ...lines.slice(7)]],
@@ -244,6 +253,15 @@ describe('an export', () => {
     const { path, lines } = await exported();
     writeFileSync(path, `${change(lines).join('\n')}\n`);
     expect((await verifyExport(path)).isSound).toBe(false);
+  });
+
+  /** Attack: the whole export is made anew, with another key of which it carries the public half. */
+  it('of another installation is not this one’s', async () => {
+    await tenSealed();
+    const { path } = await exported();
+    const stranger = new InstallationKey(new Secret('somebody else'));
+    const { publicKey } = new CheckpointSigner(stranger);
+    expect((await verifyExport(path, publicKey)).isSound).toBe(false);
   });
 });
 

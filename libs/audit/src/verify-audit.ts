@@ -6,6 +6,7 @@ import { MAC_PURPOSE } from './audit-trail.js';
 import { type Checkpoint, TrustedKeys } from './chain.js';
 import { CheckpointFile } from './checkpoint-file.js';
 import { parseExportLine } from './export-audit.js';
+import { ExportDigest, type ExportEnd } from './export-end.js';
 import type { InstallationKey } from './installation-key.js';
 import { type AuditReport, ChainVerifier } from './verify-chain.js';
 
@@ -39,14 +40,23 @@ export async function verifyDatabase(
 export async function verifyExport(path: string, publicKey?: string): Promise<AuditReport> {
   const keys = new TrustedKeys();
   const checkpoints: Checkpoint[] = [];
-  for await (const line of linesOf(path)) {
+  const digest = new ExportDigest();
+  let end: ExportEnd | undefined;
+  for await (const { line, text } of linesOf(path)) {
+    // What something follows is no end.
+    end = line.type === 'end' ? line.end : undefined;
+    if (line.type !== 'end') digest.add(text);
     if (line.type === 'checkpoint') checkpoints.push(line.checkpoint);
     if (line.type === 'header' && publicKey === undefined) keys.add(line.publicKey);
   }
   if (publicKey !== undefined) keys.add(publicKey);
   const verifier = new ChainVerifier(checkpoints, keys);
-  for await (const line of linesOf(path)) if (line.type === 'event') verifier.add(line.row);
-  return verifier.finish();
+  for await (const { line } of linesOf(path)) if (line.type === 'event') verifier.add(line.row);
+  const report = verifier.finish();
+  const problem = digest.problemWith(end, keys);
+  if (problem === undefined) return report;
+  const findings = [...report.findings, { chain: null, seq: null, message: problem }];
+  return { ...report, isSound: false, findings };
 }
 
 async function* linesOf(path: string) {
@@ -54,6 +64,6 @@ async function* linesOf(path: string) {
   let number = 0;
   for await (const text of lines) {
     number += 1;
-    if (text.trim() !== '') yield parseExportLine(text, number);
+    if (text.trim() !== '') yield { line: parseExportLine(text, number), text };
   }
 }

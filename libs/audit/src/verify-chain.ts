@@ -23,7 +23,8 @@ type ShownColumn =
 
 /** One thing that is wrong, as a sentence that names the row. */
 export interface Finding {
-  readonly chain: Chain;
+  /** Null: about an export as a whole. */
+  readonly chain: Chain | null;
   readonly seq: bigint | null;
   readonly message: string;
 }
