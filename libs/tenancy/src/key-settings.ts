@@ -81,6 +81,7 @@ export function columnsOf(
   if (change.models !== undefined) columns.models = [...change.models];
   if (change.modelAliases !== undefined) columns.aliases = { ...change.modelAliases };
   if (change.tags !== undefined) columns.tags = [...change.tags];
+  assertSameAccount(change, current);
   const metadata = metadataWith(change, current?.metadata ?? {});
   if (metadata !== undefined) columns.metadata = metadata;
   if (change.blocked !== undefined) columns.blocked = change.blocked;
@@ -95,6 +96,16 @@ export function columnsOf(
   Object.assign(columns, routeColumns(change));
   Object.assign(columns, rotationColumns(change, current, nowMs));
   return columns;
+}
+
+/** A service account is named when it is made, and never again. */
+function assertSameAccount({ metadata }: KeyChange, current: VirtualKey | undefined): void {
+  const named = metadata?.['service_account_id'];
+  const { serviceAccountId } = current ?? { serviceAccountId: null };
+  if (serviceAccountId === null || named === undefined || named === serviceAccountId) return;
+  throw new GatewayError('request.bad_field', 'A service account keeps its service_account_id.', {
+    param: 'metadata.service_account_id',
+  });
 }
 
 function routeColumns(change: KeyChange): { allowedRoutes?: string[]; keyType?: string | null } {

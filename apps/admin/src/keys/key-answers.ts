@@ -107,11 +107,7 @@ export class KeyAnswers {
   info(view: KeyView): Record<string, unknown> {
     return {
       ...this.#columns(view.key, view.spentNanoUsd, view.budget),
-      ...(view.isSuspended ? { blocked: true } : {}),
-      ...(view.deletedAt === null
-        ? {}
-        : { deleted_at: toApiTime(view.deletedAt), deleted_by: view.deletedBy }),
-      status: view.status,
+      ...fateOf(view),
     };
   }
 
@@ -122,8 +118,7 @@ export class KeyAnswers {
       view.spentNanoUsd,
       view.budget,
     );
-    const blocked = view.isSuspended ? { blocked: true } : {};
-    return { token: view.key.tokenHash, ...columns, ...blocked, org_id: organization, status: view.status };
+    return { token: view.key.tokenHash, ...columns, org_id: organization, ...fateOf(view) };
   }
 
   #groupIds({ id }: VirtualKey): readonly string[] {
@@ -209,4 +204,13 @@ function shownMetadata(key: VirtualKey, withTags: boolean): Record<string, unkno
 /** A label stands where a key has no alias of its own. */
 function shownAlias(key: VirtualKey): string | null {
   return key.alias ?? key.label;
+}
+
+/** What has become of a key. */
+function fateOf({ isSuspended, deletedAt, deletedBy, status }: KeyView): Record<string, unknown> {
+  return {
+    ...(isSuspended ? { blocked: true } : {}),
+    ...(deletedAt === null ? {} : { deleted_at: toApiTime(deletedAt), deleted_by: deletedBy }),
+    status,
+  };
 }

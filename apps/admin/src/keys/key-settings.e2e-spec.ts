@@ -154,7 +154,8 @@ describe('a service account', () => {
       user_id: 'x',
     });
     expect(body).toMatchObject({ user_id: null, metadata: { service_account_id: 'ci' } });
-    await post('/key/update', { key: body['token'], metadata: { service_account_id: 'other' } });
+    const renamed = { key: body['token'], metadata: { service_account_id: 'other' } };
+    expect((await post('/key/update', renamed)).status).toBe(400);
     expect((await info(body['token'])).metadata['service_account_id']).toBe('ci');
   });
 

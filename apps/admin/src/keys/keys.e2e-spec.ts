@@ -47,6 +47,13 @@ describe('the life of a key', () => {
     expect((await post('/key/delete', { keys: [rotated.body['key']] })).status).toBe(404);
     expect((await post('/key/delete', {})).status).toBe(422);
     expect((await get(`/key/info?key=${rotated.body['token']}`)).body['info'].status).toBe('deleted');
+    const listed = (await get('/key/list?status=deleted&return_full_object=true')).body['keys'];
+    expect(listed[0]).toMatchObject({
+      token: rotated.body['token'],
+      status: 'deleted',
+      deleted_at: expect.stringMatching(/^\d{4}-/),
+      deleted_by: expect.any(String),
+    });
     expect((await get(`/key/info?key=sk-unknown`)).body['error']).toMatchObject({
       type: 'not_found_error',
       param: 'key',
