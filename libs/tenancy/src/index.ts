@@ -5,8 +5,15 @@ export {
   type MemberPermission,
 } from './authority/member-permissions.js';
 export { notYours } from './authority/refusals.js';
-export { administered, capacityInTeam, readsAll, type Standing, standingOf } from './authority/standing.js';
-export { AskedStandings, Standings, StandingsModule } from './authority/standings.js';
+export {
+  administered,
+  capacityInTeam,
+  readsAll,
+  type MembershipRow,
+  type Standing,
+  standingOf,
+} from './authority/standing.js';
+export { GivenStandings, KeptStandings, Standings, StandingsModule } from './authority/standings.js';
 export { after, type Duration, parseDuration, parsePeriod } from './duration.js';
 export { KeyCatalogue } from './key-catalogue.js';
 export { type KeyStatus, type KeyView, KeyViews } from './key-view.js';

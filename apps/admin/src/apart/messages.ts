@@ -1,6 +1,7 @@
 import type { Config } from '#libs/config';
 import type { AccessGroup } from '#libs/database';
 import type { ErrorCode, GatewayError, Principal, Secret } from '#libs/kernel';
+import type { MembershipRow } from '#libs/tenancy';
 
 /** What the thread has to know of its process. */
 export interface ThreadParts {
@@ -46,7 +47,8 @@ export type Headers = readonly (readonly [name: string, value: string])[];
 /** A value that a handler is called with. A caller loses the one function it has; of a response only headers can be set. */
 export type Sent =
   | { readonly is: 'value'; readonly value: unknown }
-  | { readonly is: 'caller'; readonly caller: object }
+  /** What it is a member of goes along: the thread hears of no changes, so that it could not keep it. */
+  | { readonly is: 'caller'; readonly caller: object; readonly memberships: readonly MembershipRow[] }
   | { readonly is: 'response' };
 
 /** What went wrong, for the thread that answers: refusals whole, everything else as words. */

@@ -1,5 +1,6 @@
 import { AccessGroupIndex } from '#libs/runtime';
 import { Pseudonyms } from '#libs/telemetry';
+import { GivenStandings } from '#libs/tenancy';
 import { DataSource } from 'typeorm';
 import { describe, expect, it } from 'vitest';
 import { readingControllers } from './reading-controllers.js';
@@ -11,6 +12,7 @@ const parts = {
   config: { budgets: {} as never },
   pseudonyms: new Pseudonyms(undefined),
   groups: new AccessGroupIndex(),
+  standings: new GivenStandings(),
 };
 
 describe('the reading thread', () => {

@@ -13,7 +13,7 @@ import type { Config } from '#libs/config';
 import { SystemClock } from '#libs/kernel';
 import type { AccessGroupIndex } from '#libs/runtime';
 import type { Pseudonyms } from '#libs/telemetry';
-import { AskedStandings, KeyCatalogue, KeyViews, TeamCatalogue, UserCatalogue } from '#libs/tenancy';
+import { KeyCatalogue, KeyViews, type Standings, TeamCatalogue, UserCatalogue } from '#libs/tenancy';
 import type { DataSource } from 'typeorm';
 import { ActivityScopes } from '../activity/activity-scopes.js';
 import { DailyActivityController } from '../activity/daily-activity.controller.js';
@@ -47,6 +47,7 @@ interface ReadingParts {
   readonly config: Pick<Config, 'budgets'>;
   readonly pseudonyms: Pseudonyms;
   readonly groups: AccessGroupIndex;
+  readonly standings: Standings;
 }
 
 /** The controllers that read apart, by their names, put together without a container: the reading thread has nothing else of one. */
@@ -59,10 +60,11 @@ function reportControllers({
   ledger,
   config,
   pseudonyms,
+  standings,
 }: ReadingParts): Readonly<Record<string, object>> {
   const clock = new SystemClock();
   const reading = new Reading(dataSource);
-  const views = new Views(dataSource, new AskedStandings());
+  const views = new Views(dataSource, standings);
   const sums = new DailySums(reading, ledger);
   const entities = new EntityActivity(reading);
   const keys = new KeyActivity(reading);
@@ -90,6 +92,7 @@ function listControllers({
   ledger,
   config,
   groups,
+  standings,
 }: ReadingParts): Readonly<Record<string, object>> {
   const clock = new SystemClock();
   const spend = new PostgresSpendReader(dataSource, ledger, config, clock);
@@ -97,7 +100,6 @@ function listControllers({
   const keys = new KeyAnswers(governed, groups);
   const teams = new TeamAnswers(governed, keys, spend, groups, { settled: notApart });
   const users = new UserAnswers(governed, keys, teams, spend, groups, { settled: notApart });
-  const standings = new AskedStandings();
   const keyCatalogue = new KeyCatalogue(dataSource, clock, new KeyViews(dataSource, clock, spend), standings);
   const teamCatalogue = new TeamCatalogue(dataSource, clock, {
     get people() {

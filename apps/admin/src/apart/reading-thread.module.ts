@@ -1,5 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { RuntimeModule } from '#libs/runtime';
+import { StandingsModule } from '#libs/tenancy';
 import type { ThreadParts } from './messages.js';
 import { ReadersApart } from './reads-apart.js';
 import { ReadingThread, ReadingThreadParts } from './reading-thread.js';
@@ -10,7 +11,7 @@ export class ReadingThreadModule {
   static of(parts: ThreadParts): DynamicModule {
     return {
       module: ReadingThreadModule,
-      imports: [RuntimeModule],
+      imports: [RuntimeModule, StandingsModule],
       providers: [
         { provide: ReadingThreadParts, useValue: new ReadingThreadParts(parts) },
         ReadingThread,

@@ -8,6 +8,8 @@ import { type AccessGroup, BrowsingPool, Turnstile } from '#libs/database';
 import type { Principal } from '#libs/kernel';
 import { AccessGroupIndex } from '#libs/runtime';
 import { Logger } from '#libs/telemetry';
+import { KeptStandings } from '#libs/tenancy';
+import { DataSource } from 'typeorm';
 import { receivedFailure, sentFailure } from './failures.js';
 import {
   type FromThread,
@@ -63,6 +65,8 @@ export class ReadingThread implements BeforeApplicationShutdown {
     private readonly ledger: SpendLedger,
     private readonly groups: AccessGroupIndex,
     private readonly logger: Logger,
+    private readonly dataSource: DataSource,
+    private readonly standings: KeptStandings,
     browsing: BrowsingPool,
   ) {
     this.#parts = parts;
@@ -108,15 +112,23 @@ export class ReadingThread implements BeforeApplicationShutdown {
     this.#idle = setTimeout(() => void this.#end(), IDLE_MS).unref();
   }
 
-  #ask(controller: string, handler: string, args: readonly unknown[]): Promise<StreamableFile> {
+  async #ask(controller: string, handler: string, args: readonly unknown[]): Promise<StreamableFile> {
+    const values = await Promise.all(args.map((value) => this.#sent(value)));
     this.#asked += 1;
     const id = this.#asked;
     const asked = { ...Promise.withResolvers<StreamableFile>(), response: args.find(isResponse) };
     this.#waiting.set(id, asked);
     this.#tellGroups();
-    this.#tell({ kind: 'question', id, controller, handler, values: args.map(sent) });
+    this.#tell({ kind: 'question', id, controller, handler, values });
     if (this.#worker === undefined) this.#failed(id, gone());
     return asked.promise;
+  }
+
+  async #sent(value: unknown): Promise<Sent> {
+    if (isResponse(value)) return { is: 'response' };
+    if (!isCaller(value)) return { is: 'value', value };
+    const memberships = await this.standings.memberships(this.dataSource.manager, value);
+    return { is: 'caller', caller: sentCaller(value), memberships };
   }
 
   #heard(message: FromThread): void {
@@ -213,9 +225,6 @@ function isResponse(value: unknown): value is ServerResponse {
   return value instanceof ServerResponse;
 }
 
-function sent(value: unknown): Sent {
-  if (isResponse(value)) return { is: 'response' };
-  if (typeof value === 'object' && value !== null && 'isCurrent' in value)
-    return { is: 'caller', caller: sentCaller(value as Principal) };
-  return { is: 'value', value };
+function isCaller(value: unknown): value is Principal {
+  return typeof value === 'object' && value !== null && 'isCurrent' in value;
 }

@@ -5,6 +5,7 @@ import { BrowsingPool } from '#libs/database';
 import { Secret } from '#libs/kernel';
 import { AccessGroupIndex } from '#libs/runtime';
 import { Logger, Pseudonyms } from '#libs/telemetry';
+import { GivenStandings } from '#libs/tenancy';
 import type { DataSource } from 'typeorm';
 import { receivedFailure, sentFailure } from './failures.js';
 import {
@@ -67,13 +68,14 @@ const ledger = new FarLedger();
 const pool = new BrowsingPool({ url: new Secret(databaseUrl), isOwnServer }, new TellingLogger());
 const pseudonyms = new Pseudonyms(pseudonymsKey === undefined ? undefined : Buffer.from(pseudonymsKey));
 const groups = new AccessGroupIndex();
+const standings = new GivenStandings();
 let controllers: Promise<Readonly<Record<string, object>>> | undefined;
 
 /** Opened by the first question, and by the next one when that failed. */
 function opened(): Promise<Readonly<Record<string, object>>> {
   controllers ??= pool.source().then(
     (dataSource: DataSource) =>
-      readingControllers({ dataSource, ledger, config: { budgets }, pseudonyms, groups }),
+      readingControllers({ dataSource, ledger, config: { budgets }, pseudonyms, groups, standings }),
     (error: unknown) => {
       controllers = undefined;
       throw error;
@@ -101,7 +103,11 @@ async function answer({ id, controller, handler, values }: Question): Promise<vo
 
 function received(sent: Sent, headers: [string, string][]): unknown {
   if (sent.is === 'value') return sent.value;
-  if (sent.is === 'caller') return receivedCaller(sent.caller);
+  if (sent.is === 'caller') {
+    const caller = receivedCaller(sent.caller);
+    standings.give(caller, sent.memberships);
+    return caller;
+  }
   return { setHeader: (name: string, value: string) => headers.push([name, value]) };
 }
 

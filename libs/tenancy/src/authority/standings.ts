@@ -19,10 +19,17 @@ export abstract class Standings {
   abstract of(manager: EntityManager, caller: Principal): Promise<Standing>;
 }
 
-/** Asks each time: for where no changes are heard of. */
-export class AskedStandings extends Standings {
-  override of(manager: EntityManager, caller: Principal): Promise<Standing> {
-    return standingOf(manager, caller);
+/** Where no changes are heard of: from what somebody who hears of them gave along with the caller; without it, asked each time. */
+export class GivenStandings extends Standings {
+  readonly #given = new WeakMap<Principal, readonly MembershipRow[]>();
+
+  give(caller: Principal, memberships: readonly MembershipRow[]): void {
+    this.#given.set(caller, memberships);
+  }
+
+  override async of(manager: EntityManager, caller: Principal): Promise<Standing> {
+    const given = this.#given.get(caller);
+    return given === undefined ? standingOf(manager, caller) : standingWith(caller, given);
   }
 }
 
@@ -66,8 +73,13 @@ export class KeptStandings extends Standings {
   }
 
   override async of(manager: EntityManager, caller: Principal): Promise<Standing> {
+    return standingWith(caller, await this.memberships(manager, caller));
+  }
+
+  /** For `GivenStandings` elsewhere. */
+  async memberships(manager: EntityManager, caller: Principal): Promise<readonly MembershipRow[]> {
     const userId = memberIn(caller);
-    if (userId === undefined) return standingWith(caller, []);
+    if (userId === undefined) return [];
     const askedMs = this.clock.monotonicMs();
     const kept = this.#kept.get(userId);
     if (
@@ -75,13 +87,13 @@ export class KeptStandings extends Standings {
       this.changes.state() === 'live' &&
       askedMs - kept.askedMs < this.config.auth.keyCacheTtlMs
     )
-      return standingWith(caller, kept.memberships);
+      return kept.memberships;
     const heard = this.#changesHeard;
     const memberships = await membershipsOf(manager, userId);
     // A change that came in between may not be in what was read.
     if (heard === this.#changesHeard && this.changes.state() === 'live')
       this.#kept.set(userId, { memberships, askedMs });
-    return standingWith(caller, memberships);
+    return memberships;
   }
 
   #forget(): void {
@@ -91,5 +103,8 @@ export class KeptStandings extends Standings {
 }
 
 /** Apart, for rooms that only read. Needs `Changes`, `Clock` and `Config` from whoever assembles the product. */
-@Module({ providers: [{ provide: Standings, useClass: KeptStandings }], exports: [Standings] })
+@Module({
+  providers: [KeptStandings, { provide: Standings, useExisting: KeptStandings }],
+  exports: [KeptStandings, Standings],
+})
 export class StandingsModule {}
