@@ -59,6 +59,11 @@ beforeAll(async () => {
     members_with_roles: [{ user_id: 'ann', role: 'admin' }],
   });
   key = await gate.makeKey({ user_id: 'ann', team_id: 'red', key_alias: 'of ann' });
+  // Enough for an answer in several pieces, with letters of several bytes at their edges.
+  await gate.database.dataSource.query(
+    `INSERT INTO virtual_keys (id, token_hash, masked_name, alias, team_id, user_id)
+     SELECT 'many-' || n, 'hash-' || n, 'sk-...', repeat('ключ 鍵 ', n % 40) || n, 'red', 'ann' FROM generate_series(1, 400) n`,
+  );
   await gate.chat(key);
   readers = [gate.product.masterKey, String(ann['key'])];
 });
@@ -91,6 +96,7 @@ describe('lists and reports, once somebody browses', () => {
     for (const reader of readers) here.push(await answersOf(reader));
     await expect.poll(() => gate.product.logs, { timeout: 30_000 }).toContain(READY);
     if (process.platform === 'linux') expect(givingWay(gate.product.pid)).toBe(1);
+    expect((await gate.ask('GET', '/team/list')).text.length).toBeGreaterThan(256 * 1024);
     for (const [index, reader] of readers.entries()) expect(await answersOf(reader)).toEqual(here[index]);
     expect(
       Object.values(here[0] ?? {}).filter((answer) => (answer as { status: number }).status === 200).length,

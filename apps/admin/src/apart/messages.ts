@@ -36,7 +36,12 @@ export type ToThread =
 
 export type FromThread =
   | { readonly kind: 'ready' }
-  | { readonly kind: 'answer'; readonly id: number; readonly body: Uint8Array; readonly headers: Headers }
+  | {
+      readonly kind: 'answer';
+      readonly id: number;
+      readonly body: SharedArrayBuffer;
+      readonly headers: Headers;
+    }
   | { readonly kind: 'failure'; readonly id: number; readonly failure: Failure }
   /** Asks for everything that has ended so far to be stored. */
   | { readonly kind: 'store'; readonly id: number }

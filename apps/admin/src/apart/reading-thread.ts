@@ -38,7 +38,6 @@ const WITHIN_MS = 60_000;
 const REST_MS = 60_000;
 /** One report that needs more is refused; the calls beside it go on. */
 const MOST_MB = 256;
-const YOUNG_MB = 16;
 const END_MS = 2_000;
 /** What the loop that serves calls writes in one turn. */
 const PIECE_BYTES = 128 * 1024;
@@ -101,7 +100,7 @@ export class ReadingThread implements BeforeApplicationShutdown {
     const worker = new Worker(WORKER, {
       name: 'reading',
       workerData: { ...parts, databaseUrl: parts.databaseUrl.reveal() } satisfies SentParts,
-      resourceLimits: { maxOldGenerationSizeMb: MOST_MB, maxYoungGenerationSizeMb: YOUNG_MB },
+      resourceLimits: { maxOldGenerationSizeMb: MOST_MB },
     });
     this.#worker = worker;
     worker.on('message', (message: FromThread) => this.#heard(message));
@@ -133,7 +132,8 @@ export class ReadingThread implements BeforeApplicationShutdown {
 
   #heard(message: FromThread): void {
     if (message.kind === 'ready') this.#ready();
-    else if (message.kind === 'answer') this.#answered(message.id, message.body, message.headers);
+    else if (message.kind === 'answer')
+      this.#answered(message.id, Buffer.from(message.body), message.headers);
     else if (message.kind === 'failure') this.#failed(message.id, receivedFailure(message.failure));
     else if (message.kind === 'store') this.#store(message.id);
     else this.logger.warn(message.fields, message.message);
@@ -144,7 +144,7 @@ export class ReadingThread implements BeforeApplicationShutdown {
     this.logger.info({}, 'Somebody browses: lists and reports are read in a thread of their own now.');
   }
 
-  #answered(id: number, body: Uint8Array, headers: Headers): void {
+  #answered(id: number, body: Buffer, headers: Headers): void {
     const asked = this.#waiting.get(id);
     this.#waiting.delete(id);
     for (const [name, value] of headers) asked?.response?.setHeader(name, value);
@@ -217,7 +217,7 @@ function gone(): Error {
   return new Error('The reading thread ended before it answered.');
 }
 
-function* piecesOf(body: Uint8Array): Generator<Uint8Array> {
+function* piecesOf(body: Buffer): Generator<Buffer> {
   for (let at = 0; at < body.length; at += PIECE_BYTES) yield body.subarray(at, at + PIECE_BYTES);
 }
 
