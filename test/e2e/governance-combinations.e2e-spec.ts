@@ -8,8 +8,12 @@ let gate: GovernedProduct;
 beforeAll(async () => {
   gate = await GovernedProduct.start(
     (provider) => ({
-      model_list: ['m', 'slow', 'shaky', 'steady', 'spare'].map((name) => modelEntry(name, provider)),
+      model_list: [
+        ...['m', 'slow', 'shaky', 'steady', 'spare'].map((name) => modelEntry(name, provider)),
+        modelEntry('few', provider, { max_parallel_requests: 1 }),
+      ],
       router_settings: {
+        default_max_parallel_requests: 3,
         num_retries: 0,
         disable_cooldowns: true,
         fallbacks: [{ shaky: ['steady', 'spare'] }],
@@ -84,6 +88,76 @@ describe('a list of fallbacks', () => {
     const answer = await ask(await gate.makeKey({ rpm_limit: 1 }), 'shaky');
     expect([answer.status, answer.body.model]).toEqual([200, 'up-spare']);
     expect(answer.headers.get('x-litellm-attempted-fallbacks')).toBe('2');
+  });
+});
+
+describe('budget_fallbacks of a key', () => {
+  it('name who answers once the budget of a model is used up, as far as the key may pay that one', async () => {
+    const day = (budget_limit: number) => ({ budget_limit, time_period: '1d' });
+    const key = await gate.makeKey({
+      model_max_budget: { m: day(0.005), spare: day(0), steady: day(0.01) },
+      budget_fallbacks: { m: ['spare', 'nobody', 'steady'] },
+    });
+    const models = [];
+    for (let i = 0; i < 4; i += 1) {
+      const { status, body } = await ask(key);
+      models.push(status === 200 ? body.model : status);
+    }
+    expect(models).toEqual(['m', 'up-steady', 'up-steady', 422]);
+    const { info } = await gate.admin(`/key/info?key=${key}`);
+    expect(info.budget_fallbacks).toEqual({ m: ['spare', 'nobody', 'steady'] });
+    // Only where the model's own budget is what stands in the way.
+    const poor = await gate.makeKey({ max_budget: 0.005, budget_fallbacks: { m: ['steady'] } });
+    expect([(await ask(poor)).status, (await ask(poor)).status]).toEqual([200, 422]);
+    const slow = await gate.makeKey({ model_rpm_limit: { m: 1 }, budget_fallbacks: { m: ['steady'] } });
+    expect([(await ask(slow)).status, (await ask(slow)).status]).toEqual([200, 429]);
+  });
+
+  it.each([5, ['m'], { m: 'steady' }, { m: [5] }])('are refused in another shape: %j', async (wrong) => {
+    for (const body of [{ budget_fallbacks: wrong }, { metadata: { budget_fallbacks: wrong } }]) {
+      const answer = await gate.ask('POST', '/key/generate', body);
+      expect([400, 422]).toContain(answer.status);
+      expect(answer.text).toContain('budget_fallbacks');
+    }
+  });
+});
+
+describe('default_estimated_output_tokens', () => {
+  it('is what is held, and sent as the cap, for an answer without one: the key’s word, then the team’s', async () => {
+    gate.provider.behave({ completionTokens: 3_000 });
+    await gate.admin('/team/new', { team_id: 'wordy', default_estimated_output_tokens: 2_000 });
+    const cases: [object, number][] = [
+      [{}, 1_024],
+      [{ default_estimated_output_tokens: 700 }, 700],
+      [{ default_estimated_output_tokens: 700, default_estimated_output_tokens_per_model: { m: 90 } }, 90],
+      [{ metadata: { default_estimated_output_tokens_per_model: { other: 90 } }, team_id: 'wordy' }, 2_000],
+    ];
+    for (const [fields, held] of cases) {
+      const key = await gate.makeKey({ tpm_limit: 100_000, ...fields });
+      const answer = await gate.chat(key, { model: 'm' });
+      expect(answer.headers.get('x-tollgate-max-tokens-clamped')).toBe(String(held));
+      expect(answer.body.usage.completion_tokens).toBe(held);
+    }
+  });
+
+  it.each([0, -1, 1.5, 'many', true])('is refused when it is none: %j', async (wrong) => {
+    for (const field of ['default_estimated_output_tokens', 'default_estimated_output_tokens_per_model']) {
+      const value = field.endsWith('model') ? { m: wrong } : wrong;
+      const answer = await gate.ask('POST', '/key/generate', { [field]: value });
+      expect([400, 422]).toContain(answer.status);
+      expect(answer.text).toContain(field);
+    }
+  });
+});
+
+describe('default_max_parallel_requests', () => {
+  it('holds for deployments that say nothing themselves', async () => {
+    gate.provider.behave({ completionTokens: 5, firstByteDelayMs: 400 });
+    const key = await gate.makeKey();
+    const statuses = async (model: string): Promise<number[]> =>
+      (await Promise.all([ask(key, model), ask(key, model), ask(key, model)])).map(({ status }) => status);
+    expect((await statuses('few')).toSorted()).toEqual([200, 429, 429]);
+    expect(await statuses('steady')).toEqual([200, 200, 200]);
   });
 });
 

@@ -1,5 +1,12 @@
 import type { Config } from '#libs/config';
-import { type CredentialKind, type NanoUsd, type Principal, PROXY_SCOPE, type Scope } from '#libs/kernel';
+import {
+  type CredentialKind,
+  type NanoUsd,
+  type Principal,
+  PROXY_SCOPE,
+  type Scope,
+  type UsualAnswer,
+} from '#libs/kernel';
 import { type CallerRecord, pinnedTagsOf } from '#libs/tenancy';
 import { ceilingOf, modelGrantsOf } from './caller-grants.js';
 import { modelRulesIn, paysIn, scopesOf } from './caller-scopes.js';
@@ -105,6 +112,8 @@ export function compilePrincipal(
     metadata: claims?.metadata ?? key?.metadata ?? {},
     ...passThroughOf(key?.metadata, team?.metadata),
     ...requiredParamsOf(record, config),
+    ...budgetFallbacksOf(key?.metadata),
+    ...usualAnswersOf(key?.metadata, team?.metadata),
     ...expiryOf(claims?.expiresAtMs ?? key?.expiresAt?.getTime()),
     isCurrent,
   } satisfies Principal);
@@ -138,6 +147,35 @@ function passThroughOf(
   const allowed = ofKey.length > 0 ? ofKey : textsIn(team?.['allowed_passthrough_routes']);
   const denied = [key, team].flatMap((from) => textsIn(from?.['denied_passthrough_routes']));
   return allowed.length === 0 && denied.length === 0 ? {} : { passThrough: { allowed, denied } };
+}
+
+function budgetFallbacksOf(key: Metadata | undefined): Pick<Principal, 'budgetFallbacks'> {
+  const said = key?.['budget_fallbacks'];
+  if (typeof said !== 'object' || said === null) return {};
+  // Names of models are chosen by callers: none may be a member that every object has.
+  const fallbacks = Object.create(null) as Record<string, readonly string[]>;
+  for (const [model, names] of Object.entries(said)) fallbacks[model] = textsIn(names);
+  return Object.keys(fallbacks).length === 0 ? {} : { budgetFallbacks: fallbacks };
+}
+
+function usualAnswersOf(
+  key: Metadata | undefined,
+  team: Metadata | undefined,
+): Pick<Principal, 'usualAnswers'> {
+  const said = [key, team].flatMap((from): UsualAnswer[] => {
+    const tokens = from?.['default_estimated_output_tokens'];
+    const byModel = from?.['default_estimated_output_tokens_per_model'];
+    const ofModel = Object.create(null) as Record<string, number>;
+    if (typeof byModel === 'object' && byModel !== null)
+      for (const [model, one] of Object.entries(byModel)) if (isCount(one)) ofModel[model] = one;
+    if (!isCount(tokens) && Object.keys(ofModel).length === 0) return [];
+    return [{ ...(isCount(tokens) ? { tokens } : {}), ofModel }];
+  });
+  return said.length === 0 ? {} : { usualAnswers: said };
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) > 0;
 }
 
 /** What the key, its team and, of a program's key, the operator want said in each call: all of it. What they want of everybody is asked of everybody. */

@@ -15,6 +15,8 @@ export interface RouterSettings {
   readonly contextWindowFallbacks: Readonly<Record<string, readonly string[]>>;
   readonly maxFallbacks: number;
   readonly enableTagFiltering: boolean;
+  /** Calls at once to each deployment that says nothing itself; never derived from its requests per minute. */
+  readonly defaultParallelRequests?: number;
 }
 
 /** LiteLLM's default of 6000 s: long agent calls end by themselves, only dead ones meet it. */
@@ -43,5 +45,8 @@ export function readRouter({ router, litellm }: Sections, findings: Findings): R
     contextWindowFallbacks: router.context_window_fallbacks ?? litellm.context_window_fallbacks ?? {},
     maxFallbacks: router.max_fallbacks ?? litellm.max_fallbacks ?? 5,
     enableTagFiltering: router.enable_tag_filtering ?? false,
+    ...(router.default_max_parallel_requests === undefined
+      ? {}
+      : { defaultParallelRequests: router.default_max_parallel_requests }),
   };
 }

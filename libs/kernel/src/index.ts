@@ -9,6 +9,7 @@ export { formatUsd, type NanoUsd, parseUsd, usdNumber } from './money.js';
 export {
   type CredentialKind,
   type ModelRules,
+  type UsualAnswer,
   type Principal,
   type Role,
   ROLES,

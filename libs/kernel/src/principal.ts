@@ -58,6 +58,12 @@ export interface ModelGrant {
   readonly role?: string;
 }
 
+/** Tokens of an answer nobody capped, as an operator expects them. */
+export interface UsualAnswer {
+  readonly tokens?: number;
+  readonly ofModel: Readonly<Record<string, number>>;
+}
+
 /** Who is calling, after authentication: one immutable object, the same shape whatever the credential was. */
 export interface Principal {
   readonly credential: CredentialKind;
@@ -109,6 +115,10 @@ export interface Principal {
   readonly spendScopes: readonly Scope[];
   readonly tags: readonly string[];
   readonly metadata: Readonly<Record<string, unknown>>;
+  /** Models that stand in for one whose budget is used up, in order (`budget_fallbacks` of the key); absent for nearly everybody. */
+  readonly budgetFallbacks?: Readonly<Record<string, readonly string[]>>;
+  /** How many tokens an answer without a cap of its own takes: what the key says, then its team. Absent for nearly everybody. */
+  readonly usualAnswers?: readonly UsualAnswer[];
   /** Members that the body of every completion has to have, as paths (`metadata.generation_name`); absent for nearly everybody. */
   readonly requiredParams?: readonly string[];
   /** Pass-through endpoints, by path: what the key, else its team, may call, and what either may not whatever else says so. Absent: neither says anything. */

@@ -24,7 +24,7 @@ let made = 0;
 
 function rateLimits(own: Partial<ConfigTree['limits']> = {}): RateLimits {
   return new RateLimits(
-    new Config({ limits: { windowMs: 60_000, tokenMeasure: 'total', ...own } } as ConfigTree),
+    new Config({ limits: { windowMs: 60_000, tokenMeasure: 'total', ...own }, router: {} } as ConfigTree),
     clock,
   );
 }

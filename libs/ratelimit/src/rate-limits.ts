@@ -64,7 +64,8 @@ export class RateLimits {
   /** Appends what the deployment itself allows. When only these are refused, another deployment may serve the call. */
   deploymentClaims(deployment: LimitedDeployment, call: LimitedCall, out: Claim[]): void {
     let set = this.#ofDeployment.get(deployment);
-    if (!set) this.#ofDeployment.set(deployment, (set = this.#setOf([limitOf(deployment)])));
+    if (!set)
+      this.#ofDeployment.set(deployment, (set = this.#setOf([limitOf(deployment, this.config.router)])));
     set.claim(call, out);
   }
 
@@ -155,8 +156,9 @@ function throttledLimitsOf({ limits, throttleTo = 1 }: Principal): ScopeLimit[] 
   });
 }
 
-function limitOf(deployment: LimitedDeployment): ScopeLimit {
-  const { id, requestsPerMinute, tokensPerMinute, maxParallelRequests } = deployment;
+function limitOf(deployment: LimitedDeployment, { defaultParallelRequests }: Config['router']): ScopeLimit {
+  const { id, requestsPerMinute, tokensPerMinute } = deployment;
+  const parallelRequests = deployment.maxParallelRequests ?? defaultParallelRequests;
   const { inputTokensPerMinute, outputTokensPerMinute } = deployment;
   return {
     scope: { type: 'deployment', id },
@@ -164,6 +166,6 @@ function limitOf(deployment: LimitedDeployment): ScopeLimit {
     ...(tokensPerMinute !== undefined && { tokensPerMinute }),
     ...(inputTokensPerMinute !== undefined && { inputTokensPerMinute }),
     ...(outputTokensPerMinute !== undefined && { outputTokensPerMinute }),
-    ...(maxParallelRequests !== undefined && { parallelRequests: maxParallelRequests }),
+    ...(parallelRequests !== undefined && { parallelRequests }),
   };
 }

@@ -13,6 +13,8 @@ export interface LimitedCall {
   /** Upper bound of the input in tokens, finite: an opaque part (see `CallFacts`) makes it the model's context window. */
   readonly tokensBound: number;
   readonly facts: CallFacts;
+  /** What an answer without a cap takes, where an operator says so. */
+  readonly usualOutputTokens?: number | undefined;
 }
 
 /** How many tokens to take from a window: `amount`, or as much as is left but no less than `atLeast`. */
@@ -38,7 +40,7 @@ export function tokenHoldOf(call: LimitedCall, measure: TokenMeasure, smallestLi
   const cap = facts.maxOutputTokens === undefined ? undefined : whole(facts.maxOutputTokens);
   if (cap !== undefined && !isOpaque && input + cap * choices <= smallestLimit)
     return { amount: input + cap * choices };
-  const wanted = cap ?? USUAL_OUTPUT_TOKENS;
+  const wanted = cap ?? call.usualOutputTokens ?? USUAL_OUTPUT_TOKENS;
   const minimal = Math.min(wanted, Math.max(MINIMAL_OUTPUT_TOKENS, (facts.thinkingTokens ?? -1) + 1));
   const least = Math.min(
     known + minimal * choices,
@@ -52,7 +54,8 @@ export function usualTokensOf(call: LimitedCall, measure: TokenMeasure): number 
   const { facts } = call;
   const input = measure === 'output' || facts.inputTokenBound === Infinity ? 0 : whole(call.tokensBound);
   if (!mayAnswer(call, measure)) return input;
-  const answer = Math.min(facts.maxOutputTokens ?? USUAL_OUTPUT_TOKENS, USUAL_OUTPUT_TOKENS);
+  const usual = call.usualOutputTokens ?? USUAL_OUTPUT_TOKENS;
+  const answer = Math.min(facts.maxOutputTokens ?? usual, usual);
   return Math.min(input + whole(answer) * Math.max(1, whole(facts.choices)), Number.MAX_SAFE_INTEGER);
 }
 
@@ -66,7 +69,7 @@ export function outputCapOf(call: LimitedCall, measure: TokenMeasure, taken: num
   const known = measure === 'output' || facts.inputTokenBound === Infinity ? 0 : whole(call.tokensBound);
   const room = Math.max(1, Math.floor((taken - known) / Math.max(1, whole(facts.choices))));
   if (facts.maxOutputTokens !== undefined) return facts.maxOutputTokens <= room ? undefined : room;
-  return Math.min(room, USUAL_OUTPUT_TOKENS);
+  return Math.min(room, call.usualOutputTokens ?? USUAL_OUTPUT_TOKENS);
 }
 
 function mayAnswer(call: LimitedCall, measure: TokenMeasure): boolean {

@@ -96,6 +96,22 @@ describe('an entry of model_list', () => {
         },
       },
     ],
+    [
+      {
+        model: 'gpt-4o',
+        tiered_pricing: [
+          { range: [0, 32000], input_cost_per_token: 2e-7, output_cost_per_token: 1e-6 },
+          { range: [32000, null], input_cost_per_token: 4e-7 },
+        ],
+      },
+      {
+        prices: {
+          input_cost_per_token: '0.0000002',
+          output_cost_per_token: '0.000001',
+          input_cost_per_token_above_32000_tokens: '0.0000004',
+        },
+      },
+    ],
     [{ model: 'gpt-4o', extra_headers: { 'X-A': 'b' } }, { extraHeaders: { 'x-a': 'b' } }],
   ])('%j is understood', (params, expected) => {
     expect(one(params)).toMatchObject(expected);

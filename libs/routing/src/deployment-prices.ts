@@ -16,6 +16,21 @@ function collectPrices(values: Readonly<Record<string, unknown>>, into: Record<s
     if (PRICE_NAME.test(name) && (typeof value === 'number' || typeof value === 'string'))
       into[name] = plainDecimal(value);
   }
+  const { tiered_pricing: tiers } = values;
+  if (Array.isArray(tiers)) for (const tier of tiers as readonly Tier[]) collectTier(tier, into);
+}
+
+/** One entry of `tiered_pricing`: prices of requests whose input is longer than where the range begins. */
+interface Tier {
+  readonly range: readonly [number, (number | null)?];
+  readonly [price: string]: unknown;
+}
+
+function collectTier({ range: [above], ...prices }: Tier, into: Record<string, string>): void {
+  for (const [name, value] of Object.entries(prices)) {
+    if (!PRICE_NAME.test(name) || (typeof value !== 'number' && typeof value !== 'string')) continue;
+    into[above === 0 ? name : `${name}_above_${above}_tokens`] = plainDecimal(value);
+  }
 }
 
 /** `2.5e-7` as `0.00000025`: prices stay exact decimal texts. */

@@ -24,8 +24,13 @@ export interface KeySettings extends GovernedSettings {
   /** Pass-through endpoints the key may call, and those it may not; kept in metadata, where the contract has them, and not part of what replaces it. */
   readonly allowedPassThrough: readonly string[] | null;
   readonly deniedPassThrough: readonly string[] | null;
+  /** Models that stand in for one whose budget is used up; kept in metadata likewise. */
+  readonly budgetFallbacks: Readonly<Record<string, readonly string[]>> | null;
   /** Members that every call has to have, as paths (`metadata.generation_name`); kept in metadata likewise. */
   readonly requiredParams: readonly string[] | null;
+  /** What an answer without a cap of its own takes, in tokens, by default and by model; kept in metadata likewise. */
+  readonly usualOutputTokens: number | null;
+  readonly modelUsualOutputTokens: Readonly<Record<string, number>> | null;
   /** Kept by the groups, not by the key. */
   readonly accessGroupIds: readonly string[];
   readonly blocked: boolean;

@@ -17,6 +17,9 @@ export interface TeamSettings {
   readonly deniedPassThrough: readonly string[] | null;
   /** Members that every call has to have, as paths (`metadata.generation_name`); kept in metadata likewise. */
   readonly requiredParams: readonly string[] | null;
+  /** What an answer without a cap of its own takes, in tokens, by default and by model; kept in metadata likewise. */
+  readonly usualOutputTokens: number | null;
+  readonly modelUsualOutputTokens: Readonly<Record<string, number>> | null;
   /** Kept by the groups, not by the team. */
   readonly accessGroupIds: readonly string[];
   /** Null: the product's default. */
@@ -50,7 +53,13 @@ const COLUMN_OF = {
 } as const satisfies Record<
   Exclude<
     keyof TeamSettings,
-    'metadata' | 'allowedPassThrough' | 'deniedPassThrough' | 'requiredParams' | 'accessGroupIds'
+    | 'metadata'
+    | 'allowedPassThrough'
+    | 'deniedPassThrough'
+    | 'requiredParams'
+    | 'usualOutputTokens'
+    | 'modelUsualOutputTokens'
+    | 'accessGroupIds'
   >,
   keyof Team
 >;

@@ -10,7 +10,7 @@ import { count, counts, instant, record, text, texts } from './values.js';
 /** Keys of this team are sign-ins to LiteLLM's own pages. */
 const DASHBOARD = 'litellm-dashboard';
 const UNUSED = [
-  'config', 'router_settings', 'permissions', 'allowed_cache_controls', 'policies', 'budget_fallbacks', 'object_permission_id', 'agent_id',
+  'config', 'router_settings', 'permissions', 'allowed_cache_controls', 'policies', 'object_permission_id', 'agent_id',
 ]; // prettier-ignore
 const TAKEN = [
   'tags',
@@ -54,6 +54,12 @@ export function keys(source: Source, omissions: Omissions): Noun {
   }; // prettier-ignore
 }
 
+/** A column there, a member of the metadata here. */
+function fallbacksOf(row: Row): { budget_fallbacks?: object } {
+  const fallbacks = record(row['budget_fallbacks']);
+  return Object.keys(fallbacks).length === 0 ? {} : { budget_fallbacks: fallbacks };
+}
+
 function draftOf(row: Row, tokenHash: string, maskedName: string, name: string, omissions: Omissions): Draft {
   const note = omissions.of('keys', name);
   const metadata = record(row['metadata']);
@@ -70,7 +76,7 @@ function draftOf(row: Row, tokenHash: string, maskedName: string, name: string, 
     aliases: record(row['aliases']),
     allowedRoutes: texts(row['allowed_routes']),
     tags: texts(metadata['tags']),
-    metadata: metadataOf(row, TAKEN, note),
+    metadata: { ...metadataOf(row, TAKEN, note), ...fallbacksOf(row) },
     blocked: row['blocked'] === true,
     expiresAt: instant(row['expires']),
     keyType: oneOf(KEY_TYPES, row['key_type']),

@@ -8,8 +8,7 @@ import { cap, count, counts, instant, isNothing, list, record, text } from './va
 const LIMITS = new Set(['model_rpm_limit', 'model_tpm_limit', 'temp_budget_increase', 'temp_budget_expiry']);
 /** Members that this product does not honour yet: kept, they would look as if they did something. */
 const UNKNOWN = new Set([
-  'model_itpm_limit', 'model_otpm_limit', 'mcp_rpm_limit', 'default_estimated_output_tokens',
-  'default_estimated_output_tokens_per_model', 'allowed_vector_store_indexes',
+  'model_itpm_limit', 'model_otpm_limit', 'mcp_rpm_limit', 'allowed_vector_store_indexes',
   'enforced_batch_output_expires_after', 'enforced_file_expires_after', 'enable_prompt_caching', 'guardrails',
   'disable_global_guardrails', 'policies', 'prompts', 'logging', 'callback_settings', 'secret_manager_settings',
 ]); // prettier-ignore

@@ -196,6 +196,13 @@ export const passThroughPaths = z
   .nullable()
   .optional();
 
+/** Model -> those that stand in for it, in order. */
+export const modelLists = z
+  .record(name.min(1), z.array(name.min(1)).max(20))
+  .refine((map) => Object.keys(map).length <= 200, 'at most 200 models')
+  .nullable()
+  .optional();
+
 /** Members that calls have to have: `user`, `metadata.generation_name`. What could never be found would refuse everything. */
 export const requiredParams = z
   .array(
@@ -235,6 +242,9 @@ const GOVERNING_MEMBERS: ReadonlySet<string> = new Set([
   'disable_global_guardrails',
   'allowed_passthrough_routes',
   'denied_passthrough_routes',
+  'budget_fallbacks',
+  'default_estimated_output_tokens',
+  'default_estimated_output_tokens_per_model',
   'allow_litellm_changed_by_header',
 ]);
 

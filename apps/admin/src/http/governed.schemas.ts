@@ -109,6 +109,20 @@ const count = (of: typeof limit) =>
 /** Requests per minute by name: of a model, of a tag. */
 export const requestsByName = perModel(count(limit));
 
+/** What an answer without a cap of its own takes, in tokens: of every model, and of some. */
+export const USUAL_ANSWER_FIELDS = {
+  default_estimated_output_tokens: tokenLimit.refine(
+    (value) => value !== 0,
+    'send a whole number, 1 or more',
+  ),
+  default_estimated_output_tokens_per_model: perModel(
+    tokenLimit.refine(
+      (value): value is number => typeof value === 'number' && value > 0,
+      'send a whole number, 1 or more',
+    ),
+  ),
+} as const;
+
 /** Limits and budgets as every noun of the contract takes them. */
 export const GOVERNED_FIELDS = {
   max_budget: amount,

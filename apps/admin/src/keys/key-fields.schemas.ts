@@ -9,6 +9,7 @@ import {
   lifetime,
   limit,
   metadata,
+  modelLists,
   name,
   names,
   optionalName,
@@ -22,16 +23,14 @@ import {
   INCREASE_FIELDS,
   requestsByName,
   toGovernedChange,
+  USUAL_ANSWER_FIELDS,
 } from '../http/governed.schemas.js';
 
 /** Fields of the contract's keys that are not there yet: only their default may be sent. */
 export const NOT_BUILT = [
-  'budget_fallbacks',
   'agent_id',
   'tpd_limit',
   'mcp_rpm_limit',
-  'default_estimated_output_tokens',
-  'default_estimated_output_tokens_per_model',
   'guardrails',
   'policies',
   'prompts',
@@ -95,6 +94,7 @@ export const KEY_FIELDS = {
 const MORE_KEY_FIELDS = {
   ...GOVERNED_FIELDS,
   ...INCREASE_FIELDS,
+  ...USUAL_ANSWER_FIELDS,
   organization_id: optionalName,
   project_id: optionalName,
   auto_rotate: flag,
@@ -107,6 +107,7 @@ const MORE_KEY_FIELDS = {
   allowed_passthrough_routes: passThroughPaths,
   denied_passthrough_routes: passThroughPaths,
   enforced_params: requiredParams,
+  budget_fallbacks: modelLists,
   access_group_ids: names,
 } as const;
 
@@ -130,6 +131,9 @@ export const FOLDED = [
   'allowed_passthrough_routes',
   'denied_passthrough_routes',
   'enforced_params',
+  'default_estimated_output_tokens',
+  'default_estimated_output_tokens_per_model',
+  'budget_fallbacks',
 ] as const;
 
 export const ALL_KEY_FIELDS = { ...KEY_FIELDS, ...MORE_KEY_FIELDS } as const;
@@ -173,6 +177,9 @@ export function toKeyChange(body: KeyFields): KeyChange {
     allowedPassThrough: body.allowed_passthrough_routes,
     deniedPassThrough: body.denied_passthrough_routes,
     requiredParams: body.enforced_params,
+    usualOutputTokens: body.default_estimated_output_tokens,
+    modelUsualOutputTokens: body.default_estimated_output_tokens_per_model,
+    budgetFallbacks: body.budget_fallbacks,
     accessGroupIds: body.access_group_ids,
   };
 }

@@ -15,7 +15,12 @@ import {
   requiredParams,
   tokenLimit,
 } from '../http/fields.schemas.js';
-import { FOLDED_LIMITS, GOVERNED_FIELDS, toGovernedChange } from '../http/governed.schemas.js';
+import {
+  FOLDED_LIMITS,
+  GOVERNED_FIELDS,
+  toGovernedChange,
+  USUAL_ANSWER_FIELDS,
+} from '../http/governed.schemas.js';
 import type { BodyDefinition } from '../http/request-body.js';
 import { paging, sortOrder } from '../http/paging.schemas.js';
 
@@ -37,6 +42,7 @@ export const memberPermissions = z
 
 const TEAM_FIELDS = {
   ...GOVERNED_FIELDS,
+  ...USUAL_ANSWER_FIELDS,
   team_alias: optionalName,
   organization_id: optionalName,
   models: names,
@@ -62,8 +68,6 @@ const teamFields = z.object(TEAM_FIELDS);
 export const TEAM_FIELDS_NOT_BUILT = [
   'allow_team_guardrail_config',
   'allowed_vector_store_indexes',
-  'default_estimated_output_tokens',
-  'default_estimated_output_tokens_per_model',
   'disable_global_guardrails',
   'enforced_batch_output_expires_after',
   'enforced_file_expires_after',
@@ -87,6 +91,8 @@ const FOLDED = [
   'allowed_passthrough_routes',
   'denied_passthrough_routes',
   'enforced_params',
+  'default_estimated_output_tokens',
+  'default_estimated_output_tokens_per_model',
 ] as const;
 
 export const newTeamBody = {
@@ -196,6 +202,8 @@ export function toTeamChange(body: Partial<z.output<typeof teamFields>>): TeamCh
     allowedPassThrough: body.allowed_passthrough_routes,
     deniedPassThrough: body.denied_passthrough_routes,
     requiredParams: body.enforced_params,
+    usualOutputTokens: body.default_estimated_output_tokens,
+    modelUsualOutputTokens: body.default_estimated_output_tokens_per_model,
     accessGroupIds: body.access_group_ids,
   };
 }

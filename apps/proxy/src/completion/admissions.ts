@@ -11,7 +11,7 @@ import {
   type Settlement,
 } from '#libs/counters';
 import { type CallFacts, type GatewayError, type NanoUsd, newId, PROXY_SCOPE } from '#libs/kernel';
-import { type LimitedCall, RateLimits } from '#libs/ratelimit';
+import { RateLimits } from '#libs/ratelimit';
 import { Router } from '#libs/routing';
 import {
   AdmissionRefusals,
@@ -23,6 +23,7 @@ import {
 } from './admission-refusals.js';
 import type { Call } from './call.js';
 import type { Asked } from './entrance.js';
+import { limitedCall } from './limited-call.js';
 import { type Candidate, makePlan, type Plan } from './plan.js';
 import { Ticket } from './ticket.js';
 import { type Verdict, Verdicts } from './verdicts.js';
@@ -101,7 +102,7 @@ export class Admissions {
   ): Promise<boolean> {
     const { plan } = ticket;
     const claims: Claim[] = [];
-    this.limits.deploymentClaims(candidate.deployment, limitedCall(plan, facts), claims);
+    this.limits.deploymentClaims(candidate.deployment, limitedCall(plan, facts, principal), claims);
     this.budgets.upstreamClaims(candidate.deployment, plan.bound, plan.atMs, claims);
     if (claims.length === 0) return true;
     const id = call.nextAdmissionId();
@@ -239,7 +240,7 @@ export class Admissions {
 
   #claims(asked: Asked, facts: CallFacts, plan: Plan, at: number, throttled: boolean): Claim[] {
     const claims: Claim[] = [];
-    const call = limitedCall(plan, facts);
+    const call = limitedCall(plan, facts, asked.principal);
     const { deployments } = plan.resolution;
     const isHealthy = asked.principal.relaxedLimits !== undefined && this.router.isHealthy(deployments);
     this.limits.claims(asked.principal, call, claims, throttled, isHealthy);
@@ -255,7 +256,7 @@ export class Admissions {
 
   #ticket(id: string, asked: Asked, facts: CallFacts, plan: Plan, at: number, admission: Admission): Ticket {
     const caps = [
-      this.limits.outputCap(limitedCall(plan, facts), admission),
+      this.limits.outputCap(limitedCall(plan, facts, asked.principal), admission),
       plan.bound.statedOutputTokens,
       admission.clamped ? this.#affordable(admission, plan.bound, id) : undefined,
       facts.endpoint === 'embeddings' ? undefined : this.config.calls.maxTokens,
@@ -295,10 +296,6 @@ const NOTHING_USED: Settlement = Object.freeze({
   totalTokens: 0,
   costNanoUsd: 0n,
 });
-
-function limitedCall(plan: Plan, facts: CallFacts): LimitedCall {
-  return { modelGroup: plan.resolution.group, tokensBound: plan.bound.inputTokens, facts };
-}
 
 function lowest(caps: readonly (number | undefined)[]): number | undefined {
   let least: number | undefined;

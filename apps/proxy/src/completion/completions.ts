@@ -29,8 +29,10 @@ const MAX_RESTARTS = 3;
 
 /** A group that could not serve the call, and how. */
 interface GroupFailure {
+  readonly name: string;
   readonly group: string;
   readonly kind: ReturnType<typeof failureKind>;
+  readonly failed: GatewayError;
 }
 
 /** How a group's deployments dealt with the call. */
@@ -91,10 +93,16 @@ export class Completions {
       } catch (thrown) {
         // A group that rests or is full may be stood in for; a caller that may not or cannot pay may not.
         if (!(thrown instanceof GatewayError)) throw thrown;
-        if (!isGroupsFault(thrown) && !(call.fallbacks > 0 && isModels(thrown))) throw thrown;
+        const mayStandIn = call.fallbacks > 0 || asked.principal.budgetFallbacks !== undefined;
+        if (!isGroupsFault(thrown) && !(mayStandIn && isModels(thrown))) throw thrown;
         failed = thrown;
       }
-      failures.push({ group: resolution.group, kind: failureKind(failed.code) });
+      failures.push({
+        name: resolution.name,
+        group: resolution.group,
+        kind: failureKind(failed.code),
+        failed,
+      });
       const next = this.#fallback(asked, failures, tried, call.fallbacks);
       if (!next) throw failed;
       call.fallbacks += 1;
@@ -192,13 +200,29 @@ export class Completions {
     tried: ReadonlySet<string>,
     hops: number,
   ): Resolution | undefined {
-    for (const { group, kind } of failures.toReversed()) {
-      for (const name of fallbacksFor(group, kind, this.config.router, tried, hops)) {
+    for (const failure of failures.toReversed()) {
+      for (const name of this.#standIns(asked, failure, tried, hops)) {
         const resolution = this.#resolveIfAllowed(asked.principal, name);
         if (resolution) return resolution;
       }
     }
     return undefined;
+  }
+
+  /** The operator's fallbacks; of a model that the caller itself may have no more of, those that its key names. */
+  #standIns(
+    { principal, facts }: Asked,
+    { name, group, kind, failed }: GroupFailure,
+    tried: ReadonlySet<string>,
+    hops: number,
+  ): readonly string[] {
+    const { router } = this.config;
+    if (!isModels(failed)) return fallbacksFor(group, kind, router, tried, hops);
+    if (failed.code !== 'budget.exceeded') return [];
+    const { budgetFallbacks: lists = {} } = principal;
+    const asked = hops === 0 ? facts.requestedModel : name;
+    const names = lists[asked] ?? lists[name] ?? lists[group] ?? [];
+    return names.filter((one) => !tried.has(one)).slice(0, Math.max(0, router.maxFallbacks - hops));
   }
 
   /** A fallback is a convenience of the operator's, not a grant: who may not call the model by its name does not get it this way. */

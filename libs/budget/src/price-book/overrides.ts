@@ -16,8 +16,8 @@ const FIELDS: Readonly<Record<string, RateName>> = {
   input_cost_per_request: 'request',
 };
 
-/** `input_cost_per_token_above_200k_tokens`: the price once the input is longer than 200,000 tokens. */
-const TIERED = /^(.+)_above_(\d{1,5})k_tokens$/;
+/** `input_cost_per_token_above_200k_tokens`, or `…_above_200000_tokens`: the price once the input is longer than that. */
+const TIERED = /^(.+)_above_(?:(\d{1,5})k|(\d{1,9}))_tokens$/;
 
 /**
  * The tiers a deployment's own prices make; undefined when it has none we bill by. Other fields (per image, per second,
@@ -30,7 +30,7 @@ export function findOverrideTiers(prices: PriceOverrides): RateTier[] | undefine
     const base = tiered?.[1] ?? field;
     const name = Object.hasOwn(FIELDS, base) ? FIELDS[base] : undefined;
     if (!name) continue;
-    const above = tiered ? Number(tiered[2]) * 1000 : 0;
+    const above = tiered ? Number(tiered[3] ?? Number(tiered[2]) * 1000) : 0;
     const tier = tiers.get(above) ?? { above, rates: {} };
     tier.rates[name] = perTokenInNano(field, text);
     tiers.set(above, tier);

@@ -165,6 +165,16 @@ describe('what a usage costs, in nano-dollars', () => {
       400_006_000n,
     ],
     [
+      'a tier at any number of tokens',
+      own({
+        input_cost_per_token: '0.000001',
+        output_cost_per_token: '0.000002',
+        input_cost_per_token_above_32768_tokens: '0.000002',
+      }),
+      usage(32_769, 1),
+      65_540_000n,
+    ],
+    [
       'audio overlapping cached input bills only the rest',
       own({
         input_cost_per_token: '0.000001',

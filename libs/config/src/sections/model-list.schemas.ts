@@ -7,6 +7,21 @@ const price = z.preprocess(
   z.number().nonnegative(),
 );
 
+/** `tiered_pricing`: prices by how long the input is. A range begins where the one before it ends. */
+const tieredPricing = z
+  .array(
+    z
+      .object({ range: z.tuple([count, count.nullable()]).or(z.tuple([count])) })
+      .catchall(price)
+      .refine(({ range: [from, to] }) => to === undefined || to === null || to > from, {
+        error: 'expected a range such as [0, 32000]',
+      }),
+  )
+  .min(1)
+  .refine((tiers) => tiers.some(({ range: [from] }) => from === 0), {
+    error: 'expected a range that begins at 0',
+  });
+
 /** Members of `litellm_params` that govern a deployment. All others go to the provider as they are. */
 export const modelParams = z.looseObject({
   model: text,
@@ -44,6 +59,7 @@ export const modelParams = z.looseObject({
   mock_response: z.string().optional(),
   input_cost_per_token: price.optional(),
   output_cost_per_token: price.optional(),
+  tiered_pricing: tieredPricing.optional(),
 });
 
 /** Members of `model_info` that this version reads. The rest is shown by model lists and does nothing else. */
@@ -60,6 +76,7 @@ export const modelInfo = z.looseObject({
   max_tokens: positiveCount.optional(),
   input_cost_per_token: price.optional(),
   output_cost_per_token: price.optional(),
+  tiered_pricing: tieredPricing.optional(),
 });
 
 /** Every other price (`cache_read_input_token_cost`, `input_cost_per_token_above_200k_tokens`) has the same rule. */
@@ -77,7 +94,6 @@ export const UNBUILT_PARAMS: Readonly<Record<string, string>> = {
   additional_drop_params: 'Dropping parameters of your own',
   keepalive_seconds: 'Keep-alive comments in streams',
   region_name: 'Routing by region',
-  tiered_pricing: 'Tiered prices',
   off_peak_pricing: 'Off-peak prices',
   cache_control_injection_points: 'Injecting cache marks',
   configurable_clientside_auth_params: 'Credentials sent by callers for one deployment',

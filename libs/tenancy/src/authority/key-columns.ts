@@ -77,6 +77,7 @@ export const GOVERNING_METADATA = [
   'allowed_passthrough_routes',
   'denied_passthrough_routes',
   'enforced_params',
+  'budget_fallbacks',
 ] as const;
 
 /** What is not in one of the lists above is a proxy administrator's: a column that comes later is closed until somebody decides. */
