@@ -3,8 +3,10 @@ import { Changes, EncryptionKeySource, SecretColumns } from '#libs/database';
 import { ManualClock, type NanoUsd, type Scope, Secret } from '#libs/kernel';
 import type { Logger } from '#libs/telemetry';
 import type { DataSource } from 'typeorm';
+import { afterAll, beforeAll, beforeEach } from 'vitest';
 import type { Config } from '#libs/config';
 import { principal } from './caller.js';
+import { createTestDatabase, silentLogger, type TestDatabase } from './postgres.js';
 import { CallerDirectory } from '../../libs/tenancy/src/caller-directory.js';
 import { CustomRoles } from '../../libs/tenancy/src/custom-roles.js';
 import { KeyCatalogue } from '../../libs/tenancy/src/key-catalogue.js';
@@ -94,6 +96,33 @@ const NO_DEFAULTS = {
 
 /** For everything that is signed or made unrecognisable in tests. */
 export const TEST_INSTALLATION = new InstallationKey(new Secret('the installation of the tests'));
+
+export type TenancyRoom = ReturnType<typeof tenancyOn> & { readonly database: DataSource };
+
+/**
+ * The whole room for one spec file, on a database of its own, where these tables are empty before each test. Call it where the
+ * file's other hooks are declared; its members are there from the first test on.
+ */
+export function tenancyForThisFile(tables: string): TenancyRoom {
+  const room = {} as TenancyRoom;
+  let own: TestDatabase | undefined;
+  beforeAll(async () => {
+    own = await createTestDatabase();
+    const { dataSource: database, url: directUrl } = own;
+    Object.assign(room, tenancyOn(database, silentLogger, { directUrl }), { database });
+  });
+  beforeEach(() => room.database.query(`TRUNCATE ${tables} CASCADE`));
+  afterAll(() => own?.drop());
+  return room;
+}
+
+/** The code that the work was refused with; `allowed` when it was not. */
+export function codeOf(work: Promise<unknown>): Promise<string> {
+  return work.then(
+    () => 'allowed',
+    (error: { code: string }) => error.code,
+  );
+}
 
 /** The whole room on one database. */
 export function tenancyOn(

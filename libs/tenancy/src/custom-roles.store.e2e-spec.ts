@@ -1,24 +1,9 @@
 import { AuditEvent, StoredRole, User } from '#libs/database';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createTestDatabase, silentLogger, type TestDatabase } from '../../../test/harness/postgres.js';
+import { describe, expect, it } from 'vitest';
 import { principal } from '../../../test/harness/caller.js';
-import { admin, tenancyOn } from '../../../test/harness/tenancy.js';
+import { admin, codeOf, tenancyForThisFile } from '../../../test/harness/tenancy.js';
 
-let test: TestDatabase;
-let room: ReturnType<typeof tenancyOn>;
-
-beforeAll(async () => {
-  test = await createTestDatabase();
-  room = tenancyOn(test.dataSource, silentLogger, { directUrl: test.url });
-});
-beforeEach(() => test.dataSource.query('TRUNCATE custom_roles, users, audit_events, changes CASCADE'));
-afterAll(() => test.drop());
-
-const codeOf = (work: Promise<unknown>): Promise<string> =>
-  work.then(
-    () => 'allowed',
-    (error: { code: string }) => error.code,
-  );
+const room = tenancyForThisFile('custom_roles, users, audit_events, changes');
 
 describe('a role of the operator’s own', () => {
   it('is made once, however many ask at once, and again after it was deleted', async () => {
@@ -29,7 +14,7 @@ describe('a role of the operator’s own', () => {
       expect(codes.filter((code) => code === 'request.conflict')).toHaveLength(19);
       await room.customRoles.delete(admin, 'clerk', false);
     }
-    const [row] = await test.dataSource.getRepository(StoredRole).find();
+    const [row] = await room.database.getRepository(StoredRole).find();
     expect(row?.deletedAt).toBeInstanceOf(Date);
   });
 
@@ -50,8 +35,8 @@ describe('a role of the operator’s own', () => {
     expect(await room.customRoles.delete(admin, 'clerk', false)).toBe(2);
     expect(await codeOf(room.customRoles.delete(admin, 'clerk', false))).toBe('request.not_found');
     expect(await room.customRoles.delete(admin, 'clerk', true)).toBe(2);
-    expect(await test.dataSource.getRepository(User).countBy({ role: 'clerk' })).toBe(2);
-    const events = await test.dataSource.getRepository(AuditEvent).findBy({ noun: 'role' });
+    expect(await room.database.getRepository(User).countBy({ role: 'clerk' })).toBe(2);
+    const events = await room.database.getRepository(AuditEvent).findBy({ noun: 'role' });
     expect(events.map(({ action }) => action).toSorted()).toEqual(['created', 'deleted', 'deleted']);
   });
 
@@ -68,7 +53,7 @@ describe('a role of the operator’s own', () => {
   );
 
   it('cannot stand on a base that roles do not have, whoever writes the row', async () => {
-    const write = test.dataSource.query(
+    const write = room.database.query(
       `INSERT INTO custom_roles (name, base) VALUES ('forged', 'proxy_admin')`,
     );
     await expect(write).rejects.toThrow(/check constraint/);

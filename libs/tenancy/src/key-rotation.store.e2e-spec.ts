@@ -1,30 +1,14 @@
 import { KeyGrace, VirtualKey } from '#libs/database';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createTestDatabase, silentLogger, type TestDatabase } from '../../../test/harness/postgres.js';
+import { describe, expect, it } from 'vitest';
 import { principal } from '../../../test/harness/caller.js';
-import { admin, tenancyOn } from '../../../test/harness/tenancy.js';
+import { admin, codeOf, tenancyForThisFile } from '../../../test/harness/tenancy.js';
 import { hashRawKey } from './key-secret.js';
 
 const DAY_MS = 86_400_000;
 const random = { randomBytes: 16 } as const;
-let test: TestDatabase;
-let room: ReturnType<typeof tenancyOn>;
+const room = tenancyForThisFile('virtual_keys, archived_keys, key_graces, audit_events, changes');
 
-beforeAll(async () => {
-  test = await createTestDatabase();
-  room = tenancyOn(test.dataSource, silentLogger, { directUrl: test.url });
-});
-beforeEach(async () => {
-  await test.dataSource.query('TRUNCATE virtual_keys, archived_keys, key_graces, audit_events, changes');
-});
-afterAll(() => test.drop());
-
-const codeOf = (work: Promise<unknown>): Promise<string> =>
-  work.then(
-    () => 'allowed',
-    (error: { code: string }) => error.code,
-  );
-const keyOf = (id: string) => test.dataSource.getRepository(VirtualKey).findOneByOrFail({ id });
+const keyOf = (id: string) => room.database.getRepository(VirtualKey).findOneByOrFail({ id });
 const rotating = { autoRotate: true, rotationInterval: '30d' } as const;
 
 describe('a former secret', () => {
@@ -48,7 +32,7 @@ describe('a former secret', () => {
     expect((await room.directory.findByHash(hashRawKey(raw)))?.key.expiresAt).toEqual(after.expiresAt);
     await room.keys.delete(admin, { hashes: [after.tokenHash] });
     expect(await room.directory.findByHash(hashRawKey(raw))).toBeUndefined();
-    expect(await test.dataSource.getRepository(KeyGrace).count()).toBe(0);
+    expect(await room.database.getRepository(KeyGrace).count()).toBe(0);
   });
 
   it('does not rotate the key once more', async () => {
@@ -89,11 +73,11 @@ describe('rotation by schedule', () => {
     };
     const next = await room.rotation.successor(holder);
     expect(hashRawKey(next.raw)).toBe((await keyOf(key.id)).tokenHash);
-    expect(JSON.stringify(await test.dataSource.query('SELECT * FROM key_graces'))).not.toContain(next.raw);
+    expect(JSON.stringify(await room.database.query('SELECT * FROM key_graces'))).not.toContain(next.raw);
     room.clock.advance(DAY_MS);
     expect(await codeOf(room.rotation.successor(holder))).toBe('request.not_found');
     await room.rotation.rotateDue(16, null);
-    expect(await test.dataSource.getRepository(KeyGrace).count()).toBe(0);
+    expect(await room.database.getRepository(KeyGrace).count()).toBe(0);
   });
 
   it('leaves blocked and expired keys alone', async () => {

@@ -1,29 +1,13 @@
 import { ArchivedKey, AuditEvent, VirtualKey } from '#libs/database';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createTestDatabase, silentLogger, type TestDatabase } from '../../../test/harness/postgres.js';
+import { describe, expect, it } from 'vitest';
 import { hashRawKey } from './key-secret.js';
 import { principal } from '../../../test/harness/caller.js';
-import { admin, member, tenancyOn } from '../../../test/harness/tenancy.js';
+import { admin, codeOf, member, tenancyForThisFile } from '../../../test/harness/tenancy.js';
 
 const random = { randomBytes: 16 } as const;
-let test: TestDatabase;
-let room: ReturnType<typeof tenancyOn>;
+const room = tenancyForThisFile('virtual_keys, archived_keys, audit_events, changes');
 
-beforeAll(async () => {
-  test = await createTestDatabase();
-  room = tenancyOn(test.dataSource, silentLogger, { directUrl: test.url });
-});
-beforeEach(async () => {
-  await test.dataSource.query('TRUNCATE virtual_keys, archived_keys, audit_events, changes');
-});
-afterAll(() => test.drop());
-
-const rows = () => test.dataSource.getRepository(VirtualKey).find();
-const codeOf = async (work: Promise<unknown>): Promise<string> =>
-  work.then(
-    () => 'allowed',
-    (error: { code: string }) => error.code,
-  );
+const rows = () => room.database.getRepository(VirtualKey).find();
 
 describe('a new key', () => {
   it('is at rest as a hash only', async () => {
@@ -34,7 +18,7 @@ describe('a new key', () => {
     );
     expect(key.tokenHash).toBe(hashRawKey(raw));
     for (const table of ['virtual_keys', 'audit_events', 'changes']) {
-      const dump = JSON.stringify(await test.dataSource.query(`SELECT * FROM ${table}`));
+      const dump = JSON.stringify(await room.database.query(`SELECT * FROM ${table}`));
       expect(dump).not.toContain(raw);
     }
     expect((await room.directory.findByHash(key.tokenHash))?.key.metadata).toEqual({
@@ -81,7 +65,7 @@ describe('a new key', () => {
     expect(outcomes.filter((outcome) => outcome === 'allowed')).toHaveLength(1);
     expect(outcomes.filter((outcome) => outcome === 'request.bad_field')).toHaveLength(99);
     expect(await rows()).toHaveLength(1);
-    expect(await test.dataSource.getRepository(AuditEvent).count()).toBe(1);
+    expect(await room.database.getRepository(AuditEvent).count()).toBe(1);
   });
 
   it('may share its label', async () => {
@@ -178,7 +162,7 @@ describe('a change of a key', () => {
   it('is announced under the id and the hash', async () => {
     const { key } = await room.keys.generate(admin, {}, random);
     await room.keys.setBlocked(admin, key.tokenHash, true);
-    const said = await test.dataSource.query('SELECT noun, noun_id FROM changes ORDER BY seq');
+    const said = await room.database.query('SELECT noun, noun_id FROM changes ORDER BY seq');
     const once = [
       { noun: 'key', noun_id: key.id },
       { noun: 'key_hash', noun_id: key.tokenHash },
@@ -192,7 +176,7 @@ describe('blocking', () => {
     const { key } = await room.keys.generate(admin, {}, random);
     await room.keys.setBlocked(admin, key.tokenHash, true);
     expect((await room.keys.setBlocked(admin, key.tokenHash, true)).blocked).toBe(true);
-    const actions = await test.dataSource.getRepository(AuditEvent).find({ order: { at: 'ASC' } });
+    const actions = await room.database.getRepository(AuditEvent).find({ order: { at: 'ASC' } });
     expect(actions.map(({ action }) => action)).toEqual(['created', 'blocked']);
     expect((await room.keys.setBlocked(admin, key.tokenHash, false)).blocked).toBe(false);
   });
@@ -223,7 +207,7 @@ describe('deleting', () => {
       Array.from({ length: 20 }, () => room.keys.delete(admin, { hashes: [key.tokenHash] })),
     );
     expect(deleted.flat()).toHaveLength(1);
-    expect(await test.dataSource.getRepository(ArchivedKey).count()).toBe(1);
+    expect(await room.database.getRepository(ArchivedKey).count()).toBe(1);
   });
 });
 
@@ -240,7 +224,7 @@ describe('regenerating', () => {
     });
     expect(await room.directory.findByHash(key.tokenHash)).toBeUndefined();
     expect((await room.directory.findByHash(hashRawKey(issued.raw)))?.key.id).toBe(key.id);
-    const hashes = await test.dataSource.query(
+    const hashes = await room.database.query(
       "SELECT noun_id FROM changes WHERE noun = 'key_hash' ORDER BY seq",
     );
     expect(hashes.map(({ noun_id }: { noun_id: string }) => noun_id)).toEqual([
@@ -271,7 +255,7 @@ describe('a list of keys', () => {
         { alias: `k_${i}`, teamId: i % 2 ? 't1' : null, blocked: i === 3 },
         random,
       );
-      await test.dataSource.query(
+      await room.database.query(
         `INSERT INTO balances (scope_type, scope_id, budget, period_id, settled_nano) VALUES ('key', $1, 'total', 'total', $2)`,
         [key.id, i],
       );

@@ -1,24 +1,13 @@
 import { AuditEvent, User, VirtualKey } from '#libs/database';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createTestDatabase, silentLogger, type TestDatabase } from '../../../test/harness/postgres.js';
+import { describe, expect, it } from 'vitest';
 import { principal } from '../../../test/harness/caller.js';
-import { admin, member, tenancyOn } from '../../../test/harness/tenancy.js';
+import { admin, member, tenancyForThisFile } from '../../../test/harness/tenancy.js';
 import type { NewTeam } from './teams.js';
 import type { NewUser } from './users.js';
 
-let test: TestDatabase;
-let room: ReturnType<typeof tenancyOn>;
-
-beforeAll(async () => {
-  test = await createTestDatabase();
-  room = tenancyOn(test.dataSource, silentLogger, { directUrl: test.url });
-});
-beforeEach(async () => {
-  await test.dataSource.query(
-    'TRUNCATE virtual_keys, users, teams, team_members, organizations, organization_members, projects, invitations, audit_events, changes CASCADE',
-  );
-});
-afterAll(() => test.drop());
+const room = tenancyForThisFile(
+  'virtual_keys, users, teams, team_members, organizations, organization_members, projects, invitations, audit_events, changes',
+);
 
 const newUser = ({
   id,
@@ -77,8 +66,8 @@ describe('a new user', () => {
     expect(missing.code).toBe('request.bad_field');
     const clash = await failureOf(room.users.create(admin, newUser({ id: 'cid', firstKey })));
     expect(clash.code).toBe('request.bad_field');
-    expect(await test.dataSource.getRepository(User).countBy({ id: 'bob' })).toBe(0);
-    expect(await test.dataSource.getRepository(User).countBy({ id: 'cid' })).toBe(0);
+    expect(await room.database.getRepository(User).countBy({ id: 'bob' })).toBe(0);
+    expect(await room.database.getRepository(User).countBy({ id: 'cid' })).toBe(0);
   });
 
   it('is one, however many ask for the id or the address at once, in any case', async () => {
@@ -99,7 +88,7 @@ describe('a new user', () => {
     expect((await failureOf(room.users.create(member, newUser({ role: 'proxy_admin' })))).code).toBe(
       'rbac.admin_only',
     );
-    expect(await test.dataSource.getRepository(User).count()).toBe(0);
+    expect(await room.database.getRepository(User).count()).toBe(0);
   });
 });
 
@@ -158,11 +147,11 @@ describe('a team', () => {
   it('is blocked once, and its block is announced', async () => {
     await room.teams.create(admin, newTeam({ id: 't1' }));
     await Promise.all(Array.from({ length: 10 }, () => room.teams.setBlocked(admin, 't1', true)));
-    const actions = await test.dataSource
+    const actions = await room.database
       .getRepository(AuditEvent)
       .find({ where: { noun: 'team' }, order: { at: 'ASC' } });
     expect(actions.map(({ action }) => action)).toEqual(['created', 'blocked']);
-    expect(await test.dataSource.query("SELECT 1 FROM changes WHERE noun = 'team'")).toHaveLength(2);
+    expect(await room.database.query("SELECT 1 FROM changes WHERE noun = 'team'")).toHaveLength(2);
     expect((await failureOf(room.teams.setBlocked(admin, 'zzz', true))).code).toBe('request.not_found');
     expect((await failureOf(room.teams.setBlocked(member, 't1', false))).code).toBe('rbac.forbidden');
   });
@@ -188,6 +177,6 @@ describe("authentication's view of a key", () => {
       team: null,
       member: null,
     });
-    expect(await test.dataSource.getRepository(VirtualKey).count()).toBe(2);
+    expect(await room.database.getRepository(VirtualKey).count()).toBe(2);
   });
 });

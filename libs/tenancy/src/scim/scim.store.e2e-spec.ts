@@ -1,25 +1,12 @@
 import { AuditEvent, ScimUser, Team, TeamMember, User } from '#libs/database';
 import { parse } from 'scim2-parse-filter';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createTestDatabase, silentLogger, type TestDatabase } from '../../../../test/harness/postgres.js';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { principal } from '../../../../test/harness/caller.js';
-import { admin, tenancyOn } from '../../../../test/harness/tenancy.js';
+import { admin, tenancyForThisFile } from '../../../../test/harness/tenancy.js';
 import type { ScimTeam } from './scim-team.js';
 import type { ScimPerson } from './scim-person.js';
 
-let test: TestDatabase;
-let room: ReturnType<typeof tenancyOn>;
-
-beforeAll(async () => {
-  test = await createTestDatabase();
-  room = tenancyOn(test.dataSource, silentLogger, { directUrl: test.url });
-});
-beforeEach(async () => {
-  await test.dataSource.query(
-    'TRUNCATE sessions, virtual_keys, users, teams, team_members, audit_events, changes CASCADE',
-  );
-});
-afterAll(() => test.drop());
+const room = tenancyForThisFile('sessions, virtual_keys, users, teams, team_members, audit_events, changes');
 
 /** A key that an administrator limited to the SCIM routes; its own role is nothing. */
 const okta = {
@@ -45,7 +32,7 @@ const group = (displayName: string, ...memberIds: string[]): ScimTeam => ({
   externalId: null,
   memberIds,
 });
-const userRow = (id: string) => test.dataSource.getRepository(User).findOneByOrFail({ id });
+const userRow = (id: string) => room.database.getRepository(User).findOneByOrFail({ id });
 const refused = (work: Promise<unknown>): Promise<{ status: number; type: string }> =>
   work.then(
     () => ({ status: 200, type: 'allowed' }),
@@ -119,7 +106,7 @@ describe('a provisioned user', () => {
     await room.scimUsers.create(okta, person('bob@x.org'));
     const rename = (current: ScimPerson) => ({ ...current, userName: 'ANN@x.org', email: null });
     expect(await refused(room.scimUsers.change(okta, 'bob@x.org', rename))).toEqual(conflict);
-    expect(await test.dataSource.getRepository(User).count()).toBe(2);
+    expect(await room.database.getRepository(User).count()).toBe(2);
   });
 
   it('of a hundred requests for one name, one is made', async () => {
@@ -148,13 +135,13 @@ describe('a provisioned user', () => {
       okta,
       person('ann@x.org', { attributes: { title: 'x', name: { givenName: 'A' } } }),
     );
-    const before = await test.dataSource.getRepository(AuditEvent).count();
+    const before = await room.database.getRepository(AuditEvent).count();
     await room.scimUsers.change(okta, 'ann@x.org', (now) => ({
       ...now,
       email: null,
       attributes: { name: { givenName: 'A' }, title: 'x' },
     }));
-    expect(await test.dataSource.getRepository(AuditEvent).count()).toBe(before);
+    expect(await room.database.getRepository(AuditEvent).count()).toBe(before);
   });
 });
 
@@ -172,14 +159,14 @@ describe('deactivation', () => {
 
   it('ends the person’s sessions for good', async () => {
     await room.scimUsers.create(okta, person('ann@x.org'));
-    await test.dataSource.query(
+    await room.database.query(
       `INSERT INTO sessions (id, token_hash, kind, user_id, method, expires_at, idle_ends_at)
        SELECT n, n, 'browser', n, 'oidc', now() + interval '1 day', now() + interval '1 day' FROM unnest(ARRAY['ann@x.org', 'bob']) n`,
     );
     await room.scimUsers.change(okta, 'ann@x.org', (now) => ({ ...now, email: null, displayName: 'A' }));
-    expect(await test.dataSource.query('SELECT user_id FROM sessions')).toHaveLength(2);
+    expect(await room.database.query('SELECT user_id FROM sessions')).toHaveLength(2);
     await room.scimUsers.change(okta, 'ann@x.org', deactivate);
-    expect(await test.dataSource.query('SELECT user_id FROM sessions')).toEqual([{ user_id: 'bob' }]);
+    expect(await room.database.query('SELECT user_id FROM sessions')).toEqual([{ user_id: 'bob' }]);
   });
 
   it('of an imported database is lifted by the identity provider', async () => {
@@ -196,7 +183,7 @@ describe('deactivation', () => {
   it('is in the audit trail with who did it', async () => {
     await room.scimUsers.create(okta, person('ann@x.org'));
     await room.scimUsers.change(okta, 'ann@x.org', deactivate);
-    const event = await test.dataSource
+    const event = await room.database
       .getRepository(AuditEvent)
       .findOneByOrFail({ action: 'blocked', noun: 'user', nounId: 'ann@x.org' });
     expect(event.actorKeyId).toBe('key_okta');
@@ -282,7 +269,7 @@ describe('a deleted user', () => {
       expect(await userRow('ann@x.org')).toMatchObject({ email: null, scimActive: false });
       await room.scimUsers.remove(okta, other.id);
     }
-    expect(await test.dataSource.getRepository(ScimUser).count()).toBe(3);
+    expect(await room.database.getRepository(ScimUser).count()).toBe(3);
   });
 });
 
@@ -292,16 +279,16 @@ describe('a provisioned group', () => {
       await room.scimUsers.create(okta, person(name, { email: null }));
   });
   const membersOf = async (teamId: string): Promise<string[]> =>
-    (
-      await test.dataSource.getRepository(TeamMember).find({ where: { teamId }, order: { userId: 'ASC' } })
-    ).map(({ userId }) => userId);
+    (await room.database.getRepository(TeamMember).find({ where: { teamId }, order: { userId: 'ASC' } })).map(
+      ({ userId }) => userId,
+    );
 
   it('is a team without models, whose members are the group’s and administer nothing', async () => {
     const made = await room.scimGroups.create(okta, { ...group('Data', 'ann', 'bob'), externalId: 'oid-1' });
     expect(made.id).toBe('oid-1');
-    const team = await test.dataSource.getRepository(Team).findOneByOrFail({ id: 'oid-1' });
+    const team = await room.database.getRepository(Team).findOneByOrFail({ id: 'oid-1' });
     expect(team).toMatchObject({ alias: 'Data', models: ['no-default-models'] });
-    const members = await test.dataSource.getRepository(TeamMember).findBy({ teamId: 'oid-1' });
+    const members = await room.database.getRepository(TeamMember).findBy({ teamId: 'oid-1' });
     expect(members.map(({ userId, role }) => [userId, role]).toSorted()).toEqual([
       ['ann', 'user'],
       ['bob', 'user'],
@@ -334,9 +321,7 @@ describe('a provisioned group', () => {
       withMembers: true,
     });
     expect(await membersOf(id)).toEqual(['ann', 'cid']);
-    const ann = await test.dataSource
-      .getRepository(TeamMember)
-      .findOneByOrFail({ teamId: id, userId: 'ann' });
+    const ann = await room.database.getRepository(TeamMember).findOneByOrFail({ teamId: id, userId: 'ann' });
     expect(ann.role).toBe('admin');
     expect(await room.directory.findByHash(kept.key.tokenHash)).toBeDefined();
     expect(await room.directory.findByHash(lost.key.tokenHash)).toBeUndefined();
@@ -361,7 +346,7 @@ describe('a provisioned group', () => {
       { randomBytes: 16 },
     );
     await room.scimGroups.remove(okta, id);
-    const gone = await test.dataSource.getRepository(Team).findOneByOrFail({ id });
+    const gone = await room.database.getRepository(Team).findOneByOrFail({ id });
     expect([gone.scimActive, gone.blocked]).toEqual([false, false]);
     expect((await refused(room.scimGroups.find(okta.principal, id, { withMembers: true }))).status).toBe(404);
     const back = await room.scimGroups.create(okta, { ...group('Data', 'bob'), externalId: 'oid-1' });
