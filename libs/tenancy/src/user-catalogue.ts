@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { readAs, Team, TeamMember, User, VirtualKey } from '#libs/database';
-import type { Principal } from '#libs/kernel';
+import { GatewayError, type Principal } from '#libs/kernel';
 import { DataSource, In } from 'typeorm';
 import { seesEverything } from './authority.js';
 import { administersUser } from './authority/people-judgement.js';
@@ -76,6 +76,18 @@ export class UserCatalogue {
         ids.length === 0 ? [] : await manager.find(Team, { where: { id: In(ids) }, order: { id: 'ASC' } });
       return { userId, user, keys, teams };
     });
+  }
+
+  /** Everybody the caller may see, by id. Throws 400 when there are more than `most`. */
+  async everybody(caller: Principal, most: number): Promise<User[]> {
+    const found = await this.page(caller, {}, { by: 'id', direction: 'ASC' }, { page: 1, size: most + 1 });
+    if (found.total > most)
+      throw new GatewayError(
+        'request.bad_field',
+        `There are more than ${most} users: name them in several calls.`,
+        { param: 'all_users' },
+      );
+    return found.items.map(({ user }) => user);
   }
 
   /** The teams somebody is in, as far as the caller may see them. */

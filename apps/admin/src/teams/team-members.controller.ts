@@ -185,19 +185,8 @@ export class TeamMembersController {
       throw new GatewayError('rbac.forbidden', 'Only a proxy administrator can add all users.', {
         param: 'all_users',
       });
-    const found = await this.users.page(
-      principal,
-      {},
-      { by: 'id', direction: 'ASC' },
-      { page: 1, size: MOST_MEMBERS + 1 },
-    );
-    if (found.total > MOST_MEMBERS)
-      throw new GatewayError(
-        'request.bad_field',
-        `There are more than ${MOST_MEMBERS} users: name them in several calls.`,
-        { param: 'all_users' },
-      );
-    return found.items.map(({ user }) => ({ userId: user.id, role: 'user' }));
+    const users = await this.users.everybody(principal, MOST_MEMBERS);
+    return users.map(({ id }) => ({ userId: id, role: 'user' }));
   }
 }
 

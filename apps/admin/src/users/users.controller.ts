@@ -122,18 +122,7 @@ export class UsersController {
     { principal }: Author,
     change: Readonly<Record<string, unknown>>,
   ): Promise<Record<string, unknown>[]> {
-    const found = await this.catalogue.page(
-      principal,
-      {},
-      { by: 'id', direction: 'ASC' },
-      { page: 1, size: MOST_AT_ONCE + 1 },
-    );
-    if (found.total > MOST_AT_ONCE)
-      throw new GatewayError(
-        'request.bad_field',
-        `There are more than ${MOST_AT_ONCE} users: name them in several calls.`,
-        { param: 'all_users' },
-      );
-    return found.items.map(({ user }) => ({ ...change, user_id: user.id }));
+    const users = await this.catalogue.everybody(principal, MOST_AT_ONCE);
+    return users.map(({ id }) => ({ ...change, user_id: id }));
   }
 }

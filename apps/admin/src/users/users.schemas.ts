@@ -1,5 +1,5 @@
 import { isRoleName } from '#libs/config';
-import { type NewUser, USER_ROLES, type UserChange } from '#libs/tenancy';
+import { type KeyChange, type NewUser, USER_ROLES, type UserChange } from '#libs/tenancy';
 import { z } from 'zod';
 import { amount, flag, name, names, optionalName } from '../http/fields.schemas.js';
 import {
@@ -177,19 +177,7 @@ export type UserPageQuery = z.output<typeof userPageQuery>;
  * stay with the user: they hold for every key of it, the first one included.
  */
 export function toNewUser(body: NewUserBody, randomBytes: number): NewUser {
-  const {
-    alias,
-    label,
-    teamId,
-    customerId,
-    models,
-    modelAliases,
-    allowedRoutes,
-    keyType,
-    tags,
-    blocked,
-    lifetime,
-  } = toKeyChange(body);
+  const { models, metadata = {} } = toKeyChange(body);
   const organizationIds = [
     ...new Set([...(body.organizations ?? []), ...(body.organization_id ? [body.organization_id] : [])]),
   ];
@@ -201,7 +189,7 @@ export function toNewUser(body: NewUserBody, randomBytes: number): NewUser {
       alias: body.user_alias ?? null,
       role: body.user_role ?? undefined,
       models,
-      metadata: toKeyChange(body).metadata ?? {},
+      metadata,
       ssoUserId: body.sso_user_id ?? null,
       accessGroupIds: body.access_group_ids,
     },
@@ -216,25 +204,25 @@ export function toNewUser(body: NewUserBody, randomBytes: number): NewUser {
     ),
     organizationIds,
     firstKey:
-      body.auto_create_key === false
-        ? undefined
-        : {
-            settings: {
-              alias,
-              label,
-              teamId,
-              customerId,
-              models,
-              modelAliases,
-              allowedRoutes,
-              keyType,
-              tags,
-              blocked,
-              lifetime,
-              accessGroupIds: body.access_group_ids,
-            },
-            secret: { randomBytes },
-          },
+      body.auto_create_key === false ? undefined : { settings: firstKeyOf(body), secret: { randomBytes } },
+  };
+}
+
+function firstKeyOf(body: NewUserBody): KeyChange {
+  const key = toKeyChange(body);
+  return {
+    alias: key.alias,
+    label: key.label,
+    teamId: key.teamId,
+    customerId: key.customerId,
+    models: key.models,
+    modelAliases: key.modelAliases,
+    allowedRoutes: key.allowedRoutes,
+    keyType: key.keyType,
+    tags: key.tags,
+    blocked: key.blocked,
+    lifetime: key.lifetime,
+    accessGroupIds: body.access_group_ids,
   };
 }
 
