@@ -32,6 +32,12 @@ export class LedgerDatabase {
     return this.rows.query(sql, values) as Promise<Row>;
   }
 
+  /** The first column of the first row, as text. */
+  async scalar(sql: string): Promise<string> {
+    const [row = {}] = await this.query<Record<string, unknown>[]>(sql);
+    return String(Object.values(row)[0]);
+  }
+
   async empty(): Promise<void> {
     await this.query(
       'TRUNCATE ledger_entries, daily_activity, balances, budget_periods, spend_adjustments, virtual_keys CASCADE',

@@ -2,6 +2,7 @@ import { NO_USAGE, type Principal } from '#libs/kernel';
 import type { Config } from '#libs/config';
 import { principal } from '../../../../test/harness/caller.js';
 import type { BeginRecord, EndRecord } from '../ledger.js';
+import type { SpendLedger } from './spend-ledger.js';
 
 /** Records and callers for the tests of this room. */
 let number = 0;
@@ -54,6 +55,16 @@ export function endRecord(id: string, costNanoUsd = 10n, over: Partial<EndRecord
     responseId: null,
     ...over,
   };
+}
+
+/** A call from its begin to its end; resolves when the end is durable. */
+export function spend(ledger: SpendLedger, begin = beginRecord(), cost = 10n): Promise<void> {
+  return new Promise((resolve, reject) => {
+    ledger.begin(begin, (refused) => {
+      if (refused) return reject(refused);
+      ledger.end(endRecord(begin.id, cost), (failed) => (failed ? reject(failed) : resolve()));
+    });
+  });
 }
 
 export function keyPrincipal(over: Partial<Principal> = {}): Principal {
