@@ -61,6 +61,10 @@ export type DailyRow<Column extends DailyColumn> = Sums & Readonly<Record<Column
 export const SUMS = `sum(spend_nano) AS spend_nano, sum(requests) AS requests, sum(successes) AS successes, sum(input_tokens) AS input_tokens,
   sum(output_tokens) AS output_tokens, sum(cache_read_tokens) AS cache_read_tokens, sum(cache_write_tokens) AS cache_write_tokens, sum(response_ms) AS response_ms`;
 
+/** The names that `SUMS` gives them. */
+export const SUMMED =
+  'spend_nano, requests, successes, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, response_ms';
+
 export type StoredSums = Readonly<
   Record<
     | 'spend_nano'

@@ -1,6 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import type { ActivityFacet } from '#libs/database';
-import { type DailyFilter, narrowDaily, type Sums, SUMS, sumsOf, type StoredSums } from './daily-sums.js';
+import {
+  type DailyFilter,
+  narrowDaily,
+  type Sums,
+  SUMS,
+  sumsOf,
+  type StoredSums,
+  SUMMED,
+} from './daily-sums.js';
 import { Reading } from './reading.js';
 import { OWNER_SUMS, type OwnerSums } from './view.js';
 import { Where } from './where.js';
@@ -104,10 +112,10 @@ export class EntityActivity {
     >(
       filter.view,
       `WITH rows AS MATERIALIZED (
-         SELECT to_char(day, 'YYYY-MM-DD') AS day, ${column} AS entity, ${SUMS}
+         SELECT daily_activity.day, ${column} AS entity, ${SUMS}
          FROM daily_activity${noun === 'tag' ? ', unnest(tags) AS tag' : ''} WHERE ${where.sql}${one} GROUP BY 1, 2
        ), top AS (SELECT entity FROM rows GROUP BY entity ORDER BY sum(spend_nano) DESC LIMIT ${limit})
-       SELECT rows.*, ${table === undefined ? 'NULL' : `n.${label}`} AS label FROM top JOIN rows ON ${HASHED('rows.entity')} = ${HASHED('top.entity')}
+       SELECT to_char(rows.day, 'YYYY-MM-DD') AS day, rows.entity, ${SUMMED}, ${table === undefined ? 'NULL' : `n.${label}`} AS label FROM top JOIN rows ON ${HASHED('rows.entity')} = ${HASHED('top.entity')}
        ${table === undefined ? '' : `LEFT JOIN ${table} n ON n.id = top.entity`}`,
       where.parameters,
     );
