@@ -11,7 +11,7 @@ import {
   type ScopeType,
   type Usage,
 } from '#libs/kernel';
-import type { Deployment } from '#libs/routing';
+import type { Deployment, Resolution } from '#libs/routing';
 import { Logger } from '#libs/telemetry';
 import { BegunPeriods } from './begun-periods.js';
 import { type Bound, boundOf, costsNothing } from './bounds.js';
@@ -183,6 +183,19 @@ export class Budgets implements OnApplicationShutdown {
   /** `listener` hears of the charges of every call that cost something, in the step that settles it: it must only take a note. */
   onSettled(listener: (charges: readonly Charge[]) => void): void {
     this.#whenSettled = listener;
+  }
+
+  /** Those of a group's deployments whose price is known, where the operator serves no others; all of them where none has one, so that it is said. */
+  payable(
+    deployments: readonly Deployment[],
+    nowMs: number,
+    resolution: Pick<Resolution, 'upstreamModel'>,
+  ): readonly Deployment[] {
+    if (!this.config.budgets.blockUnpricedModels || deployments.length < 2) return deployments;
+    const priced = deployments.filter(
+      (one) => this.prices.priceOf(one, resolution.upstreamModel(one)).ratesAt(nowMs) !== undefined,
+    );
+    return priced.length === 0 ? deployments : priced;
   }
 
   /** What the call may cost at most. Throws `budget.price_missing` for a model without a price when the operator wants that. */

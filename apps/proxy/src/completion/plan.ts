@@ -28,11 +28,12 @@ export function makePlan(
   asked: Asked,
   facts: CallFacts,
   resolution: Resolution,
-  deployments: readonly Deployment[],
+  planned: readonly Deployment[],
   budgets: Budgets,
   atMs: number,
 ): Plan {
   const noCacheWrites = !mayWriteCache(asked.body.bytes);
+  const deployments = budgets.payable(planned, atMs, resolution);
   const candidates = deployments.map((deployment): Candidate => {
     const upstreamModel = resolution.upstreamModel(deployment);
     return {
