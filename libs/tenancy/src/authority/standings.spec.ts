@@ -3,25 +3,12 @@ import type { Changes, ChangeNoun, ChangeSubscriber } from '#libs/database';
 import { ManualClock, type Principal } from '#libs/kernel';
 import type { EntityManager } from 'typeorm';
 import { describe, expect, it } from 'vitest';
+import { principal } from '../../../../test/harness/caller.js';
 import { administered, type MembershipRow } from './standing.js';
 import { KeptStandings } from './standings.js';
 
 const KEPT_MS = 60_000;
-const caller = (facts: Partial<Principal> = {}): Principal => ({
-  credential: 'virtual_key',
-  role: 'internal_user',
-  displayName: 'test',
-  modelGrants: [],
-  modelAliases: {},
-  limits: [],
-  budgets: [],
-  spendScopes: [],
-  tags: [],
-  metadata: {},
-  user: { id: 'ann' },
-  isCurrent: () => true,
-  ...facts,
-});
+const caller = (facts: Partial<Principal> = {}): Principal => principal({ user: { id: 'ann' }, ...facts });
 const administratorOf = (id: string): MembershipRow => ({
   kind: 'organization',
   id,
