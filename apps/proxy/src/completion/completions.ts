@@ -29,9 +29,7 @@ const MAX_RESTARTS = 3;
 
 /** A group that could not serve the call, and how. */
 interface GroupFailure {
-  readonly name: string;
-  readonly group: string;
-  readonly kind: ReturnType<typeof failureKind>;
+  readonly resolution: Resolution;
   readonly failed: GatewayError;
 }
 
@@ -79,11 +77,9 @@ export class Completions {
     call.facts = asked.facts;
     call.principal = asked.principal;
     this.entrance.assertComplete(asked);
-    const tried = new Set<string>();
     const failures: GroupFailure[] = [];
     let resolution = asked.resolution;
     for (;;) {
-      tried.add(resolution.name);
       let failed: GatewayError;
       try {
         const served = await this.#serve(call, answer, asked, resolution);
@@ -97,13 +93,8 @@ export class Completions {
         if (!isGroupsFault(thrown) && !(mayStandIn && isModels(thrown))) throw thrown;
         failed = thrown;
       }
-      failures.push({
-        name: resolution.name,
-        group: resolution.group,
-        kind: failureKind(failed.code),
-        failed,
-      });
-      const next = this.#fallback(asked, failures, tried, call.fallbacks);
+      failures.push({ resolution, failed });
+      const next = this.#fallback(asked, failures, call.fallbacks);
       if (!next) throw failed;
       call.fallbacks += 1;
       resolution = next;
@@ -194,12 +185,8 @@ export class Completions {
   }
 
   /** Who stands in for the group that failed last; if nobody is left, for the one that it stood in for, and so on. */
-  #fallback(
-    asked: Asked,
-    failures: readonly GroupFailure[],
-    tried: ReadonlySet<string>,
-    hops: number,
-  ): Resolution | undefined {
+  #fallback(asked: Asked, failures: readonly GroupFailure[], hops: number): Resolution | undefined {
+    const tried = new Set(failures.map(({ resolution }) => resolution.name));
     for (const failure of failures.toReversed()) {
       for (const name of this.#standIns(asked, failure, tried, hops)) {
         const resolution = this.#resolveIfAllowed(asked.principal, name);
@@ -212,12 +199,12 @@ export class Completions {
   /** The operator's fallbacks; of a model that the caller itself may have no more of, those that its key names. */
   #standIns(
     { principal, facts }: Asked,
-    { name, group, kind, failed }: GroupFailure,
+    { resolution: { name, group }, failed }: GroupFailure,
     tried: ReadonlySet<string>,
     hops: number,
   ): readonly string[] {
     const { router } = this.config;
-    if (!isModels(failed)) return fallbacksFor(group, kind, router, tried, hops);
+    if (!isModels(failed)) return fallbacksFor(group, failureKind(failed.code), router, tried, hops);
     if (failed.code !== 'budget.exceeded') return [];
     const { budgetFallbacks: lists = {} } = principal;
     const asked = hops === 0 ? facts.requestedModel : name;
