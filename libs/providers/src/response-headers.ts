@@ -1,7 +1,12 @@
-/** What becomes of one upstream header: the names it is sent on under, or none. */
-type Outcome = readonly string[];
+/** Under which names one upstream header is sent on; null: it is not. */
+type Outcome = {
+  readonly prefixed: string;
+  /** Also as it is. */
+  readonly bare?: string;
+  /** Not as it is where we say the same of ourselves: our own limits are the ones a caller runs into here. */
+  readonly givesWay?: boolean;
+} | null;
 
-const DROPPED: Outcome = [];
 /** Framing, hop-by-hop, and what would let an upstream steer the caller's browser on our origin. */
 const NEVER_RELAYED = new Set([
   'connection',
@@ -63,15 +68,15 @@ export function responseHeaders(upstreamHeaders: readonly string[], out: string[
   let relayed = 0;
   for (let i = 0; i + 1 < upstreamHeaders.length && relayed < MAX_RELAYED; i += 2) {
     const name = upstreamHeaders[i] ?? '';
-    const names = outcomes.get(name) ?? decide(name);
-    if (names.length === 0) continue;
+    const known = outcomes.get(name);
+    const outcome = known === undefined ? decide(name) : known;
+    if (outcome === null) continue;
     const value = upstreamHeaders[i + 1] ?? '';
     if (BAD_VALUE.test(value)) continue;
     relayed += 1;
-    const [bare = ''] = names;
-    // Our own limits are the ones a caller runs into here; the upstream's stay under its prefix.
-    const isOurs = names.length > 1 && bare !== 'content-type' && out.includes(bare);
-    for (const outName of names) if (!isOurs || outName !== bare) out.push(outName, value);
+    const { prefixed, bare, givesWay } = outcome;
+    if (bare !== undefined && !(givesWay && out.includes(bare))) out.push(bare, value);
+    out.push(prefixed, value);
   }
 }
 
@@ -94,10 +99,11 @@ export function passedOnHeaders(upstreamHeaders: readonly string[], out: string[
 
 function decide(name: string): Outcome {
   const lower = name.toLowerCase();
-  let outcome: Outcome = [`llm_provider-${lower}`];
-  if (!NAME.test(lower) || NEVER_RELAYED.has(lower) || NEVER_RELAYED_PREFIX.test(lower)) outcome = DROPPED;
-  else if (lower === 'content-type' || lower.startsWith('x-ratelimit-'))
-    outcome = [lower, `llm_provider-${lower}`];
+  const prefixed = `llm_provider-${lower}`;
+  let outcome: Outcome = { prefixed };
+  if (!NAME.test(lower) || NEVER_RELAYED.has(lower) || NEVER_RELAYED_PREFIX.test(lower)) outcome = null;
+  else if (lower === 'content-type') outcome = { prefixed, bare: lower };
+  else if (lower.startsWith('x-ratelimit-')) outcome = { prefixed, bare: lower, givesWay: true };
   if (outcomes.size < MAX_CACHED_NAMES) outcomes.set(name, outcome);
   return outcome;
 }
