@@ -1,6 +1,7 @@
 import { DailySums, type Sums, TagUse, Views } from '#libs/budget';
 import { Clock, type Principal, usdNumber } from '#libs/kernel';
 import { Answers, Caller, Handles } from '#libs/rbac';
+import { ReadsApart } from '../apart/reads-apart.js';
 import { AdminController, AdminQuery } from '../http/decorators.js';
 import { pagesOf } from '../http/wire.js';
 import { dayOf } from './activity.schemas.js';
@@ -26,6 +27,7 @@ const MOST_LINES = MOST_TAGS * PERIODS;
 
 /** Who uses which tags: what LiteLLM's dashboard shows of coding tools and their people. Everybody sees the tags of calls in view. */
 @AdminController()
+@ReadsApart()
 export class TagUseController {
   constructor(
     private readonly views: Views,
@@ -130,14 +132,14 @@ export class TagUseController {
     const range = this.#lastDays(days * PERIODS);
     const filter = { ...wantedIn(query), ...range, view: await this.views.of(caller) };
     const rows = await this.use.activeUsers(filter, days, MOST_LINES);
+    const isDay = days === 1;
     // As the charts draw them: days from the last, weeks and months from the first.
-    const order = days === 1 ? 1 : -1;
+    const order = isDay ? 1 : -1;
     const ordered = rows.toSorted((one, other) => order * (one.periodsBack - other.periodsBack));
     return {
       results: ordered.map(({ tag, users, periodsBack }) => {
         const end = dayBefore(range.until, periodsBack * days);
         const start = dayBefore(end, days - 1);
-        const isDay = days === 1;
         return {
           tag,
           active_users: users,

@@ -7,6 +7,7 @@ import {
   Reading,
   SpendLog,
   type SpendLedger,
+  TagUse,
   Views,
 } from '#libs/budget';
 import type { Config } from '#libs/config';
@@ -19,6 +20,7 @@ import { ActivityScopes } from '../activity/activity-scopes.js';
 import { DailyActivityController } from '../activity/daily-activity.controller.js';
 import { DailyActivityReport } from '../activity/daily-activity.js';
 import { GlobalActivityController } from '../activity/global-activity.controller.js';
+import { TagUseController } from '../activity/tag-use.controller.js';
 import { BudgetCalendar } from '../http/budget-calendar.js';
 import { GovernedAnswers } from '../http/governed-answers.js';
 import { KeyAnswers } from '../keys/key-answers.js';
@@ -80,6 +82,7 @@ function reportControllers({
     TeamSpendController: new TeamSpendController(scopes, new TeamSpend(sums, dataSource)),
     GlobalSpendController: new GlobalSpendController(overview),
     GlobalActivityController: new GlobalActivityController(sums, views),
+    TagUseController: new TagUseController(views, sums, new TagUse(reading, ledger), clock),
     DailyActivityController: new DailyActivityController(
       scopes,
       new DailyActivityReport(sums, entities, keys),

@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { SpendLedger } from '../ledger/spend-ledger.js';
 import { narrowDaily, type Sums, SUMS, sumsOf, type StoredSums } from './daily-sums.js';
 import { Reading } from './reading.js';
@@ -42,7 +42,7 @@ export interface UserOfTags extends Sums {
 export class TagUse {
   constructor(
     private readonly reading: Reading,
-    private readonly ledger: SpendLedger,
+    @Inject(SpendLedger) private readonly ledger: Pick<SpendLedger, 'flush'>,
   ) {}
 
   /** People by tag and period of so many days, the last of which ends with the range; the most people first. */
