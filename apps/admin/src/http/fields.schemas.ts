@@ -45,7 +45,7 @@ export const names = z
   .optional();
 
 /** What the OpenAPI document says of an amount. */
-export const AMOUNT_SHAPE = {
+const AMOUNT_SHAPE = {
   type: ['number', 'string', 'null'],
   minimum: 0,
   maximum: 1_000_000_000,
@@ -53,20 +53,28 @@ export const AMOUNT_SHAPE = {
 const TEXT_SHAPE = { type: ['string', 'null'] } as const;
 const LIFETIME_SHAPE = { type: ['string', 'integer', 'null'] } as const;
 
+/** Reads what one kind of field may say; undefined: it may not say that. */
+type Reader<T> = (value: unknown) => T | undefined;
+
+const readAmount: Reader<NanoUsd> = (value) => {
+  if (typeof value !== 'number' && typeof value !== 'string') return undefined;
+  try {
+    return parseUsd(value);
+  } catch (thrown) {
+    if (thrown instanceof RangeError) return undefined;
+    throw thrown;
+  }
+};
+const AMOUNT_RULE = 'an amount is a number of dollars from 0 to one billion';
+
+const readPeriod: Reader<string> = (value) => (typeof value === 'string' ? parsePeriod(value) : undefined);
+const PERIOD_RULE = 'Invalid budget_duration: send 30s, 5m, 1h, 30d, 1w, 1mo or 1y';
+
 /** A dollar amount: a finite number that is not negative, or the same as text; null and the empty text mean "none". */
-export const amount = ruled(
-  (value): NanoUsd | null | undefined => {
-    if (typeof value !== 'number' && typeof value !== 'string') return undefined;
-    try {
-      return parseUsd(value);
-    } catch (thrown) {
-      if (thrown instanceof RangeError) return undefined;
-      throw thrown;
-    }
-  },
-  'an amount is a number of dollars from 0 to one billion',
-  AMOUNT_SHAPE,
-);
+export const amount = ruled(readAmount, AMOUNT_RULE, AMOUNT_SHAPE);
+
+/** The same where there has to be one. */
+export const dollars = required(readAmount, AMOUNT_RULE, { ...AMOUNT_SHAPE, type: ['number', 'string'] });
 
 /** A limit: a whole number, 0 or more (0 blocks); null means "none". */
 export const limit = limitUpTo(MOST_PER_MINUTE);
@@ -92,11 +100,10 @@ function limitUpTo(most: number) {
 }
 
 /** How often a budget starts again, in canonical spelling. */
-export const period = ruled(
-  (value): string | undefined => (typeof value === 'string' ? parsePeriod(value) : undefined),
-  'Invalid budget_duration: send 30s, 5m, 1h, 30d, 1w, 1mo or 1y',
-  TEXT_SHAPE,
-);
+export const period = ruled(readPeriod, PERIOD_RULE, TEXT_SHAPE);
+
+/** The same where there has to be one. */
+export const duration = required(readPeriod, PERIOD_RULE, { type: 'string' });
 
 /** How long something lives; null, `-1` and the empty text mean "for ever". */
 export const lifetime = ruled(
@@ -137,26 +144,26 @@ export const aliasMap = z
   .transform((map) => map ?? {})
   .optional();
 
-/**
- * A field of ours that is refused with 400 and the rule when `read` makes nothing of it; null and the empty text are null. `shape`
- * is what the OpenAPI document says of it.
- */
-function ruled<T>(
-  read: (value: unknown) => T | undefined,
-  rule: string,
-  shape: Readonly<Record<string, unknown>>,
-) {
+/** What the OpenAPI document says of a field. */
+type Shape = Readonly<Record<string, unknown>>;
+
+/** A field of ours that may be left out; null and the empty text are null. */
+function ruled<T>(read: Reader<T>, rule: string, shape: Shape) {
+  const readOrNone: Reader<T | null> = (value) => (value === null || value === '' ? null : read(value));
+  return required(readOrNone, rule, { ...shape, description: rule }).optional();
+}
+
+/** A field of ours that is refused with 400 and the rule when `read` makes nothing of it. */
+function required<T>(read: Reader<T>, rule: string, shape: Shape) {
   return z
     .unknown()
-    .meta({ ...shape, description: rule })
-    .transform((value, context): T | null => {
-      if (value === null || value === '') return null;
+    .meta(shape)
+    .transform((value, context): T => {
       const made = read(value);
       if (made !== undefined) return made;
       context.addIssue({ code: 'custom', message: rule });
       return z.NEVER;
-    })
-    .optional();
+    });
 }
 
 /**

@@ -1,9 +1,9 @@
-import { type NanoUsd, parseUsd } from '#libs/kernel';
-import { type BudgetSetting, type GovernedChange, parsePeriod } from '#libs/tenancy';
+import type { BudgetSetting, GovernedChange } from '#libs/tenancy';
 import { z } from 'zod';
 import {
   amount,
-  AMOUNT_SHAPE,
+  dollars,
+  duration,
   instant,
   limit,
   name,
@@ -15,34 +15,6 @@ import {
 /** Each is a counter of its own and is asked on every call. */
 const MOST_WINDOWS = 20;
 const MOST_MODELS = 200;
-
-const DOLLARS_SHAPE = { ...AMOUNT_SHAPE, type: ['number', 'string'] } as const;
-
-const dollars = z
-  .unknown()
-  .meta(DOLLARS_SHAPE)
-  .transform((value, context): NanoUsd => {
-    try {
-      if (typeof value === 'number' || typeof value === 'string') return parseUsd(value);
-    } catch (thrown) {
-      if (!(thrown instanceof RangeError)) throw thrown;
-    }
-    context.addIssue({ code: 'custom', message: 'an amount is a number of dollars from 0 to one billion' });
-    return z.NEVER;
-  });
-
-const duration = z
-  .unknown()
-  .meta({ type: 'string' })
-  .transform((value, context): string => {
-    const spelled = typeof value === 'string' ? parsePeriod(value) : undefined;
-    if (spelled !== undefined) return spelled;
-    context.addIssue({
-      code: 'custom',
-      message: 'Invalid budget_duration: send 30s, 5m, 1h, 30d, 1w, 1mo or 1y',
-    });
-    return z.NEVER;
-  });
 
 /** `budget_limits`: several budgets at once, told apart by their durations. `reset_at` is ours to say. */
 const windows = z
