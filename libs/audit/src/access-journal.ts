@@ -72,17 +72,7 @@ export class AccessJournal implements OnModuleDestroy {
     this.#usedToday.add(name);
     const id = `audit_${hash('sha256', `use ${day} ${name}`).slice(0, 25)}`;
     // Past the bounds of a flood, which would lose it for the day: there are no more of these than credentials.
-    const after = { day };
-    this.#waiting.push({
-      id,
-      actor: NOBODY,
-      action: 'used',
-      noun: 'credential',
-      nounId: name,
-      after,
-      at: this.#now(),
-    });
-    this.#later();
+    this.#keep({ id, actor: NOBODY, action: 'used', noun: 'credential', nounId: name, after: { day } });
   }
 
   async onModuleDestroy(): Promise<void> {
@@ -122,8 +112,13 @@ export class AccessJournal implements OnModuleDestroy {
     const source = entry.actor.ip ?? '';
     const ofSource = (this.#ofSource.get(source) ?? 0) + 1;
     this.#ofSource.set(source, ofSource);
-    if (this.#waiting.length >= MOST_AT_ONCE || ofSource > MOST_OF_ONE_SOURCE) this.#suppressed += 1;
-    else this.#waiting.push({ ...entry, at: this.#now() });
+    if (this.#waiting.length < MOST_AT_ONCE && ofSource <= MOST_OF_ONE_SOURCE) return this.#keep(entry);
+    this.#suppressed += 1;
+    this.#later();
+  }
+
+  #keep(entry: AuditEntry): void {
+    this.#waiting.push({ ...entry, at: this.#now() });
     this.#later();
   }
 

@@ -1,5 +1,5 @@
 import { GatewayError } from '#libs/kernel';
-import { QueryFailedError } from 'typeorm';
+import { driverErrorOf } from './driver-error.js';
 
 /** Connection trouble as the socket reports it. */
 const SOCKET_CODES: ReadonlySet<string> = new Set([
@@ -31,7 +31,7 @@ export class DatabaseAway extends Error {
 /** Whether a failure means that PostgreSQL cannot be asked, rather than that it said no. */
 export function isOutage(thrown: unknown): boolean {
   if (thrown instanceof DatabaseAway) return true;
-  const failure = thrown instanceof QueryFailedError ? (thrown.driverError as unknown) : thrown;
+  const failure: unknown = driverErrorOf(thrown) ?? thrown;
   if (!(failure instanceof Error)) return false;
   if (failure instanceof AggregateError && failure.errors.length > 0) return failure.errors.every(isOutage);
   const { code } = failure as { code?: unknown };

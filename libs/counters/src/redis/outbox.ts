@@ -51,7 +51,8 @@ export class Outbox {
   #number = 0;
   #isScheduled = false;
   #timer: NodeJS.Timeout | undefined;
-  #awaited: Batch | undefined;
+  /** The number of the batch whose answer the pieces are for. */
+  #awaited = 0;
   #piecesLeft = PIECES;
   #isOpen = false;
 
@@ -165,8 +166,8 @@ export class Outbox {
     this.#timer = undefined;
     const [oldest] = this.#unanswered;
     if (!oldest || !this.#isOpen) return;
-    if (oldest !== this.#awaited) {
-      this.#awaited = oldest;
+    if (oldest.number !== this.#awaited) {
+      this.#awaited = oldest.number;
       this.#piecesLeft = PIECES;
     }
     this.#piecesLeft -= 1;
