@@ -1,2 +1,1 @@
-export { MAINTENANCE_QUEUE, SCHEDULES, type ScheduleName } from './schedules.js';
 export { WorkerModule } from './worker.module.js';

@@ -4,24 +4,15 @@ export { AuthenticationGuard } from './authentication.guard.js';
 export { Authentication } from './authentication.js';
 export { CLI_SIGN_IN_MS, type CliOutcome, CliSignIns } from './cli/cli-sign-ins.js';
 export { CallScopes } from './call-scopes.js';
-export { CompiledKey } from './compiled-key.js';
-export { compilePrincipal, type CredentialClaims } from './compile-principal.js';
-export { CredentialMethod, type Presented } from './credential-method.js';
-export { type Credential, type CredentialFacts, credentialOf, type CredentialSource } from './credential.js';
+export { compilePrincipal } from './compile-principal.js';
+export { type CredentialFacts, credentialOf } from './credential.js';
 export { KeyVault } from './key-vault.js';
 export { MasterKey } from './master-key.js';
 export { PasswordSignIn } from './passwords/password-sign-in.js';
-export {
-  AuthenticationEvents,
-  ChangeFeed,
-  type ChangeListener,
-  PrincipalPreparation,
-  PublicRoutes,
-} from './ports.js';
+export { AuthenticationEvents, ChangeFeed, PrincipalPreparation, PublicRoutes } from './ports.js';
 export {
   addCookie,
   BrowserSignIn,
-  type ProvenIdentity,
   type SignedInBrowser,
   type SignInPlace,
 } from './session/browser-sign-in.js';
@@ -30,14 +21,13 @@ export { OwnOrigin } from './session/own-origin.js';
 export { checkedReturnTo } from './session/return-to.js';
 export { SessionCookie } from './session/session-cookie.js';
 export { standingRefusals } from './standing-refusals.js';
-export type { CustomAuth, CustomAuthAnswer, CustomAuthRequest } from './sign-in/custom-auth.method.js';
 export { SignInMethods } from './sign-in/sign-in-methods.js';
 export { SamlModule } from './saml/saml.module.js';
 export { type SamlPlaces, SamlSignIn } from './saml/saml-sign-in.js';
-export { type CustomSsoFunction, type CustomSsoRequest, type OpenId, toOpenId } from './sso/custom-sso.js';
-export type { ExternalIdentity, ExternalTeam } from './sso/external-identity.js';
+export { toOpenId } from './sso/custom-sso.js';
+export type { ExternalIdentity } from './sso/external-identity.js';
 export { FlowCookie } from './sso/flow-cookie.js';
-export { HeaderIdentity, type HeaderSignInFunction } from './sso/header-identity.js';
+export { HeaderIdentity } from './sso/header-identity.js';
 export { Provisioning } from './sso/provisioning.js';
-export { type CameBack, type ProvenAtProvider, SingleSignOn } from './sso/single-sign-on.js';
+export { SingleSignOn } from './sso/single-sign-on.js';
 export { SingleSignOnModule } from './sso/single-sign-on.module.js';

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ConfigFolder } from './config-folder.harness.js';
-import { type Config, type SettingSource, readStoredModel } from './index.js';
+import type { SettingSource } from './config.js';
+import { type Config, readStoredModel } from './index.js';
 import type { SettingOverride } from './setting-overrides.js';
 
 let folder: ConfigFolder;

@@ -15,9 +15,9 @@ export {
 } from './counters.js';
 export { CountersModule } from './counters.module.js';
 export { internKey } from './keys.js';
-export { LocalCounters, type LocalCountersOptions } from './local-counters.js';
+export { LocalCounters } from './local-counters.js';
 export { EpochStore } from './redis/epoch-store.js';
 export type { SpendTail } from './redis/openings.js';
 export { CountersClosed } from './redis/outage-share.js';
-export { findRedisProblem, type RedisAddress, type RedisProblem } from './redis/redis-link.js';
+export { findRedisProblem, type RedisProblem } from './redis/redis-link.js';
 export { RedisCounters } from './redis/redis-counters.js';

@@ -2,7 +2,7 @@ import { Secret } from '#libs/kernel';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, silentLogger, type TestDatabase } from '../../../test/harness/postgres.js';
 import { BrowsingPool } from './browsing-pool.js';
-import { keepReadingPool, readAs, withTransaction } from './index.js';
+import { keepReadingPool, readAs, withTransaction } from './with-transaction.js';
 
 let database: TestDatabase;
 let pool: BrowsingPool;

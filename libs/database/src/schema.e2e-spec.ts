@@ -3,10 +3,10 @@ import { Secret } from '#libs/kernel';
 import type { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, silentLogger, type TestDatabase } from '../../../test/harness/postgres.js';
+import { ENTITIES } from './entities/index.js';
 import {
   ArchivedKey,
   createDataSource,
-  ENTITIES,
   ensureLedgerPartitions,
   LedgerEntry,
   runMigrations,

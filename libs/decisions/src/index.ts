@@ -1,5 +1,5 @@
-export { type Check, checkOf, judgedChecks, plannedChecks, type Reached, type Verdict } from './check.js';
-export { type Decision, type RefusedRequest, type Subject, subjectOf } from './decision.js';
+export { type Check, checkOf, judgedChecks, plannedChecks, type Reached } from './check.js';
+export { type Decision, type RefusedRequest, subjectOf } from './decision.js';
 export { DecisionLog } from './decision-log.js';
 export { DecisionStore, isOwn } from './decision-store.js';
 export { DecisionsModule } from './decisions.module.js';

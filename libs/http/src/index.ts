@@ -1,6 +1,6 @@
-export { type ErrorAnswer, errorAnswer, type ErrorShape, toGatewayError } from './error-answer.js';
+export { errorAnswer, type ErrorShape, toGatewayError } from './error-answer.js';
 export { FastExpressAdapter, type Lane, type UpgradeLane } from './fast-express.adapter.js';
-export { type FailedRequest, type FailureRules, GatewayErrorFilter } from './gateway-error.filter.js';
+export { type FailureRules, GatewayErrorFilter } from './gateway-error.filter.js';
 export { readBody } from './read-body.js';
 export { sendInOnePiece } from './one-piece.js';
 export { requireTls, SECURITY_HEADERS, securityHeaders } from './security-headers.js';

@@ -2,9 +2,9 @@ export { answerWithin } from './answer-within.js';
 export { Build } from './build.js';
 export type { CallFacts, Endpoint, LedgerEndpoint } from './call.js';
 export { Clock, ManualClock, SystemClock } from './clock.js';
-export type { Change, ChangeAction, Denial } from './denial.js';
+export type { Change, Denial } from './denial.js';
 export { ERROR_CODES, type ErrorCode, GatewayError, type GatewayErrorOptions } from './errors.js';
-export { type IdPrefix, newId } from './ids.js';
+export { newId } from './ids.js';
 export { formatUsd, type NanoUsd, parseUsd, usdNumber } from './money.js';
 export {
   type CredentialKind,

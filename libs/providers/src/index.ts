@@ -2,7 +2,7 @@ export { maskedMessage } from './masking.js';
 export { parseRequestBody } from './request-body.js';
 export { type ForwardingPolicy, headersToForward, realtimeTarget } from './request-target.js';
 export { passedOnHeaders, responseHeaders } from './response-headers.js';
-export { Relay, type RelayAnswer, type RelayRequest } from './relay.js';
+export { Relay, type RelayAnswer } from './relay.js';
 export { relayedHeaders } from './relayed-headers.js';
 export { ProvidersModule } from './providers.module.js';
 export {

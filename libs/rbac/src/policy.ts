@@ -54,13 +54,7 @@ export const POLICY = {
   ...SIGN_IN_ROUTES,
 } as const satisfies RouteRows;
 
-export {
-  type OwnershipRule,
-  ROUTE_GROUPS,
-  type RouteAudience,
-  type RouteGroup,
-  type RoutePolicy,
-} from './policy/route-policy.js';
+export { ROUTE_GROUPS, type RouteGroup, type RoutePolicy } from './policy/route-policy.js';
 
 /** Names a row of the table: `POST /key/generate`. */
 export type RouteId = keyof typeof POLICY;

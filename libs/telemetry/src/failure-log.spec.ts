@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { GatewayError } from '#libs/kernel';
-import { createLogger, type FailedCall, FailureLog, MemorySink, registerSecret } from './index.js';
+import type { FailedCall } from './failure-log.js';
+import { createLogger, FailureLog, MemorySink, registerSecret } from './index.js';
 
 const NEST: FailedCall = { route: 'GET /key/info', requestId: 'req_1', isInAccessLog: false };
 const LANE: FailedCall = { ...NEST, route: 'POST /v1/chat/completions', isInAccessLog: true };

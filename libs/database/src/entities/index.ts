@@ -141,5 +141,4 @@ export {
   VirtualKey,
 };
 export { Governed, type StoredBudget } from './governed.js';
-export type { StoredCharge } from './ledger-entry.js';
 export type { ActivityFacet } from './daily-activity.js';

@@ -5,22 +5,20 @@ import { Secret } from '#libs/kernel';
 import type { DataSource, EntityManager } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../../../test/harness/postgres.js';
+import { EncryptionKey, ENTITIES } from '../entities/index.js';
 import {
   checkSecrets,
   ConfigSetting,
-  EncryptionKey,
   EncryptionKeySource,
-  ENTITIES,
   KeyGrace,
   ProxyModel,
   rotateSecrets,
-  SECRET_COLUMNS,
   SecretColumns,
-  type SecretColumnName,
   StoredCredential,
   StoredEndpoint,
   withTransaction,
 } from '../index.js';
+import { SECRET_COLUMNS, type SecretColumnName } from './secret-column.js';
 
 const ACTOR = { system: 'test' };
 const CANARY = 'sk-canary-of-the-secret-columns';
