@@ -1,4 +1,5 @@
 import type { Answer, Ask } from './fake-behaviour.js';
+import type { ToolCall } from './fake-tools.js';
 
 function inputUsage({ promptTokens, cachedPromptTokens }: Answer) {
   return {
@@ -8,7 +9,9 @@ function inputUsage({ promptTokens, cachedPromptTokens }: Answer) {
   };
 }
 
-const reasonOf = (answer: Answer) => (answer.stopped === 'length' ? 'max_tokens' : 'end_turn');
+const REASONS = { length: 'max_tokens', stop: 'end_turn', tool_calls: 'tool_use' } as const;
+
+const toolUse = ({ id, name }: ToolCall, input: unknown) => ({ type: 'tool_use', id, name, input });
 
 function messageOf(ask: Ask, id: string) {
   return { id, type: 'message', role: 'assistant', model: ask.model };
@@ -18,8 +21,11 @@ function messageOf(ask: Ask, id: string) {
 export function anthropicBody(ask: Ask, answer: Answer, id: string): object {
   return {
     ...messageOf(ask, id),
-    content: [{ type: 'text', text: answer.words.join('') }],
-    stop_reason: reasonOf(answer),
+    content:
+      answer.calls.length > 0
+        ? answer.calls.map((call) => toolUse(call, JSON.parse(call.pieces.join(''))))
+        : [{ type: 'text', text: answer.words.join('') }],
+    stop_reason: REASONS[answer.stopped],
     stop_sequence: null,
     ...(answer.reportsUsage ? { usage: { ...inputUsage(answer), output_tokens: answer.words.length } } : {}),
   };
@@ -32,20 +38,37 @@ const event = (value: { type: string } & Record<string, unknown>) =>
 export function anthropicFrames(ask: Ask, answer: Answer, id: string): { words: string[]; rest: string[] } {
   const usage = answer.reportsUsage ? { usage: { ...inputUsage(answer), output_tokens: 1 } } : {};
   const message = { ...messageOf(ask, id), content: [], stop_reason: null, stop_sequence: null, ...usage };
-  const opening =
-    event({ type: 'message_start', message }) +
-    event({ type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } }) +
-    event({ type: 'ping' });
-  const words = answer.words.map((text) =>
-    event({ type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text } }),
-  );
-  words[0] = opening + (words[0] ?? '');
-  const delta = { stop_reason: reasonOf(answer), stop_sequence: null };
-  const total = answer.reportsUsage ? { usage: { output_tokens: answer.words.length } } : {};
+  const start = event({ type: 'message_start', message });
+  const words = answer.calls.length > 0 ? toolFrames(answer) : textFrames(answer);
+  words[0] = start + (words[0] ?? '');
+  const delta = { stop_reason: REASONS[answer.stopped], stop_sequence: null };
+  const total = answer.reportsUsage
+    ? { usage: { ...inputUsage(answer), output_tokens: answer.words.length } }
+    : {};
   const rest = [
-    event({ type: 'content_block_stop', index: 0 }),
+    event({ type: 'content_block_stop', index: Math.max(0, answer.calls.length - 1) }),
     event({ type: 'message_delta', delta, ...total }),
     event({ type: 'message_stop' }),
   ];
   return { words, rest };
+}
+
+function textFrames({ words }: Answer): string[] {
+  const opening =
+    event({ type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } }) +
+    event({ type: 'ping' });
+  const frames = words.map((text) =>
+    event({ type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text } }),
+  );
+  return [opening + (frames[0] ?? ''), ...frames.slice(1)];
+}
+
+function toolFrames({ calls }: Answer): string[] {
+  return calls.flatMap((call, index) => {
+    const piece = (partial_json: string) =>
+      event({ type: 'content_block_delta', index, delta: { type: 'input_json_delta', partial_json } });
+    const before = index === 0 ? '' : event({ type: 'content_block_stop', index: index - 1 });
+    const start = event({ type: 'content_block_start', index, content_block: toolUse(call, {}) });
+    return [before + start + piece(call.pieces[0]), piece(call.pieces[1])];
+  });
 }

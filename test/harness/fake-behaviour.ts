@@ -1,3 +1,5 @@
+import { structuredText, type ToolCall, toolCallsOf } from './fake-tools.js';
+
 /** How the fake provider answers. Every member has a default: a quick, correct answer of five words. */
 export interface Behaviour {
   /** An error status makes the answer an error in the provider's own shape. */
@@ -44,8 +46,10 @@ export interface Ask {
 export interface Answer {
   readonly promptTokens: number;
   readonly cachedPromptTokens: number;
+  /** The pieces of the answer: of its text, or of its tool calls' arguments, two a call. */
   readonly words: readonly string[];
-  readonly stopped: 'stop' | 'length';
+  readonly calls: readonly ToolCall[];
+  readonly stopped: 'stop' | 'length' | 'tool_calls';
   readonly reportsUsage: boolean;
 }
 
@@ -82,17 +86,22 @@ function kindOf(path: string): Ask['kind'] | undefined {
 }
 
 export function composeAnswer(ask: Ask, behaviour: Behaviour, requestBytes: number): Answer {
-  const wanted = ask.kind === 'embedding' ? 0 : (behaviour.completionTokens ?? 5);
+  const calls = toolCallsOf(ask);
+  const text = structuredText(ask);
+  const said =
+    calls.length > 0 ? calls.flatMap(({ pieces }) => pieces) : text === undefined ? undefined : [text];
+  const wanted = ask.kind === 'embedding' ? 0 : (said?.length ?? behaviour.completionTokens ?? 5);
   const cap = behaviour.honoursMaxTokens === false ? undefined : ask.maxTokens;
-  const count = Math.min(wanted, cap ?? wanted);
-  const words = Array.from({ length: count }, (_, at) => WORDS[at % WORDS.length] ?? '');
+  const count = said ? wanted : Math.min(wanted, cap ?? wanted);
+  const words = said ?? Array.from({ length: count }, (_, at) => WORDS[at % WORDS.length] ?? '');
   if (behaviour.padBytes && words.length > 0) words[0] += 'x'.repeat(behaviour.padBytes);
   const usage = behaviour.usage ?? 'asked';
   return {
     promptTokens: behaviour.promptTokens ?? Math.ceil(requestBytes / 4),
     cachedPromptTokens: behaviour.cachedPromptTokens ?? 0,
     words,
-    stopped: count < wanted ? 'length' : 'stop',
+    calls,
+    stopped: calls.length > 0 ? 'tool_calls' : count < wanted ? 'length' : 'stop',
     // Anthropic and the Responses API always report; OpenAI's chat streams only when asked.
     reportsUsage:
       usage === 'always' || (usage === 'asked' && (!ask.stream || ask.includeUsage || isChatty(ask))),

@@ -1,4 +1,5 @@
 import type { Answer, Ask } from './fake-behaviour.js';
+import { responseFrames, responseObject } from './fake-responses.js';
 
 const CREATED = 1_700_000_000;
 
@@ -11,16 +12,6 @@ function usageOf({ promptTokens, cachedPromptTokens, words }: Answer) {
   };
 }
 
-function responseUsageOf({ promptTokens, cachedPromptTokens, words }: Answer) {
-  return {
-    input_tokens: promptTokens,
-    input_tokens_details: { cached_tokens: cachedPromptTokens },
-    output_tokens: words.length,
-    output_tokens_details: { reasoning_tokens: 0 },
-    total_tokens: promptTokens + words.length,
-  };
-}
-
 /** One whole answer in OpenAI's shapes. */
 export function openAiBody(ask: Ask, answer: Answer, id: string): object {
   const text = answer.words.join('');
@@ -28,7 +19,10 @@ export function openAiBody(ask: Ask, answer: Answer, id: string): object {
   const common = { id, created: CREATED, model: ask.model };
   if (ask.kind === 'response') return responseObject(ask, answer, id, 'completed');
   if (ask.kind === 'embedding') {
-    const data = [{ object: 'embedding', index: 0, embedding: embeddingOf(ask) }];
+    const { input } = ask.json;
+    // A list of texts or of lists of tokens has a vector each; one text or one list of tokens has one.
+    const texts = Array.isArray(input) && typeof input[0] !== 'number' ? input : [input];
+    const data = texts.map((_, index) => ({ object: 'embedding', index, embedding: embeddingOf(ask) }));
     const { prompt_tokens, total_tokens } = usageOf(answer);
     return {
       object: 'list',
@@ -45,12 +39,35 @@ export function openAiBody(ask: Ask, answer: Answer, id: string): object {
       ...usage,
     };
   }
-  const message = { role: 'assistant', content: text, refusal: null };
+  const tool_calls = answer.calls.map(({ id: callId, name, pieces }) => ({
+    id: callId,
+    type: 'function',
+    function: { name, arguments: pieces.join('') },
+  }));
+  const message =
+    tool_calls.length > 0
+      ? { role: 'assistant', content: null, refusal: null, tool_calls }
+      : { role: 'assistant', content: text, refusal: null };
   return {
     ...common,
     object: 'chat.completion',
     choices: [{ index: 0, message, logprobs: null, finish_reason: answer.stopped }],
     ...usage,
+  };
+}
+
+/** What a chunk of a chat adds: a word, or half of a tool call's arguments, the first with its name. */
+function deltaOf({ calls }: Answer, word: string, at: number): object {
+  const role = at === 0 ? { role: 'assistant' } : {};
+  const call = calls[at >> 1];
+  if (!call) return { ...role, content: word };
+  const begins = at % 2 === 0;
+  const head = begins ? { id: call.id, type: 'function' } : {};
+  const named = { ...(begins ? { name: call.name } : {}), arguments: word };
+  return {
+    ...role,
+    ...(begins ? { content: null } : {}),
+    tool_calls: [{ index: at >> 1, ...head, function: named }],
   };
 }
 
@@ -62,22 +79,7 @@ function embeddingOf(ask: Ask): number[] | string {
     : vector;
 }
 
-function responseObject(ask: Ask, answer: Answer, id: string, status: string): object {
-  const content = [{ type: 'output_text', text: answer.words.join(''), annotations: [] }];
-  return {
-    id,
-    object: 'response',
-    created_at: CREATED,
-    status,
-    model: ask.model,
-    output:
-      status === 'completed' ? [{ type: 'message', id: `${id}_m`, status, role: 'assistant', content }] : [],
-    usage: status === 'completed' && answer.reportsUsage ? responseUsageOf(answer) : null,
-  };
-}
-
 const frame = (value: object) => `data: ${JSON.stringify(value)}\n\n`;
-const event = (value: { type: string } & Record<string, unknown>) => `event: ${value.type}\n${frame(value)}`;
 
 /** The frames of one stream: one a word, then the rest. `words` tells which frames a real provider would bill. */
 export function openAiFrames(ask: Ask, answer: Answer, id: string): { words: string[]; rest: string[] } {
@@ -90,42 +92,15 @@ export function openAiFrames(ask: Ask, answer: Answer, id: string): { words: str
     model: ask.model,
   };
   const hint = ask.includeUsage ? { usage: null } : {};
-  const choice = (text: string | undefined, first: boolean, finish_reason: string | null) => {
-    if (!isChat) return { index: 0, text: text ?? '', logprobs: null, finish_reason };
-    const delta = text === undefined ? {} : { ...(first ? { role: 'assistant' } : {}), content: text };
-    return { index: 0, delta, logprobs: null, finish_reason };
+  const choice = (text: string, at: number, finish_reason: string | null) => {
+    if (!isChat) return { index: 0, text, logprobs: null, finish_reason };
+    return { index: 0, delta: finish_reason ? {} : deltaOf(answer, text, at), logprobs: null, finish_reason };
   };
   const words = answer.words.map((word, at) =>
-    frame({ ...common, choices: [choice(word, at === 0, null)], ...hint }),
+    frame({ ...common, choices: [choice(word, at, null)], ...hint }),
   );
-  const rest = [frame({ ...common, choices: [choice(undefined, false, answer.stopped)], ...hint })];
+  const rest = [frame({ ...common, choices: [choice('', 0, answer.stopped)], ...hint })];
   if (answer.reportsUsage) rest.push(frame({ ...common, choices: [], usage: usageOf(answer) }));
   rest.push('data: [DONE]\n\n');
   return { words, rest };
-}
-
-function responseFrames(ask: Ask, answer: Answer, id: string): { words: string[]; rest: string[] } {
-  const begin = event({
-    type: 'response.created',
-    sequence_number: 0,
-    response: responseObject(ask, answer, id, 'in_progress'),
-  });
-  const words = answer.words.map((delta, at) =>
-    event({
-      type: 'response.output_text.delta',
-      sequence_number: at + 1,
-      item_id: `${id}_m`,
-      output_index: 0,
-      content_index: 0,
-      delta,
-    }),
-  );
-  words[0] = begin + (words[0] ?? '');
-  const response = responseObject(ask, answer, id, 'completed');
-  const end = event({
-    type: 'response.completed',
-    sequence_number: words.length + 1,
-    response,
-  });
-  return { words, rest: [end] };
 }

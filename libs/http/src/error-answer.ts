@@ -6,7 +6,7 @@ export type ErrorShape = 'openai' | 'anthropic' | 'scim' | 'sentence';
 
 /** The shape that clients of a path read errors in; the path begins behind `SERVER_ROOT_PATH`. */
 export function errorShapeOf(path: string): ErrorShape {
-  if (path.startsWith('/v1/messages')) return 'anthropic';
+  if (path.startsWith('/v1/messages') || path.startsWith('/anthropic/')) return 'anthropic';
   if (path.startsWith('/scim/v2')) return 'scim';
   return path === '/metrics' ? 'sentence' : 'openai';
 }
@@ -64,8 +64,30 @@ export function errorAnswer(error: GatewayError, shape: ErrorShape, isDetailed =
 /** The name under which a refusal can be looked up. */
 const DECISION_HEADER = 'x-tollgate-decision-id';
 
-function headersOf({ headers, decisionId }: GatewayError): Readonly<Record<string, string>> {
-  return decisionId === undefined ? headers : { ...headers, [DECISION_HEADER]: decisionId };
+function headersOf(error: GatewayError): Readonly<Record<string, string>> {
+  const { headers, decisionId } = error;
+  const isInVain = isRetriedInVain(error);
+  if (decisionId === undefined && !isInVain) return headers;
+  return {
+    ...headers,
+    ...(isInVain && { 'x-should-retry': 'false' }),
+    ...(decisionId !== undefined && { [DECISION_HEADER]: decisionId }),
+  };
+}
+
+/** OpenAI's and Anthropic's clients wait as long as `retry-after` says up to here; past it they try again after a moment. */
+const LONGEST_AWAITED_S = 60;
+
+/**
+ * Whether the same call would be refused again: who reads `x-should-retry` then fails at once. Clients ask twice more after a
+ * 429 without a time, and command lines of coding agents for minutes, after a 401 too.
+ */
+function isRetriedInVain({ status, code, headers }: GatewayError): boolean {
+  if (code.startsWith('upstream.')) return false;
+  if (status === 401 || status === 403 || status === 422) return true;
+  if (status !== 429) return false;
+  const { 'retry-after': seconds } = headers;
+  return seconds === undefined || Number(seconds) > LONGEST_AWAITED_S;
 }
 
 /** RFC 7644, table 9. */

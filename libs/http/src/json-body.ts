@@ -16,6 +16,7 @@ type WithBody = IncomingMessage & { body?: unknown };
  * Express middleware: the request's body as parsed JSON on `request.body`, undefined when there is none. Whatever the
  * Content-Type says, for DELETE too, because the seed guides' curl lines send none; but a request that brings a cookie
  * must say `application/json`, which a form of another site cannot. Broken JSON: 422 (400 to identity providers) before anything else happens.
+ * A body in several parts, as files come in, is what no handler takes for an object: 404 where there is no route, else refused.
  */
 export function jsonBody(request: WithBody, response: ServerResponse, next: Next): void | Promise<void> {
   const { headers, method } = request;
@@ -29,6 +30,11 @@ export function jsonBody(request: WithBody, response: ServerResponse, next: Next
     isRead ||
     !mayBeJson(headers)
   ) {
+    next();
+    return;
+  }
+  if (isInParts(headers)) {
+    request.body = 'multipart/form-data';
     next();
     return;
   }
@@ -52,6 +58,10 @@ function mayBeJson(headers: IncomingMessage['headers']): boolean {
   return (
     headers.cookie === undefined || /^application\/(?:[\w.+-]+\+)?json\b/i.test(headers['content-type'] ?? '')
   );
+}
+
+function isInParts(headers: IncomingMessage['headers']): boolean {
+  return /^multipart\//i.test(headers['content-type'] ?? '');
 }
 
 /** A body that every reader understands the same way, or a refusal. */

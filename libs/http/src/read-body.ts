@@ -1,10 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import { GatewayError } from '#libs/kernel';
+import { tooLarge, unpackBody } from './unpack-body.js';
 
 /**
  * The whole request body as one buffer. By events, not by `for await`, which costs several times more on small bodies;
  * without a timer of its own, because the server's request timeout already ends slow bodies (see client-error.ts).
- * Rejects with `request.too_large` (413), or `request.invalid` when the client breaks off.
+ * A body that was sent packed (`content-encoding`) is unpacked, to `maxBytes` at most. Rejects with `request.too_large` (413),
+ * or `request.invalid` when the client breaks off or nobody can unpack it.
  */
 export function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
@@ -28,22 +30,15 @@ export function readBody(request: IncomingMessage, maxBytes: number): Promise<Bu
     };
     const onEnd = (): void => {
       finish();
-      resolve(all ? Buffer.concat(all, size) : (first ?? Buffer.alloc(0)));
+      const bytes = all ? Buffer.concat(all, size) : (first ?? Buffer.alloc(0));
+      const packing = request.headers['content-encoding'];
+      if (packing === undefined) resolve(bytes);
+      else unpackBody(bytes, packing, maxBytes).then(resolve, reject);
     };
     const onBroken = (): void => {
       finish();
       reject(new GatewayError('request.invalid', 'The request body ended early.'));
     };
     request.on('data', onData).on('end', onEnd).on('error', onBroken).on('close', onBroken);
-  });
-}
-
-/**
- * The connection stays open: Node then reads the rest and throws it away, within the request timeout. Closing at once would
- * reset it under a client that still sends, and the client would never read why.
- */
-function tooLarge(maxBytes: number): GatewayError {
-  return new GatewayError('request.too_large', `The request body is larger than ${maxBytes} bytes.`, {
-    param: 'content-length',
   });
 }

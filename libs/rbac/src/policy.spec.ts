@@ -65,7 +65,7 @@ describe('the policy table', () => {
     expect([...others].toSorted()).toEqual([
       '/customer/block', '/customer/daily/activity', '/customer/daily/activity/aggregated', '/customer/unblock',
       '/end_user/daily/activity', '/end_user/daily/activity/aggregated', '/invitation/delete', '/invitation/info', '/invitation/update',
-      '/key/bulk_update', '/key/service-account/generate', '/key/{key}/reset_spend', '/model/info', '/models/{id}', '/spend/logs/v2',
+      '/key/bulk_update', '/key/service-account/generate', '/key/{key}/reset_spend', '/model/info', '/models/{id}', '/openai/v1/models/{id}', '/spend/logs/v2',
       '/team/available', '/team/block', '/team/bulk_member_add', '/team/daily/activity', '/team/daily/activity/aggregated',
       '/team/delete', '/team/filter/ui', '/team/key/bulk_update', '/team/list', '/team/member_add', '/team/member_delete',
       '/team/member_update', '/team/metadata_schema', '/team/model/add', '/team/model/delete', '/team/permissions_bulk_update', '/team/permissions_list',

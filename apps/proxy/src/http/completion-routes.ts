@@ -11,14 +11,20 @@ export interface CompletionRoute {
 const EXACT: Readonly<Record<string, CompletionRoute>> = {
   '/v1/chat/completions': { policy: 'POST /v1/chat/completions', endpoint: 'chat' },
   '/chat/completions': { policy: 'POST /chat/completions', endpoint: 'chat' },
+  '/queue/chat/completions': { policy: 'POST /queue/chat/completions', endpoint: 'chat' },
+  '/openai/v1/chat/completions': { policy: 'POST /openai/v1/chat/completions', endpoint: 'chat' },
   '/v1/completions': { policy: 'POST /v1/completions', endpoint: 'completions' },
   '/completions': { policy: 'POST /completions', endpoint: 'completions' },
+  '/openai/v1/completions': { policy: 'POST /openai/v1/completions', endpoint: 'completions' },
   '/v1/embeddings': { policy: 'POST /v1/embeddings', endpoint: 'embeddings' },
   '/embeddings': { policy: 'POST /embeddings', endpoint: 'embeddings' },
+  '/openai/v1/embeddings': { policy: 'POST /openai/v1/embeddings', endpoint: 'embeddings' },
   '/v1/responses': { policy: 'POST /v1/responses', endpoint: 'responses' },
   '/responses': { policy: 'POST /responses', endpoint: 'responses' },
   '/openai/v1/responses': { policy: 'POST /openai/v1/responses', endpoint: 'responses' },
+  '/openai/responses': { policy: 'POST /openai/responses', endpoint: 'responses' },
   '/v1/messages': { policy: 'POST /v1/messages', endpoint: 'messages' },
+  '/anthropic/v1/messages': { policy: 'POST /anthropic/v1/messages', endpoint: 'messages' },
 };
 
 const WITH_MODEL: readonly {
@@ -30,7 +36,10 @@ const WITH_MODEL: readonly {
   ['/openai/deployments/', '/chat/completions', 'POST /openai/deployments/{model}/chat/completions', 'chat'],
   ['/openai/deployments/', '/completions', 'POST /openai/deployments/{model}/completions', 'completions'],
   ['/openai/deployments/', '/embeddings', 'POST /openai/deployments/{model}/embeddings', 'embeddings'],
+  ['/openai/deployments/', '/responses', 'POST /openai/deployments/{model}/responses', 'responses'],
   ['/engines/', '/chat/completions', 'POST /engines/{model}/chat/completions', 'chat'],
+  ['/engines/', '/completions', 'POST /engines/{model}/completions', 'completions'],
+  ['/engines/', '/embeddings', 'POST /engines/{model}/embeddings', 'embeddings'],
 ].map(([prefix, suffix, policy, endpoint]) => ({
   prefix: prefix as string,
   suffix: suffix as string,

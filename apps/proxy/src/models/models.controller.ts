@@ -41,7 +41,7 @@ export class ModelsController {
     private readonly accessGroups: AccessGroupIndex,
   ) {}
 
-  @Handles('GET /v1/models', 'GET /models')
+  @Handles('GET /v1/models', 'GET /models', 'GET /openai/v1/models', 'GET /openai/models')
   @Answers(
     'Lists the models the caller may call',
     z.looseObject({ object: z.literal('list'), data: z.array(MODEL) }),
@@ -65,9 +65,13 @@ export class ModelsController {
   }
 
   /** A model the caller may not use and one that does not exist are answered alike. */
-  @Handles('GET /v1/models/{id}', 'GET /models/{id}')
+  @Handles('GET /v1/models/{id}', 'GET /models/{id}', 'GET /openai/v1/models/{id}')
   @Answers('Shows a model the caller may call', MODEL)
-  get(@Caller() principal: Principal, @Param('id') id: string): ModelEntry {
+  get(
+    @Caller() principal: Principal,
+    @Param('id') id: string,
+    @Headers('anthropic-version') anthropic?: string,
+  ): object {
     const entries = this.live.entriesFor(principal.team?.id);
     const names = visibleModels(principal, entries, { assigned: this.accessGroups });
     if (!names.includes(id) && !this.#servesByWildcard(principal, id, entries)) {
@@ -75,7 +79,7 @@ export class ModelsController {
         param: 'model',
       });
     }
-    return entryOf(id);
+    return anthropic === undefined ? entryOf(id) : anthropicEntryOf(id);
   }
 
   /** Only an administrator may look at the list as another team sees it. */
@@ -115,15 +119,14 @@ function metadataOf(name: string, entries: readonly CatalogueRow[]): object {
   return { mode: first?.mode ?? null, max_input_tokens: first?.maxInputTokens ?? null };
 }
 
+function anthropicEntryOf(id: string): object {
+  return { type: 'model', id, display_name: id, created_at: new Date(CREATED * 1_000).toISOString() };
+}
+
 /** The list as Anthropic's clients read it. */
 function anthropicList(names: readonly string[]): object {
   return {
-    data: names.map((id) => ({
-      type: 'model',
-      id,
-      display_name: id,
-      created_at: new Date(CREATED * 1_000).toISOString(),
-    })),
+    data: names.map(anthropicEntryOf),
     has_more: false,
     first_id: names[0] ?? null,
     last_id: names.at(-1) ?? null,

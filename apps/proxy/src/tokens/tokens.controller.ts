@@ -24,6 +24,13 @@ const messageBody = z.looseObject({
   tools: z.array(z.unknown()).nullish(),
 });
 
+const inputBody = z.looseObject({
+  model,
+  input: z.union([z.string(), messages]).nullish(),
+  instructions: z.string().nullish(),
+  tools: z.array(z.unknown()).nullish(),
+});
+
 /** Counts the tokens of a request that nobody sends. Asks no provider, so it costs nothing; the models are those the caller may call. */
 @Controller()
 export class TokensController {
@@ -54,12 +61,33 @@ export class TokensController {
   }
 
   /** In Anthropic's shape. */
-  @Handles('POST /v1/messages/count_tokens')
+  @Handles('POST /v1/messages/count_tokens', 'POST /anthropic/v1/messages/count_tokens')
   @Answers('Counts the input tokens of a Messages request', z.object({ input_tokens: z.int() }))
   @HttpCode(200)
   async countMessages(@Caller() caller: Principal, @Body() sent: unknown): Promise<object> {
     const body = parsed(messageBody, sent);
     return { input_tokens: await tokensOf(countableOf(body), this.#modelOf(caller, body.model)) };
+  }
+
+  /** In OpenAI's shape for the Responses API. */
+  @Handles(
+    'POST /v1/responses/input_tokens',
+    'POST /responses/input_tokens',
+    'POST /openai/v1/responses/input_tokens',
+  )
+  @Answers(
+    'Counts the input tokens of a Responses request',
+    z.object({ object: z.literal('response.input_tokens'), input_tokens: z.int() }),
+  )
+  @HttpCode(200)
+  async countInput(@Caller() caller: Principal, @Body() sent: unknown): Promise<object> {
+    const { input, instructions, tools, model: asked } = parsed(inputBody, sent);
+    const said = typeof input === 'string' ? [{ role: 'user', content: input }] : (input ?? []);
+    const counted = countableOf({ system: instructions, messages: said, tools });
+    return {
+      object: 'response.input_tokens',
+      input_tokens: await tokensOf(counted, this.#modelOf(caller, asked)),
+    };
   }
 
   /** What the model's deployments call it. Throws as a completion would. */
@@ -72,6 +100,7 @@ export class TokensController {
 
 noteBody(TokensController.prototype, 'count', { schema: tokenBody });
 noteBody(TokensController.prototype, 'countMessages', { schema: messageBody });
+noteBody(TokensController.prototype, 'countInput', { schema: inputBody });
 
 async function tokensOf({ texts, extraTokens }: Countable, name: string): Promise<number> {
   const text = texts.join('\n');

@@ -36,8 +36,14 @@ const open = {
 export const MODEL_ROUTES = {
   'GET /v1/models': modelList,
   'GET /models': modelList,
+  'GET /openai/v1/models': modelList,
+  'GET /openai/models': modelList,
   'POST /utils/token_counter': counting('openai_routes'),
   'POST /v1/messages/count_tokens': counting('anthropic_routes'),
+  'POST /anthropic/v1/messages/count_tokens': counting('anthropic_routes'),
+  'POST /v1/responses/input_tokens': counting('openai_routes'),
+  'POST /responses/input_tokens': counting('openai_routes'),
+  'POST /openai/v1/responses/input_tokens': counting('openai_routes'),
   'GET /public/model_hub': open,
   'GET /public/model_hub/info': open,
   'GET /public/providers': open,
@@ -46,5 +52,6 @@ export const MODEL_ROUTES = {
   ...tellingDetail({
     'GET /v1/models/{id}': oneModel,
     'GET /models/{id}': oneModel,
+    'GET /openai/v1/models/{id}': oneModel,
   }),
 } as const satisfies RouteRows;
