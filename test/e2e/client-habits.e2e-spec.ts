@@ -47,7 +47,7 @@ afterAll(async () => {
   await database?.drop();
 });
 
-const parameters = { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] } as const;
+const parameters = { type: 'object' as const, properties: { city: { type: 'string' } }, required: ['city'] };
 const functions = ['get_weather', 'get_time'].map((name) => ({ name, parameters }));
 const ask = [{ role: 'user' as const, content: 'get_weather and get_time, please' }];
 const CALLS = [
