@@ -1,4 +1,5 @@
-// `npm start`: installs what is missing, builds what is stale, hands over to the bundled Node. Dependency-free; runs on Node >= 20.19.
+#!/usr/bin/env node
+// `npm start` and `npx tollgate`: installs what is missing, builds what is stale, hands over to the bundled Node. Dependency-free; runs on Node >= 20.19.
 import { MAIN, NODE_FLAGS, assertHostNode, becomeNode } from './runtime.mjs';
 
 assertHostNode();

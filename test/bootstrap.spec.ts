@@ -35,6 +35,14 @@ describe('the bootstrap', () => {
     );
   });
 
+  it('is behind `npx tollgate`, which then runs on the Node that it brings', () => {
+    const { bin } = JSON.parse(readFileSync(`${folder}../package.json`, 'utf8')) as {
+      bin: { tollgate: string };
+    };
+    expect(bin.tollgate).toBe('./scripts/start.mjs');
+    expect(readFileSync(`${folder}start.mjs`, 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/);
+  });
+
   it('says what to do when a program is missing and may not be installed', () => {
     const code = `import { findOrInstall } from ${JSON.stringify(`file://${folder}find-or-install.mjs`)}; findOrInstall('redis');`;
     const { status, stderr } = runNode(['--input-type=module', '-e', code], { PATH: '/nowhere' });

@@ -1,7 +1,7 @@
-import type { CommandOptions } from './options.js';
-import { parseArgs } from 'node:util';
 import { productVersion } from '../version.js';
 import { describeFailure } from './failure.js';
+import { assertFlagsMeant, parseCommandLine } from './flags.js';
+import type { CommandOptions } from './options.js';
 import { isRemoteNoun, manage, REMOTE_HELP } from './remote/command.js';
 import { login, logout } from './remote/login.js';
 import { Misuse } from './remote/misuse.js';
@@ -12,11 +12,11 @@ Usage: tollgate [start] [options]       run the gateway (default)
        tollgate migrate [options]       bring the database's schema up to date, then exit
        tollgate doctor [--production]   explain what is wrong with this environment, in sentences
        tollgate secrets rotate [--check]  seal stored secrets anew; --check only looks
-       tollgate audit verify            find out whether the audit trail is as it was written (--export FILE, --database URL)
+       tollgate audit verify            find out whether the audit trail is as it was written (--export FILE)
        tollgate audit export            the audit trail as JSON lines (--out FILE)
        tollgate privacy export|erase    everything kept of one person, or its end (--user ID or --customer ID)
        tollgate import [--dry-run]      bring keys, teams, people, budgets, models and spend over from a LiteLLM database
-                                        (LITELLM_DATABASE_URL, or --from URL; --salt-key-env NAME opens its stored secrets),
+                                        (LITELLM_DATABASE_URL; --salt-key-env NAME opens its stored secrets),
                                         or models and credentials from a proxy_config.yaml (--from FILE)
        tollgate config check FILE       list everything in a proxy_config.yaml that is wrong or not there yet
 
@@ -36,54 +36,16 @@ ${REMOTE_HELP}`;
 
 /** Runs one command of the CLI; resolves with the exit code (0 fine, 1 failed, 2 wrong usage) once there is nothing left to do. */
 export async function runCommand(argv: readonly string[]): Promise<number> {
-  let parsed;
+  let command = '';
   try {
-    parsed = parseArgs({
-      args: [...argv],
-      allowPositionals: true,
-      options: {
-        config: { type: 'string' },
-        port: { type: 'string' },
-        host: { type: 'string' },
-        'data-dir': { type: 'string' },
-        role: { type: 'string' },
-        production: { type: 'boolean' },
-        database: { type: 'string' },
-        export: { type: 'string' },
-        out: { type: 'string' },
-        'public-key': { type: 'string' },
-        user: { type: 'string' },
-        customer: { type: 'string' },
-        key: { type: 'string' },
-        model: { type: 'string' },
-        route: { type: 'string' },
-        team: { type: 'string' },
-        organization: { type: 'string' },
-        tokens: { type: 'string' },
-        ip: { type: 'string' },
-        check: { type: 'boolean' },
-        url: { type: 'string' },
-        output: { type: 'string', short: 'o' },
-        file: { type: 'string' },
-        all: { type: 'boolean' },
-        from: { type: 'string' },
-        'dry-run': { type: 'boolean' },
-        'salt-key-env': { type: 'string' },
-        help: { type: 'boolean', short: 'h' },
-        version: { type: 'boolean', short: 'v' },
-      },
-    });
+    const line = parseCommandLine(argv);
+    command = line.command;
+    if (line.wants === 'help') return print(HELP);
+    if (line.wants === 'version') return print(`${productVersion()}\n`);
+    assertFlagsMeant(line);
+    return await dispatch(command, line.rest, line.options);
   } catch (error) {
-    return usage(error instanceof Error ? error.message : String(error));
-  }
-  const { values, positionals } = parsed;
-  const [command = 'start', ...rest] = positionals;
-  if (values.help || command === 'help') return print(HELP);
-  if (values.version) return print(`${productVersion()}\n`);
-  try {
-    return await dispatch(command, rest, values);
-  } catch (error) {
-    if (error instanceof Misuse) return usage(error.message);
+    if (error instanceof Misuse) return usage(error.message, command);
     process.stderr.write(`tollgate: ${describeFailure(error)}\n`);
     return 1;
   }
@@ -101,45 +63,45 @@ async function dispatch(command: string, rest: readonly string[], options: Comma
     case 'start':
     case 'migrate':
     case 'doctor':
-      if (rest.length > 0) return usage(`${command} takes no argument: ${rest.join(' ')}`);
+      if (rest.length > 0) throw new Misuse(`${command} takes no argument: ${rest.join(' ')}`);
       return WITHOUT_ARGUMENTS[command](options);
     case 'secrets':
-      if (rest.length !== 1 || rest[0] !== 'rotate') return usage('secrets takes one action: rotate');
+      if (rest.length !== 1 || rest[0] !== 'rotate') throw new Misuse('secrets takes one action: rotate');
       return (await import('./secrets.js')).rotate(options);
     case 'audit': {
       const [action] = rest;
       if (rest.length !== 1 || (action !== 'verify' && action !== 'export'))
-        return usage('audit takes one action: verify or export');
+        throw new Misuse('audit takes one action: verify or export');
       const audit = await import('./audit.js');
       return action === 'verify' ? audit.verify(options) : audit.exportTrail(options);
     }
     case 'privacy': {
       const [action] = rest;
       if (rest.length !== 1 || (action !== 'export' && action !== 'erase'))
-        return usage('privacy takes one action: export or erase');
+        throw new Misuse('privacy takes one action: export or erase');
       return (await import('./privacy.js')).privacy(action, options);
     }
     case 'import':
       if (rest.length > 0)
-        return usage('import takes no argument: name the database in LITELLM_DATABASE_URL');
+        throw new Misuse('import takes no argument: name the database in LITELLM_DATABASE_URL');
       return (await import('./import/command.js')).importLiteLLM(options);
     case 'config': {
       const [action, file] = rest;
       if (action !== 'check' || file === undefined || rest.length > 2)
-        return usage('config check takes one file');
+        throw new Misuse('config check takes one file');
       return (await import('./config-check.js')).checkConfigFile(file);
     }
     case 'login':
-      if (rest.length > 0) return usage('login takes no argument: a key comes from standard input');
+      if (rest.length > 0) throw new Misuse('login takes no argument: a key comes from standard input');
       return login(options);
     case 'logout':
-      if (rest.length > 0) return usage('logout takes no argument');
+      if (rest.length > 0) throw new Misuse('logout takes no argument');
       return logout(options);
     case 'explain':
       return (await import('./remote/explain.js')).explain(rest, options);
     default:
       if (isRemoteNoun(command)) return manage(command, rest, options);
-      return usage(`there is no command ${command}`);
+      throw new Misuse(`there is no command ${command}`);
   }
 }
 
@@ -148,7 +110,23 @@ function print(text: string): number {
   return 0;
 }
 
-function usage(problem: string): number {
-  process.stderr.write(`tollgate: ${problem}\n\n${HELP}`);
+/** What was wrong, then the ways to write that command: the whole help would push the mistake off the screen. */
+function usage(problem: string, command: string): number {
+  const ways = command === '' ? [] : waysToWrite(command);
+  const lines = [
+    `tollgate: ${problem}`,
+    ...(ways.length > 0 ? ['', ...ways] : []),
+    '',
+    'tollgate --help lists everything.',
+  ];
+  process.stderr.write(`${lines.join('\n')}\n`);
   return 2;
+}
+
+function waysToWrite(command: string): string[] {
+  const subject = isRemoteNoun(command) ? '(?:<noun>|keys\\|teams|keys rotate)' : command;
+  const way = new RegExp(`^(?:Usage:)?\\s+tollgate \\[?${subject}(?!\\w)`);
+  return HELP.split('\n')
+    .filter((line) => way.test(line))
+    .map((line) => line.replace(/^(?:Usage:)?\s+/, '  '));
 }

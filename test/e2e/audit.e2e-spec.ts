@@ -28,9 +28,13 @@ const get = async (path: string): Promise<Json> =>
 const verify = (...args: string[]) =>
   runTollgate(['audit', 'verify', ...args], {
     cwd: product.folder,
-    env: { LITELLM_SALT_KEY: SALT, LITELLM_MASTER_KEY: product.masterKey },
+    env: {
+      DATABASE_URL: database.url.reveal(),
+      LITELLM_SALT_KEY: SALT,
+      LITELLM_MASTER_KEY: product.masterKey,
+    },
   });
-const inDatabase = () => ['--database', database.url.reveal(), '--data-dir', product.dataDir];
+const inDatabase = () => ['--data-dir', product.dataDir];
 const sealed = (): Promise<void> =>
   expect
     .poll(

@@ -103,6 +103,46 @@ describe('the command line', () => {
     expect((await run(['budgets', 'rotate', 'x'])).exitCode).toBe(2);
   });
 
+  it('knows a key by its alias, and shows ids whole, so that they can be copied', async () => {
+    const { token } = await json<{ token: string }>(['keys', 'create', 'key_alias=by-name']);
+    expect((await run(['keys', 'list'])).output).toContain(token);
+    await json(['keys', 'block', 'by-name']);
+    const { output } = await run(['keys', 'get', 'by-name']);
+    expect(output).toMatch(/^blocked +true$/m);
+    await json(['keys', 'delete', 'by-name']);
+    expect((await run(['keys', 'list'])).output).not.toContain(token);
+  });
+
+  /** The API passes over fields it does not know, as LiteLLM does: the key would have no budget at all. */
+  it('refuses a field that is misspelt instead of making a key without it', async () => {
+    const { exitCode, output } = await run(['keys', 'create', 'key_alias=typo', 'max_budgt=1']);
+    expect(exitCode).toBe(2);
+    expect(output).toContain('has no field max_budgt');
+    expect((await run(['keys', 'get', 'typo'])).exitCode).toBe(5);
+  });
+
+  it('says what was wrong with a command in a few lines, and shows nothing of a key or a file', async () => {
+    const file = join(home, 'not-json');
+    writeFileSync(file, 'root:x:0:0');
+    for (const [args, env, problem] of [
+      [['keys', 'create', '--file', file], {}, 'is not JSON'],
+      [['keys', 'create', '--file', '/nowhere/x'], {}, 'cannot be read (ENOENT)'],
+      [['keys', 'list'], { TOLLGATE_API_KEY: 'sk-first\nsk-second' }, 'a line break'],
+      [['keys', 'list', '--url', 'gateway'], {}, 'is not an address'],
+    ] as const) {
+      const { output } = await run(args, env);
+      expect(output).toContain(problem);
+      expect(output).not.toMatch(/root:|sk-first|sk-second|\n\s+at /);
+      expect(output.split('\n').length).toBeLessThan(15);
+    }
+  });
+
+  it('says on standard error that there are more pages', async () => {
+    await json(['keys', 'create', 'key_alias=one']);
+    await json(['keys', 'create', 'key_alias=two']);
+    expect((await run(['keys', 'list', 'size=1'])).output).toMatch(/page 1 of \d+; the next one: page=2/);
+  });
+
   it('keeps a login to itself, and sends its key only to that server', async () => {
     const file = join(home, 'key');
     writeFileSync(file, product.masterKey);

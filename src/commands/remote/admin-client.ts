@@ -25,6 +25,9 @@ export class AdminClient {
 
   /** The JSON of a good answer. Throws RemoteFailure with the server's own sentence. */
   async ask({ method, path, body, headers }: Ask): Promise<unknown> {
+    // `fetch` would refuse it too, and say the key in its message.
+    if (/[^\x20-\x7e]/.test(this.key))
+      throw new RemoteFailure('the key holds a line break or another character that no key has', 3);
     let response: Response;
     try {
       response = await fetch(this.url.replace(/\/+$/, '') + path, {

@@ -42,18 +42,76 @@ export async function manage(noun: string, rest: readonly string[], options: Rem
   if (output !== 'table' && output !== 'json') throw new Misuse('-o takes json or table');
   const [action = '', ...args] = rest;
   for (const arg of args) assertNoSecret(arg);
-  const ask = askFor(noun, actions, action, args, options);
+  const asked = (words: readonly string[]): Ask => askFor(noun, actions, action, words, options);
+  const first = asked(args);
   const { url, key } = findLogin({ url: options.url, dataDir: options['data-dir'] }, process.env);
+  if (!/^https?:$/.test(URL.parse(url)?.protocol ?? ''))
+    throw new Misuse(`${url} is not an address: http://HOST:PORT is meant`);
   try {
     if (key === undefined) throw new RemoteFailure('no key: set TOLLGATE_API_KEY, or run tollgate login', 3);
-    const answer = await new AdminClient(url, key).ask(ask);
+    const client = new AdminClient(url, key);
+    await assertFieldsKnown(client, first);
+    const id = await findId(client, noun, actions, BY_ID.has(action) ? args[0] : undefined);
+    const answer = await client.ask(id === undefined ? first : asked([id, ...args.slice(1)]));
     process.stdout.write(`${printed(answer, output, action, actions)}\n`);
+    if (action === 'list') tellMorePages(answer);
     return 0;
   } catch (error) {
     if (!(error instanceof RemoteFailure)) throw error;
     process.stderr.write(`tollgate: ${error.message}\n`);
     return error.exitCode;
   }
+}
+
+const BY_ID: ReadonlySet<string> = new Set(['get', 'update', 'rotate', 'block', 'unblock', 'delete']);
+
+/** The id of what people call by this name; undefined where the name may go on as it is. */
+async function findId(
+  client: AdminClient,
+  noun: string,
+  actions: NounActions,
+  name: string | undefined,
+): Promise<string | undefined> {
+  const question = name === undefined ? undefined : actions.called?.(name);
+  if (question === undefined) return undefined;
+  const rows: unknown = memberAt(await client.ask(question), actions.rows);
+  const found = Array.isArray(rows) ? rows.map((row) => String(memberAt(row, actions.columns[0] ?? ''))) : [];
+  if (found.length > 1)
+    throw new RemoteFailure(`several ${noun} are called ${name}; name one: ${found.join(', ')}`, 6);
+  // Not found: the server says so in its own words.
+  return found[0];
+}
+
+/**
+ * Refuses a field that the route does not have: the API passes over those as LiteLLM does, and `max_budgt=1` would make a key without a
+ * budget. A server that does not show its document is believed.
+ */
+async function assertFieldsKnown(client: AdminClient, { method, path, body }: Ask): Promise<void> {
+  if (method !== 'POST' || body === undefined) return;
+  const document = await client.ask({ method: 'GET', path: '/openapi.json' }).catch((error: unknown) => {
+    if (error instanceof RemoteFailure && (error.exitCode === 4 || error.exitCode === 5)) return undefined;
+    throw error;
+  });
+  const media = ['post', 'requestBody', 'content', 'application/json', 'schema', 'properties'];
+  let known: unknown = memberOf(memberAt(document, 'paths'), path);
+  for (const name of media) known = memberOf(known, name);
+  if (typeof known !== 'object' || known === null) return;
+  const strange = Object.keys(body).find((name) => !Object.hasOwn(known, name));
+  if (strange !== undefined)
+    throw new Misuse(`${path} has no field ${strange}; it has ${Object.keys(known).sort().join(', ')}`);
+}
+
+const memberOf = (value: unknown, name: string): unknown =>
+  typeof value === 'object' && value !== null && Object.hasOwn(value, name)
+    ? (value as Record<string, unknown>)[name]
+    : undefined;
+
+/** On standard error, so that what is piped on is rows only. */
+function tellMorePages(answer: unknown): void {
+  const pages = Number(memberAt(answer, 'total_pages'));
+  const page = Number(memberAt(answer, 'current_page') ?? memberAt(answer, 'page'));
+  if (pages > page)
+    process.stderr.write(`tollgate: page ${page} of ${pages}; the next one: page=${page + 1}\n`);
 }
 
 function askFor(
@@ -114,10 +172,27 @@ function fieldsOf(args: readonly string[]): Fields {
 /** `-`: standard input. */
 function fileFields(file: string | undefined): Fields {
   if (file === undefined) return {};
-  const value: unknown = JSON.parse(readFileSync(file === '-' ? 0 : file, 'utf8'));
+  const value = parsedFile(file);
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new Misuse('--file holds one JSON object');
   return value as Fields;
+}
+
+/** What is in the file stays out of the message: it may be the wrong one. */
+function parsedFile(file: string): unknown {
+  let text: string;
+  try {
+    text = readFileSync(file === '-' ? 0 : file, 'utf8');
+  } catch (error) {
+    throw new Misuse(
+      `--file: ${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown reason'})`,
+    );
+  }
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    throw new Misuse(`--file: ${file === '-' ? 'standard input' : file} is not JSON`);
+  }
 }
 
 export function assertNoSecret(arg: string): void {
@@ -133,7 +208,12 @@ function printed(answer: unknown, output: string, action: string, actions: NounA
     const rows: unknown = Array.isArray(answer) ? answer : memberAt(answer, actions.rows);
     if (Array.isArray(rows)) return table(rows as object[], actions.columns);
   }
-  if (typeof answer !== 'object' || answer === null) return String(answer);
-  const members = Object.entries(answer).map(([name, value]) => ({ name, value }));
-  return table(members, ['name', 'value']);
+  const shown = memberAt(answer, actions.one) ?? answer;
+  if (typeof shown !== 'object' || shown === null) return String(shown);
+  const members = Object.entries(shown).filter(([, value]) => value !== null && value !== undefined);
+  return table(
+    members.map(([name, value]) => ({ name, value: value as unknown })),
+    ['name', 'value'],
+    { isWhole: true },
+  );
 }

@@ -14,6 +14,10 @@ export interface NounActions {
   readonly columns: readonly string[];
   /** Where in an answer the rows are; the answer itself when it is a list. */
   readonly rows: string;
+  /** Where in the answer of `get` the thing itself is; the whole answer when nothing is there. */
+  readonly one: string;
+  /** Asks for those that people call by this name; undefined when it can only be an id. Absent: ids are all there is. */
+  called?(name: string): Ask | undefined;
   list(fields: Fields): Ask;
   get(id: string): Ask;
   create(fields: Fields): Ask;
@@ -48,6 +52,11 @@ export const NOUNS: Readonly<Record<string, NounActions>> = {
       'expires',
     ],
     rows: 'keys',
+    one: 'info',
+    called: (name) =>
+      /^[0-9a-f]{64}$/i.test(name)
+        ? undefined
+        : get('/key/list', { key_alias: name, return_full_object: true, size: 100 }),
     list: (fields) => get('/key/list', { return_full_object: true, size: 100, ...fields }),
     get: (id) => get('/key/info', { key: id }),
     create: (fields) => post('/key/generate', fields),
@@ -61,6 +70,7 @@ export const NOUNS: Readonly<Record<string, NounActions>> = {
   teams: {
     columns: ['team_id', 'team_alias', 'organization_id', 'models', 'spend', 'max_budget', 'blocked'],
     rows: 'teams',
+    one: 'team_info',
     list: (fields) => get('/team/list', fields),
     get: (id) => get('/team/info', { team_id: id }),
     create: (fields) => post('/team/new', fields),
@@ -72,6 +82,7 @@ export const NOUNS: Readonly<Record<string, NounActions>> = {
   users: {
     columns: ['user_id', 'user_email', 'user_role', 'spend', 'max_budget', 'key_count'],
     rows: 'users',
+    one: 'user_info',
     list: (fields) => get('/user/list', { page_size: 100, ...fields }),
     get: (id) => get('/user/info', { user_id: id }),
     create: (fields) => post('/user/new', fields),
@@ -83,6 +94,7 @@ export const NOUNS: Readonly<Record<string, NounActions>> = {
   budgets: {
     columns: ['budget_id', 'max_budget', 'soft_budget', 'budget_duration', 'rpm_limit', 'tpm_limit'],
     rows: '',
+    one: '0',
     list: () => get('/budget/list'),
     get: (id) => post('/budget/info', { budgets: [id] }),
     create: (fields) => post('/budget/new', fields),
@@ -92,6 +104,7 @@ export const NOUNS: Readonly<Record<string, NounActions>> = {
   models: {
     columns: ['model_name', 'model_info.id', 'litellm_params.model', 'model_info.db_model'],
     rows: 'data',
+    one: 'data.0',
     list: (fields) => get('/model/info', fields),
     get: (id) => get('/model/info', { litellm_model_id: id }),
     create: (fields) => post('/model/new', fields),
