@@ -1,5 +1,6 @@
-import { accessSync, constants, mkdirSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { dirname, resolve } from 'node:path';
 import { ConfigError } from '#libs/config';
 
 const REASONS: Readonly<Record<string, (host: string, port: number) => [string, string]>> = {
@@ -33,13 +34,38 @@ export async function assertPortFree(host: string, port: number): Promise<void> 
 
 /** The data directory exists from here on, and this process may write into it. */
 export function assertDataDirUsable(dataDir: string): void {
+  const problem = findDataDirProblem(dataDir) ?? makeFolder(dataDir);
+  if (problem === undefined) return;
+  throw new ConfigError([
+    { path: '--data-dir', message: `${dataDir}: ${problem}. Choose another directory.` },
+  ]);
+}
+
+/** Why the directory cannot be used, or made; undefined when it can. Makes nothing. */
+export function findDataDirProblem(dataDir: string): string | undefined {
+  const there = nearest(resolve(dataDir));
   try {
-    mkdirSync(dataDir, { recursive: true });
-    accessSync(dataDir, constants.W_OK | constants.X_OK);
+    if (!statSync(there).isDirectory()) return 'there is a file in its way';
+    accessSync(there, constants.W_OK | constants.X_OK);
+    return undefined;
   } catch (error) {
     const { code = 'unknown reason' } = error as NodeJS.ErrnoException;
-    const isFile = code === 'EEXIST' || code === 'ENOTDIR';
-    const why = isFile ? 'there is a file in its way' : `it cannot be written (${code})`;
-    throw new ConfigError([{ path: '--data-dir', message: `${dataDir}: ${why}. Choose another directory.` }]);
+    return code === 'EROFS'
+      ? 'it is on a read-only file system'
+      : `it cannot be written (${code}) by the user that runs this`;
   }
+}
+
+function makeFolder(folder: string): string | undefined {
+  try {
+    mkdirSync(folder, { recursive: true });
+    return undefined;
+  } catch (error) {
+    return `it cannot be made (${(error as NodeJS.ErrnoException).code ?? 'unknown reason'})`;
+  }
+}
+
+/** The folder itself, or the one it would be made in. */
+export function nearest(folder: string): string {
+  return existsSync(folder) || dirname(folder) === folder ? folder : nearest(dirname(folder));
 }

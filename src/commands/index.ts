@@ -55,7 +55,7 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
 const WITHOUT_ARGUMENTS = {
   start: async (options: CommandOptions) => (await import('./start.js')).start(options),
   migrate: async (options: CommandOptions) => (await import('./migrate.js')).migrate(options),
-  doctor: async (options: CommandOptions) => (await import('./doctor.js')).doctor(options),
+  doctor: async (options: CommandOptions) => (await import('./doctor/command.js')).doctor(options),
 };
 
 async function dispatch(command: string, rest: readonly string[], options: CommandOptions): Promise<number> {

@@ -117,7 +117,8 @@ function readDatabaseUrl(url: string, path: string, cwd: string, findings: Findi
 }
 
 function isPostgresUrl(url: string, path: string, findings: Findings): boolean {
-  if (/^postgres(?:ql)?:\/\/./i.test(url) && URL.canParse(url)) return true;
+  // What follows a bare # would be cut off: half a password, and the host with it.
+  if (/^postgres(?:ql)?:\/\/[^#]+$/i.test(url) && URL.canParse(url)) return true;
   findings.error(
     path,
     'expected a URL that starts with postgresql:// (special characters of the password percent-encoded), or sqlite:///FILE',

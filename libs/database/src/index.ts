@@ -53,7 +53,7 @@ export { type RevocationReceipt } from './replica.js';
 export { dropDaysBefore } from './retention.js';
 export { driverErrorOf } from './driver-error.js';
 export { DatabaseAway, isOutage, rethrowOutage } from './outage.js';
-export { runMigrations } from './run-migrations.js';
+export { findSchemaState, runMigrations, type SchemaState } from './run-migrations.js';
 export { type EncryptionKeyOptions, EncryptionKeySource } from './secrets/encryption-key-source.js';
 export { readLiteLLMCiphertext } from './secrets/litellm-ciphertext.js';
 export { checkSecrets, rotateSecrets, type SecretColumnState } from './secrets/rotate-secrets.js';

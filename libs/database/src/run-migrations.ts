@@ -34,8 +34,36 @@ export async function runMigrations(dataSource: DataSource): Promise<string[]> {
   }
 }
 
-function assertKnown({ migrations }: DataSource, executed: readonly { readonly name: string }[]): void {
-  const known = new Set(migrations.map(({ name, constructor }) => name ?? constructor.name));
+/** How this database's schema stands to this release, by the names of migrations. Changes nothing; `isEmpty`: Tollgate was never started on it. */
+export interface SchemaState {
+  readonly isEmpty: boolean;
+  readonly pending: readonly string[];
+  /** Of a later release. */
+  readonly unknown: readonly string[];
+}
+
+export async function findSchemaState(dataSource: DataSource): Promise<SchemaState> {
+  const table = dataSource.options.migrationsTableName ?? 'migrations';
+  const [row]: { there: boolean }[] = await dataSource.query('SELECT to_regclass($1) IS NOT NULL AS there', [
+    table,
+  ]);
+  const executed: { name: string }[] =
+    row?.there === true ? await dataSource.query(`SELECT name FROM ${table} ORDER BY timestamp`) : [];
+  const done = new Set(executed.map(({ name }) => name));
+  const known = namesOf(dataSource);
+  return {
+    isEmpty: executed.length === 0,
+    pending: [...known].filter((name) => !done.has(name)),
+    unknown: [...done].filter((name) => !known.has(name)),
+  };
+}
+
+function namesOf({ migrations }: DataSource): Set<string> {
+  return new Set(migrations.map(({ name, constructor }) => name ?? constructor.name));
+}
+
+function assertKnown(dataSource: DataSource, executed: readonly { readonly name: string }[]): void {
+  const known = namesOf(dataSource);
   const unknown = executed.filter(({ name }) => !known.has(name)).map(({ name }) => name);
   if (unknown.length === 0) return;
   throw new Error(

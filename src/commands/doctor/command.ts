@@ -2,18 +2,11 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Config, ConfigError } from '#libs/config';
 import { findRedisProblem } from '#libs/counters';
-import { createDataSource, isWallStanding } from '#libs/database';
-import { createLogger, MemorySink } from '#libs/telemetry';
-import type { DataSource } from 'typeorm';
-import { NO_SECOND_WALL } from '../store.js';
-import type { CommandOptions } from './options.js';
-import { readConfig } from './read-config.js';
-
-/** One finding: `ok` is fine, `look` is worth a look, `bad` would not work or is unsafe. */
-interface Finding {
-  readonly verdict: 'ok' | 'look' | 'bad';
-  readonly text: string;
-}
+import type { CommandOptions } from '../options.js';
+import { readConfig } from '../read-config.js';
+import { database } from './database.js';
+import { bad, type Finding, look, ok } from './finding.js';
+import { machine } from './machine.js';
 
 /** Explains this environment in sentences; exit 1 when something is bad. `--production` adds the checklist of a production deployment. */
 export async function doctor(options: CommandOptions): Promise<number> {
@@ -29,6 +22,7 @@ export async function doctor(options: CommandOptions): Promise<number> {
     ...runtime(),
     ...configuration(config),
     ...masterKey(config),
+    ...(await machine(config)),
     ...(await database(config)),
     ...(await redis(config)),
   ];
@@ -37,14 +31,10 @@ export async function doctor(options: CommandOptions): Promise<number> {
   return findings.some(({ verdict }) => verdict === 'bad') ? 1 : 0;
 }
 
-const ok = (text: string): Finding => ({ verdict: 'ok', text });
-const look = (text: string): Finding => ({ verdict: 'look', text });
-const bad = (text: string): Finding => ({ verdict: 'bad', text });
-
 function runtime(): Finding[] {
   const major = Number(process.versions.node.split('.')[0]);
   return [
-    major >= 22
+    major >= 24
       ? ok(`Node ${process.versions.node}.`)
       : bad(`Node ${process.versions.node} is too old; npm start brings its own.`),
   ];
@@ -74,55 +64,6 @@ function masterKey(config: Config): Finding[] {
   if (masterKeyWeakness) findings.push(bad(`The master key is weak: it ${masterKeyWeakness}.`));
   else if (masterKeySource !== 'none') findings.push(ok('The master key is strong.'));
   return findings;
-}
-
-async function database(config: Config): Promise<Finding[]> {
-  const { databaseUrl, databaseDirectUrl } = config.stores;
-  if (!databaseUrl)
-    return [ok(`The store is an embedded PostgreSQL in ${join(config.server.dataDir, 'postgres')}.`)];
-  const urls = new Map([['DATABASE_URL', databaseUrl]]);
-  if (databaseDirectUrl) urls.set('DATABASE_DIRECT_URL', databaseDirectUrl);
-  const findings: Finding[] = [];
-  for (const [name, url] of urls) {
-    try {
-      const dataSource = await createDataSource(
-        { url, poolSize: 1 },
-        createLogger(config.logging, new MemorySink()),
-      );
-      await dataSource.query('SELECT 1');
-      findings.push(ok(`PostgreSQL answers at ${name}.`));
-      const isMigrated = await hasSchema(dataSource);
-      if (isMigrated && name === 'DATABASE_URL')
-        findings.push(
-          (await isWallStanding(dataSource))
-            ? ok('Row-level security stands behind the checks between tenants.')
-            : look(NO_SECOND_WALL),
-        );
-      await dataSource.destroy();
-    } catch (error) {
-      findings.push(
-        bad(
-          `PostgreSQL does not answer at ${name}: ${error instanceof Error ? error.message : 'unknown reason'}.`,
-        ),
-      );
-    }
-  }
-  if (!databaseDirectUrl) {
-    findings.push(
-      look(
-        'If DATABASE_URL goes through PgBouncer in transaction mode, set DATABASE_DIRECT_URL too: change events and locks need sessions.',
-      ),
-    );
-  }
-  return findings;
-}
-
-/** Before the first start there is nothing to find fault with. */
-async function hasSchema(dataSource: DataSource): Promise<boolean> {
-  const [row]: { there: boolean }[] = await dataSource.query(
-    `SELECT to_regclass('virtual_keys') IS NOT NULL AS there`,
-  );
-  return row?.there === true;
 }
 
 async function redis({ stores }: Config): Promise<Finding[]> {
