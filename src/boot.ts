@@ -17,6 +17,7 @@ import {
   formBody,
   GatewayErrorFilter,
   jsonBody,
+  plainTarget,
   type Lane,
   requireTls,
   securityHeaders,
@@ -117,7 +118,7 @@ async function createApp(
   app.use(securityHeaders, callId);
   if (role === 'all' || role === 'admin') app.use(app.get(AccessRecorder, { strict: false }).middleware);
   if (cors.isOn) app.use(cors.middleware);
-  app.use(formBody(isFormPath), formBody(isSamlPath, SAML_POST_BYTES), jsonBody);
+  app.use(plainTarget, formBody(isFormPath), formBody(isSamlPath, SAML_POST_BYTES), jsonBody);
   app.useGlobalGuards(app.get(GateGuard), app.get(AuthenticationGuard), app.get(PolicyGuard));
   app.useGlobalFilters(new GatewayErrorFilter(failureRules(app.get(FailureLog), app.get(DecisionLog))));
   const serves = role === 'all' || role === 'proxy';

@@ -75,3 +75,36 @@ describe('what a call costs does not depend on how it is asked', () => {
     else expect([400, 401, 403, 422]).toContain(answer.status);
   });
 });
+
+/** Attack: callers' names are looked up together, and one that PostgreSQL cannot read fails the look-up of all. */
+describe('a name that no database keeps', () => {
+  const names: [string, Asking][] = [
+    ['a customer with NUL', { user: 'a\0b' }],
+    ['a customer with half a character', { user: 'x\ud800' }],
+    ['a customer in metadata', { metadata: { user_id: '\0' } }],
+    ['a customer in litellm_metadata', { litellm_metadata: { user: '\udc00' } }],
+    ['a safety identifier', { safety_identifier: 'q\0' }],
+    ['a tag with NUL', { tags: ['good', 'a\0b'] }],
+    ['a tag with half a character', { metadata: { tags: ['\ud800'] } }],
+  ];
+
+  it.each(names)('is refused: %s', async (_what, fields) => {
+    const key = await gate.makeKey();
+    const before = gate.provider.requests.length;
+    const answer = await gate.chat(key, fields);
+    expect(answer.status, answer.text).toBe(400);
+    expect(gate.provider.requests.length).toBe(before);
+  });
+
+  it('fails nobody else who asks in the same moment', async () => {
+    const [good, bad] = [await gate.makeKey(), await gate.makeKey()];
+    const asked = await Promise.all(
+      Array.from({ length: 40 }, async (_, n) => {
+        const isBad = n % 2 === 0;
+        const named = isBad ? { user: `n${n}\0`, tags: [`t${n}\0`] } : { user: `n${n}`, tags: [`t${n}`] };
+        return { isBad, status: (await gate.chat(isBad ? bad : good, named)).status };
+      }),
+    );
+    expect(asked.filter(({ isBad, status }) => status !== (isBad ? 400 : 200))).toEqual([]);
+  });
+});

@@ -182,12 +182,32 @@ describe('a person who is to be forgotten', () => {
 
   /** Callers choose the names of their users: one that is called like a role, a status or a model must not take it along. */
   it('may be called like a word of ours, which stays', async () => {
-    const names = ['admin', 'success', 'total', 'user', 'scope', 'customer', 'm'];
+    const names = ['admin', 'success', 'user', 'customer', 'm'];
+    // What money, periods, limits and settings look like; the last two are names of the operator's.
+    names.push('30d', '0', '2000000000', '1000000', '127.0.0.1', 'usual', 'upkeep');
+    await ok('POST', '/budget/new', { budget_id: 'usual', max_budget: 2 });
+    await ok('POST', '/role/new', { role: 'upkeep', models: ['m'] });
     await ok('POST', '/team/new', {
       team_id: 'board',
+      model_aliases: { fast: 'm' },
       members_with_roles: [{ role: 'admin', user_id: 'chair' }],
     });
-    const own = await product.makeKey({ team_id: 'board', models: ['m'], max_budget: 9 });
+    const governed = {
+      budget_limits: [{ budget_duration: '30d', max_budget: 2 }],
+      model_max_budget: {
+        m: { budget_limit: 2, time_period: '30d' },
+        free: { budget_limit: 0, time_period: '1d' },
+      },
+      model_rpm_limit: { m: 1_000_000 },
+    };
+    const own = await product.makeKey({ team_id: 'board', models: ['m'], max_budget: 9, ...governed });
+    const { token_id: gone } = await ok('POST', '/key/generate', {
+      models: ['m'],
+      user_id: 'chair',
+      ...governed,
+    });
+    await ok('POST', '/key/delete', { keys: [gone] });
+    await ok('POST', '/config/update', { general_settings: { allowed_ips: ['127.0.0.1'] } });
     for (const name of names) expect(await call(own, name)).toBe(200);
     const named = (): Promise<unknown[]> =>
       database.query('SELECT DISTINCT customer_id FROM ledger_entries WHERE customer_id = ANY ($1)', [names]);
@@ -201,7 +221,16 @@ describe('a person who is to be forgotten', () => {
       balances: await database.query(
         `SELECT scope_type, budget, sum(settled_nano) FROM balances GROUP BY 1, 2 ORDER BY 1, 2`,
       ),
-      keys: await database.query(`SELECT DISTINCT models FROM virtual_keys ORDER BY 1`),
+      keys: await database.query(
+        `SELECT id, models, model_budgets, budget_windows, model_rpm_limits, aliases FROM virtual_keys ORDER BY 1`,
+      ),
+      archived: await database.query(`SELECT id, "row" - 'customer_id' AS was FROM archived_keys ORDER BY 1`),
+      made: await database.query(`SELECT id FROM budgets UNION ALL SELECT name FROM custom_roles ORDER BY 1`),
+      settings: await database.query(`SELECT section, field, value FROM config_settings ORDER BY 1, 2`),
+      teams: await database.query(`SELECT id, model_aliases FROM teams ORDER BY 1`),
+      lists: await Promise.all(
+        ['/budget/list', '/key/list?status=deleted&return_full_object=true'].map((path) => ok('GET', path)),
+      ),
     });
     const before = await ours();
     for (const name of names) await ok('POST', '/privacy/erase', { customer_id: name });

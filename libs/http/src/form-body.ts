@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { GatewayError } from '#libs/kernel';
+import { GatewayError, isStorableText } from '#libs/kernel';
 import { errorAnswer, sendError } from './error-answer.js';
 import { readBody } from './read-body.js';
 
@@ -52,6 +52,8 @@ async function readForm(request: IncomingMessage, maxBytes: number): Promise<Rec
       throw new GatewayError('request.invalid', 'The form names a field twice.', {
         param: name.slice(0, 64),
       });
+    if (!isStorableText(name + value))
+      throw new GatewayError('request.unprocessable', 'Text may not hold NUL.', { param: 'form' });
     fields[name] = value;
   }
   return fields;

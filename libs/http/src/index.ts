@@ -8,4 +8,5 @@ export { Cors } from './cors.js';
 export { Draining } from './draining.js';
 export { callId } from './call-id.js';
 export { jsonBody } from './json-body.js';
+export { plainTarget } from './plain-target.js';
 export { formBody } from './form-body.js';

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { GatewayError } from '#libs/kernel';
+import { GatewayError, isStorableText } from '#libs/kernel';
 import { errorAnswer, errorShapeOf, sendError } from './error-answer.js';
 import { readBody } from './read-body.js';
 import { repeatedName } from './repeated-name.js';
@@ -69,12 +69,25 @@ function parseJson(bytes: Buffer): unknown {
   if (!isUtf8(bytes)) throw invalidJson('The body is not valid UTF-8.');
   const text = bytes.toString('utf8');
   const body: unknown = JSON.parse(text);
+  if (hidesUnstorable(text)) throw invalidJson('Text may not hold NUL or half a character.');
   const twice = repeatedName(text);
   if (twice === undefined) return body;
   throw invalidJson(
     `The body names ${JSON.stringify(twice.slice(0, 64))} twice; two readers could understand it differently.`,
   );
 }
+
+/** In JSON both can only stand as escapes, and valid UTF-8 has no other half that would make one whole. Linear, without recursion. */
+function hidesUnstorable(json: string): boolean {
+  if (!MAY_HIDE.test(json)) return false;
+  return !isStorableText(
+    json.replaceAll(ESCAPE, (escape, code?: string) =>
+      code === undefined ? '' : String.fromCharCode(parseInt(code, 16)),
+    ),
+  );
+}
+const MAY_HIDE = /\\u(?:0000|[dD][89a-fA-F])/;
+const ESCAPE = /\\(?:u([0-9a-fA-F]{4})|[^])/g;
 
 /** contract/admin-api 0.1: 422 with one item of type `json_invalid`. */
 function invalidJson(message: string): GatewayError {

@@ -19,4 +19,5 @@ export {
 export { PROXY_SCOPE, type Scope, SCOPE_TYPES, type ScopeType } from './scope.js';
 export { isSecretName, Secret } from './secret.js';
 export { PassingTable } from './passing-table.js';
+export { isStorableText } from './storable-text.js';
 export { NO_USAGE, type Usage } from './usage.js';

@@ -112,7 +112,11 @@ async function find(manager: EntityManager, id: string): Promise<AccessGroup> {
   return group;
 }
 
+/** Of two who want a name at once, the second waits until it can see the first. */
 async function assertFree(manager: EntityManager, name: string, id: string | undefined): Promise<void> {
+  await manager.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [
+    `tollgate.access-group:${name}`,
+  ]);
   const other = await manager.findOneBy(AccessGroup, { name });
   if (!other || other.id === id) return;
   throw new GatewayError('request.conflict', 'An access group of this name already exists.', {

@@ -53,11 +53,7 @@ export class ModelGroups {
 
   /** Throws 409 when a model already carries the name, 400 for a model that does not exist. Returns how many deployments carry it now. */
   async create(author: Author, name: string, members: ModelGroupMembers): Promise<number> {
-    if (this.list().some((one) => one.name === name)) {
-      throw new GatewayError('request.conflict', 'An access group of this name already exists.', {
-        param: 'access_group',
-      });
-    }
+    if (this.list().some((one) => one.name === name)) throw taken();
     return this.#write(author, 'created', name, members);
   }
 
@@ -100,6 +96,12 @@ export class ModelGroups {
     this.#assertKnown(members);
     await this.transactions.run(author, async (transaction) => {
       const { manager } = transaction;
+      await manager.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [
+        `tollgate.model-group:${name}`,
+      ]);
+      // The catalogue follows the tables: of two who make one at once, the second sees it here.
+      if (action === 'created' && (await manager.existsBy(AccessGroupModel, { accessGroup: name })))
+        throw taken();
       await clear(manager, name);
       await manager.insert(AccessGroupModel, [
         ...members.modelNames.map((model) => ({ accessGroup: name, kind: 'name' as const, model })),
@@ -140,6 +142,12 @@ async function clear(manager: EntityManager, name: string): Promise<void> {
     })
     .where(`jsonb_typeof(info -> 'access_groups') = 'array' AND info -> 'access_groups' ? :name`, { name })
     .execute();
+}
+
+function taken(): GatewayError {
+  return new GatewayError('request.conflict', 'An access group of this name already exists.', {
+    param: 'access_group',
+  });
 }
 
 function missing(): GatewayError {

@@ -181,10 +181,10 @@ describe('fields of any shape', () => {
     }
     const error = Object.assign(new Error('gone'), {
       code: '57P01',
-      detail: { line: 3 },
+      place: { line: 3 },
       client: new Client(),
     });
-    expect(redactFields({ error })).toMatchObject({ error: { code: '57P01', detail: { line: 3 } } });
+    expect(redactFields({ error })).toMatchObject({ error: { code: '57P01', place: { line: 3 } } });
     expect(JSON.stringify(redactFields({ error }))).not.toContain('secretKey');
   });
 
@@ -201,5 +201,27 @@ describe('fields of any shape', () => {
     for (const attack of attacks) redactText(attack);
     // Milliseconds in practice; the bound is wide for a busy machine and still far below a quadratic blow-up.
     expect(performance.now() - start).toBeLessThan(3_000);
+  });
+});
+
+/** A statement that fails is logged with its error: what was to be stored may be a prompt, a password's hash or an address. */
+describe('an error of the database', () => {
+  it('is told without the data of its statement', () => {
+    const canary = `private ${token()}`;
+    const driverError = Object.assign(new Error('duplicate key'), {
+      code: '23505',
+      constraint: 'users_email',
+      detail: `Key (email)=(${canary}) already exists.`,
+      where: `JSON data, line 1: ${canary}`,
+      internalQuery: canary,
+    });
+    const failed = Object.assign(new Error('duplicate key'), {
+      query: 'INSERT INTO users VALUES ($1)',
+      parameters: [canary],
+      driverError,
+    });
+    const line = JSON.stringify(redactFields({ err: failed }));
+    expect(line).not.toContain(canary);
+    for (const told of ['23505', 'users_email', 'INSERT INTO users']) expect(line).toContain(told);
   });
 });

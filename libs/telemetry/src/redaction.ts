@@ -188,10 +188,14 @@ function redactList(list: readonly unknown[], depth: number, path: Set<object>):
   });
 }
 
+/** The first four are told by themselves. The others quote the data of a failed statement: prompts, hashes, addresses. */
+const NO_FIELD_OF_ERRORS: ReadonlySet<string> = new Set([
+  ...['name', 'message', 'stack', 'cause'],
+  ...['parameters', 'detail', 'where', 'internalQuery'],
+]);
+
 function redactError(error: Error, depth: number, path: Set<object>): Record<string, unknown> {
-  const own = Object.entries(error).filter(
-    ([name, value]) => !['name', 'message', 'stack', 'cause'].includes(name) && isFact(value),
-  );
+  const own = Object.entries(error).filter(([name, value]) => !NO_FIELD_OF_ERRORS.has(name) && isFact(value));
   return {
     type: error.name,
     message: redactText(error.message),

@@ -1,4 +1,4 @@
-import { type NanoUsd, parseUsd } from '#libs/kernel';
+import { isStorableText, type NanoUsd, parseUsd } from '#libs/kernel';
 import { isParamPath } from '#libs/config';
 import { parseDuration, parsePeriod } from '#libs/tenancy';
 import { z } from 'zod';
@@ -13,11 +13,6 @@ const LARGEST_METADATA_BYTES = 64 * 1024;
 const DEEPEST_METADATA = 32;
 /** PostgreSQL's integer; two billion a minute is no limit any more. */
 const MOST_PER_MINUTE = 2_147_483_647;
-
-/** Text that PostgreSQL can store: no NUL, no lone surrogate. */
-function isStorable(text: string): boolean {
-  return !text.includes('\0') && text.isWellFormed();
-}
 
 /** One line of text: whatever its letters mean elsewhere (SQL, templates, markup), it is stored as it is. */
 export const name = z
@@ -264,12 +259,12 @@ function problemIn(root: unknown): string | undefined {
     bytes += 8;
     if (typeof value === 'string') {
       bytes += value.length;
-      if (!isStorable(value)) return 'text may not contain NUL or broken Unicode';
+      if (!isStorableText(value)) return 'text may not contain NUL or broken Unicode';
     } else if (typeof value === 'object' && value !== null) {
       if (depth > DEEPEST_METADATA) return `is nested deeper than ${DEEPEST_METADATA} levels`;
       for (const [member, child] of Object.entries(value)) {
         bytes += member.length;
-        if (!isStorable(member)) return 'names may not contain NUL or broken Unicode';
+        if (!isStorableText(member)) return 'names may not contain NUL or broken Unicode';
         open.push({ value: child, depth: depth + 1 });
       }
     } else if (typeof value === 'number' && !Number.isFinite(value)) return 'numbers must be finite';

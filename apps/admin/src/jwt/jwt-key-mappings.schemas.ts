@@ -1,19 +1,12 @@
-import { GatewayError } from '#libs/kernel';
+import { GatewayError, isStorableText } from '#libs/kernel';
 import { hashOfNamed } from '#libs/tenancy';
 import { z } from 'zod';
 import { name, optionalName } from '../http/fields.schemas.js';
 import type { BodyDefinition } from '../http/request-body.js';
 
 /** A claim's value is compared whole, so it may be as long as an index entry. */
-const value = z
-  .string()
-  .min(1)
-  .max(1_024)
-  .refine((text) => !text.includes('\0') && text.isWellFormed());
-const issuer = z
-  .string()
-  .max(512)
-  .refine((text) => !text.includes('\0') && text.isWellFormed());
+const value = z.string().min(1).max(1_024).refine(isStorableText);
+const issuer = z.string().max(512).refine(isStorableText);
 const hash = z.string().regex(/^[0-9a-fA-F]{64}$/, 'expected the SHA-256 of a key, in hex');
 const id = z.string().min(1).max(64);
 

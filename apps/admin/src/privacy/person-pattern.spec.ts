@@ -40,6 +40,17 @@ describe('what names a person', () => {
     expect(values(['budget_duration'], document)).toEqual({ ...document, note: 'say "X": X' });
   });
 
+  it('is, when it is a number, not found in the numbers of a document', () => {
+    const document = {
+      customer: '1000000',
+      limit: 1000000,
+      list: [1000000, '1000000'],
+      nested: { cap: 1000000.5 },
+    };
+    expect(erasedInJson(['1000000'], document)).toEqual({ ...document, customer: 'X', list: [1000000, 'X'] });
+    expect(erased(['1000000'], 'of 1000000.')).toBe('of X.');
+  });
+
   it('may hold what is special in patterns', () => {
     expect(erased(['a.+(b)[c]$'], 'see a.+(b)[c]$ and aXXbc')).toBe('see X and aXXbc');
   });

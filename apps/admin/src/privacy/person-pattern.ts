@@ -1,6 +1,9 @@
 /** Shorter names are words: they are found where they are a whole value, not inside a text. */
 const SHORTEST_IN_TEXT = 6;
 
+/** In JSON these are also no text at all: there they are only found as a whole one. */
+const NUMBER = /^[-+]?[0-9.]+(?:e[-+]?[0-9]+)?$/i;
+
 /** Patterns for everything that names one person, in the grammar that PostgreSQL and JavaScript share; case is ignored. */
 export interface PersonPattern {
   /** For columns of text, and elements of lists. */
@@ -13,9 +16,9 @@ export interface PersonPattern {
 
 const BEFORE = String.raw`(?<![A-Za-z0-9_@.+-])`;
 const BEFORE_IN_JSON = String.raw`(?:(?<![A-Za-z0-9_@.+-])|(?<=\\[nrtbf]))`;
-/** `ann.` ends a sentence; `ann.b` is somebody else. */
 /** Behind a place in a string of a JSON document that is no member's name. */
 const NO_NAME = String.raw`(?!(?:[^"\\]|\\.)*"\s*:)`;
+/** `ann.` ends a sentence; `ann.b` is somebody else. */
 const AFTER = String.raw`(?![A-Za-z0-9_@-])(?!\.[A-Za-z0-9])`;
 
 export function patternOf(terms: readonly string[]): PersonPattern {
@@ -23,13 +26,16 @@ export function patternOf(terms: readonly string[]): PersonPattern {
   const long = distinct.filter((term) => term.length >= SHORTEST_IN_TEXT);
   const short = distinct.filter((term) => term.length < SHORTEST_IN_TEXT);
   const inJson = (list: readonly string[]): string[] => list.map((term) => JSON.stringify(term).slice(1, -1));
+  const numbers = long.filter((term) => NUMBER.test(term));
+  const words = long.filter((term) => !NUMBER.test(term));
+  const whole = [...short, ...numbers];
   const text = [
     ...(long.length > 0 ? [`${BEFORE}(?:${anyOf(long)})${AFTER}`] : []),
     ...(short.length > 0 ? [`^(?:${anyOf(short)})$`] : []),
   ];
   const json = [
-    ...(long.length > 0 ? [`${BEFORE_IN_JSON}(?:${anyOf(inJson(long))})${AFTER}`] : []),
-    ...(short.length > 0 ? [`(?<=")(?:${anyOf(inJson(short))})(?=")`] : []),
+    ...(words.length > 0 ? [`${BEFORE_IN_JSON}(?:${anyOf(inJson(words))})${AFTER}`] : []),
+    ...(whole.length > 0 ? [`(?<=")(?:${anyOf(inJson(whole))})(?=")`] : []),
   ];
   const values = json.map((alternative) => alternative + NO_NAME);
   return { text: text.join('|'), json: json.join('|'), values: values.join('|') };

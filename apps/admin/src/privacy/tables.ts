@@ -5,8 +5,8 @@ type Queries = Pick<EntityManager, 'query'>;
 
 interface Column {
   readonly name: string;
-  /** `values`: JSON whose members have names of ours; `charges`: scopes and what they are charged. */
-  readonly type: 'text' | 'list' | 'json' | 'values' | 'charges';
+  /** `values`: JSON whose members have names of ours; `charges`: scopes and what they are charged; `row`: what was a row of another table. */
+  readonly type: 'text' | 'list' | 'json' | 'values' | 'charges' | 'row';
 }
 
 /** A table, or one day of one that is partitioned, with the columns that can hold a text. */
@@ -23,11 +23,12 @@ const APART = [
   'privacy_erasures',
   'schema_migrations',
   'changes',
+  'app_state',
 ];
 
 /**
- * Columns of words that are ours, and of what the operator serves and allows. Callers choose what they call their users: one who is called
- * `user`, `success` or like a model is erased, and roles, sums and rights stay what they are.
+ * Columns of words that are ours, and of what the operator serves, allows and spends. Callers choose what they call their users: one who is
+ * called `user`, `success`, `30d`, `1000000000` or like a model is erased, and roles, sums, rights and limits stay what they are.
  */
 const NOT_PEOPLE = `
   facet status flag usage_source endpoint provider price_version error_code code
@@ -35,12 +36,15 @@ const NOT_PEOPLE = `
   role base kind credential key_type rpm_limit_type tpm_limit_type rotation_interval
   channel event method section field reason wrapped_by jwt_issuer jwt_claim_name
   model model_group models member_models allowed_models default_model model_name access_group
-  routes allowed_routes member_permissions params settings
+  routes allowed_routes member_permissions params settings value path aliases model_aliases allowed_model_region
+  budget_windows model_budgets model_rpm_limits model_tpm_limits budget_id customer_budget_id
 `
   .trim()
   .split(/\s+/);
+/** Names of what the operator made, by which files, rights and models refer to it. */
+const NAMES_OF_THINGS = ['budgets.id', 'credentials.name', 'custom_roles.name', 'access_groups.name'];
 /** JSON columns in which other people name the members. */
-const NAMED_BY_OTHERS = ['metadata', 'info', 'attributes', 'tag_rpm_limits', 'aliases', 'model_aliases'];
+const NAMED_BY_OTHERS = ['metadata', 'info', 'attributes', 'tag_rpm_limits'];
 
 /**
  * Every table there is, read from the catalogue: one that is made tomorrow is searched too. A decision keeps the name of a model as it was
@@ -53,9 +57,9 @@ export async function textTables(database: Queries): Promise<readonly TextTable[
      WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
        AND format_type(a.atttypid, NULL) IN ('text', 'character varying', 'jsonb', 'json', 'text[]') AND c.relname <> ALL ($1::text[])
        AND (a.attname <> ALL ($2::text[]) OR c.relname = 'decisions' AND a.attname = 'model')
-       AND NOT (c.relname = 'app_state' AND a.attname = 'name')
+       AND c.relname || '.' || a.attname <> ALL ($3::text[])
      ORDER BY c.relname, a.attnum`,
-    [APART, NOT_PEOPLE],
+    [APART, NOT_PEOPLE, NAMES_OF_THINGS],
   );
   const tables = new Map<string, Column[]>();
   for (const { name, column, type } of rows) {
@@ -66,7 +70,7 @@ export async function textTables(database: Queries): Promise<readonly TextTable[
 
 function kindOf(column: string, type: string): Column['type'] {
   if (!type.startsWith('json')) return type === 'text[]' ? 'list' : 'text';
-  if (column === 'charges') return 'charges';
+  if (column === 'charges' || column === 'row') return column;
   return NAMED_BY_OTHERS.includes(column) ? 'json' : 'values';
 }
 
@@ -120,6 +124,7 @@ const KINDS: Readonly<Record<Column['type'], Kind>> = {
   },
   json: inJson('$2'),
   values: inJson('$4'),
+  row: inRow(),
   charges: {
     names: (column) =>
       `EXISTS (SELECT FROM jsonb_array_elements(${column}) AS charge WHERE charge #>> '{scope,id}' ~* $1)`,
@@ -129,6 +134,20 @@ const KINDS: Readonly<Record<Column['type'], Kind>> = {
     FROM jsonb_array_elements(${column}) WITH ORDINALITY AS charges(charge, place))`,
   },
 };
+
+/** A member of what was a row is searched by the rule of the column that it was. */
+function inRow(): Kind {
+  const list = (names: readonly string[]): string => `ARRAY[${names.map((each) => `'${each}'`).join(', ')}]`;
+  const isSearched = `member <> ALL (${list(NOT_PEOPLE)}) AND member !~ '_(at|nano)$'`;
+  const pattern = `CASE WHEN member = ANY (${list(NAMED_BY_OTHERS)}) THEN $2 ELSE $4 END`;
+  return {
+    names: (column) =>
+      `EXISTS (SELECT FROM jsonb_each(${column}) AS members(member, held) WHERE ${isSearched} AND held::text ~* ${pattern})`,
+    cleaned: (column) => `(SELECT coalesce(jsonb_object_agg(member,
+      CASE WHEN ${isSearched} THEN regexp_replace(held::text, ${pattern}, $3, 'gi')::jsonb ELSE held END), '{}')
+    FROM jsonb_each(${column}) AS members(member, held))`,
+  };
+}
 
 function inJson(pattern: '$2' | '$4'): Kind {
   return {

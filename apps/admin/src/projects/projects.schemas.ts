@@ -1,3 +1,4 @@
+import { isStorableText } from '#libs/kernel';
 import type { ProjectChange } from '#libs/tenancy';
 import { z } from 'zod';
 import { flag, metadata, name, names, optionalName } from '../http/fields.schemas.js';
@@ -8,7 +9,7 @@ import type { BodyDefinition } from '../http/request-body.js';
 const description = z
   .string()
   .max(4_000)
-  .refine((text) => !text.includes('\0') && text.isWellFormed(), 'text may not contain NUL or broken Unicode')
+  .refine(isStorableText, 'text may not contain NUL or broken Unicode')
   .nullable()
   .optional();
 

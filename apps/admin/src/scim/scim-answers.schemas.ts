@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { MOST_RESULTS } from './scim-words.js';
 
-/** Shapes of the standard, as loose as they are sent: for the documents. */
+/** Shapes of the standard, as loose as they are sent (`attributes` may leave nothing but the id): for the documents. */
 export const SCIM_USER = z
-  .looseObject({ id: z.string(), userName: z.string(), active: z.boolean() })
+  .looseObject({ id: z.string(), userName: z.string().optional(), active: z.boolean().optional() })
   .meta({ id: 'ScimUser' });
 export const SCIM_GROUP = z
-  .looseObject({ id: z.string(), displayName: z.string() })
+  .looseObject({ id: z.string(), displayName: z.string().optional() })
   .meta({ id: 'ScimGroup' });
 export const SCIM_DOCUMENT = z.looseObject({ schemas: z.array(z.string()) });
 export const scimList = (row: z.ZodType) =>

@@ -1,3 +1,4 @@
+import { GatewayError } from '#libs/kernel';
 import { Answers, Handles } from '#libs/rbac';
 import { Settings } from '#libs/runtime';
 import type { Author } from '#libs/tenancy';
@@ -39,6 +40,16 @@ const done = z.object({ message: z.string(), status: z.string(), settings: z.loo
 const USERS = 'default_internal_user_params';
 const TEAMS = 'default_team_params';
 
+/** Throws 400 for what could not be stored. */
+function membersOf(value: object): Record<string, unknown> {
+  const read = openMap.safeParse(value);
+  if (read.success) return read.data;
+  throw new GatewayError(
+    'request.bad_field',
+    read.error.issues[0]?.message ?? 'These settings cannot be stored.',
+  );
+}
+
 /** What new users and teams get where nothing else is said. */
 @AdminController()
 export class DefaultsController {
@@ -75,7 +86,7 @@ export class DefaultsController {
   }
 
   async #update(author: Author, field: string, value: object): Promise<object> {
-    await this.settings.change(author, [{ section: 'litellm_settings', field, value: openMap.parse(value) }]);
+    await this.settings.change(author, [{ section: 'litellm_settings', field, value: membersOf(value) }]);
     return {
       message: 'Settings updated successfully',
       status: 'success',

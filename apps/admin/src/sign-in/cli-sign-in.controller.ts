@@ -71,6 +71,7 @@ export class CliSignInController {
 
   /** From the page: somebody who is signed in has typed the code. */
   @Handles('POST /sso/cli/complete/{id}')
+  @HttpCode(200)
   @Answers('Signs the command line in with the code it shows', null, { mediaType: 'text/html' })
   async complete(@Req() request: Request, @Res() response: Response, @Param('id') id: string): Promise<void> {
     const { user_code: code = '', browser_complete_token: csrfToken } = formOf(request);

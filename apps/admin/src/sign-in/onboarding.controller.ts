@@ -76,6 +76,7 @@ export class OnboardingController {
 
   /** From the page of the invitation: the person is signed in at once. */
   @Handles('POST /onboarding/claim')
+  @HttpCode(200)
   @Answers('Sets the first password with a form, and signs in', null, { mediaType: 'text/html' })
   async claimForm(@Req() request: Request, @Res() response: Response): Promise<void> {
     this.pages.assertNotForeign(request);

@@ -68,6 +68,7 @@ export class PasswordChangeController {
   }
 
   @Handles('POST /ui/password')
+  @HttpCode(200)
   @Answers('Changes the password with a form', null, { mediaType: 'text/html' })
   async changeForm(@Req() request: Request, @Res() response: Response): Promise<void> {
     const {

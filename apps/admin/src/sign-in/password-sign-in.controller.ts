@@ -43,6 +43,7 @@ export class PasswordSignInController {
 
   /** From the form: `303` to where the person wanted to go, or the form again with what was wrong. */
   @Handles('POST /login')
+  @HttpCode(200)
   @Answers('Signs in with a form; redirects with a session cookie', null, { mediaType: 'text/html' })
   async login(@Req() request: Request, @Res() response: Response): Promise<void> {
     const { username = '', password = '', return_to: wanted } = formOf(request);

@@ -75,6 +75,7 @@ export class SessionController {
   }
 
   @Handles('POST /logout')
+  @HttpCode(200)
   @Answers('Signs out with a form', null, { mediaType: 'text/html' })
   async logoutForm(@Req() request: Request, @Res() response: Response): Promise<void> {
     const signedIn = await this.pages.find(request);

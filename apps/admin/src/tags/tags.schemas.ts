@@ -1,3 +1,4 @@
+import { isStorableText } from '#libs/kernel';
 import { z } from 'zod';
 import { name, optionalName } from '../http/fields.schemas.js';
 import { GOVERNED_FIELDS } from '../http/governed.schemas.js';
@@ -7,7 +8,7 @@ import type { BodyDefinition } from '../http/request-body.js';
 const description = z
   .string()
   .max(2_000)
-  .refine((text) => !text.includes('\0') && text.isWellFormed(), 'text may not contain NUL or broken Unicode')
+  .refine(isStorableText, 'text may not contain NUL or broken Unicode')
   .nullable()
   .optional();
 

@@ -1,4 +1,4 @@
-import { type CallFacts, type Endpoint, GatewayError } from '#libs/kernel';
+import { type CallFacts, type Endpoint, GatewayError, isStorableText } from '#libs/kernel';
 import type { RequestBody } from '#libs/providers';
 
 /** Longer than any model name there is; a bound so that names can be logged and cached. */
@@ -126,6 +126,7 @@ export function identifier(value: unknown): string | undefined {
   if (text.length > MAX_CUSTOMER_LENGTH) {
     throw invalid(`A customer id may have at most ${MAX_CUSTOMER_LENGTH} characters.`, 'user');
   }
+  if (!isStorableText(text)) throw invalid('A customer id may not hold NUL or broken Unicode.', 'user');
   return text;
 }
 
@@ -140,13 +141,17 @@ export function checkTags(sent: unknown): readonly string[] {
   if (!Array.isArray(sent)) throw invalid('`tags` must be a list of strings.', 'tags');
   // A set: comparing each with each would let one body of a million tags hold the process for minutes.
   const tags = [...new Set<unknown>(sent)];
-  if (tags.length > MAX_TAGS || tags.some((tag) => typeof tag !== 'string' || tag.length > MAX_TAG_LENGTH)) {
+  if (tags.length > MAX_TAGS || !tags.every(isTag)) {
     throw invalid(
-      `\`tags\` takes at most ${MAX_TAGS} strings of at most ${MAX_TAG_LENGTH} characters.`,
+      `\`tags\` takes at most ${MAX_TAGS} strings of at most ${MAX_TAG_LENGTH} characters, without NUL or broken Unicode.`,
       'tags',
     );
   }
   return tags as string[];
+}
+
+function isTag(tag: unknown): boolean {
+  return typeof tag === 'string' && tag.length <= MAX_TAG_LENGTH && isStorableText(tag);
 }
 
 function objectOf(value: unknown): Json | undefined {

@@ -32,6 +32,13 @@ describe('a claim', () => {
     expect(() => scopesOf({ scope: { a: 1 } })).toThrow(/Validation fails/);
   });
 
+  it('that no database keeps is refused: it would fail whoever is looked up with it', () => {
+    for (const bad of ['a\0b', '\ud800']) {
+      expect(() => textClaim({ sub: bad }, 'sub')).toThrow(/Validation fails/);
+      expect(() => listClaim({ roles: ['x', bad] }, 'roles')).toThrow(/Validation fails/);
+    }
+  });
+
   it('of text may be a number or the first of a list; a list may be one text', () => {
     expect(textClaim(claims, 'number')).toBe('7');
     expect(textClaim(claims, 'roles')).toBe('x');

@@ -1,4 +1,4 @@
-import { GatewayError } from '#libs/kernel';
+import { GatewayError, isStorableText } from '#libs/kernel';
 import { refusal } from '../refusal.js';
 
 export type Claims = Readonly<Record<string, unknown>>;
@@ -27,12 +27,12 @@ export function claimAt(claims: Claims, path: string | undefined): unknown {
   return value;
 }
 
-/** One text: a number becomes its digits, of a list the first entry counts. A claim of another type is a refusal, never a guess. */
+/** One text: a number becomes its digits, of a list the first entry counts. A claim of another type, or that no database keeps, is a refusal, never a guess. */
 export function textClaim(claims: Claims, path: string | undefined): string | undefined {
   const value = claimAt(claims, path);
   const one: unknown = Array.isArray(value) ? value[0] : value;
   if (one === undefined || one === null || one === '') return undefined;
-  if (typeof one === 'string') return one;
+  if (typeof one === 'string' && isStorableText(one)) return one;
   if (typeof one === 'number' && Number.isSafeInteger(one)) return String(one);
   throw wrongType(path ?? '');
 }
@@ -42,7 +42,7 @@ export function listClaim(claims: Claims, path: string | undefined): string[] {
   const value = claimAt(claims, path);
   if (value === undefined || value === null) return [];
   const items: unknown[] = Array.isArray(value) ? value : [value];
-  if (items.some((item) => typeof item !== 'string')) throw wrongType(path ?? '');
+  if (items.some((item) => typeof item !== 'string' || !isStorableText(item))) throw wrongType(path ?? '');
   return [...new Set((items as string[]).filter((item) => item !== ''))];
 }
 

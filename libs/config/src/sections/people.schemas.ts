@@ -10,6 +10,8 @@ export const USER_ROLE_NAMES = [
 ] as const;
 export type UserRoleName = (typeof USER_ROLE_NAMES)[number];
 
+/** Columns of people and teams hold no more. */
+const perMinute = count.refine((value) => value <= 2_147_483_647, 'expected at most 2147483647');
 const role = z.enum(USER_ROLE_NAMES);
 
 const newUser = z.strictObject({
@@ -17,9 +19,9 @@ const newUser = z.strictObject({
   models: textList.optional(),
   max_budget: dollars.nullish(),
   budget_duration: duration.nullish(),
-  tpm_limit: count.nullish(),
-  rpm_limit: count.nullish(),
-  max_parallel_requests: count.nullish(),
+  tpm_limit: perMinute.nullish(),
+  rpm_limit: perMinute.nullish(),
+  max_parallel_requests: perMinute.nullish(),
   available_teams: textList.optional(),
   teams: z
     .array(
@@ -40,8 +42,8 @@ const newTeam = z.strictObject({
   models: textList.optional(),
   max_budget: dollars.nullish(),
   budget_duration: duration.nullish(),
-  tpm_limit: count.nullish(),
-  rpm_limit: count.nullish(),
+  tpm_limit: perMinute.nullish(),
+  rpm_limit: perMinute.nullish(),
   team_member_permissions: textList.optional(),
 });
 

@@ -31,6 +31,10 @@ const scimError = z
   })
   .meta({ id: 'ScimError', description: 'A refusal as identity providers read it (RFC 7644, 3.12).' });
 
+/** What scrapers of the metrics page read: one sentence. */
+const sentence = z.union([z.string(), error]);
+const PAGE = { 'text/html': { schema: { type: 'string' } } } as const;
+
 const REFUSALS: Readonly<Record<number, string>> = {
   400: 'A field breaks a rule; `param` names it',
   401: 'No valid credential, or the route is not open to its role',
@@ -50,11 +54,13 @@ export function refusals(
   policy: RoutePolicy,
   schemas: JsonSchemas,
 ): Readonly<Record<string, JsonSchema>> {
-  const content = contentOf(described.route, schemas);
+  const isPage = described.answer?.mediaType === 'text/html';
+  const content = { ...contentOf(described.route, schemas), ...(isPage ? PAGE : {}) };
   const named = statusesOf(described, policy).map((status) => [
     status,
     { description: REFUSALS[status], content },
   ]);
+  if (isPage) named.push([303, { description: 'To where it goes on', content }]);
   return { ...Object.fromEntries(named), default: { description: 'Any other refusal', content } };
 }
 
@@ -62,6 +68,7 @@ function contentOf(route: RouteId, schemas: JsonSchemas): JsonSchema {
   const path = route.slice(route.indexOf(' ') + 1);
   if (path.startsWith('/scim/v2'))
     return { 'application/scim+json': { schema: schemas.of(scimError, 'output') } };
+  if (path === '/metrics') return { 'application/json': { schema: schemas.of(sentence, 'output') } };
   const shape = path.startsWith('/v1/messages') ? anthropicError : error;
   return { 'application/json': { schema: schemas.of(shape, 'output') } };
 }

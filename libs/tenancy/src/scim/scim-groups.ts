@@ -109,7 +109,6 @@ export class ScimGroups {
     const id = group.externalId;
     await readAs(this.database, author.principal, async (manager) => {
       if (id !== null && (await manager.existsBy(Team, { id }))) throw notUnique(`The id '${id}'`);
-      await assertNameFree(manager, group.displayName);
     });
     const { team } = await this.teams.create(
       author,
@@ -118,7 +117,10 @@ export class ScimGroups {
         settings: { alias: group.displayName, models: template.length > 0 ? template : NO_MODELS },
         members: [],
       },
-      (transaction, made) => this.#write(transaction, author, { team: made, scim: null }, () => group),
+      async (transaction, made) => {
+        await assertNameFree(transaction.manager, group.displayName, made.id);
+        await this.#write(transaction, author, { team: made, scim: null }, () => group);
+      },
     );
     return team.id;
   }
@@ -233,7 +235,11 @@ async function locked(manager: EntityManager, id: string): Promise<{ team: Team;
 }
 
 /** Teams may share a name, groups may not: an identity provider looks them up by it. */
+/** Inside a transaction that writes: of two who want a name at once, the second waits, and hears that it is taken. */
 async function assertNameFree(manager: EntityManager, name: string, except = ''): Promise<void> {
+  await manager.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [
+    `tollgate.group-name:${name.toLowerCase()}`,
+  ]);
   const rows: unknown[] = await manager.query(
     `SELECT 1 FROM teams t LEFT JOIN scim_groups s ON s.team_id = t.id
       WHERE lower(coalesce(t.alias, t.id)) = lower($1) AND t.id <> $2 AND s.deleted_at IS NULL LIMIT 1`,
