@@ -69,7 +69,7 @@ function contentOf(route: RouteId, schemas: JsonSchemas): JsonSchema {
   if (path.startsWith('/scim/v2'))
     return { 'application/scim+json': { schema: schemas.of(scimError, 'output') } };
   if (path === '/metrics') return { 'application/json': { schema: schemas.of(sentence, 'output') } };
-  const shape = path.startsWith('/v1/messages') ? anthropicError : error;
+  const shape = path.startsWith('/v1/messages') || path.startsWith('/anthropic/') ? anthropicError : error;
   return { 'application/json': { schema: schemas.of(shape, 'output') } };
 }
 
