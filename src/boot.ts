@@ -87,7 +87,11 @@ export async function boot(asked: Config, roleText: string | undefined): Promise
       await app.get(Changes).register({ incarnation: newId('inc'), role, host: hostname() });
     collectStartGarbage();
     await app.listen(config.server.port, config.server.host);
-    sink.write(greeting(config, await urlOf(app), store.description));
+    const url = await urlOf(app);
+    // A collector of JSON lines must be able to read the first one, too.
+    if (config.logging.json)
+      logger.info({ url, role, dataDir: config.server.dataDir, store: store.description }, 'listening');
+    else sink.write(greeting(config, url, store.description));
     return { ended: shutdown.ended };
   } catch (error) {
     for (const part of opened.reverse())

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { parse } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
 
 const read = (path: string) =>
   readFileSync(fileURLToPath(new URL(`../docker/${path}`, import.meta.url)), 'utf8');
@@ -92,5 +92,73 @@ describe('the compose file', () => {
   it('waits for stores that say they are healthy', () => {
     expect(compose.services.postgres?.healthcheck).toBeDefined();
     expect(compose.services.redis?.healthcheck).toBeDefined();
+  });
+});
+
+interface Manifest {
+  readonly kind: string;
+  readonly spec: {
+    readonly template: {
+      readonly spec: {
+        readonly terminationGracePeriodSeconds: number;
+        readonly automountServiceAccountToken: boolean;
+        readonly securityContext: { readonly runAsUser: number; readonly runAsNonRoot: boolean };
+        readonly containers: readonly [
+          {
+            readonly env?: object;
+            readonly args: readonly string[];
+            readonly securityContext: object;
+            readonly resources: { readonly limits: object };
+            readonly volumeMounts: readonly { readonly name: string; readonly mountPath: string }[];
+            readonly lifecycle: {
+              readonly preStop: { readonly exec: { readonly command: readonly string[] } };
+            };
+            readonly [probe: `${string}Probe`]: { readonly httpGet: { readonly path: string } };
+          },
+        ];
+      };
+    };
+    readonly volumeClaimTemplates: readonly { readonly metadata: { readonly name: string } }[];
+  };
+}
+
+describe('the Kubernetes manifests', () => {
+  const documents = parseAllDocuments(read('kubernetes/tollgate.yaml')).map(
+    (document) => document.toJS() as Manifest,
+  );
+  const set = documents.find(({ kind }) => kind === 'StatefulSet');
+  if (!set) throw new Error('no StatefulSet');
+  const pod = set.spec.template.spec;
+  const [container] = pod.containers;
+
+  it('give a pod time to be forgotten, to drain, and to close', () => {
+    const pauseSeconds = Number(container.lifecycle.preStop.exec.command[1]);
+    const drainSeconds = 25;
+    expect(pod.terminationGracePeriodSeconds).toBeGreaterThanOrEqual(pauseSeconds + drainSeconds + 10);
+  });
+
+  it('keep the spool on a volume of each replica', () => {
+    const mount = container.volumeMounts.find(({ mountPath }) => mountPath === '/data');
+    expect(set.spec.volumeClaimTemplates.map(({ metadata }) => metadata.name)).toContain(mount?.name);
+    expect(container.args).toContain('/data');
+  });
+
+  it('ask whether it lives where no store is asked, and whether it is ready where they are', () => {
+    expect(container.livenessProbe?.httpGet.path).toBe('/health/liveliness');
+    expect(container.readinessProbe?.httpGet.path).toBe('/health/readiness');
+    expect(container.startupProbe?.httpGet.path).toBe('/health/readiness');
+  });
+
+  it('give it no rights, and no secret in the manifest', () => {
+    expect(pod.securityContext).toMatchObject({ runAsNonRoot: true, runAsUser: 1000 });
+    expect(pod.automountServiceAccountToken).toBe(false);
+    expect(container.securityContext).toMatchObject({
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ['ALL'] },
+    });
+    expect(container.resources.limits).toHaveProperty('memory');
+    expect(container.env).toBeUndefined();
+    expect(documents.map(({ kind }) => kind)).not.toContain('Secret');
   });
 });
