@@ -208,6 +208,18 @@ describe('a request that was packed', () => {
 });
 
 describe('what clients read to know whether to ask again', () => {
+  it('may wait out a whole window', async () => {
+    const limited = await product.makeKey({ rpm_limit: 1 });
+    const client = openAi(`${product.url}/v1`, limited);
+    await client.chat.completions.create({ model: 'gpt', messages });
+    const error = await client.chat.completions
+      .create({ model: 'gpt', messages })
+      .catch((thrown: unknown) => thrown);
+    const { headers } = error as InstanceType<typeof OpenAI.RateLimitError>;
+    expect(Number(headers.get('retry-after'))).toBeGreaterThan(50);
+    expect(headers.get('x-should-retry')).toBeNull();
+  });
+
   /** The client's own retries: unless told not to, it waits a moment and asks twice more. */
   it('ends at once where waiting does not help', async () => {
     const asked: number[] = [];

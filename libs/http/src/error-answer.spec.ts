@@ -18,7 +18,7 @@ describe('whether a client should ask again', () => {
 
   it('is no where waiting does not help, or takes longer than clients wait', () => {
     expect(headersOf(limited())).toEqual({ 'x-should-retry': 'false' });
-    expect(headersOf(limited('61'))).toEqual({ 'retry-after': '61', 'x-should-retry': 'false' });
+    expect(headersOf(limited('121'))).toEqual({ 'retry-after': '121', 'x-should-retry': 'false' });
     const spent = { status: 429, headers: { 'retry-after': '86400' } };
     expect(headersOf(new GatewayError('budget.exceeded', 'spent', spent))).toMatchObject({
       'x-should-retry': 'false',
@@ -31,7 +31,9 @@ describe('whether a client should ask again', () => {
   });
 
   it('is left to the client where the true time is within what it waits', () => {
-    expect(headersOf(limited('60'))).toEqual({ 'retry-after': '60' });
+    // A whole window of a minute, and the cell that it slides by.
+    expect(headersOf(limited('61'))).toEqual({ 'retry-after': '61' });
+    expect(headersOf(limited('120'))).toEqual({ 'retry-after': '120' });
     expect(headersOf(limited('1'))).toEqual({ 'retry-after': '1' });
   });
 

@@ -75,8 +75,11 @@ function headersOf(error: GatewayError): Readonly<Record<string, string>> {
   };
 }
 
-/** OpenAI's and Anthropic's clients wait as long as `retry-after` says up to here; past it they try again after a moment. */
-const LONGEST_AWAITED_S = 60;
+/**
+ * OpenAI's clients wait as long as `retry-after` says up to here (in Node for ever), and so no call should hang longer. More than
+ * the minute of a sliding window, which takes a cell longer at its worst.
+ */
+const LONGEST_AWAITED_S = 120;
 
 /**
  * Whether the same call would be refused again: who reads `x-should-retry` then fails at once. Clients ask twice more after a

@@ -29,6 +29,7 @@ export class Exchange implements Dispatcher.DispatchHandler, UpstreamHandle {
   #errorChunks: Buffer[] | undefined;
   #errorBytes = 0;
   #retryAfter: string | undefined;
+  #errorHeaders: readonly string[] | undefined;
   #started = false;
   #guard: OutputGuard | undefined;
   #toldUsage = false;
@@ -76,6 +77,7 @@ export class Exchange implements Dispatcher.DispatchHandler, UpstreamHandle {
     this.#retryAfter = headers['retry-after'];
     if (status >= 300) {
       this.#errorChunks = [];
+      this.#errorHeaders = flat;
       return;
     }
     const encoding = headers['content-encoding'];
@@ -252,7 +254,7 @@ export class Exchange implements Dispatcher.DispatchHandler, UpstreamHandle {
       status: this.#status,
       deployment: this.request.deployment,
       body,
-      retryAfter: this.#retryAfter,
+      headers: this.#errorHeaders,
     });
     this.#fail(error, { status: this.#status, stillOpen });
   }

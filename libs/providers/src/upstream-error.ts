@@ -1,6 +1,7 @@
 import { GatewayError, type GatewayErrorOptions } from '#libs/kernel';
 import type { Deployment } from '#libs/routing';
 import { maskedMessage } from './masking.js';
+import { responseHeaders } from './response-headers.js';
 
 interface ProviderError {
   readonly message: string;
@@ -47,13 +48,13 @@ export interface UpstreamErrorInput {
   readonly deployment: Deployment;
   /** What was read of the body; may be cut off or not JSON at all. */
   readonly body: Buffer;
-  /** Raw `retry-after`; passed on only as `llm_provider-retry-after`. */
-  readonly retryAfter?: string | undefined;
+  /** As the upstream sent them, flat; passed on under `llm_provider-<name>` only. */
+  readonly headers?: readonly string[] | undefined;
 }
 
 /** An upstream's error answer in our one shape (contract 5.8). Its text is masked; the whole body never reaches a client. */
-export function mapUpstreamError({ status, deployment, body, retryAfter }: UpstreamErrorInput): GatewayError {
-  return mapError(status, readError(body), deployment, retryAfter);
+export function mapUpstreamError({ status, deployment, body, headers }: UpstreamErrorInput): GatewayError {
+  return mapError(status, readError(body), deployment, headers);
 }
 
 /** The same for an error that arrives inside a 200 answer or a stream. Without a status of its own it is a 500. */
@@ -85,7 +86,7 @@ function mapError(
   upstreamStatus: number,
   error: ProviderError,
   deployment: Deployment,
-  retryAfter: string | undefined,
+  headers: readonly string[] | undefined,
 ): GatewayError {
   // A redirect is never followed (it would carry our credential elsewhere), and 529 is Anthropic's own word for 503.
   const status =
@@ -111,14 +112,25 @@ function mapError(
     param: mapping.keepsParam ? (wireWord(error.param, deployment) ?? null) : null,
     internal: `upstream answered ${upstreamStatus} for deployment ${deployment.id}: ${said}`,
   };
-  if (retryAfter !== undefined && /^[\x20-\x7e]{1,64}$/.test(retryAfter))
-    options.headers = { 'llm_provider-retry-after': retryAfter };
+  if (headers !== undefined) options.headers = providerHeaders(headers);
   const code = isContext
     ? 'request.context_window_exceeded'
     : isContent
       ? 'upstream.content_policy'
       : 'upstream.rejected';
   return new GatewayError(code, `litellm.${name}: ${exceptionName(deployment.provider)} - ${said}`, options);
+}
+
+/** The id under which the provider knows the call, when it may be asked again, what is left of our account's limits: all under its prefix. */
+function providerHeaders(upstream: readonly string[]): Record<string, string> {
+  const flat: string[] = [];
+  responseHeaders(upstream, flat);
+  const headers: Record<string, string> = {};
+  for (let i = 0; i + 1 < flat.length; i += 2) {
+    const [name = '', value = ''] = flat.slice(i, i + 2);
+    if (name.startsWith('llm_provider-')) headers[name] = value;
+  }
+  return headers;
 }
 
 function readError(body: Buffer): ProviderError {

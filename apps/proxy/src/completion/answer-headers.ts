@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Budgets, type ChargedCost } from '#libs/budget';
 import { Cors, SECURITY_HEADERS } from '#libs/http';
-import { Build, formatUsd, usdNumber } from '#libs/kernel';
+import { Build, formatUsd, type Principal, usdNumber } from '#libs/kernel';
 import { responseHeaders } from '#libs/providers';
 import { RateLimits } from '#libs/ratelimit';
 import type { Deployment } from '#libs/routing';
@@ -64,10 +64,24 @@ export class AnswerHeaders {
     return headers;
   }
 
-  /** What an error answer of a known caller carries too. */
+  /**
+   * What an error answer carries too: the call's id, also where OpenAI's and Anthropic's clients look for one; of a known
+   * caller how its key stands, and what was charged all the same; once a provider was asked, how often and for how long.
+   */
   ofFailure(call: Call): string[] {
-    const headers = ['x-litellm-call-id', call.id];
-    this.#addKey(call, headers);
+    const headers = ['x-litellm-call-id', call.id, 'x-request-id', call.id];
+    if (call.route.endpoint === 'messages') headers.push('request-id', call.id);
+    headers.push(VERSION_HEADER, this.build.version);
+    if (call.principal) {
+      this.#addKey(call, headers);
+      pushKeyLimits(call.principal, headers);
+      headers.push('x-litellm-response-cost', formatUsd(call.costNanoUsd));
+    }
+    if (call.attempts > 0) {
+      headers.push('x-litellm-attempted-retries', String(call.retries));
+      headers.push('x-litellm-attempted-fallbacks', String(call.fallbacks));
+      headers.push('x-litellm-timeout', String(call.timeoutMs / 1_000));
+    }
     if (this.cors.isOn) this.cors.append(call.request, headers);
     return headers;
   }
@@ -94,6 +108,14 @@ export class AnswerHeaders {
       this.#ofDeployment.set(deployment, headers);
     }
     return headers;
+  }
+}
+
+function pushKeyLimits({ limits }: Principal, headers: string[]): void {
+  for (const { scope, requestsPerMinute, tokensPerMinute } of limits) {
+    if (scope.type !== 'key') continue;
+    if (requestsPerMinute !== undefined) headers.push('x-litellm-key-rpm-limit', String(requestsPerMinute));
+    if (tokensPerMinute !== undefined) headers.push('x-litellm-key-tpm-limit', String(tokensPerMinute));
   }
 }
 

@@ -107,6 +107,7 @@ export class Attempts {
     const { router, calls } = this.config;
     const timeoutMs = headers.timeoutMs ?? deployment.timeoutMs ?? router.timeoutMs;
     const streamTimeoutMs = headers.streamTimeoutMs ?? deployment.streamTimeoutMs ?? router.streamTimeoutMs;
+    call.timeoutMs = facts.stream ? (streamTimeoutMs ?? timeoutMs) : timeoutMs;
     return {
       deployment,
       endpoint: facts.endpoint,
@@ -118,7 +119,7 @@ export class Attempts {
       dropParams: deployment.dropParams ?? calls.dropParams,
       stripped: asked.stripped,
       forwardedHeaders: headersToForward(deployment, call.request.rawHeaders, this.#forwarding),
-      timeoutMs: facts.stream ? (streamTimeoutMs ?? timeoutMs) : timeoutMs,
+      timeoutMs: call.timeoutMs,
       idleTimeoutMs: Math.min(streamTimeoutMs ?? IDLE_TIMEOUT_MS, timeoutMs),
       maxAnswerBytes: this.config.server.maxResponseBytes,
       ...(ticket.outputCap === undefined ? {} : { maxOutputTokens: ticket.outputCap }),

@@ -17,6 +17,8 @@ export class Call {
   /** Time spent waiting for upstreams; the rest is ours. */
   upstreamMs = 0;
   attempts = 0;
+  /** How long the last attempt may take until it answers. */
+  timeoutMs = 0;
   retries = 0;
   fallbacks = 0;
   /** How often the caller's rights changed under way and everything was asked again. */
