@@ -1,5 +1,6 @@
 import { createWriteStream, readFileSync } from 'node:fs';
-import { once } from 'node:events';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { type AuditReport, exportAudit, InstallationKey, verifyDatabase, verifyExport } from '#libs/audit';
 import type { CommandOptions } from './options.js';
 import { readConfig } from './read-config.js';
@@ -24,13 +25,16 @@ export async function exportTrail(options: CommandOptions): Promise<number> {
   const { dataDir } = config.server;
   const key = InstallationKey.open(config.secrets.saltKey, dataDir);
   return withStore(config, options.database, async (dataSource) => {
-    const out = options.out === undefined ? process.stdout : createWriteStream(options.out, { mode: 0o600 });
-    for await (const line of exportAudit(dataSource, key, dataDir)) {
-      if (!out.write(line)) await once(out, 'drain');
+    const lines = Readable.from(exportAudit(dataSource, key, dataDir));
+    if (options.out !== undefined) {
+      await pipeline(lines, createWriteStream(options.out, { mode: 0o600 }));
+      return 0;
     }
-    if (out !== process.stdout) {
-      out.end();
-      await once(out, 'close');
+    try {
+      await pipeline(lines, process.stdout, { end: false });
+    } catch (error) {
+      // Whoever reads has seen enough (`| head`): no failure of ours.
+      if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw error;
     }
     return 0;
   });

@@ -143,6 +143,17 @@ describe('the command line', () => {
     expect((await run(['keys', 'list', 'size=1'])).output).toMatch(/page 1 of \d+; the next one: page=2/);
   });
 
+  it('lets a reader stop when it has seen enough', async () => {
+    const { spawnSync } = await import('node:child_process');
+    const command = `"${process.execPath}" dist/src/main.js audit export | head -c 1`;
+    const { stdout, stderr } = spawnSync('bash', ['-o', 'pipefail', '-c', command], {
+      env: { PATH: process.env['PATH'], HOME: home, DATABASE_URL: database.url.reveal() },
+      encoding: 'utf8',
+    });
+    expect(stdout).toBe('{');
+    expect(stderr).toBe('');
+  });
+
   it('keeps a login to itself, and sends its key only to that server', async () => {
     const file = join(home, 'key');
     writeFileSync(file, product.masterKey);
