@@ -1,7 +1,7 @@
 import { OnWorkerEvent, Processor, WorkerHost } from '@nestjs/bullmq';
 import { BudgetPeriods, SpendLedger } from '#libs/budget';
 import { cleanUpChanges, ensureLedgerPartitions, layOutDays, withTransaction } from '#libs/database';
-import { Clock } from '#libs/kernel';
+import { Clock, DAY_MS, dayOf } from '#libs/kernel';
 import { Logger } from '#libs/telemetry';
 import type { Job } from 'bullmq';
 import { DataSource } from 'typeorm';
@@ -9,7 +9,6 @@ import { isScheduleName, MAINTENANCE_QUEUE, type ScheduleName } from './schedule
 import { DueChores, OutgoingChores } from './chores.js';
 
 const WORKER = { system: 'worker' };
-const DAY_MS = 86_400_000;
 /** Partitions from yesterday (a call admitted before midnight may end after it) to a week ahead: a week without a worker is bridged. */
 const DAYS_BACK = 1;
 const DAYS = 9;
@@ -70,12 +69,12 @@ export class MaintenanceProcessor extends WorkerHost {
   }
 
   #layOutDays(): Promise<readonly string[]> {
-    const before = new Date(this.clock.nowMs() - LATE_MS).toISOString().slice(0, 10);
+    const before = dayOf(this.clock.nowMs() - LATE_MS);
     return layOutDays((work) => withTransaction(this.dataSource, WORKER, work), before, MOST_DAYS);
   }
 
   async #makePartitions(): Promise<number> {
-    const from = new Date(this.clock.nowMs() - DAYS_BACK * DAY_MS).toISOString().slice(0, 10);
+    const from = dayOf(this.clock.nowMs() - DAYS_BACK * DAY_MS);
     return withTransaction(this.dataSource, WORKER, (manager) => ensureLedgerPartitions(manager, from, DAYS));
   }
 }

@@ -2,12 +2,11 @@ import { Injectable } from '@nestjs/common';
 import { AuditTrail, pruneAudit } from '#libs/audit';
 import { Config } from '#libs/config';
 import { dropDaysBefore, withTransaction } from '#libs/database';
-import { Clock } from '#libs/kernel';
+import { Clock, DAY_MS, dayOf } from '#libs/kernel';
 import { Logger } from '#libs/telemetry';
 import { DataSource } from 'typeorm';
 
 const WORKER = { system: 'retention' };
-const DAY_MS = 86_400_000;
 /** Refusals are looked up soon or never; a shorter `data_retention_days` holds for them, too. */
 const DECISION_DAYS = 7;
 
@@ -49,7 +48,7 @@ export class Retention {
     days: number | undefined,
   ): Promise<number> {
     if (days === undefined) return 0;
-    const before = new Date(this.clock.nowMs() - days * DAY_MS).toISOString().slice(0, 10);
+    const before = dayOf(this.clock.nowMs() - days * DAY_MS);
     const dropped = await dropDaysBefore(
       (work) => withTransaction(this.dataSource, WORKER, work),
       table,

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
-import { Clock } from '#libs/kernel';
+import { Clock, dayOf } from '#libs/kernel';
 import { Logger } from '#libs/telemetry';
 import { LRUCache } from 'lru-cache';
 import { DataSource } from 'typeorm';
@@ -63,7 +63,7 @@ export class AccessJournal implements OnModuleDestroy {
 
   /** A stored credential was used: one row a day and credential, whatever the number of processes. Cheap from the second time on. */
   credentialUsed(name: string): void {
-    const day = new Date(this.clock.nowMs()).toISOString().slice(0, 10);
+    const day = dayOf(this.clock.nowMs());
     if (day !== this.#day) {
       this.#day = day;
       this.#usedToday.clear();

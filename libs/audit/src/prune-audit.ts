@@ -1,8 +1,7 @@
 import type { EntityManager } from 'typeorm';
+import { DAY_MS } from '#libs/kernel';
 import { type AuditTrail, NOBODY } from './audit-trail.js';
 import { CHAINS } from './chain.js';
-
-const DAY_MS = 86_400_000;
 
 /**
  * Lets the beginning of each chain go that is older than `before`, up to a checkpoint, and says so in the chain: what is left still

@@ -5,6 +5,7 @@ import {
   type Principal,
   PROXY_SCOPE,
   type Scope,
+  textsIn,
   type UsualAnswer,
 } from '#libs/kernel';
 import { type CallerRecord, pinnedTagsOf } from '#libs/tenancy';
@@ -186,10 +187,6 @@ function requiredParamsOf({ key, team }: CallerRecord, config: Config): Pick<Pri
     ...(key === null || key.serviceAccountId === null ? [] : config.calls.serviceAccountParams),
   ];
   return params.length === 0 ? {} : { requiredParams: [...new Set(params)] };
-}
-
-function textsIn(value: unknown): readonly string[] {
-  return Array.isArray(value) ? value.filter((one) => typeof one === 'string') : [];
 }
 
 /** Limits by tag, and those that are meant for bad times only; absent for nearly every key. */

@@ -1,4 +1,5 @@
 import { DateTime, FixedOffsetZone, IANAZone, type Zone } from 'luxon';
+import { DAY_MS } from '#libs/kernel';
 import { canonicalDuration, type Duration, findDuration, gridMs } from './duration.js';
 
 /** Everything a period is a function of, besides the instant. */
@@ -22,8 +23,6 @@ export interface Period {
 
 /** The id under which every scope's lifetime sum is kept, and that of budgets that never reset. */
 export const LIFETIME = 'total';
-
-const DAY_MS = 86_400_000;
 
 /**
  * The period of `rule` that holds `instantMs`. Pure; periods of one rule partition time: no gap, no overlap, in every

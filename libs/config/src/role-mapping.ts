@@ -1,4 +1,5 @@
 import { parse } from 'yaml';
+import { isRecord } from '#libs/kernel';
 import type { Environment } from './environment.js';
 import type { Findings } from './problems.js';
 import { isRoleName } from './roles.js';
@@ -49,7 +50,7 @@ function readRoles(text: string): RoleMapping['roles'] | undefined {
   } catch {
     return undefined;
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+  if (!isRecord(value)) return undefined;
   const roles: Record<string, readonly string[]> = Object.create(null) as Record<string, readonly string[]>;
   for (const [role, groups] of Object.entries(value)) {
     const isKnown = isPersons(role) || isRoleName(role);

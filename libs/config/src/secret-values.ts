@@ -1,4 +1,4 @@
-import { isSecretName, Secret } from '#libs/kernel';
+import { isRecord, isSecretName, Secret } from '#libs/kernel';
 
 /** The same tree with each string under a secret-like name, at any depth below it, as a `Secret`. */
 export function hideSecrets(value: unknown, hidden = false): unknown {
@@ -11,5 +11,5 @@ export function hideSecrets(value: unknown, hidden = false): unknown {
 }
 
 export function isPlainObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Secret);
+  return isRecord(value) && !(value instanceof Secret);
 }

@@ -1,5 +1,5 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
-import { Clock, type GatewayError } from '#libs/kernel';
+import { Clock, dayOf, type GatewayError } from '#libs/kernel';
 import { Logger, Metrics } from '#libs/telemetry';
 import { type Decision, decisionOf, type RefusedRequest } from './decision.js';
 import { DecisionStore } from './decision-store.js';
@@ -116,7 +116,7 @@ export class DecisionLog implements OnModuleDestroy {
   }
 
   #hasRoomToday(atMs: number): boolean {
-    const today = new Date(atMs).toISOString().slice(0, 10);
+    const today = dayOf(atMs);
     if (today !== this.#today) {
       this.#today = today;
       this.#keptToday = 0;

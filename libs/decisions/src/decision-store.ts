@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { ensureDayPartitions, readAs, StoredDecision, withTransaction } from '#libs/database';
-import type { Principal } from '#libs/kernel';
+import { dayOf, type Principal } from '#libs/kernel';
 import { administered, seesEverything, standingOf } from '#libs/tenancy';
 import { DataSource } from 'typeorm';
 import type { Check } from './check.js';
@@ -17,8 +17,8 @@ export class DecisionStore {
 
   /** Adds them in one statement; one that is there already stays as it is. */
   async keep(decisions: readonly Decision[]): Promise<void> {
-    const dayOf = ({ at }: Decision): string => at.toISOString().slice(0, 10);
-    const days = [...new Set(decisions.map(dayOf))].filter((day) => !this.#days.has(day));
+    const dates = decisions.map(({ at }) => dayOf(at.getTime()));
+    const days = [...new Set(dates)].filter((day) => !this.#days.has(day));
     try {
       await withTransaction(this.dataSource, WRITER, async (manager) => {
         for (const day of days) await ensureDayPartitions(manager, 'decisions', day, 1);
@@ -29,7 +29,7 @@ export class DecisionStore {
              $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::jsonb[])
            ON CONFLICT DO NOTHING`,
           [
-            decisions.map(dayOf),
+            dates,
             decisions.map(({ id }) => id),
             decisions.map(({ at }) => at),
             decisions.map(({ code }) => code),

@@ -140,3 +140,8 @@ export class GatewayError extends Error {
 
 /** Statuses that say no to somebody. A budget's may be another one, and has a denial; 422 alone says that a field is wrong. */
 const DECIDED: ReadonlySet<number> = new Set([401, 403, 429]);
+
+/** Whether somebody was told no, in contrast to something having gone wrong: an outage, a defect. */
+export function isRefusal(thrown: unknown): thrown is GatewayError {
+  return thrown instanceof GatewayError && thrown.status < 500;
+}

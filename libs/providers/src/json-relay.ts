@@ -1,5 +1,4 @@
-import type { Endpoint, Usage } from '#libs/kernel';
-import { GatewayError } from '#libs/kernel';
+import { type Endpoint, GatewayError, isRecord, type Usage } from '#libs/kernel';
 import { type Member, scanMembers } from './members.js';
 import { ShownModel } from './shown-model.js';
 import { anthropicUsage, openAiUsage } from './usage.js';
@@ -94,8 +93,8 @@ export function withShownModel(
 /** Short answers, and those our strict scan refuses (a repeated name): read as any parser would. */
 function readWhole(body: Buffer, endpoint: Endpoint): JsonAnswer | undefined {
   const json = parsed(body.toString('utf8'));
-  if (typeof json !== 'object' || json === null || Array.isArray(json)) return undefined;
-  const { choices, data, error, id, model, usage: raw } = json as Record<string, unknown>;
+  if (!isRecord(json)) return undefined;
+  const { choices, data, error, id, model, usage: raw } = json;
   const usage = endpoint === 'messages' ? anthropicUsage(raw) : openAiUsage(raw);
   return {
     usage,

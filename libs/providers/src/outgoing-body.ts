@@ -1,4 +1,4 @@
-import { GatewayError } from '#libs/kernel';
+import { GatewayError, isRecord } from '#libs/kernel';
 import type { Deployment } from '#libs/routing';
 import { belongsElsewhere, isFieldOf, isForTheProxy } from './endpoint-fields.js';
 import { scanMembers } from './members.js';
@@ -114,8 +114,4 @@ function defaultsOf(deployment: Deployment): readonly (readonly [string, string]
     defaultTexts.set(deployment, texts);
   }
   return texts;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

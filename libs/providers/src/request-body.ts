@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { GatewayError } from '#libs/kernel';
+import { GatewayError, isRecord } from '#libs/kernel';
 import { scanMembers } from './members.js';
 import type { RequestBody } from './upstream.js';
 
@@ -20,8 +20,7 @@ export function parseRequestBody(bytes: Buffer): RequestBody {
     // The parser's message quotes the body, which may hold prompts or keys: the log does not get it either.
     throw invalid('The request body is not valid JSON.', thrown instanceof SyntaxError ? undefined : thrown);
   }
-  if (typeof json !== 'object' || json === null || Array.isArray(json))
-    throw invalid('The request body must be a JSON object.');
+  if (!isRecord(json)) throw invalid('The request body must be a JSON object.');
   const members = scanMembers(bytes);
   for (const name of GOVERNED_OBJECTS) {
     const member = members.get(name);

@@ -1,4 +1,4 @@
-import type { Endpoint, Usage } from '#libs/kernel';
+import { type Endpoint, isRecord, type Usage } from '#libs/kernel';
 import { anthropicUsage, openAiUsage } from './usage.js';
 
 /** What a frame means to the relay. */
@@ -24,10 +24,6 @@ export interface StreamDialect {
 }
 
 type Json = Record<string, unknown>;
-
-function isRecord(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 /** Azure's first frame is about the prompt and has an empty name. */
 function nameIn({ model }: Json): string | undefined {

@@ -1,4 +1,4 @@
-import { GatewayError, type GatewayErrorOptions } from '#libs/kernel';
+import { GatewayError, type GatewayErrorOptions, isRecord } from '#libs/kernel';
 import type { Deployment } from '#libs/routing';
 import { maskedMessage } from './masking.js';
 import { responseHeaders } from './response-headers.js';
@@ -174,10 +174,6 @@ function wireWord(value: string | undefined, deployment: Deployment): string | u
 
 function textOf(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Seconds or an HTTP date as milliseconds from now; undefined when it is neither or lies in the past. */

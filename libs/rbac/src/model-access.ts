@@ -1,4 +1,14 @@
-import { type Denial, type ErrorCode, GatewayError, type Principal, type Scope } from '#libs/kernel';
+import {
+  ALL_MODELS,
+  type Denial,
+  type ErrorCode,
+  GatewayError,
+  grantsEverything,
+  NO_MODELS,
+  type Principal,
+  type Scope,
+  TEAM_MODELS,
+} from '#libs/kernel';
 
 /** What model access needs to know of one deployment; routing's Deployment fits. */
 export interface GrantableDeployment {
@@ -45,11 +55,7 @@ export type ModelDecision =
 const ALLOWED: ModelDecision = { allowed: true };
 
 /** Words of model lists that are not models. Asking for a model of that name never matches them. */
-const MAGIC_WORDS: ReadonlySet<string> = new Set([
-  'all-team-models',
-  'all-proxy-models',
-  'no-default-models',
-]);
+const MAGIC_WORDS: ReadonlySet<string> = new Set([TEAM_MODELS, ALL_MODELS, NO_MODELS]);
 
 /** Model lists that scopes have beside their own: those of the access groups that were assigned to them. */
 export interface AssignedModels {
@@ -127,7 +133,7 @@ function matchList(
   const group = requested.resolvedGroup;
   let groups: string[] | undefined;
   for (const entry of models) {
-    if (entry === '*' || entry === 'all-proxy-models') return true;
+    if (grantsEverything(entry)) return true;
     if (MAGIC_WORDS.has(entry)) continue;
     if (entry === name || entry === group) return true;
     if (requested.accessGroups.includes(entry)) (groups ??= []).push(entry);
@@ -187,7 +193,7 @@ function denied(
       // A user without models of its own is told so as a key's limit: that is how clients know it (contract 2.2).
       return {
         ...base,
-        code: models.includes('no-default-models') ? 'rbac.key_model_denied' : 'rbac.user_model_denied',
+        code: models.includes(NO_MODELS) ? 'rbac.key_model_denied' : 'rbac.user_model_denied',
       };
     case 'organization':
       return { ...base, code: 'rbac.organization_model_denied' };

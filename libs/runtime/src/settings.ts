@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { Injectable } from '@nestjs/common';
 import { Config, isFileOnly, isLive, type OverridableSection, type SettingOverride } from '#libs/config';
 import { ConfigSetting } from '#libs/database';
-import { GatewayError, isSecretName } from '#libs/kernel';
+import { GatewayError, isRecord, isSecretName } from '#libs/kernel';
 import { type Author, makerOf, type Transaction, Transactions } from '#libs/tenancy';
 import { LiveCatalogue } from './live-catalogue.js';
 import { RuntimeStore } from './runtime-store.js';
@@ -176,12 +176,8 @@ function containsSecret(value: unknown): boolean {
 }
 
 function merge(stored: unknown, wanted: unknown): unknown {
-  if (!isMap(stored) || !isMap(wanted)) return wanted;
+  if (!isRecord(stored) || !isRecord(wanted)) return wanted;
   return Object.fromEntries(Object.entries({ ...stored, ...wanted }).filter(([, value]) => value !== null));
-}
-
-function isMap(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function badSetting(path: string, what: string): GatewayError {

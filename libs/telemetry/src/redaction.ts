@@ -1,4 +1,4 @@
-import { isSecretName, Secret } from '#libs/kernel';
+import { isRecord, isSecretName, Secret } from '#libs/kernel';
 import { anonymousField, anonymousText } from './anonymous-lines.js';
 import { maskKey } from './mask-key.js';
 
@@ -116,9 +116,7 @@ function decodedOrSame(encoded: string): string {
  */
 export function redactFields(fields: object): Record<string, unknown> {
   const safe = redactValue(fields, 0, new Set());
-  return typeof safe === 'object' && safe !== null && !Array.isArray(safe)
-    ? (safe as Record<string, unknown>)
-    : { value: safe };
+  return isRecord(safe) ? safe : { value: safe };
 }
 
 function redactValue(value: unknown, depth: number, path: Set<object>): unknown {
@@ -207,8 +205,7 @@ function redactError(error: Error, depth: number, path: Set<object>): Record<str
 
 /** A driver hangs itself on its errors: a client with its socket, its buffers and its settings. That is no fact about the error. */
 function isFact(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Error)
-    return true;
+  if (!isRecord(value) || value instanceof Error) return true;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;
 }

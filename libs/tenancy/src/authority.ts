@@ -1,4 +1,5 @@
 import { GatewayError, type Principal, type Role } from '#libs/kernel';
+import { MASTER_USER_ID } from './reserved-ids.js';
 
 /** Whether the caller sees every row. */
 export function seesEverything({ role }: { readonly role: Role }): boolean {
@@ -23,6 +24,3 @@ export function assertAdministers(caller: Principal): void {
 export function makerOf(caller: Principal): string {
   return caller.user?.id ?? (caller.credential === 'master_key' ? MASTER_USER_ID : caller.displayName);
 }
-
-/** Whose the master key is, in every row that names its maker; the contract’s name, which clients know. */
-export const MASTER_USER_ID = 'default_user_id';

@@ -1,3 +1,5 @@
+import { DAY_MS } from '#libs/kernel';
+
 /** How long a key lives or how often a budget starts again: `<whole number><unit>`. */
 export interface Duration {
   readonly amount: number;
@@ -9,8 +11,8 @@ const UNIT_MS: Readonly<Record<Exclude<DurationUnit, 'mo' | 'y'>, number>> = {
   s: 1_000,
   m: 60_000,
   h: 3_600_000,
-  d: 86_400_000,
-  w: 604_800_000,
+  d: DAY_MS,
+  w: 7 * DAY_MS,
 };
 
 const WORDS: ReadonlyMap<string, string> = new Map([

@@ -1,5 +1,5 @@
 import { AccessGroup, Team, VirtualKey } from '#libs/database';
-import { GatewayError, type Principal } from '#libs/kernel';
+import { GatewayError, grantsEverything, type Principal, TEAM_MODELS } from '#libs/kernel';
 import { type EntityManager, In } from 'typeorm';
 import { makerOf } from './authority.js';
 import { isPermittedInTeam } from './authority/member-permissions.js';
@@ -17,8 +17,6 @@ export interface GroupHolder {
 
 const COLUMN = { key: 'keyIds', team: 'teamIds', user: 'userIds' } as const;
 const STORED = { key: 'key_ids', team: 'team_ids', user: 'user_ids' } as const;
-/** Entries of a model list that leave everything open. */
-const OPEN = ['*', 'all-proxy-models', 'all-team-models'];
 
 /**
  * Gives the holder exactly these access groups, inside the change of its row. What is so already changes nothing. A group grants
@@ -138,7 +136,8 @@ async function boundOf(
   const isNarrow =
     callingKeyId !== undefined &&
     (callingKey === null ||
-      (callingKey.models.length > 0 && !callingKey.models.some((model) => OPEN.includes(model))));
+      (callingKey.models.length > 0 &&
+        !callingKey.models.some((model) => grantsEverything(model) || model === TEAM_MODELS)));
   return (group) =>
     group.teamIds.includes(teamId) && (!isNarrow || group.keyIds.includes(callingKeyId ?? ''));
 }

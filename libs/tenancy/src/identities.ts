@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { Injectable } from '@nestjs/common';
 import { isRoleName } from '#libs/config';
 import { Organization, StoredRole, User } from '#libs/database';
-import { GatewayError } from '#libs/kernel';
+import { GatewayError, isRefusal } from '#libs/kernel';
 import { DataSource, In } from 'typeorm';
 import { PROVIDER } from './authors.js';
 import { TeamIdentities } from './team-identities.js';
@@ -93,7 +93,7 @@ export class Identities {
       await this.users.update(PROVIDER, { userId: user.id }, change);
     } catch (thrown) {
       // Another row has the address or the id already: nothing that keeps this one's owner out.
-      if (!(thrown instanceof GatewayError) || thrown.status >= 500) throw thrown;
+      if (!isRefusal(thrown)) throw thrown;
     }
     return user;
   }

@@ -1,4 +1,5 @@
-export { makerOf, MASTER_USER_ID, seesEverything } from './authority.js';
+export { makerOf, seesEverything } from './authority.js';
+export { CONSOLE_TEAM_ID, MASTER_USER_ID } from './reserved-ids.js';
 export {
   isPermittedInTeam,
   MEMBER_PERMISSIONS,

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Invitation, readAs, User } from '#libs/database';
-import { Clock, GatewayError, newId, type Principal } from '#libs/kernel';
+import { Clock, DAY_MS, GatewayError, newId, type Principal } from '#libs/kernel';
 import { DataSource, type EntityManager } from 'typeorm';
 import { makerOf } from './authority.js';
 import { administersUser } from './authority/people-judgement.js';
@@ -8,7 +8,7 @@ import { type Standing, standingOf } from './authority/standing.js';
 import { type Author, Transactions } from './transactions.js';
 
 /** The contract's week: long enough for a holiday's end, short enough that a forgotten mail is worth nothing. */
-const LIVES_MS = 7 * 86_400_000;
+const LIVES_MS = 7 * DAY_MS;
 
 /** Links with which people set their first password. Who holds the link can sign in as the user, so only who administers the account makes one. */
 @Injectable()

@@ -1,10 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { VirtualKey } from '#libs/database';
 import { type EntityManager, IsNull } from 'typeorm';
+import { NO_MODELS } from '#libs/kernel';
 import type { CallerIds } from './caller-record.js';
 import { isClaimTaken, JwtKeyMappings, type TokenClaim } from './jwt-key-mappings.js';
 import { Keys } from './keys.js';
 import { PROVIDER } from './authors.js';
+import { CONSOLE_TEAM_ID } from './reserved-ids.js';
 import { type Transaction, Transactions } from './transactions.js';
 
 /** Whom a token's new key is for. */
@@ -16,8 +18,6 @@ export interface Registration {
   readonly mayReuse: boolean;
 }
 
-/** A team id that is no team: keys of the console's sessions carry it. */
-const CONSOLE_TEAM = 'litellm-dashboard';
 /** A key of a token's calls models and reads about itself. */
 const ROUTES = ['llm_api_routes', 'info_routes'];
 const SECRET_BYTES = 32;
@@ -59,7 +59,7 @@ export class JwtRegistration {
         teamId,
         organizationId,
         allowedRoutes: ROUTES,
-        ...(models === undefined ? {} : { models: models.length === 0 ? ['no-default-models'] : models }),
+        ...(models === undefined ? {} : { models: models.length === 0 ? [NO_MODELS] : models }),
         metadata: { auto_registered: true, jwt_claim_field: claim.name, jwt_claim_value: claim.value },
       },
       { randomBytes: SECRET_BYTES },
@@ -71,7 +71,7 @@ export class JwtRegistration {
 /** The newest key for models that the user has in this team, as it would be for ever: no end, no block, no session's, no token's. */
 async function ownKey(manager: EntityManager, ids: Partial<CallerIds>): Promise<string | undefined> {
   const { userId, teamId } = ids;
-  if (userId === null || userId === undefined || teamId === CONSOLE_TEAM) return undefined;
+  if (userId === null || userId === undefined || teamId === CONSOLE_TEAM_ID) return undefined;
   const keys = await manager.find(VirtualKey, {
     where: { userId, teamId: teamId ?? IsNull(), blocked: false, expiresAt: IsNull() },
     order: { createdAt: 'DESC', id: 'DESC' },

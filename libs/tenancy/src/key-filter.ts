@@ -1,5 +1,6 @@
 import { Balance, type VirtualKey } from '#libs/database';
 import type { SelectQueryBuilder } from 'typeorm';
+import { CONSOLE_TEAM_ID } from './reserved-ids.js';
 import { containing } from './rows.js';
 
 /** What a list of keys is narrowed by; an absent member does not narrow. */
@@ -35,10 +36,8 @@ const COLUMN_OF: Readonly<Record<Exclude<KeyOrder['by'], 'spend'>, string>> = {
 /** The planner does not know that the others are never null: told where nulls go, it would not use their indexes. */
 const NULLABLE: ReadonlySet<KeyOrder['by']> = new Set(['cap', 'alias']);
 
-/** Sessions of the console are keys too, but nobody's to manage. */
-const CONSOLE_TEAM = 'litellm-dashboard';
-/** Written out, not bound: it is the condition of the index that counts. */
-export const LISTED = `key.teamId IS DISTINCT FROM '${CONSOLE_TEAM}'`;
+/** Sessions of the console are keys too, but nobody's to manage. Written out, not bound: it is the condition of the index that counts. */
+export const LISTED = `key.teamId IS DISTINCT FROM '${CONSOLE_TEAM_ID}'`;
 
 /** Adds the filter's conditions. */
 export function filterKeys(query: SelectQueryBuilder<VirtualKey>, filter: KeyFilter, now: Date): void {

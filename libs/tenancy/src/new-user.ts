@@ -1,10 +1,11 @@
 import type { Config } from '#libs/config';
 import type { User } from '#libs/database';
+import { NO_MODELS } from '#libs/kernel';
 import type { Standing } from './authority/standing.js';
 import { type UserChange, userColumns } from './user-settings.js';
 
-/** Nobody's model has this name: an account with it calls models through its teams, and not on its own account. */
-const ONLY_THROUGH_TEAMS = ['no-default-models'];
+/** An account with these calls models through its teams, and not on its own account. */
+const ONLY_THROUGH_TEAMS = [NO_MODELS];
 
 /** What the operator's defaults give a new user, as far as `settings` leaves it open. */
 export function withUserDefaults(config: Config, settings: UserChange): UserChange {

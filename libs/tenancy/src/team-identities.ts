@@ -1,14 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { Config } from '#libs/config';
 import { Team, TeamMember } from '#libs/database';
-import { GatewayError } from '#libs/kernel';
+import { GatewayError, isRefusal } from '#libs/kernel';
 import { DataSource, In } from 'typeorm';
 import { PROVIDER } from './authors.js';
 import { TeamMembers } from './team-members.js';
+import { modelsOfNewTeam } from './team-settings.js';
 import { Teams } from './teams.js';
-
-/** A new team has no models until somebody gives it some: nobody has this one. */
-const NO_MODELS = ['no-default-models'];
 
 /** Teams as an identity provider knows them, and who is in them by its word. */
 @Injectable()
@@ -35,12 +33,11 @@ export class TeamIdentities {
 
   /** Makes the team as the operator's template says; a new team without one has no models. */
   async ensure(id: string, alias?: string): Promise<Team> {
-    const template = this.config.people.newTeam.models;
     try {
       const { team } = await this.teams.create(PROVIDER, {
         id,
         settings: {
-          models: template.length > 0 ? template : NO_MODELS,
+          models: modelsOfNewTeam(this.config),
           ...(alias === undefined ? {} : { alias }),
         },
         members: [],
@@ -67,7 +64,7 @@ export class TeamIdentities {
     try {
       await this.#add(teamId, userId);
     } catch (thrown) {
-      if (!(thrown instanceof GatewayError) || thrown.status >= 500) throw thrown;
+      if (!isRefusal(thrown)) throw thrown;
     }
   }
 

@@ -1,5 +1,6 @@
 import type { Team } from '#libs/database';
-import type { NanoUsd } from '#libs/kernel';
+import { type NanoUsd, NO_MODELS } from '#libs/kernel';
+import type { Config } from '#libs/config';
 import { type GovernedChange, governedColumns } from './governed-settings.js';
 import { metadataWith } from './metadata-lists.js';
 
@@ -74,4 +75,10 @@ export function teamColumns(change: TeamChange, current: Team | undefined, nowMs
   const metadata = metadataWith(change, current?.metadata ?? {});
   if (metadata !== undefined) columns.metadata = metadata;
   return columns as Partial<Team>;
+}
+
+/** What a team may call that an identity provider makes: what the operator's template says; nothing without one, until somebody gives it models. */
+export function modelsOfNewTeam({ people }: Pick<Config, 'people'>): readonly string[] {
+  const { models } = people.newTeam;
+  return models.length > 0 ? models : [NO_MODELS];
 }

@@ -1,14 +1,13 @@
 import { AccessGroup, KeyGrace, VirtualKey } from '#libs/database';
-import { KEY_TYPES, LIMIT_TYPES, MASTER_USER_ID } from '#libs/tenancy';
+import { CONSOLE_TEAM_ID, KEY_TYPES, LIMIT_TYPES, MASTER_USER_ID } from '#libs/tenancy';
+import { textsIn } from '#libs/kernel';
 import type { Draft, Noun } from './draft.js';
 import { limitsOf, metadataOf, noteUsed } from './limits.js';
 import type { Omissions } from './omissions.js';
 import { originOf, spendOf } from './people.js';
 import type { Row, Source } from './source.js';
-import { count, counts, instant, record, text, texts } from './values.js';
+import { count, counts, instant, record, text } from './values.js';
 
-/** Keys of this team are sign-ins to LiteLLM's own pages. */
-const DASHBOARD = 'litellm-dashboard';
 const UNUSED = [
   'config', 'router_settings', 'permissions', 'allowed_cache_controls', 'policies', 'object_permission_id', 'agent_id',
 ]; // prettier-ignore
@@ -37,7 +36,7 @@ export function keys(source: Source, omissions: Omissions): Noun {
       note('the hash is no SHA-256');
       return [];
     }
-    if (row['team_id'] === DASHBOARD) {
+    if (row['team_id'] === CONSOLE_TEAM_ID) {
       note('sign-ins to LiteLLM’s own pages');
       return [];
     }
@@ -72,10 +71,10 @@ function draftOf(row: Row, tokenHash: string, maskedName: string, name: string, 
     teamId: text(row['team_id']),
     organizationId: text(row['organization_id']),
     projectId: text(row['project_id']),
-    models: texts(row['models']),
+    models: textsIn(row['models']),
     aliases: record(row['aliases']),
-    allowedRoutes: texts(row['allowed_routes']),
-    tags: texts(metadata['tags']),
+    allowedRoutes: textsIn(row['allowed_routes']),
+    tags: textsIn(metadata['tags']),
     metadata: { ...metadataOf(row, TAKEN, note), ...fallbacksOf(row) },
     blocked: row['blocked'] === true,
     expiresAt: instant(row['expires']),
@@ -149,16 +148,18 @@ export function accessGroups(
     const namedBy = (table: 'TeamTable' | 'VerificationToken', column: string): string[] =>
       source
         .rows(table)
-        .filter((one) => texts(one['access_group_ids']).includes(id))
+        .filter((one) => textsIn(one['access_group_ids']).includes(id))
         .map((one) => String(one[column]));
-    const hashes = new Set([...texts(row['assigned_key_ids']), ...namedBy('VerificationToken', 'token')]);
+    const hashes = new Set([...textsIn(row['assigned_key_ids']), ...namedBy('VerificationToken', 'token')]);
     const keyIds = [...hashes].flatMap((hash) => idOfHash(hash.toLowerCase()) ?? []);
     noteUsed(row, ['access_mcp_server_ids', 'access_agent_ids'], omissions.of('access groups', name));
     const columns = {
       name,
       description: text(row['description']),
-      models: texts(row['access_model_names']),
-      teamIds: [...new Set([...texts(row['assigned_team_ids']), ...namedBy('TeamTable', 'team_id')])].sort(),
+      models: textsIn(row['access_model_names']),
+      teamIds: [
+        ...new Set([...textsIn(row['assigned_team_ids']), ...namedBy('TeamTable', 'team_id')]),
+      ].sort(),
       keyIds: [...new Set(keyIds)].sort(),
     };
     const { createdAt, createdBy } = originOf(row, true);

@@ -1,10 +1,11 @@
 import { Budget, Customer, Organization, OrganizationMember, Project, Tag, User } from '#libs/database';
 import { USER_ROLES } from '#libs/tenancy';
+import { textsIn } from '#libs/kernel';
 import type { Draft, Noun, Spend } from './draft.js';
 import { anchorOf, limitsOf, metadataOf, noteUsed } from './limits.js';
 import type { Omissions } from './omissions.js';
 import type { Row, Source } from './source.js';
-import { instant, record, spent, text, texts } from './values.js';
+import { instant, record, spent, text } from './values.js';
 
 const MEMBER_ROLES = ['org_admin', 'internal_user', 'internal_user_viewer'];
 
@@ -47,7 +48,7 @@ export function organizations(source: Source, omissions: Omissions): Noun {
     const columns = {
       ...limitsOf(row, note),
       alias: text(row['organization_alias']),
-      models: texts(row['models']),
+      models: textsIn(row['models']),
       metadata: metadataOf(row, [], note),
     };
     return { id, name, identity: { id }, columns, once: originOf(row, true), spend: spendOf(row) };
@@ -74,7 +75,7 @@ export function users(source: Source, omissions: Omissions): Noun {
       ...limitsOf(row, note),
       email: text(row['user_email']),
       alias: text(row['user_alias']),
-      models: texts(row['models']),
+      models: textsIn(row['models']),
       metadata: metadataOf(row, ['scim_active'], note),
       // Whom LiteLLM's identity provider sent away does not come back by moving.
       ...(record(row['metadata'])['scim_active'] === false ? { scimActive: false } : {}),
@@ -160,7 +161,7 @@ export function projects(source: Source, omissions: Omissions, knowsTeam: (id: s
       alias: text(row['project_alias']),
       description: text(row['description']),
       teamId,
-      models: texts(row['models']),
+      models: textsIn(row['models']),
       metadata: metadataOf(row, [], note),
       blocked: row['blocked'] === true,
     };
@@ -179,7 +180,7 @@ export function customers(source: Source, omissions: Omissions): Noun {
     const columns = {
       ...limitsOf(row, note),
       alias: text(row['alias']),
-      models: texts(row['models']),
+      models: textsIn(row['models']),
       blocked: row['blocked'] === true,
     };
     return { id, name: id, identity: { id }, columns, once: originOf(row), spend: spendOf(row) };

@@ -1,4 +1,5 @@
 import type { EntityManager, ObjectLiteral } from 'typeorm';
+import { isRecord } from '#libs/kernel';
 import type { Draft, Noun, UniqueName } from './draft.js';
 import type { Omissions } from './omissions.js';
 
@@ -117,7 +118,7 @@ async function deletedHere(manager: EntityManager, noun: string): Promise<Set<st
 export function canonical(value: unknown): string {
   return JSON.stringify(value ?? null, (_name, one: unknown) => {
     if (typeof one === 'bigint') return `${one}n`;
-    if (typeof one !== 'object' || one === null || Array.isArray(one)) return one;
+    if (!isRecord(one)) return one;
     return Object.fromEntries(Object.entries(one).sort(([a], [b]) => (a < b ? -1 : 1)));
   });
 }

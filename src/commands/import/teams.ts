@@ -1,10 +1,11 @@
 import { Team, TeamMember } from '#libs/database';
+import { textsIn } from '#libs/kernel';
 import type { Draft, Noun } from './draft.js';
 import { limitsOf, metadataOf, noteUsed, period } from './limits.js';
 import type { Omissions } from './omissions.js';
 import { originOf, spendOf } from './people.js';
 import type { Row, Source } from './source.js';
-import { cap, count, list, record, text, texts } from './values.js';
+import { cap, count, list, record, text } from './values.js';
 
 const UNUSED = ['object_permission_id', 'router_settings', 'policies', 'allow_team_guardrail_config'];
 const TAKEN = ['tags', 'team_member_key_duration', 'team_member_budget_id', 'model_aliases'];
@@ -21,14 +22,14 @@ export function teams(source: Source, omissions: Omissions): Noun {
     noteUsed(row, UNUSED, note);
     const metadata = record(row['metadata']);
     const member = budgetRows.get(String(metadata['team_member_budget_id'])) ?? {};
-    const permissions = texts(row['team_member_permissions']);
+    const permissions = textsIn(row['team_member_permissions']);
     const columns = {
       ...limitsOf(row, note),
       alias: text(row['team_alias']),
       organizationId: text(row['organization_id']),
-      models: texts(row['models']),
+      models: textsIn(row['models']),
       modelAliases: aliases.get(row['model_id']) ?? {},
-      tags: texts(metadata['tags']),
+      tags: textsIn(metadata['tags']),
       metadata: metadataOf(row, TAKEN, note),
       blocked: row['blocked'] === true,
       memberPermissions: permissions.length === 0 ? null : permissions,
@@ -37,7 +38,7 @@ export function teams(source: Source, omissions: Omissions): Noun {
       memberRpmLimit: count(member['rpm_limit']),
       memberTpmLimit: count(member['tpm_limit'], Number.MAX_SAFE_INTEGER),
       memberKeyDuration: text(metadata['team_member_key_duration']),
-      memberModels: texts(row['default_team_member_models']),
+      memberModels: textsIn(row['default_team_member_models']),
     };
     return { id, name, identity: { id }, columns, once: originOf(row), spend: spendOf(row) };
   });
@@ -74,7 +75,7 @@ export function teamMembers(
       const membership = memberships.get(id) ?? {};
       const columns = {
         ...limitsOf(membership, note),
-        allowedModels: texts(budgetRows.get(String(membership['budget_id']))?.['allowed_models']),
+        allowedModels: textsIn(budgetRows.get(String(membership['budget_id']))?.['allowed_models']),
       };
       const once = { ...originOf(membership), role };
       if (!drafts.has(id))
@@ -112,7 +113,7 @@ function membersOf(team: Row): Member[] {
     };
   });
   const plain = (column: string, role: Member['role']): Member[] =>
-    texts(team[column]).map((userId) => ({ userId, email: userId, role }));
+    textsIn(team[column]).map((userId) => ({ userId, email: userId, role }));
   return [...named, ...plain('admins', 'admin'), ...plain('members', 'user')];
 }
 

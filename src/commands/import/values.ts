@@ -1,4 +1,4 @@
-import { type NanoUsd, parseUsd } from '#libs/kernel';
+import { isRecord, type NanoUsd, parseUsd } from '#libs/kernel';
 import type { Note } from './omissions.js';
 
 const MOST_DOLLARS = 1_000_000_000;
@@ -8,14 +8,10 @@ export function text(value: unknown): string | null {
   return typeof value === 'string' && value !== '' ? value.replaceAll('\0', '') : null;
 }
 
-export function texts(value: unknown): string[] {
-  return Array.isArray(value) ? value.filter((one) => typeof one === 'string') : [];
-}
-
 /** A JSON object; LiteLLM keeps some of them as text, and `{}` where a list belongs. */
 export function record(value: unknown): Record<string, unknown> {
   const tree = parsed(value);
-  return typeof tree === 'object' && tree !== null && !Array.isArray(tree) ? { ...tree } : {};
+  return isRecord(tree) ? { ...tree } : {};
 }
 
 export function list(value: unknown): unknown[] {

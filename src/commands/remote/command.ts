@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { isRecord } from '#libs/kernel';
 import { AdminClient, RemoteFailure } from './admin-client.js';
 import { findLogin } from './credentials.js';
 import { Misuse } from './misuse.js';
@@ -173,9 +174,8 @@ function fieldsOf(args: readonly string[]): Fields {
 function fileFields(file: string | undefined): Fields {
   if (file === undefined) return {};
   const value = parsedFile(file);
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new Misuse('--file holds one JSON object');
-  return value as Fields;
+  if (!isRecord(value)) throw new Misuse('--file holds one JSON object');
+  return value;
 }
 
 /** What is in the file stays out of the message: it may be the wrong one. */

@@ -1,5 +1,6 @@
 import type { DailyRow, KeyDay, KeyFacts } from '#libs/budget';
 import { entryOf, Metrics, metricsIn } from './activity-metrics.js';
+import { monthAndDay } from './months.js';
 
 export type ModelDay = DailyRow<'day' | 'model_group' | 'model' | 'provider' | 'endpoint'>;
 export interface EntityDay extends DailyRow<'day'> {
@@ -140,11 +141,4 @@ export function toChart(rows: readonly DailyRow<'day'>[]): {
     sum_api_requests: total.requests,
     sum_total_tokens: total.inputTokens + total.outputTokens,
   };
-}
-
-const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
-
-/** `Jan 02`, as charts label their days. */
-function monthAndDay(day: string): string {
-  return `${MONTHS[Number(day.slice(5, 7)) - 1] ?? '?'} ${day.slice(8, 10)}`;
 }

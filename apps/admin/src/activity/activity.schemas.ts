@@ -1,11 +1,11 @@
 import { z } from 'zod';
+import { DAY_MS, dayOf } from '#libs/kernel';
+import { DAY_RANGE, type Days } from '../http/days.schemas.js';
 import { name } from '../http/fields.schemas.js';
-import { calendarDay } from '../spend/days.schemas.js';
 
 /** Longer ranges are reports for another day. */
 const MOST_DAYS = 400;
 const MOST_NAMES = 200;
-const DAY_MS = 86_400_000;
 
 /** Names with commas between them; none is the same as not asking. */
 export const nameList = z
@@ -21,11 +21,6 @@ export const nameList = z
   .transform((list) => (list.length === 0 ? undefined : list))
   .optional();
 
-const range = {
-  start_date: calendarDay,
-  end_date: calendarDay,
-};
-
 function assertRange(
   { start_date, end_date }: { start_date: Date; end_date: Date },
   context: z.RefinementCtx,
@@ -37,11 +32,11 @@ function assertRange(
     context.addIssue({ code: 'custom', path: ['end_date'], message: `ask for at most ${MOST_DAYS} days` });
 }
 
-export const chartQuery = z.object(range).superRefine(assertRange);
+export const chartQuery = z.object(DAY_RANGE).superRefine(assertRange);
 export type ChartQuery = z.output<typeof chartQuery>;
 
 const activity = {
-  ...range,
+  ...DAY_RANGE,
   model: name.optional(),
   api_key: name.optional(),
   page: z.coerce.number().int().min(1).max(1_000_000).default(1),
@@ -71,7 +66,7 @@ export const tagActivityQuery = z
   .superRefine(assertRange);
 
 /** `GET /team/spend/by_user`. */
-export const teamSpendQuery = z.object({ ...range, team_ids: nameList }).superRefine(assertRange);
+export const teamSpendQuery = z.object({ ...DAY_RANGE, team_ids: nameList }).superRefine(assertRange);
 
 export type ActivityQuery = Pick<
   z.output<typeof userActivityQuery>,
@@ -83,15 +78,8 @@ export function daysOf({
   start_date,
   end_date,
   timezone = 0,
-}: Pick<ActivityQuery, 'start_date' | 'end_date' | 'timezone'>): {
-  from: string;
-  until: string;
-} {
+}: Pick<ActivityQuery, 'start_date' | 'end_date' | 'timezone'>): Days {
   const from = timezone < 0 ? start_date.getTime() - DAY_MS : start_date.getTime();
   const until = timezone > 0 ? end_date.getTime() + DAY_MS : end_date.getTime();
   return { from: dayOf(from), until: dayOf(until) };
-}
-
-export function dayOf(instantMs: number): string {
-  return new Date(instantMs).toISOString().slice(0, 10);
 }

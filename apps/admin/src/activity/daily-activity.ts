@@ -7,7 +7,6 @@ import {
   EntityActivity,
   KeyActivity,
 } from '#libs/budget';
-import { hashOfNamed } from '#libs/tenancy';
 import { toActivity } from './activity-answers.js';
 import { type ActivityQuery, daysOf } from './activity.schemas.js';
 
@@ -36,7 +35,7 @@ export class DailyActivityReport {
   /** `whole`: all days in one answer; else pages of days, so that a day is never cut in two. */
   async read(asked: ActivityAsked, query: ActivityQuery, whole: boolean): Promise<object> {
     const { column, coarse, fine } = ACTIVITY_NOUNS[asked.noun];
-    const keyId = query.api_key ? await this.#keyNamed(query.api_key) : undefined;
+    const keyId = query.api_key ? await this.keys.idNamed(query.api_key) : undefined;
     const only = { [column]: asked.ids, ...(keyId === undefined ? {} : { key_id: [keyId] }) };
     const filter: DailyFilter = {
       view: asked.view,
@@ -91,12 +90,6 @@ export class DailyActivityReport {
         api_key_limit: query.api_key_limit,
       },
     };
-  }
-
-  /** A key that nobody has matches no rows. */
-  async #keyNamed(named: string): Promise<string> {
-    const hash = hashOfNamed(named);
-    return (await this.keys.idsByHash([hash])).get(hash) ?? '';
   }
 }
 

@@ -1,10 +1,11 @@
 import { DailySums, type Sums, TagUse, Views } from '#libs/budget';
-import { Clock, type Principal, usdNumber } from '#libs/kernel';
+import { Clock, DAY_MS, dayOf, type Principal, usdNumber } from '#libs/kernel';
 import { Answers, Caller, Handles } from '#libs/rbac';
 import { ReadsApart } from '../apart/reads-apart.js';
+import { type Days, toDays } from '../http/days.schemas.js';
 import { AdminController, AdminQuery } from '../http/decorators.js';
 import { pagesOf } from '../http/wire.js';
-import { dayOf } from './activity.schemas.js';
+import { monthAndDay, monthOf } from './months.js';
 import {
   ACTIVE_USERS,
   activeUsersQuery,
@@ -18,7 +19,6 @@ import {
   type UsersOfTagsQuery,
 } from './tag-use.schemas.js';
 
-const DAY_MS = 86_400_000;
 /** Charts have so many days, weeks or months. */
 const PERIODS = 7;
 /** Tags in a list; in a chart, lines of a tag and a period. */
@@ -60,12 +60,7 @@ export class TagUseController {
     @Caller() caller: Principal,
     @AdminQuery(activeUsersQuery) query: ActiveUsersQuery,
   ): Promise<object> {
-    return this.#active(
-      caller,
-      query,
-      7,
-      (start, number) => `Week ${number} (${monthOf(start)} ${start.slice(8)})`,
-    );
+    return this.#active(caller, query, 7, (start, number) => `Week ${number} (${monthAndDay(start)})`);
   }
 
   @Handles('GET /tag/mau')
@@ -86,9 +81,8 @@ export class TagUseController {
     @Caller() caller: Principal,
     @AdminQuery(tagSummaryQuery) query: TagSummaryQuery,
   ): Promise<object> {
-    const range = { from: dayOf(query.start_date.getTime()), until: dayOf(query.end_date.getTime()) };
     const rows = await this.use.summary(
-      { ...wantedIn(query), ...range, view: await this.views.of(caller) },
+      { ...wantedIn(query), ...toDays(query), view: await this.views.of(caller) },
       MOST_TAGS,
     );
     return {
@@ -152,7 +146,7 @@ export class TagUseController {
   }
 
   /** So many days, UTC's, the last of which is today. */
-  #lastDays(days: number): { readonly from: string; readonly until: string } {
+  #lastDays(days: number): Days {
     const until = dayOf(this.clock.nowMs());
     return { from: dayBefore(until, days - 1), until };
   }
@@ -178,10 +172,4 @@ function toCalls(row: Sums): Readonly<Record<string, number>> {
 
 function dayBefore(day: string, days: number): string {
   return dayOf(Date.parse(`${day}T00:00:00Z`) - days * DAY_MS);
-}
-
-const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
-
-function monthOf(day: string): string {
-  return MONTHS[Number(day.slice(5, 7)) - 1] ?? '';
 }

@@ -78,7 +78,7 @@ function reportControllers({
   return {
     SpendController: new SpendController(log, views, summary, new LogRows(pseudonyms)),
     SpendRowsController: new SpendRowsController(ranking, sums, views),
-    SpendReportController: new SpendReportController(new SpendReport(sums, entities, keys), views),
+    SpendReportController: new SpendReportController(new SpendReport(sums, entities, keys), views, keys),
     TeamSpendController: new TeamSpendController(scopes, new TeamSpend(sums, dataSource)),
     GlobalSpendController: new GlobalSpendController(overview),
     GlobalActivityController: new GlobalActivityController(sums, views),

@@ -1,5 +1,6 @@
 import type { AuditFilter } from '#libs/audit';
 import { z } from 'zod';
+import { DAY_MS } from '#libs/kernel';
 import { name } from '../http/fields.schemas.js';
 
 /** The contract calls nouns by LiteLLM's tables. Ours are understood too. */
@@ -49,8 +50,6 @@ export const auditQuery = z.object({
   sort_order: z.enum(['asc', 'desc']).default('desc'),
 });
 export type AuditQuery = z.output<typeof auditQuery>;
-
-const DAY_MS = 86_400_000;
 
 export function toAuditFilter(query: AuditQuery): AuditFilter {
   const { table_name: table, end_date: end } = query;

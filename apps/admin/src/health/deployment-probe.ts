@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { AccessJournal } from '#libs/audit';
 import { type BeginRecord, Budgets, type CallEnding, SpendLedger } from '#libs/budget';
-import { Clock, type Endpoint, newId, NO_USAGE, type Principal } from '#libs/kernel';
+import { Clock, dayOf, type Endpoint, newId, NO_USAGE, type Principal } from '#libs/kernel';
 import {
   maskedMessage,
   parseRequestBody,
@@ -143,7 +143,7 @@ export class DeploymentProbe {
     return {
       id: `${requestId}.1`,
       requestId,
-      day: new Date(atMs).toISOString().slice(0, 10),
+      day: dayOf(atMs),
       startedAtMs: atMs,
       endpoint,
       charges: this.budgets.charges(caller, atMs, deployment),

@@ -1,4 +1,4 @@
-import { GatewayError } from '#libs/kernel';
+import { GatewayError, isRecord } from '#libs/kernel';
 import type { z } from 'zod';
 import { isEmpty } from './fields.schemas.js';
 import { governingFieldMeantBy } from './near-miss.js';
@@ -40,7 +40,7 @@ export function parseBody<S extends z.ZodObject>(
   body: unknown,
 ): ParsedBody<S> {
   const sent = body === undefined && definition.optional ? {} : body;
-  if (typeof sent !== 'object' || sent === null || Array.isArray(sent)) throw notAnObject(sent);
+  if (!isRecord(sent)) throw notAnObject(sent);
   const known: Record<string, unknown> = {};
   const ignored: string[] = [];
   for (const [name, value] of Object.entries(unfolded(sent, definition.folded))) {

@@ -1,5 +1,5 @@
 import { HttpCode } from '@nestjs/common';
-import { GatewayError } from '#libs/kernel';
+import { isRefusal } from '#libs/kernel';
 import { Answers, Handles } from '#libs/rbac';
 import { type Author, hashOfNamed, Keys } from '#libs/tenancy';
 import { AdminBody, AdminController, By } from '../http/decorators.js';
@@ -34,7 +34,7 @@ export class KeyBulkController {
         const key = await this.keys.update(author, { hashes: [hashOfNamed(value.key)] }, change);
         successful.push({ key: value.key, key_info: await this.rows.row(key) });
       } catch (thrown) {
-        if (!(thrown instanceof GatewayError) || thrown.status >= 500) throw thrown;
+        if (!isRefusal(thrown)) throw thrown;
         const key = item['key'];
         failed.push({
           key: typeof key === 'string' ? key.slice(0, 256) : '',

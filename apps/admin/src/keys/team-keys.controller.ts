@@ -1,5 +1,5 @@
 import { HttpCode } from '@nestjs/common';
-import { GatewayError } from '#libs/kernel';
+import { GatewayError, isRefusal } from '#libs/kernel';
 import { Answers, Handles } from '#libs/rbac';
 import { type Author, hashOfNamed, Keys } from '#libs/tenancy';
 import { AdminBody, AdminController, By } from '../http/decorators.js';
@@ -49,7 +49,7 @@ export class TeamKeysController {
         );
         successful.push({ key, key_info: await this.rows.row(updated) });
       } catch (thrown) {
-        if (!(thrown instanceof GatewayError) || thrown.status >= 500) throw thrown;
+        if (!isRefusal(thrown)) throw thrown;
         failed.push({ key, key_info: null, failed_reason: thrown.publicMessage });
       }
     }

@@ -1,5 +1,5 @@
 import { applyDecorators, createParamDecorator, type ExecutionContext, Header } from '@nestjs/common';
-import { GatewayError } from '#libs/kernel';
+import { GatewayError, isRecord } from '#libs/kernel';
 import { Answers, noteBody } from '#libs/rbac';
 import type { Request } from 'express';
 import type { z } from 'zod';
@@ -15,8 +15,7 @@ export function ScimAnswers(summary: string, schema: z.ZodType): MethodDecorator
 
 const sentObject = createParamDecorator((_: unknown, context: ExecutionContext): Record<string, unknown> => {
   const { body } = context.switchToHttp().getRequest<Request>() as { body?: unknown };
-  if (typeof body === 'object' && body !== null && !Array.isArray(body))
-    return body as Record<string, unknown>;
+  if (isRecord(body)) return body;
   throw new GatewayError('request.invalid', 'The body must be a JSON object.', { type: 'invalidSyntax' });
 });
 

@@ -1,7 +1,7 @@
-import { GatewayError } from '#libs/kernel';
+import { GatewayError, isRecord } from '#libs/kernel';
 import { patchBodyValidation, ScimError, scimPatch } from 'scim-patch';
 import { parse } from 'scim2-parse-filter';
-import { isPlain, spelled } from './scim-schemas.js';
+import { spelled } from './scim-schemas.js';
 
 type Plain = Record<string, unknown>;
 
@@ -48,7 +48,7 @@ function plainly(sent: Plain): Operation {
   const value = sent['value'];
   assertOwn(value);
   if (path === undefined || path === null || path === '') {
-    if (!isPlain(value))
+    if (!isRecord(value))
       throw refused('invalidValue', 'An operation without a path needs an object as its value.');
     const named = Object.fromEntries(Object.entries(value).map(([name, each]) => [spelled(name), each]));
     return { op, value: 'members' in named ? { ...named, members: membersIn(named['members']) } : named };
@@ -76,7 +76,7 @@ function memberNamed(filter: string, op: Operation['op']): string {
 /** Members by their ids alone, so that two ways of writing one are the same. */
 function membersIn(value: unknown): readonly { readonly value: string }[] {
   return (Array.isArray(value) ? value : [value]).map((each: unknown) => {
-    const id = isPlain(each) ? each['value'] : each;
+    const id = isRecord(each) ? each['value'] : each;
     if (typeof id !== 'string')
       throw refused('invalidValue', 'A member needs the id of a user as its value.');
     return { value: id };
@@ -85,7 +85,7 @@ function membersIn(value: unknown): readonly { readonly value: string }[] {
 
 function assertOwn(value: unknown): void {
   if (Array.isArray(value)) for (const each of value) assertOwn(each);
-  if (!isPlain(value)) return;
+  if (!isRecord(value)) return;
   for (const [name, each] of Object.entries(value)) {
     if (FOREIGN.test(name)) throw refused('invalidPath', 'The value has a name that cannot be used.');
     assertOwn(each);

@@ -1,6 +1,6 @@
-import { GatewayError } from '#libs/kernel';
+import { GatewayError, isRecord } from '#libs/kernel';
 import type { ScimGroupView, ScimPerson, ScimTeam, ScimUserView } from '#libs/tenancy';
-import { conforming, isPlain } from './scim-schemas.js';
+import { conforming } from './scim-schemas.js';
 import { ENTERPRISE_SCHEMA, GROUP_SCHEMA, USER_SCHEMA } from './scim-words.js';
 
 type Plain = Record<string, unknown>;
@@ -126,7 +126,7 @@ function readPerson(resource: Plain, current: ScimPerson | undefined): ScimPerso
 
 /** The primary address, else the one of work, else the first. */
 function addressIn(emails: unknown): string | null {
-  const rows = (Array.isArray(emails) ? emails : []).filter(isPlain);
+  const rows = (Array.isArray(emails) ? emails : []).filter(isRecord);
   const one =
     rows.find(({ primary }) => primary === true) ?? rows.find(({ type }) => type === 'work') ?? rows[0];
   return one === undefined || one['value'] === undefined ? null : nameIn(one['value'], 'emails');
@@ -134,14 +134,14 @@ function addressIn(emails: unknown): string | null {
 
 function displayNameIn({ displayName, name }: Plain): string | null {
   if (displayName !== undefined) return nameIn(displayName, 'displayName');
-  if (!isPlain(name)) return null;
+  if (!isRecord(name)) return null;
   const { formatted, givenName, familyName } = name;
   const whole = formatted ?? [givenName, familyName].filter((part) => typeof part === 'string').join(' ');
   return whole === '' ? null : nameIn(whole, 'name');
 }
 
 function memberIds(members: unknown): string[] {
-  return (Array.isArray(members) ? members : []).filter(isPlain).map(({ value, type }) => {
+  return (Array.isArray(members) ? members : []).filter(isRecord).map(({ value, type }) => {
     if (type === 'Group') throw unusable('Groups in groups are not there: name the users.');
     return nameIn(value, 'members');
   });

@@ -1,4 +1,4 @@
-import { GatewayError } from '#libs/kernel';
+import { GatewayError, isRecord } from '#libs/kernel';
 import SCIMMY from 'scimmy';
 import { ENTERPRISE_SCHEMA, GROUP_SCHEMA, USER_SCHEMA } from './scim-words.js';
 
@@ -46,8 +46,8 @@ function withPlainTypes(value: Plain): Plain {
     Object.entries(value).map(([name, each]) => {
       if (/^(?:active|primary)$/i.test(name) && typeof each === 'string') return [name, truth(each)];
       if (name === 'manager' && typeof each === 'string') return [name, { value: each }];
-      if (Array.isArray(each)) return [name, each.map((one) => (isPlain(one) ? withPlainTypes(one) : one))];
-      return [name, isPlain(each) ? withPlainTypes(each) : each];
+      if (Array.isArray(each)) return [name, each.map((one) => (isRecord(one) ? withPlainTypes(one) : one))];
+      return [name, isRecord(each) ? withPlainTypes(each) : each];
     }),
   );
 }
@@ -55,10 +55,6 @@ function withPlainTypes(value: Plain): Plain {
 function truth(text: string): string | boolean {
   const word = text.toLowerCase();
   return word === 'true' ? true : word === 'false' ? false : text;
-}
-
-export function isPlain(value: unknown): value is Plain {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 interface Described {

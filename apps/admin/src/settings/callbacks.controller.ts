@@ -1,6 +1,6 @@
 import { HttpCode } from '@nestjs/common';
 import { Config } from '#libs/config';
-import { GatewayError } from '#libs/kernel';
+import { GatewayError, textsIn } from '#libs/kernel';
 import { Answers, Handles } from '#libs/rbac';
 import { Settings, type SettingView } from '#libs/runtime';
 import type { Author } from '#libs/tenancy';
@@ -119,6 +119,5 @@ export class CallbacksController {
 /** The callbacks of one list among these settings. */
 export function namesIn(views: readonly SettingView[], list: string): string[] {
   const value = views.find(({ field }) => field === list)?.value;
-  if (typeof value === 'string') return [value];
-  return Array.isArray(value) ? value.filter((one) => typeof one === 'string') : [];
+  return typeof value === 'string' ? [value] : textsIn(value);
 }

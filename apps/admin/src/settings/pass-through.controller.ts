@@ -1,7 +1,7 @@
 import { HttpCode, Param } from '@nestjs/common';
 import type { PassThroughEndpoint } from '#libs/config';
 import { readAs, Team } from '#libs/database';
-import { GatewayError, type Principal } from '#libs/kernel';
+import { GatewayError, type Principal, textsIn } from '#libs/kernel';
 import { Answers, Caller, Handles, pathCovers, routeInTheWayOf } from '#libs/rbac';
 import { type EndpointView, PassThroughEndpoints } from '#libs/runtime';
 import { type Author, teamNotFound } from '#libs/tenancy';
@@ -76,18 +76,14 @@ export class PassThroughController {
     const all = await this.endpoints.list();
     return all.filter(
       ({ path }) =>
-        listOf(allowed).some((entry) => pathCovers(entry, path)) &&
-        !listOf(denied).some((entry) => entry === '/' || pathCovers(entry, path)),
+        textsIn(allowed).some((entry) => pathCovers(entry, path)) &&
+        !textsIn(denied).some((entry) => entry === '/' || pathCovers(entry, path)),
     );
   }
 }
 
 function answer(views: readonly EndpointView[]): object {
   return { endpoints: views.map(toApiEndpoint) };
-}
-
-function listOf(value: unknown): string[] {
-  return Array.isArray(value) ? value.filter((one) => typeof one === 'string') : [];
 }
 
 function assertFree(endpoint: PassThroughEndpoint): void {

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { AccessJournal } from '#libs/audit';
 import { BrowserSignIn, type ExternalIdentity, Provisioning } from '#libs/auth';
-import { GatewayError } from '#libs/kernel';
+import { isRefusal } from '#libs/kernel';
 import type { Request, Response } from 'express';
 import { SignInRequests } from './sign-in-requests.js';
 
@@ -51,7 +51,7 @@ export class Admission {
     thrown: unknown,
     identity: ExternalIdentity | undefined,
   ): void {
-    if (!(thrown instanceof GatewayError) || thrown.status >= 500) return;
+    if (!isRefusal(thrown)) return;
     const { ip, requestId } = this.requests.placeOf(request, response);
     const userId = identity?.email ?? identity?.id ?? null;
     this.journal.signInRefused(

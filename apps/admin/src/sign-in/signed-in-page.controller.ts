@@ -1,7 +1,7 @@
 import { Req, Res } from '@nestjs/common';
 import { BrowserSessions, type SignedIn } from '#libs/auth';
 import { Config } from '#libs/config';
-import { formatUsd, GatewayError } from '#libs/kernel';
+import { formatUsd, GatewayError, isRefusal } from '#libs/kernel';
 import { Answers, Handles } from '#libs/rbac';
 import { InvitationClaims, KeyCatalogue, SpendReader } from '#libs/tenancy';
 import type { Request, Response } from 'express';
@@ -64,7 +64,7 @@ export class SignedInPageController {
         }),
       );
     } catch (thrown) {
-      if (!(thrown instanceof GatewayError) || thrown.status >= 500) throw thrown;
+      if (!isRefusal(thrown)) throw thrown;
       sendPage(
         response,
         notePage({ title: 'Invitation', text: thrown.publicMessage, status: thrown.status }),

@@ -1,13 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { DailySums, EntityActivity, KeyActivity, type LogFilter, type View } from '#libs/budget';
-import { dayOf } from '../activity/activity.schemas.js';
+import { DAY_MS, dayOf } from '#libs/kernel';
 import { toDailySpend } from './spend-answers.js';
 
 /** Keys and users named in one day: each becomes a member of the day's object. */
 const MOST_NAMED = 1_000;
 /** Where nobody is named. */
 const MOST_OF_ALL = 100;
-const DAY_MS = 86_400_000;
 
 /** `/spend/logs` by day. */
 @Injectable()
@@ -25,8 +24,7 @@ export class DailySummary {
     from: Date,
     until: Date,
   ): Promise<readonly object[]> {
-    const keyId =
-      keyHash === undefined ? undefined : ((await this.keys.idsByHash([keyHash])).get(keyHash) ?? '');
+    const keyId = keyHash === undefined ? undefined : await this.keys.idNamed(keyHash);
     const filter = {
       view,
       from: dayOf(from.getTime()),

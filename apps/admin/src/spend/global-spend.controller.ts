@@ -1,17 +1,18 @@
 import { HttpCode } from '@nestjs/common';
 import { Answers, Handles } from '#libs/rbac';
 import { z } from 'zod';
-import { dayOf, nameList } from '../activity/activity.schemas.js';
+import { dayOf } from '#libs/kernel';
+import { nameList } from '../activity/activity.schemas.js';
 import { ReadsApart } from '../apart/reads-apart.js';
 import { AdminBody, AdminController, AdminQuery } from '../http/decorators.js';
 import { name } from '../http/fields.schemas.js';
-import { calendarDay, instant } from './days.schemas.js';
+import { calendarDay, DAY_RANGE, instant, toDays } from '../http/days.schemas.js';
 import { GlobalSpend } from './global-spend.js';
 
 const limit = z.coerce.number().int().min(1).max(1_000);
 const keyQuery = z.object({ api_key: name.optional() });
 const topQuery = (usual: number) => z.object({ limit: limit.default(usual) });
-const rangeQuery = z.object({ start_date: calendarDay, end_date: calendarDay });
+const rangeQuery = z.object(DAY_RANGE);
 const openDay = z
   .preprocess((value) => (value === '' ? undefined : value), z.string().optional())
   .pipe(z.undefined().or(calendarDay));
@@ -88,7 +89,7 @@ export class GlobalSpendController {
   @Handles('GET /global/spend/provider')
   @Answers('Lists providers with what they cost', providersShape)
   providers(@AdminQuery(rangeQuery) query: z.output<typeof rangeQuery>): Promise<readonly object[]> {
-    return this.spend.providers(toRange(query));
+    return this.spend.providers(toDays(query));
   }
 
   @Handles('GET /global/spend/tags')

@@ -1,11 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DailySums, EntityActivity, EVERYTHING, KeyActivity, periodAt, Ranking } from '#libs/budget';
 import { Config } from '#libs/config';
-import { Clock, PROXY_SCOPE, usdNumber } from '#libs/kernel';
-import { hashOfNamed } from '#libs/tenancy';
-import { dayOf } from '../activity/activity.schemas.js';
+import { Clock, DAY_MS, dayOf, PROXY_SCOPE, usdNumber } from '#libs/kernel';
 
-const DAY_MS = 86_400_000;
 /** What "lately" is in the contract's overviews. */
 const DAYS = 30;
 const MOST_TEAMS = 500;
@@ -46,7 +43,7 @@ export class GlobalSpend {
   }
 
   async byDay(apiKey: string | undefined): Promise<readonly object[]> {
-    const only = apiKey === undefined ? {} : { only: { key_id: [await this.#keyNamed(apiKey)] } };
+    const only = apiKey === undefined ? {} : { only: { key_id: [await this.keyActivity.idNamed(apiKey)] } };
     const rows = await this.sums.sum({
       view: EVERYTHING,
       by: ['day'],
@@ -119,7 +116,7 @@ export class GlobalSpend {
   }
 
   async customers(apiKey: string | undefined, range: Range): Promise<readonly object[]> {
-    const keyId = apiKey === undefined ? undefined : await this.#keyNamed(apiKey);
+    const keyId = apiKey === undefined ? undefined : await this.keyActivity.idNamed(apiKey);
     const rows = await this.sums.sum({
       view: EVERYTHING,
       by: ['customer_id'],
@@ -184,10 +181,5 @@ export class GlobalSpend {
 
   #lately(): Range {
     return { from: dayOf(this.clock.nowMs() - DAYS * DAY_MS) };
-  }
-
-  async #keyNamed(named: string): Promise<string> {
-    const hash = hashOfNamed(named);
-    return (await this.keyActivity.idsByHash([hash])).get(hash) ?? '';
   }
 }

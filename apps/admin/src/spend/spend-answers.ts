@@ -1,5 +1,5 @@
 import type { DailyRow, EntityDay, KeyDay, NamedEntry } from '#libs/budget';
-import { type NanoUsd, usdNumber } from '#libs/kernel';
+import { DAY_MS, dayOf, type NanoUsd, usdNumber } from '#libs/kernel';
 import { toApiTime } from '../http/wire.js';
 
 /** The contract's names for what kind of call it was. */
@@ -10,8 +10,6 @@ const CALL_TYPES: ReadonlyMap<string, string> = new Map([
   ['responses', 'aresponses'],
   ['messages', 'anthropic_messages'],
 ]);
-
-const DAY_MS = 86_400_000;
 
 /** One call as a row of the contract's spend log. Prompts and answers are not kept, so their members are empty. */
 export function toSpendLogRow(named: NamedEntry): Record<string, unknown> {
@@ -139,7 +137,7 @@ export function toDailySpend(
   const last = [...days.keys()].toSorted().at(-1);
   if (last !== undefined) {
     for (let at = Date.parse(`${last}T00:00:00Z`) + DAY_MS; at <= until.getTime(); at += DAY_MS) {
-      days.set(new Date(at).toISOString().slice(0, 10), new Day());
+      days.set(dayOf(at), new Day());
     }
   }
   return [...days].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([day, sums]) => sums.toApi(day));

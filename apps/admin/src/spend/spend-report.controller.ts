@@ -1,19 +1,17 @@
-import { EVERYTHING, ownView, type View, Views } from '#libs/budget';
+import { EVERYTHING, KeyActivity, ownView, type View, Views } from '#libs/budget';
 import { GatewayError, type Principal } from '#libs/kernel';
 import { Answers, Caller, Handles } from '#libs/rbac';
 import { hashOfNamed, notYours } from '#libs/tenancy';
 import { z } from 'zod';
-import { dayOf } from '../activity/activity.schemas.js';
 import { ReadsApart } from '../apart/reads-apart.js';
+import { DAY_RANGE, toDays } from '../http/days.schemas.js';
 import { AdminController, AdminQuery } from '../http/decorators.js';
 import { name } from '../http/fields.schemas.js';
-import { calendarDay } from './days.schemas.js';
-import { type ReportRange, SpendReport } from './spend-report.js';
+import { SpendReport } from './spend-report.js';
 
-const range = { start_date: calendarDay, end_date: calendarDay };
 const id = name.optional().transform((text) => text || undefined);
 const globalQuery = z.object({
-  ...range,
+  ...DAY_RANGE,
   group_by: z
     .string()
     .refine(
@@ -26,10 +24,10 @@ const globalQuery = z.object({
   team_id: id,
   customer_id: id,
 });
-const keyQuery = z.object({ ...range, api_key: id });
-const userQuery = z.object({ ...range, internal_user_id: id });
-const teamQuery = z.object({ ...range, team_id: id });
-const organizationQuery = z.object({ ...range, organization_id: id });
+const keyQuery = z.object({ ...DAY_RANGE, api_key: id });
+const userQuery = z.object({ ...DAY_RANGE, internal_user_id: id });
+const teamQuery = z.object({ ...DAY_RANGE, team_id: id });
+const organizationQuery = z.object({ ...DAY_RANGE, organization_id: id });
 import { keyReportShape, reportShape } from './spend-shapes.js';
 
 /** Reports: of everything for administrators, of their own for everybody else. */
@@ -39,15 +37,16 @@ export class SpendReportController {
   constructor(
     private readonly report: SpendReport,
     private readonly views: Views,
+    private readonly keys: KeyActivity,
   ) {}
 
   @Handles('GET /global/spend/report')
   @Answers('Reports spend day by day, by team or customer, or key by key', reportShape)
   async all(@AdminQuery(globalQuery) query: z.output<typeof globalQuery>): Promise<readonly object[]> {
-    const days = toRange(query);
+    const days = toDays(query);
     const { api_key, internal_user_id, team_id, customer_id } = query;
     if (api_key !== undefined)
-      return this.report.byKey(EVERYTHING, { key_id: [await this.#keyNamed(api_key)] }, days);
+      return this.report.byKey(EVERYTHING, { key_id: [await this.keys.idNamed(api_key)] }, days);
     if (internal_user_id !== undefined)
       return this.report.byKey(EVERYTHING, { user_id: [internal_user_id] }, days);
     if (team_id !== undefined) return this.report.byKey(EVERYTHING, { team_id: [team_id] }, days);
@@ -67,8 +66,8 @@ export class SpendReportController {
     if (!view.everything && asked !== undefined && asked !== caller.key?.hash)
       throw notYours('key', 'api_key');
     if (view.everything && asked === undefined) throw missing('api_key');
-    const keyId = view.everything ? await this.#keyNamed(asked ?? '') : (caller.key?.id ?? '');
-    return this.report.byKey(view, { key_id: [keyId] }, toRange(query));
+    const keyId = view.everything ? await this.keys.idNamed(asked ?? '') : (caller.key?.id ?? '');
+    return this.report.byKey(view, { key_id: [keyId] }, toDays(query));
   }
 
   @Handles('GET /user/spend/report')
@@ -83,7 +82,7 @@ export class SpendReportController {
       throw notYours('user', 'internal_user_id');
     const userId = asked ?? caller.user?.id;
     if (userId === undefined) throw missing('internal_user_id');
-    return this.report.byKey(view, { user_id: [userId] }, toRange(query));
+    return this.report.byKey(view, { user_id: [userId] }, toDays(query));
   }
 
   @Handles('GET /team/spend/report')
@@ -94,7 +93,7 @@ export class SpendReportController {
   ): Promise<readonly object[]> {
     const view = await this.views.of(caller);
     const teamId = own(view, view.teamIds, query.team_id ?? caller.team?.id, 'team');
-    return this.report.byKey(view, { team_id: [teamId] }, toRange(query));
+    return this.report.byKey(view, { team_id: [teamId] }, toDays(query));
   }
 
   @Handles('GET /organization/spend/report')
@@ -110,12 +109,7 @@ export class SpendReportController {
       query.organization_id ?? caller.organizationId,
       'organization',
     );
-    return this.report.byKey(view, { organization_id: [id] }, toRange(query));
-  }
-
-  /** A key that nobody has matches no rows. */
-  async #keyNamed(named: string): Promise<string> {
-    return (await this.report.keyIdOf(hashOfNamed(named))) ?? '';
+    return this.report.byKey(view, { organization_id: [id] }, toDays(query));
   }
 }
 
@@ -128,8 +122,4 @@ function own(view: View, theirs: readonly string[], asked: string | undefined, n
 
 function missing(param: string): GatewayError {
   return new GatewayError('request.bad_field', `'${param}': say whose report you want`, { param });
-}
-
-function toRange({ start_date, end_date }: { start_date: Date; end_date: Date }): ReportRange {
-  return { from: dayOf(start_date.getTime()), until: dayOf(end_date.getTime()) };
 }

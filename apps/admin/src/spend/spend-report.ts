@@ -2,11 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { DailySums, EntityActivity, type EntityDay, EVERYTHING, KeyActivity, type View } from '#libs/budget';
 import { usdNumber } from '#libs/kernel';
 import { entryOf, Metrics, metricsIn } from '../activity/activity-metrics.js';
+import type { Days } from '../http/days.schemas.js';
 
-export interface ReportRange {
-  readonly from: string;
-  readonly until: string;
-}
 /** Whose report; ids as they are stored. */
 export interface ReportScope {
   readonly key_id?: readonly string[];
@@ -35,7 +32,7 @@ export class SpendReport {
   ) {}
 
   /** Day by day: what each team or customer spent, and the models and keys it spent it with. */
-  async byDay(noun: keyof typeof NOUNS, range: ReportRange): Promise<readonly object[]> {
+  async byDay(noun: keyof typeof NOUNS, range: Days): Promise<readonly object[]> {
     const { list, name, column, facet } = NOUNS[noun];
     const filter = { view: EVERYTHING, ...range };
     const reading = this.entities.days(noun, filter, noun === 'team' ? MOST_ENTITIES : MOST_OF_ALL, true);
@@ -65,7 +62,7 @@ export class SpendReport {
   }
 
   /** Key by key, the largest first: what each spent in all and with which model. */
-  async byKey(view: View, scope: ReportScope, range: ReportRange): Promise<readonly object[]> {
+  async byKey(view: View, scope: ReportScope, range: Days): Promise<readonly object[]> {
     const everybody = view.everything && Object.keys(scope).length === 0;
     const facet = scope.customer_id === undefined && view.customerId === undefined ? 'key' : 'customer';
     const rows = await this.keys.days(
@@ -91,11 +88,6 @@ export class SpendReport {
         ...costs(total),
         model_details: [...models].map(([model, metrics]) => ({ model, ...costs(metrics) })),
       }));
-  }
-
-  /** A key by its secret or hash; undefined: nobody has it. */
-  async keyIdOf(hash: string): Promise<string | undefined> {
-    return (await this.keys.idsByHash([hash])).get(hash);
   }
 }
 

@@ -3,7 +3,7 @@ import { parseUsd } from '#libs/kernel';
 import { hashOfNamed } from '#libs/tenancy';
 import { z } from 'zod';
 import { name } from '../http/fields.schemas.js';
-import { calendarDay, instant } from './days.schemas.js';
+import { calendarDay, instant } from '../http/days.schemas.js';
 
 const optionalDay = calendarDay.or(z.literal('').transform(() => undefined)).optional();
 const yes = (usual: 'true' | 'false') =>

@@ -2,8 +2,9 @@ import type { Principal } from '#libs/kernel';
 import { Answers, Caller, Handles } from '#libs/rbac';
 import { z } from 'zod';
 import { ActivityScopes } from '../activity/activity-scopes.js';
-import { dayOf, teamSpendQuery } from '../activity/activity.schemas.js';
+import { teamSpendQuery } from '../activity/activity.schemas.js';
 import { ReadsApart } from '../apart/reads-apart.js';
+import { toDays } from '../http/days.schemas.js';
 import { AdminController, AdminQuery } from '../http/decorators.js';
 import { TeamSpend } from './team-spend.js';
 
@@ -28,7 +29,7 @@ export class TeamSpendController {
     @Caller() caller: Principal,
     @AdminQuery(teamSpendQuery) query: z.output<typeof teamSpendQuery>,
   ): Promise<object> {
-    const range = { from: dayOf(query.start_date.getTime()), until: dayOf(query.end_date.getTime()) };
+    const range = toDays(query);
     const asked = await this.scopes.team(caller, query.team_ids, undefined);
     return {
       start_date: range.from,

@@ -4,7 +4,7 @@ import { readAs } from '#libs/database';
 import { type Principal, usdNumber } from '#libs/kernel';
 import { DataSource } from 'typeorm';
 import type { ActivityAsked } from '../activity/daily-activity.js';
-import type { ReportRange } from './spend-report.js';
+import type { Days } from '../http/days.schemas.js';
 
 /** People in one answer: more than anybody reads. */
 const MOST_ROWS = 1_000;
@@ -27,7 +27,7 @@ export class TeamSpend {
   ) {}
 
   /** Of the teams asked for; where none is named, of those in view that spent most in the range. Calls of nobody have no user. */
-  async byUser(caller: Principal, { view, ids }: ActivityAsked, range: ReportRange): Promise<object[]> {
+  async byUser(caller: Principal, { view, ids }: ActivityAsked, range: Days): Promise<object[]> {
     const teamIds = ids ?? (await this.#largest({ view, ...range }));
     if (teamIds.length === 0) return [];
     const rows = await this.sums.sum({
@@ -57,7 +57,7 @@ export class TeamSpend {
     });
   }
 
-  async #largest(filter: Pick<ActivityAsked, 'view'> & ReportRange): Promise<string[]> {
+  async #largest(filter: Pick<ActivityAsked, 'view'> & Days): Promise<string[]> {
     const rows = await this.sums.sum({ ...filter, by: ['team_id'], coarse: 'team_days', top: MOST_TEAMS });
     return rows.map(({ team_id: id }) => id).filter((id) => id !== null);
   }

@@ -1,5 +1,5 @@
 import { HttpCode, Param } from '@nestjs/common';
-import { GatewayError } from '#libs/kernel';
+import { ALL_MODELS, GatewayError } from '#libs/kernel';
 import { Answers, Handles } from '#libs/rbac';
 import { type Author, Teams } from '#libs/tenancy';
 import { z } from 'zod';
@@ -26,9 +26,6 @@ import {
   updateTeamBody,
   type UpdateTeamBody,
 } from './teams.schemas.js';
-
-/** Grants every model, as no list at all does. */
-const ALL_MODELS = 'all-proxy-models';
 
 /** Changes teams. Who may is decided in `Teams`; what they look like on the wire, in `TeamAnswers`. */
 @AdminController()

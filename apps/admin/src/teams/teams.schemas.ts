@@ -1,4 +1,10 @@
-import { MEMBER_PERMISSIONS, type MemberDraft, type NewTeam, type TeamChange } from '#libs/tenancy';
+import {
+  CONSOLE_TEAM_ID,
+  MEMBER_PERMISSIONS,
+  type MemberDraft,
+  type NewTeam,
+  type TeamChange,
+} from '#libs/tenancy';
 import { z } from 'zod';
 import {
   aliasMap,
@@ -98,7 +104,7 @@ const FOLDED = [
 export const newTeamBody = {
   schema: z.object({
     ...TEAM_FIELDS,
-    team_id: optionalName.refine((id) => id !== 'litellm-dashboard', 'this id is reserved'),
+    team_id: optionalName.refine((id) => id !== CONSOLE_TEAM_ID, 'this id is reserved'),
     members_with_roles: z.array(member).max(MOST_MEMBERS).nullable().optional(),
     admins: userIds,
     members: userIds,

@@ -1,5 +1,5 @@
 import { Inject } from '@nestjs/common';
-import { GatewayError, type Principal, usdNumber } from '#libs/kernel';
+import { GatewayError, isRefusal, type Principal, usdNumber } from '#libs/kernel';
 import { Answers, Caller, Handles } from '#libs/rbac';
 import { CustomRoles, makerOf, seesEverything, UserCatalogue, type UserView } from '#libs/tenancy';
 import { z } from 'zod';
@@ -162,7 +162,7 @@ export class UserReadsController {
     try {
       return await this.catalogue.info(caller, id);
     } catch (thrown) {
-      if (thrown instanceof GatewayError && thrown.status < 500) throw notFound(id);
+      if (isRefusal(thrown)) throw notFound(id);
       throw thrown;
     }
   }

@@ -1,7 +1,7 @@
 import { HttpCode } from '@nestjs/common';
 import { Config } from '#libs/config';
 import type { User } from '#libs/database';
-import { GatewayError } from '#libs/kernel';
+import { isRefusal } from '#libs/kernel';
 import { Answers, Handles } from '#libs/rbac';
 import { type Author, makerOf, UserCatalogue, Users } from '#libs/tenancy';
 import { z } from 'zod';
@@ -81,7 +81,7 @@ export class UsersController {
           updated_user: await this.#row(author, user),
         });
       } catch (thrown) {
-        if (!(thrown instanceof GatewayError) || thrown.status >= 500) throw thrown;
+        if (!isRefusal(thrown)) throw thrown;
         results.push({
           user_id: sent['user_id'] ?? null,
           user_email: sent['user_email'] ?? null,

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Budgets } from '#libs/budget';
 import { type Check, checkOf, judgedChecks, plannedChecks, type Reached } from '#libs/decisions';
-import { type Denial, GatewayError, type Principal } from '#libs/kernel';
+import { type Denial, GatewayError, isRefusal, type Principal } from '#libs/kernel';
 import { assertNetworkAllowed, assertRouteAllowed, Network, policyOf, RouteAccess } from '#libs/rbac';
 import { Router } from '#libs/routing';
 import { Admissions } from '../completion/admissions.js';
@@ -146,7 +146,7 @@ export class Explanations {
       if (refused) note(walk, refused);
       return undefined;
     } catch (thrown) {
-      if (thrown instanceof GatewayError && thrown.status < 500) return thrown;
+      if (isRefusal(thrown)) return thrown;
       throw thrown;
     }
   }

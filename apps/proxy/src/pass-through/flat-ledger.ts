@@ -1,6 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { type BeginRecord, Budgets, type EndRecord, SpendLedger } from '#libs/budget';
-import { GatewayError, type LedgerEndpoint, type NanoUsd, NO_USAGE, type Principal } from '#libs/kernel';
+import {
+  dayOf,
+  GatewayError,
+  type LedgerEndpoint,
+  type NanoUsd,
+  NO_USAGE,
+  type Principal,
+} from '#libs/kernel';
 import { Network } from '#libs/rbac';
 import { Pseudonyms } from '#libs/telemetry';
 
@@ -52,7 +59,7 @@ export class FlatLedger {
     const record: BeginRecord = {
       id: `${entry.id}.1`,
       requestId: entry.id,
-      day: new Date(entry.atMs).toISOString().slice(0, 10),
+      day: dayOf(entry.atMs),
       startedAtMs: entry.atMs,
       endpoint: entry.endpoint,
       charges: this.budgets.charges(principal, entry.atMs),

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { JwtSettings } from '#libs/config';
-import { type Clock, GatewayError, type Principal } from '#libs/kernel';
+import { type Clock, GatewayError, isRecord, type Principal } from '#libs/kernel';
 import { decodeJwt } from 'jose';
 import { CredentialMethod, type Presented } from '../credential-method.js';
 import { refusal } from '../refusal.js';
@@ -110,9 +110,9 @@ export class JwtMethod extends CredentialMethod {
       const claims = await fetchJson(endpoint, {
         headers: { authorization: `Bearer ${raw}`, accept: 'application/json' },
       });
-      if (typeof claims !== 'object' || claims === null || Array.isArray(claims)) throw notKnown();
+      if (!isRecord(claims)) throw notKnown();
       return {
-        claims: claims as Claims,
+        claims,
         expiresAtMs: this.clock.nowMs() + ttlMs,
         issuer: undefined,
         isCurrent: () => true,

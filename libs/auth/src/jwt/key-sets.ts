@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { JSONWebKeySet } from 'jose';
-import type { Clock } from '#libs/kernel';
+import { type Clock, isRecord } from '#libs/kernel';
 import { fetchJson, providerUnavailable } from './identity-provider.js';
 
 export interface KeySetTimes {
@@ -145,8 +145,4 @@ export class KeySet {
 /** Only what a signature is checked with: a set that says `alg` or `use` must not change which algorithms are accepted. */
 function publicPart({ kty, kid, n, e, x, y, crv }: Record<string, unknown>): Record<string, unknown> {
   return JSON.parse(JSON.stringify({ kty, kid, n, e, x, y, crv })) as Record<string, unknown>;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

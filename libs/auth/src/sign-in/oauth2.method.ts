@@ -1,5 +1,5 @@
 import { type Config, isBuiltInRole, type OAuth2Settings } from '#libs/config';
-import { type Clock, GatewayError, type Principal } from '#libs/kernel';
+import { type Clock, GatewayError, isRecord, type Principal } from '#libs/kernel';
 import type { Identities } from '#libs/tenancy';
 import { CredentialMethod, type Presented } from '../credential-method.js';
 import { type Claims, scopesOf, textClaim } from '../jwt/claims.js';
@@ -81,14 +81,13 @@ export class OAuth2Method extends CredentialMethod {
       if (!thrown.isBusy && !this.#isAboutUs(thrown)) throw notAccepted(thrown);
       throw providerUnavailable(endpoint, `it answered with status ${thrown.status}`, thrown);
     }
-    if (typeof claims !== 'object' || claims === null || Array.isArray(claims)) throw notAccepted();
-    const answer = claims as Claims;
+    if (!isRecord(claims)) throw notAccepted();
     // Absent: a token-info endpoint, which answers only about good ones. Anything but true is no yes.
-    if (answer['active'] !== undefined && answer['active'] !== true) throw notAccepted();
+    if (claims['active'] !== undefined && claims['active'] !== true) throw notAccepted();
     const nowMs = this.clock.nowMs();
-    const exp = endOf(answer['exp']);
+    const exp = endOf(claims['exp']);
     if (exp <= nowMs) throw new GatewayError('auth.key_expired', 'Authentication Error, Token Expired');
-    return { meaning: answer, untilMs: Math.min(exp, nowMs + cacheTtlMs) };
+    return { meaning: claims, untilMs: Math.min(exp, nowMs + cacheTtlMs) };
   }
 
   /** An introspection endpoint says of a bad token that it is not active, with 200: 401 and 403 are about our own credentials (RFC 7662, 2.3). */

@@ -1,4 +1,5 @@
 import type { SsoSettings } from '#libs/config';
+import { isRecord } from '#libs/kernel';
 
 type Plain = Readonly<Record<string, unknown>>;
 export type Scalar = string | number | boolean;
@@ -39,7 +40,7 @@ export function copiedAttributes(
 function at(value: unknown, path: readonly string[]): unknown {
   let inner = value;
   for (const name of path) {
-    if (!isPlain(inner) || !Object.hasOwn(inner, name)) return undefined;
+    if (!isRecord(inner) || !Object.hasOwn(inner, name)) return undefined;
     inner = inner[name];
   }
   return inner;
@@ -48,11 +49,7 @@ function at(value: unknown, path: readonly string[]): unknown {
 function withMember(object: Plain, [name = '', ...rest]: readonly string[], value: Scalar): Plain {
   if (rest.length === 0) return { ...object, [name]: value };
   const inner = Object.hasOwn(object, name) ? object[name] : undefined;
-  return { ...object, [name]: withMember(isPlain(inner) ? inner : {}, rest, value) };
-}
-
-function isPlain(value: unknown): value is Plain {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return { ...object, [name]: withMember(isRecord(inner) ? inner : {}, rest, value) };
 }
 
 function isKept(value: unknown): value is Scalar {

@@ -1,7 +1,7 @@
 import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { Config } from '#libs/config';
 import { Counters } from '#libs/counters';
-import { Clock, type NanoUsd, type Scope, usdNumber } from '#libs/kernel';
+import { Clock, dayOf, type NanoUsd, type Scope, usdNumber } from '#libs/kernel';
 import { Logger } from '#libs/telemetry';
 import { Budgets } from '../budgets.js';
 import type { Charge, PreparedBudget } from '../prepared.js';
@@ -138,8 +138,7 @@ function payloadOf(
     ...ownerMembers(names),
     customer_id: scope.type === 'customer' ? scope.id : null,
     projected_spend: finding.projectedNanoUsd === undefined ? null : usdNumber(finding.projectedNanoUsd),
-    projected_exceeded_date:
-      finding.projectedAtMs === undefined ? null : new Date(finding.projectedAtMs).toISOString().slice(0, 10),
+    projected_exceeded_date: finding.projectedAtMs === undefined ? null : dayOf(finding.projectedAtMs),
     alert_emails: ownersAddresses(names),
     max_budget_alert_emails: null,
     threshold: finding.threshold === 0 ? null : finding.threshold,

@@ -1,15 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { Config } from '#libs/config';
 import type { ActivityFacet } from '#libs/database';
-import { Clock, type NanoUsd, type Scope, type ScopeType, usdNumber } from '#libs/kernel';
+import { Clock, DAY_MS, dayOf, type NanoUsd, type Scope, type ScopeType, usdNumber } from '#libs/kernel';
 import { DataSource } from 'typeorm';
 import { findDuration } from '../duration.js';
 import { LIFETIME, type Period, periodAt } from '../periods.js';
 import { AlertBook, type NewAlert } from './alert-book.js';
 import { ownerMembers, ownersAddresses } from './owner-members.js';
 import { ScopeFacts, type ScopeNames } from './scope-facts.js';
-
-const DAY_MS = 86_400_000;
 
 /** A kind of scope that can have a soft budget. */
 interface Owners {
@@ -152,7 +150,7 @@ export class SoftBudgets {
         )
       : this.dataSource.query(spentSince(owner), [
           ids,
-          new Date(Math.ceil(period.startsAtMs / DAY_MS) * DAY_MS).toISOString().slice(0, 10),
+          dayOf(Math.ceil(period.startsAtMs / DAY_MS) * DAY_MS),
           new Date(period.startsAtMs).toISOString(),
         ]);
   }

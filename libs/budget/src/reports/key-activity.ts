@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { ActivityFacet } from '#libs/database';
+import { hashOfNamed } from '#libs/tenancy';
 import {
   type DailyColumn,
   type DailyFilter,
@@ -118,16 +119,15 @@ export class KeyActivity {
     return new Map(rows.map((row) => [row.key_id, factsOf(row)]));
   }
 
-  /** The ids of keys by their hashes, those under earlier secrets too. */
-  async idsByHash(hashes: readonly string[]): Promise<ReadonlyMap<string, string>> {
-    if (hashes.length === 0) return new Map();
-    const rows = await this.reading.query<{ hash: string; id: string }>(
+  /** The id of a key named raw or by its hash, an earlier secret's too. A key that nobody has is empty, and matches no rows. */
+  async idNamed(named: string): Promise<string> {
+    const [row] = await this.reading.query<{ id: string | null }>(
       EVERYTHING,
-      `SELECT token_hash AS hash, id FROM archived_keys WHERE token_hash = ANY($1::text[])
-       UNION ALL SELECT token_hash, id FROM virtual_keys WHERE token_hash = ANY($1::text[])`,
-      [hashes],
+      `SELECT coalesce((SELECT id FROM virtual_keys WHERE token_hash = $1),
+         (SELECT id FROM archived_keys WHERE token_hash = $1 ORDER BY archive_id DESC LIMIT 1)) AS id`,
+      [hashOfNamed(named)],
     );
-    return new Map(rows.map(({ hash, id }) => [hash, id]));
+    return row?.id ?? '';
   }
 }
 

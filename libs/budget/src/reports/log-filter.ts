@@ -1,5 +1,6 @@
 import type { LedgerEntry } from '#libs/database';
 import type { SelectQueryBuilder } from 'typeorm';
+import { DAY_MS, dayOf } from '#libs/kernel';
 import type { View } from './view.js';
 
 /** Which calls somebody asks for. Absent members ask for nothing. */
@@ -27,7 +28,6 @@ export interface LogFilter {
   readonly search?: string | undefined;
 }
 
-const DAY_MS = 86_400_000;
 /** Filters that are one column's value. */
 const EQUAL = [
   'userId',
@@ -86,11 +86,14 @@ const BY_ID = '(entry.responseId = :id OR entry.requestId = :id OR entry.clientC
 /** The partition's day is fixed at admission, so it may be a day older than the clock of a long call says. */
 function narrowByTime(query: SelectQueryBuilder<LedgerEntry>, { from, until }: LogFilter): void {
   if (from !== undefined)
-    query.andWhere('entry.startedAt >= :from AND entry.day >= :fromDay', { from, fromDay: dayOf(from, -1) });
+    query.andWhere('entry.startedAt >= :from AND entry.day >= :fromDay', {
+      from,
+      fromDay: dayOf(from.getTime() - DAY_MS),
+    });
   if (until !== undefined)
     query.andWhere('entry.startedAt <= :until AND entry.day <= :untilDay', {
       until,
-      untilDay: dayOf(until, 1),
+      untilDay: dayOf(until.getTime() + DAY_MS),
     });
 }
 
@@ -110,8 +113,4 @@ function narrowByView(query: SelectQueryBuilder<LedgerEntry>, view: View): void 
     ownTeams: view.teamIds,
     ownOrganizations: view.organizationIds,
   });
-}
-
-function dayOf(date: Date, days: number): string {
-  return new Date(date.getTime() + days * DAY_MS).toISOString().slice(0, 10);
 }

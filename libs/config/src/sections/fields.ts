@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isRecord } from '#libs/kernel';
 
 /**
  * The kinds of value a setting can have. Text that came from the environment counts as the boolean or number it spells,
@@ -55,12 +56,8 @@ export const textList = listOf(text);
 
 /** `[{group: [targets]}, ...]`, or the same as one mapping: group -> targets in order. A later entry for a group replaces an earlier one. */
 export const fallbackMap = z
-  .preprocess((value) => (isMapping(value) ? [value] : value), z.array(z.record(z.string(), z.array(text))))
+  .preprocess((value) => (isRecord(value) ? [value] : value), z.array(z.record(z.string(), z.array(text))))
   .transform((entries) => Object.fromEntries(entries.flatMap((entry) => Object.entries(entry))));
-
-function isMapping(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 const DURATION_WORDS = new Set(['hourly', 'daily', 'weekly', 'monthly', 'yearly']);
 

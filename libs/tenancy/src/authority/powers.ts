@@ -1,4 +1,5 @@
 import type { Governed, StoredBudget } from '#libs/database';
+import { grantsEverything, NO_MODELS, TEAM_MODELS } from '#libs/kernel';
 
 /** The part of a row that says how much its holder may do. Everything is read as "at most": an absent value is no bound. */
 export interface Powers {
@@ -22,13 +23,6 @@ export interface Powers {
 
 /** What a bound does not mention it does not bound: a team has no routes, a user no expiry. */
 export type Bound = { readonly [Name in keyof Powers]?: Powers[Name] | undefined };
-
-/** Words in a model list that grant every model. */
-const ALL_MODELS: ReadonlySet<string> = new Set(['*', 'all-proxy-models']);
-/** A name that nobody's model has: it grants nothing. */
-const NO_MODELS = 'no-default-models';
-/** On a key: whatever the team has. */
-const TEAM_MODELS = 'all-team-models';
 
 const WIRE_NAME = {
   models: 'models',
@@ -115,7 +109,7 @@ function isWithin<Name extends keyof Powers>(name: Name, wanted: Bound, bound: B
 }
 
 function isModelListWithin(wanted: readonly string[], bound: readonly string[]): boolean {
-  if (bound.length === 0 || bound.some((each) => ALL_MODELS.has(each))) return true;
+  if (bound.length === 0 || bound.some(grantsEverything)) return true;
   // An empty list is every model.
   return (
     wanted.length > 0 && wanted.every((each) => each === NO_MODELS || bound.some((one) => covers(one, each)))

@@ -9,15 +9,13 @@ import { standingOf } from '../authority/standing.js';
 import { addMembers } from '../membership.js';
 import { Conditions } from '../rows.js';
 import { removeMember } from '../team-members.js';
+import { modelsOfNewTeam } from '../team-settings.js';
 import { Teams } from '../teams.js';
 import { type Author, type Transaction, Transactions } from '../transactions.js';
 import { asProvisioner, provisioner } from './scim-author.js';
 import { GROUP_ATTRIBUTES, narrowBy, type Slice } from './scim-filter.js';
 import { badValue, notProvisioned, notUnique } from './scim-refusals.js';
 import { type Reading, type ScimGroupView, type ScimTeam, groupOf, groupViewsOf } from './scim-team.js';
-
-/** A new team has no models until somebody gives it some: nobody's model has this name. */
-const NO_MODELS = ['no-default-models'];
 
 /**
  * Teams as an identity provider's groups (SCIM): who is in the group is in the team. Everything else about the team is its
@@ -105,7 +103,6 @@ export class ScimGroups {
   }
 
   async #make(author: Author, group: ScimTeam): Promise<string> {
-    const template = this.config.people.newTeam.models;
     const id = group.externalId;
     await readAs(this.database, author.principal, async (manager) => {
       if (id !== null && (await manager.existsBy(Team, { id }))) throw notUnique(`The id '${id}'`);
@@ -114,7 +111,7 @@ export class ScimGroups {
       author,
       {
         ...(id === null ? {} : { id }),
-        settings: { alias: group.displayName, models: template.length > 0 ? template : NO_MODELS },
+        settings: { alias: group.displayName, models: modelsOfNewTeam(this.config) },
         members: [],
       },
       async (transaction, made) => {

@@ -5,7 +5,7 @@ import { readAs, ScimUser, User } from '#libs/database';
 import { Clock, type Principal } from '#libs/kernel';
 import type { Filter } from 'scim2-parse-filter';
 import { DataSource, type EntityManager, In } from 'typeorm';
-import { MASTER_USER_ID } from '../authority.js';
+import { RESERVED_IDS } from '../reserved-ids.js';
 import { Conditions } from '../rows.js';
 import { type Author, type Transaction, Transactions } from '../transactions.js';
 import { violatedIndex } from '../unique.js';
@@ -22,9 +22,6 @@ import {
   personOf,
   userViewsOf,
 } from './scim-person.js';
-
-/** Ids with a meaning of their own. */
-const RESERVED: ReadonlySet<string> = new Set([MASTER_USER_ID, 'litellm-proxy-budget', 'litellm-dashboard']);
 
 /**
  * Users as an identity provider provisions them (SCIM). It decides who is let in (`User.scimActive`) apart from what
@@ -127,7 +124,8 @@ export class ScimUsers {
       manager.findOneBy(ScimUser, { userId: person.userName }),
     );
     // A name may come to somebody else, an id never does.
-    const isTaken = taken !== null || RESERVED.has(person.userName) || this.#isNamedAdmin(person.userName);
+    const isTaken =
+      taken !== null || RESERVED_IDS.has(person.userName) || this.#isNamedAdmin(person.userName);
     const id = isTaken ? undefined : person.userName;
     const { user } = await this.users.create(
       author,

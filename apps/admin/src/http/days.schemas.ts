@@ -1,3 +1,4 @@
+import { dayOf } from '#libs/kernel';
 import { z } from 'zod';
 
 /** A day of the calendar, UTC; it must be there. */
@@ -30,3 +31,22 @@ export const instant = (end: boolean) =>
       context.addIssue({ code: 'custom', message: 'send a date as YYYY-MM-DD HH:MM:SS' });
       return z.NEVER;
     });
+
+/** A range of days, both included. */
+export const DAY_RANGE = { start_date: calendarDay, end_date: calendarDay };
+
+export interface Days {
+  readonly from: string;
+  readonly until: string;
+}
+
+/** The range's first and last day, `YYYY-MM-DD`. */
+export function toDays({
+  start_date,
+  end_date,
+}: {
+  readonly start_date: Date;
+  readonly end_date: Date;
+}): Days {
+  return { from: dayOf(start_date.getTime()), until: dayOf(end_date.getTime()) };
+}
