@@ -57,6 +57,21 @@ describe('what a caller is shown of its checks', () => {
   });
 });
 
+it('tells a caller the numbers of a model whose limits are its own, whoever set them', () => {
+  const owners = [
+    'key:key_1',
+    'user:ada',
+    'team_member:blue:ada',
+    'organization_member:acme:ada',
+    'customer:77',
+    'team:blue',
+  ];
+  const checks = owners.map((owner) => limit({ type: 'model', id: `${owner}:gpt-4o` }));
+  const { checks: shown } = toChecksAnswer(checks, 'own', plain);
+  expect(shown.map((one) => one.limit)).toEqual([7, 7, 7, 7, 7, undefined]);
+  expect(shown.map((one) => one.scope?.id)).toEqual(owners.map((owner) => `${owner}:gpt-4o`));
+});
+
 /** An operator who wants nobody known must not find names in refusals. */
 it('names nobody where pseudonyms are on: not in ids, not in sentences', () => {
   const decision: Decision = {
@@ -81,6 +96,12 @@ it('names nobody where pseudonyms are on: not in ids, not in sentences', () => {
       { name: 'budget', scope: { type: 'user', id: 'ada@example.com' }, verdict: 'refused' },
       { name: 'budget', scope: { type: 'team_member', id: 'blue:ada@example.com' }, verdict: 'passed' },
       { name: 'customer', scope: { type: 'customer', id: 'customer-77' }, verdict: 'passed' },
+      { name: 'limit', scope: { type: 'model', id: 'user:ada@example.com:gpt-4o' }, verdict: 'passed' },
+      {
+        name: 'limit',
+        scope: { type: 'model', id: 'team_member:blue:ada@example.com:o3:mini' },
+        verdict: 'passed',
+      },
     ],
   };
   const shown = JSON.stringify(toDecisionAnswer(decision, 'all', new Pseudonyms(Buffer.from('key'))));

@@ -1,4 +1,4 @@
-import type { Change, Scope } from '#libs/kernel';
+import { type Change, type Scope, SCOPE_TYPES } from '#libs/kernel';
 import type { Pseudonyms } from '#libs/telemetry';
 import { z } from 'zod';
 import { type Check, CHECK_NAMES } from './check.js';
@@ -174,6 +174,7 @@ function toChangeAnswer(
   };
 }
 
+/** Whose settings the caller may read of its own refusals. */
 const OWN: ReadonlySet<Scope['type']> = new Set([
   'key',
   'user',
@@ -185,7 +186,8 @@ const OWN: ReadonlySet<Scope['type']> = new Set([
 function isOwnScope(of: Scope | undefined): boolean {
   if (of === undefined) return true;
   // `key:key_1:gpt-4o`: a model's limits belong to whom they were set for.
-  return OWN.has(of.type) || (of.type === 'model' && /^(?:key|user|team_member):/.test(of.id));
+  const { type } = (of.type === 'model' ? ownerOf(of.id) : undefined) ?? of;
+  return OWN.has(type);
 }
 
 function toScopeAnswer(
@@ -203,5 +205,17 @@ function toScopeAnswer(
     const at = id.indexOf(':');
     return { type, id: `${id.slice(0, at)}:${pseudonyms.of('user', id.slice(at + 1))}` };
   }
-  return { type, id };
+  const owner = type === 'model' ? ownerOf(id) : undefined;
+  if (owner === undefined) return { type, id };
+  const { id: ownersName } = toScopeAnswer(owner, view, pseudonyms) ?? owner;
+  return { type, id: `${owner.type}:${ownersName}${id.slice(id.lastIndexOf(':'))}` };
+}
+
+/**
+ * Whose limits of a model these are: `key:key_1:gpt-4o`. Names of both may have colons; the last one is taken, so that no part of a
+ * person's name passes for one of a model.
+ */
+function ownerOf(id: string): Scope | undefined {
+  const type = SCOPE_TYPES.find((each) => id.startsWith(`${each}:`));
+  return type && { type, id: id.slice(type.length + 1, Math.max(type.length + 1, id.lastIndexOf(':'))) };
 }
