@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Config } from '#libs/config';
-import { withTransaction } from '#libs/database';
+import { GOVERNED_TABLES, withTransaction } from '#libs/database';
 import { Logger } from '#libs/telemetry';
 import { DataSource, type EntityManager } from 'typeorm';
 import { type ScopeType, usdNumber } from '#libs/kernel';
@@ -13,18 +13,6 @@ const CLOSING = { system: 'budget-periods' };
 const AT_ONCE = 500;
 /** Shown for a duration that an older release stored and this one does not know. */
 const NEVER = Date.UTC(9999, 0, 1);
-
-const OWNERS = [
-  'virtual_keys',
-  'users',
-  'teams',
-  'team_members',
-  'organizations',
-  'organization_members',
-  'projects',
-  'customers',
-  'tags',
-] as const;
 
 /** What one run wrote down. */
 export interface ClosedPeriods {
@@ -50,7 +38,7 @@ export class BudgetPeriods {
   async closeDue(nowMs: number): Promise<ClosedPeriods> {
     const periods = await this.#untilNone((manager) => this.#closeSome(manager, nowMs));
     let owners = 0;
-    for (const table of OWNERS)
+    for (const { table } of Object.values(GOVERNED_TABLES))
       owners += await this.#untilNone((manager) => this.#moveSome(manager, table, nowMs));
     await this.#followLateCalls();
     return { periods, owners };
@@ -77,7 +65,7 @@ export class BudgetPeriods {
   }
 
   /** Rows are named by where they lie: members have no id of their own, and nothing moves a locked row. */
-  async #moveSome(manager: EntityManager, table: (typeof OWNERS)[number], nowMs: number): Promise<number> {
+  async #moveSome(manager: EntityManager, table: string, nowMs: number): Promise<number> {
     const rows: { at: string; budget_duration: string; anchor: Date }[] = await manager.query(
       `SELECT ctid::text AS at, budget_duration, coalesce(budget_anchor_at, created_at) AS anchor FROM ${table}
        WHERE budget_duration IS NOT NULL AND (budget_reset_at IS NULL OR budget_reset_at <= to_timestamp($1 / 1000.0))

@@ -47,6 +47,7 @@ export {
   User,
   VirtualKey,
 } from './entities/index.js';
+export { GOVERNED_TABLES, type GovernedScopeType } from './entities/governed-tables.js';
 export { holdDaysInPlace, layOutDays } from './lay-out-days.js';
 export { ensureDayPartitions, ensureLedgerPartitions } from './ledger-partitions.js';
 export { type RevocationReceipt } from './replica.js';
@@ -54,6 +55,7 @@ export { dropDaysBefore } from './retention.js';
 export { driverErrorOf } from './driver-error.js';
 export { DatabaseAway, isOutage, rethrowOutage } from './outage.js';
 export { findSchemaState, runMigrations, type SchemaState } from './run-migrations.js';
+export { insertRow, lockRow, writeRow } from './rows.js';
 export { type EncryptionKeyOptions, EncryptionKeySource } from './secrets/encryption-key-source.js';
 export { readLiteLLMCiphertext } from './secrets/litellm-ciphertext.js';
 export { checkSecrets, rotateSecrets, type SecretColumnState } from './secrets/rotate-secrets.js';

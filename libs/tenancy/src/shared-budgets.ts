@@ -1,23 +1,12 @@
 import { Injectable } from '@nestjs/common';
-import { Budget, Organization } from '#libs/database';
+import { Budget, GOVERNED_TABLES, insertRow, lockRow, Organization, writeRow } from '#libs/database';
 import { Clock, GatewayError, newId, type Principal } from '#libs/kernel';
 import { DataSource, In } from 'typeorm';
-import { assertAdministers, makerOf, seesEverything } from './authority.js';
+import { assertAdministers, assertReads, makerOf } from './authority.js';
 import { type GovernedChange, governedColumns } from './governed-settings.js';
 import { type Author, Transactions } from './transactions.js';
-import { violatedIndex } from './unique.js';
+import { orTaken } from './unique.js';
 
-/** Tables whose rows may point to a shared budget. An organization's is never taken from under it: see `delete`. */
-const HOLDERS = [
-  'virtual_keys',
-  'users',
-  'teams',
-  'team_members',
-  'organization_members',
-  'projects',
-  'customers',
-  'tags',
-] as const;
 const MOST_ROWS = 10_000;
 
 /**
@@ -38,30 +27,31 @@ export class SharedBudgets {
     const nowMs = this.clock.nowMs();
     const maker = makerOf(author.principal);
     const named = id ?? newId('budget', nowMs);
-    try {
-      return await this.transactions.run(author, async (transaction) => {
-        const now = new Date(nowMs);
-        await transaction.manager.insert(Budget, {
-          ...governedColumns(settings, undefined, nowMs),
-          id: named,
-          createdBy: maker,
-          updatedBy: maker,
-          createdAt: now,
-          updatedAt: now,
-        } as never);
-        const budget = await transaction.manager.findOneByOrFail(Budget, { id: named });
-        await transaction.record('created', 'budget', named, { before: null, after: budget });
-        return budget;
-      });
-    } catch (thrown) {
-      if (violatedIndex(thrown) !== 'budgets_pkey') throw thrown;
-      const message = `Budget with id '${named}' already exists.`;
-      throw new GatewayError('request.bad_field', message, {
-        param: 'budget_id',
-        detail: { error: message },
-        cause: thrown,
-      });
-    }
+    return orTaken(
+      'budgets_pkey',
+      (cause) => {
+        const message = `Budget with id '${named}' already exists.`;
+        return new GatewayError('request.bad_field', message, {
+          param: 'budget_id',
+          detail: { error: message },
+          cause,
+        });
+      },
+      () =>
+        this.transactions.run(author, async (transaction) => {
+          const now = new Date(nowMs);
+          const budget = await insertRow(transaction.manager, Budget, {
+            ...governedColumns(settings, undefined, nowMs),
+            id: named,
+            createdBy: maker,
+            updatedBy: maker,
+            createdAt: now,
+            updatedAt: now,
+          });
+          await transaction.record('created', 'budget', named, { before: null, after: budget });
+          return budget;
+        }),
+    );
   }
 
   /** Changes what `settings` names, for everything that points to it. Throws 404 when there is no such budget. */
@@ -69,15 +59,19 @@ export class SharedBudgets {
     assertAdministers(author.principal);
     return this.transactions.run(author, async (transaction) => {
       const { manager } = transaction;
-      const before = await manager.findOne(Budget, { where: { id }, lock: { mode: 'pessimistic_write' } });
+      const before = await lockRow(manager, Budget, { id });
       if (before === null) throw budgetNotFound(id);
       const nowMs = this.clock.nowMs();
-      await manager.update(Budget, { id }, {
-        ...governedColumns(settings, before, nowMs),
-        updatedBy: makerOf(author.principal),
-        updatedAt: new Date(nowMs),
-      } as never);
-      const after = await manager.findOneByOrFail(Budget, { id });
+      const after = await writeRow(
+        manager,
+        Budget,
+        { id },
+        {
+          ...governedColumns(settings, before, nowMs),
+          updatedBy: makerOf(author.principal),
+          updatedAt: new Date(nowMs),
+        },
+      );
       await transaction.record('updated', 'budget', id, { before, after });
       return after;
     });
@@ -88,13 +82,15 @@ export class SharedBudgets {
     assertAdministers(author.principal);
     return this.transactions.run(author, async (transaction) => {
       const { manager } = transaction;
-      const before = await manager.findOne(Budget, { where: { id }, lock: { mode: 'pessimistic_write' } });
+      const before = await lockRow(manager, Budget, { id });
       if (before === null) throw budgetNotFound(id);
       if (await manager.existsBy(Organization, { budgetId: id })) {
         const message = `Budget '${id}' is an organization's. Give the organization another one first.`;
         throw new GatewayError('request.bad_field', message, { param: 'id', detail: { error: message } });
       }
-      for (const table of HOLDERS)
+      // An organization's is never taken from under it.
+      const { organization: _, ...holders } = GOVERNED_TABLES;
+      for (const { table } of Object.values(holders))
         await manager.query(`UPDATE ${table} SET budget_id = NULL WHERE budget_id = $1`, [id]);
       await manager.query('UPDATE virtual_keys SET customer_budget_id = NULL WHERE customer_budget_id = $1', [
         id,
@@ -107,14 +103,14 @@ export class SharedBudgets {
 
   /** Those of the named budgets that are there, in the order asked. */
   async find(caller: Principal, ids: readonly string[]): Promise<readonly Budget[]> {
-    if (!seesEverything(caller)) assertAdministers(caller);
+    assertReads(caller);
     const found = await this.database.getRepository(Budget).findBy({ id: In([...ids]) });
     const byId = new Map(found.map((budget) => [budget.id, budget]));
     return [...new Set(ids)].flatMap((id) => byId.get(id) ?? []);
   }
 
   async list(caller: Principal): Promise<readonly Budget[]> {
-    if (!seesEverything(caller)) assertAdministers(caller);
+    assertReads(caller);
     return this.database
       .getRepository(Budget)
       .find({ order: { createdAt: 'ASC', id: 'ASC' }, take: MOST_ROWS });

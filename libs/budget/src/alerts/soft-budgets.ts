@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Config } from '#libs/config';
-import type { ActivityFacet } from '#libs/database';
-import { Clock, DAY_MS, dayOf, type NanoUsd, type Scope, type ScopeType, usdNumber } from '#libs/kernel';
+import { type ActivityFacet, GOVERNED_TABLES, type GovernedScopeType } from '#libs/database';
+import { Clock, DAY_MS, dayOf, type NanoUsd, type Scope, usdNumber } from '#libs/kernel';
 import { DataSource } from 'typeorm';
 import { findDuration } from '../duration.js';
 import { LIFETIME, type Period, periodAt } from '../periods.js';
@@ -9,46 +9,37 @@ import { AlertBook, type NewAlert } from './alert-book.js';
 import { ownerMembers, ownersAddresses } from './owner-members.js';
 import { ScopeFacts, type ScopeNames } from './scope-facts.js';
 
-/** A kind of scope that can have a soft budget. */
-interface Owners {
-  readonly type: ScopeType;
-  readonly table: string;
-  /** The scope's id in a row of the table (`o`). */
-  readonly id: string;
-  /** The daily rows that tell what they spent, and whose a row (`d`, or an entry of the ledger) is. */
+/** Where it is told what scopes of one kind spent, and whose a row is: of the daily sums, and of the ledger (both `d`). */
+interface Spending {
   readonly facet: ActivityFacet;
   readonly daily: string;
   /** Where the ledger has it otherwise. */
   readonly entry?: string;
 }
 
-const PROJECT = '(SELECT k.project_id FROM virtual_keys k WHERE k.id = d.key_id)';
-const TEAM_MEMBER = "d.team_id || ':' || d.user_id";
-const ORGANIZATION_MEMBER = "d.organization_id || ':' || d.user_id";
+const SPENDING: Readonly<Record<GovernedScopeType, Spending>> = {
+  key: { facet: 'key', daily: 'd.key_id' },
+  user: { facet: 'key', daily: 'd.user_id' },
+  team: { facet: 'key', daily: 'd.team_id' },
+  team_member: { facet: 'key', daily: "d.team_id || ':' || d.user_id" },
+  organization: { facet: 'key', daily: 'd.organization_id' },
+  organization_member: { facet: 'key', daily: "d.organization_id || ':' || d.user_id" },
+  project: { facet: 'key', daily: '(SELECT k.project_id FROM virtual_keys k WHERE k.id = d.key_id)' },
+  customer: { facet: 'customer_days', daily: 'd.customer_id' },
+  tag: { facet: 'tagged', daily: 'd.tags[1]', entry: 'tag' },
+};
 
-const OWNERS: readonly Owners[] = [
-  { type: 'key', table: 'virtual_keys', id: 'o.id', facet: 'key', daily: 'd.key_id' },
-  { type: 'user', table: 'users', id: 'o.id', facet: 'key', daily: 'd.user_id' },
-  { type: 'team', table: 'teams', id: 'o.id', facet: 'key', daily: 'd.team_id' },
-  { type: 'organization', table: 'organizations', id: 'o.id', facet: 'key', daily: 'd.organization_id' },
-  { type: 'project', table: 'projects', id: 'o.id', facet: 'key', daily: PROJECT },
-  { type: 'customer', table: 'customers', id: 'o.id', facet: 'customer_days', daily: 'd.customer_id' },
-  { type: 'tag', table: 'tags', id: 'o.name', facet: 'tagged', daily: 'd.tags[1]', entry: 'tag' },
-  {
-    type: 'team_member',
-    table: 'team_members',
-    id: "o.team_id || ':' || o.user_id",
-    facet: 'key',
-    daily: TEAM_MEMBER,
-  },
-  {
-    type: 'organization_member',
-    table: 'organization_members',
-    id: "o.organization_id || ':' || o.user_id",
-    facet: 'key',
-    daily: ORGANIZATION_MEMBER,
-  },
-];
+/** A kind of scope that can have a soft budget, with its rows (`o`). */
+interface Owners extends Spending {
+  readonly type: GovernedScopeType;
+  readonly table: string;
+  readonly id: string;
+}
+
+const OWNERS = (Object.keys(SPENDING) as GovernedScopeType[]).map((type): Owners => {
+  const { table, id } = GOVERNED_TABLES[type];
+  return { type, table, id: id('o'), ...SPENDING[type] };
+});
 
 /** Rows whose soft budget, their own or that of their row of `budgets`, has no hard one beside it. */
 const softRowsOf = ({ table, id }: Owners): string =>

@@ -5,7 +5,6 @@ import {
   administered,
   isPermittedInTeam,
   type MemberPermission,
-  readsAll,
   seesEverything,
   Standings,
 } from '#libs/tenancy';
@@ -47,7 +46,7 @@ export class Views {
   /** `permissions`: what a team has to permit its member for the whole team's spend to be in view. */
   async of(caller: Principal, ...permissions: readonly MemberPermission[]): Promise<View> {
     const standing = await this.standings.of(this.dataSource.manager, caller);
-    if (readsAll(standing)) return EVERYTHING;
+    if (seesEverything(standing)) return EVERYTHING;
     const { teamIds, organizationIds } = administered(standing);
     const permitted = [...standing.teams.keys()].filter((id) =>
       isPermittedInTeam(standing, id, ...permissions),
