@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { AccessGroup, Team, User, VirtualKey } from '#libs/database';
+import { AccessGroup, insertRow, lockRow, Team, User, VirtualKey, writeRow } from '#libs/database';
 import { GatewayError } from '#libs/kernel';
 import { type Author, hashOfNamed, keysOutside, makerOf, Transactions } from '#libs/tenancy';
 import { DataSource, type EntityManager, In } from 'typeorm';
@@ -46,8 +46,12 @@ export class AccessGroups {
       const maker = makerOf(author.principal);
       const id = randomUUID();
       const columns = await columnsOf(manager, draft);
-      await manager.insert(AccessGroup, { id, ...columns, createdBy: maker, updatedBy: maker } as never);
-      const group = await manager.findOneByOrFail(AccessGroup, { id });
+      const group = await insertRow(manager, AccessGroup, {
+        id,
+        ...columns,
+        createdBy: maker,
+        updatedBy: maker,
+      });
       await transaction.record('created', 'access_group', id, { before: null, after: group });
       return viewOf(manager, group);
     });
@@ -66,13 +70,17 @@ export class AccessGroups {
       if (draft.name !== undefined) await assertFree(manager, draft.name, id);
       const columns = await columnsOf(manager, draft);
       const lost = before.teamIds.filter((teamId) => columns.teamIds?.includes(teamId) === false);
-      await manager.update(AccessGroup, { id: before.id }, {
-        keyIds: await keysOutside(manager, before.keyIds, lost),
-        ...columns,
-        updatedBy: makerOf(author.principal),
-        updatedAt: new Date(),
-      } as never);
-      const group = await manager.findOneByOrFail(AccessGroup, { id: before.id });
+      const group = await writeRow(
+        manager,
+        AccessGroup,
+        { id: before.id },
+        {
+          keyIds: await keysOutside(manager, before.keyIds, lost),
+          ...columns,
+          updatedBy: makerOf(author.principal),
+          updatedAt: new Date(),
+        },
+      );
       await transaction.record('updated', 'access_group', group.id, { before, after: group });
       return viewOf(manager, group);
     });
@@ -107,7 +115,7 @@ export class AccessGroups {
 }
 
 async function find(manager: EntityManager, id: string): Promise<AccessGroup> {
-  const group = await manager.findOne(AccessGroup, { where: { id }, lock: { mode: 'pessimistic_write' } });
+  const group = await lockRow(manager, AccessGroup, { id });
   if (!group) throw missing();
   return group;
 }

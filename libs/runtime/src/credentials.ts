@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Config } from '#libs/config';
-import { ProxyModel, StoredCredential } from '#libs/database';
+import { lockRow, ProxyModel, StoredCredential } from '#libs/database';
 import { GatewayError } from '#libs/kernel';
 import { type Author, makerOf, Transactions } from '#libs/tenancy';
 import type { EntityManager } from 'typeorm';
@@ -182,10 +182,7 @@ export class Credentials {
   }
 
   async #find(manager: EntityManager, name: string): Promise<StoredCredential> {
-    const row = await manager.findOne(StoredCredential, {
-      where: { name },
-      lock: { mode: 'pessimistic_write' },
-    });
+    const row = await lockRow(manager, StoredCredential, { name });
     if (!row) throw missing();
     return row;
   }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Config, type CredentialEntry, readStoredModel } from '#libs/config';
-import { ProxyModel, Team } from '#libs/database';
+import { lockRow, ProxyModel, Team } from '#libs/database';
 import { GatewayError } from '#libs/kernel';
 import { compileDeployments, type Deployment } from '#libs/routing';
 import {
@@ -167,7 +167,7 @@ export class Models {
     id: string,
   ): Promise<{ row: ProxyModel; standing: Standing }> {
     const standing = await standingOf(manager, author.principal);
-    const row = await manager.findOne(ProxyModel, { where: { id }, lock: { mode: 'pessimistic_write' } });
+    const row = await lockRow(manager, ProxyModel, { id });
     if (standing.role === 'proxy_admin') {
       if (row) return { row, standing };
       throw this.live.entryOf(id)

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Config, type PassThroughEndpoint, pathsOverlap, readStoredEndpoint } from '#libs/config';
-import { StoredEndpoint } from '#libs/database';
+import { insertRow, StoredEndpoint, writeRow } from '#libs/database';
 import { GatewayError } from '#libs/kernel';
 import { type Author, makerOf, Transactions } from '#libs/tenancy';
 import type { EntityManager } from 'typeorm';
 import { type EndpointView, idOfFile, unmasked, viewOfFile, viewOfStored } from './endpoint-view.js';
 import { LiveCatalogue } from './live-catalogue.js';
-import { type OpenEndpoint, RuntimeStore } from './runtime-store.js';
+import { RuntimeStore } from './runtime-store.js';
 
 /** An endpoint, or the part of it that changes, in the words of the file. */
 export type EndpointSettings = Readonly<Record<string, unknown>>;
@@ -46,8 +46,8 @@ export class PassThroughEndpoints {
       assertFree(this.#assertValid(id, settings, rows));
       const maker = makerOf(author.principal);
       const columns = await this.store.sealEndpoint(manager, id, settings);
-      await manager.insert(StoredEndpoint, { id, ...columns, createdBy: maker, updatedBy: maker } as never);
-      const after = viewOfStored(await this.#open(manager, id));
+      const facts = { id, ...columns, createdBy: maker, updatedBy: maker };
+      const after = await this.#viewOf(manager, await insertRow(manager, StoredEndpoint, facts));
       await transaction.record('created', 'pass_through_endpoint', id, { before: null, after });
       return after;
     });
@@ -70,12 +70,8 @@ export class PassThroughEndpoints {
       const others = rows.filter((row) => row.id !== id);
       assertFree(this.#assertValid(id, settings, others));
       const columns = await this.store.sealEndpoint(manager, id, settings);
-      await manager.update(StoredEndpoint, { id }, {
-        ...columns,
-        updatedBy: makerOf(author.principal),
-        updatedAt: new Date(),
-      } as never);
-      const after = viewOfStored(await this.#open(manager, id));
+      const facts = { ...columns, updatedBy: makerOf(author.principal), updatedAt: new Date() };
+      const after = await this.#viewOf(manager, await writeRow(manager, StoredEndpoint, { id }, facts));
       const told = { before: viewOfStored(before), after };
       await transaction.record('updated', 'pass_through_endpoint', id, told);
       return after;
@@ -141,10 +137,6 @@ export class PassThroughEndpoints {
     const rival = places.find((one) => pathsOverlap(one, endpoint));
     if (rival !== undefined) throw badField('path', ` lies on the path of another endpoint, ${rival.path}`);
     return endpoint;
-  }
-
-  async #open(manager: EntityManager, id: string): Promise<OpenEndpoint> {
-    return this.store.openEndpoint(manager, await manager.findOneByOrFail(StoredEndpoint, { id }));
   }
 
   /** One whose secrets do not open can still be seen, and deleted. */

@@ -1,4 +1,5 @@
-import { GatewayError, type Principal, type Role } from '#libs/kernel';
+import { type Principal, type Role } from '#libs/kernel';
+import { adminOnly } from './authority/refusals.js';
 import { MASTER_USER_ID } from './reserved-ids.js';
 
 /** Whether the caller sees every row. */
@@ -12,12 +13,12 @@ export function seesEverything({ role }: { readonly role: Role }): boolean {
  * route, not the rows of others.
  */
 export function assertAdministers(caller: Principal): void {
-  if (caller.role === 'proxy_admin') return;
-  throw new GatewayError(
-    'rbac.admin_only',
-    `Authentication Error, Only proxy admin can be used to generate or change keys, users and teams. Role=${caller.role}.`,
-    { param: 'None' },
-  );
+  if (caller.role !== 'proxy_admin') throw adminOnly('keys, users and teams', caller.role);
+}
+
+/** Throws the same unless the caller administers or sees everything: for reading these nouns. */
+export function assertReads(caller: Principal): void {
+  if (!seesEverything(caller)) assertAdministers(caller);
 }
 
 /** Who is written down as the maker of a row. The master key belongs to nobody; the contract's name for that is `default_user_id`. */

@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { Config, type CustomRole, isRoleName, type RoleBase } from '#libs/config';
-import { readAs, StoredRole, User } from '#libs/database';
+import { lockRow, readAs, StoredRole, User, writeRow } from '#libs/database';
 import { Clock, GatewayError, type Principal } from '#libs/kernel';
 import { DataSource, type EntityManager, IsNull } from 'typeorm';
-import { assertAdministers, makerOf, seesEverything } from './authority.js';
+import { assertAdministers, assertReads, makerOf } from './authority.js';
 import { type Author, type Transaction, Transactions } from './transactions.js';
 
 /** What an administrator decides about a role. In a change, an absent member is left as it is. */
@@ -77,12 +77,16 @@ export class CustomRoles {
       const { manager } = transaction;
       const before = await lockLive(manager, name);
       const said = Object.entries(change).filter(([, value]) => value !== undefined);
-      await manager.update(StoredRole, { name }, {
-        ...Object.fromEntries(said),
-        updatedBy: makerOf(author.principal),
-        updatedAt: new Date(this.clock.nowMs()),
-      } as never);
-      const after = await manager.findOneByOrFail(StoredRole, { name });
+      const after = await writeRow(
+        manager,
+        StoredRole,
+        { name },
+        {
+          ...Object.fromEntries(said),
+          updatedBy: makerOf(author.principal),
+          updatedAt: new Date(this.clock.nowMs()),
+        },
+      );
       await transaction.record('updated', 'role', name, { before, after });
       return after;
     });
@@ -172,12 +176,8 @@ export async function isRoleOfOurs(
   return manager.existsBy(StoredRole, { name, deletedAt: IsNull() });
 }
 
-function assertReads(caller: Principal): void {
-  if (!seesEverything(caller)) assertAdministers(caller);
-}
-
 async function lock(manager: EntityManager, name: string): Promise<StoredRole | null> {
-  return manager.findOne(StoredRole, { where: { name }, lock: { mode: 'pessimistic_write' } });
+  return lockRow(manager, StoredRole, { name });
 }
 
 async function lockLive(manager: EntityManager, name: string): Promise<StoredRole> {

@@ -1,14 +1,14 @@
 import { Injectable } from '@nestjs/common';
-import { Budget, Customer, readAs } from '#libs/database';
+import { Budget, Customer, insertRow, lockRow, readAs, writeRow } from '#libs/database';
 import { Clock, GatewayError, type NanoUsd, type Principal } from '#libs/kernel';
 import { DataSource, type EntityManager, In } from 'typeorm';
-import { assertAdministers, makerOf, seesEverything } from './authority.js';
+import { assertAdministers, assertReads, makerOf, seesEverything } from './authority.js';
 import { type GovernedChange, governedColumns } from './governed-settings.js';
 import { assertBudget } from './key-references.js';
 import { SpendReader } from './spend-reader.js';
 import { SpendSetter } from './spend-setter.js';
 import { type Author, type Transaction, Transactions } from './transactions.js';
-import { violatedIndex } from './unique.js';
+import { orTaken } from './unique.js';
 
 /** What an administrator decides about an end user; in a change, an absent member is left as it is. */
 export interface CustomerChange extends GovernedChange {
@@ -50,24 +50,28 @@ export class Customers {
     spentNanoUsd: NanoUsd,
   ): Promise<CustomerView> {
     assertAdministers(author.principal);
-    try {
-      const customer = await this.transactions.run(author, async (transaction) => {
-        const { manager } = transaction;
-        await manager.insert(Customer, await this.#columns(manager, id, settings, undefined));
-        const made = await manager.findOneByOrFail(Customer, { id });
-        if (spentNanoUsd > 0n) await this.#setSpend(transaction, author, made, spentNanoUsd);
-        await transaction.record('created', 'customer', id, { before: null, after: made });
-        return made;
-      });
-      return await this.#view(customer);
-    } catch (thrown) {
-      if (violatedIndex(thrown) !== 'customers_pkey') throw thrown;
-      throw new GatewayError('request.bad_field', `Customer already exists, passed user_id=${id}.`, {
-        type: 'bad_request',
-        param: 'user_id',
-        cause: thrown,
-      });
-    }
+    const customer = await orTaken(
+      'customers_pkey',
+      (cause) =>
+        new GatewayError('request.bad_field', `Customer already exists, passed user_id=${id}.`, {
+          type: 'bad_request',
+          param: 'user_id',
+          cause,
+        }),
+      () =>
+        this.transactions.run(author, async (transaction) => {
+          const { manager } = transaction;
+          const made = await insertRow(
+            manager,
+            Customer,
+            await this.#columns(manager, id, settings, undefined),
+          );
+          if (spentNanoUsd > 0n) await this.#setSpend(transaction, author, made, spentNanoUsd);
+          await transaction.record('created', 'customer', id, { before: null, after: made });
+          return made;
+        }),
+    );
+    return this.#view(customer);
   }
 
   /** Changes what `settings` names. Throws 404 when there is no row. */
@@ -78,8 +82,7 @@ export class Customers {
       const before = await lock(manager, id);
       if (before === null) throw customerNotFound(id);
       const columns = await this.#columns(manager, id, settings, before);
-      await manager.update(Customer, { id }, columns);
-      const after = await manager.findOneByOrFail(Customer, { id });
+      const after = await writeRow(manager, Customer, { id }, columns);
       await transaction.record('updated', 'customer', id, { before, after });
       return after;
     });
@@ -103,8 +106,7 @@ export class Customers {
           await manager.query('INSERT INTO customers (id) VALUES ($1) ON CONFLICT DO NOTHING', [id]);
         const before = await lock(manager, id);
         if (before === null || before.blocked === blocked) continue;
-        await manager.update(Customer, { id }, { blocked, updatedAt: now });
-        const after = await manager.findOneByOrFail(Customer, { id });
+        const after = await writeRow(manager, Customer, { id }, { blocked, updatedAt: now });
         await transaction.record(blocked ? 'blocked' : 'unblocked', 'customer', id, { before, after });
       }
       return manager.find(Customer, { where: { id: In(sorted) }, order: { id: 'ASC' } });
@@ -144,7 +146,7 @@ export class Customers {
   }
 
   async list(caller: Principal): Promise<readonly CustomerView[]> {
-    if (!seesEverything(caller)) assertAdministers(caller);
+    assertReads(caller);
     const customers = await readAs(this.database, caller, (manager) =>
       manager.find(Customer, { order: { id: 'ASC' }, take: MOST_ROWS }),
     );
@@ -156,7 +158,7 @@ export class Customers {
     id: string,
     settings: CustomerChange,
     current: Customer | undefined,
-  ): Promise<Record<string, never>> {
+  ): Promise<Partial<Customer>> {
     if (settings.budgetId !== undefined && settings.budgetId !== null)
       await assertBudget(manager, settings.budgetId, 'budget_id');
     const nowMs = this.clock.nowMs();
@@ -168,7 +170,7 @@ export class Customers {
     if (settings.alias !== undefined) columns.alias = settings.alias;
     if (settings.blocked !== undefined) columns.blocked = settings.blocked;
     if (settings.models !== undefined) columns.models = [...settings.models];
-    return columns as Record<string, never>;
+    return columns;
   }
 
   async #setSpend(transaction: Transaction, author: Author, customer: Customer, to: NanoUsd): Promise<void> {
@@ -204,7 +206,7 @@ export class Customers {
 }
 
 function lock(manager: EntityManager, id: string): Promise<Customer | null> {
-  return manager.findOne(Customer, { where: { id }, lock: { mode: 'pessimistic_write' } });
+  return lockRow(manager, Customer, { id });
 }
 
 function customerNotFound(ids: string): GatewayError {

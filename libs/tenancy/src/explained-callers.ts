@@ -2,9 +2,10 @@ import { Organization, OrganizationMember, Project, readAs, Team, User, VirtualK
 import type { Principal } from '#libs/kernel';
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager, In } from 'typeorm';
+import { seesEverything } from './authority.js';
 import { capacityOverKey, isOwn } from './authority/key-access.js';
 import { placesOf } from './authority/load-judgement.js';
-import { administered, readsAll, type Standing, standingOf } from './authority/standing.js';
+import { administered, type Standing, standingOf } from './authority/standing.js';
 import { CallerDirectory } from './caller-directory.js';
 import type { CallerIds, CallerRecord } from './caller-record.js';
 import { KeyDirectory } from './key-directory.js';
@@ -49,7 +50,7 @@ async function keyFor(manager: EntityManager, reader: Principal, named: string):
   const places = await placesOf(manager, found);
   const mine = places.filter(
     (place) =>
-      readsAll(standing) ||
+      seesEverything(standing) ||
       place.key.id === standing.keyId ||
       isOwn(standing, place.key) ||
       capacityOverKey(standing, 'update', place) === 'org_admin',
@@ -64,7 +65,7 @@ async function mayAskAbout(
   ids: Partial<CallerIds>,
 ): Promise<boolean> {
   const standing = await standingOf(manager, reader);
-  if (readsAll(standing)) return areThere(manager, ids);
+  if (seesEverything(standing)) return areThere(manager, ids);
   const isSelf =
     standing.userId !== undefined &&
     standing.userId === ids.userId &&

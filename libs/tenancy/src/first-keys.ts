@@ -5,6 +5,7 @@ import { judgeNewKey } from './authority/key-judgement.js';
 import { loadKeyJudgement } from './authority/load-judgement.js';
 import { type Standing, standingOf } from './authority/standing.js';
 import { assignGroups } from './group-assignments.js';
+import { writeKey } from './key-rows.js';
 import { columnsOf, type KeyChange } from './key-settings.js';
 import { type IssuedKey, Keys, type KeySecret } from './keys.js';
 import type { Author, Transaction } from './transactions.js';
@@ -64,7 +65,6 @@ export class FirstKeys {
     const inherited = judgeNewKey(columns, judgement);
     const issued = await this.keys.issue(transaction, author, settings, secret);
     if (Object.keys(inherited).length === 0) return issued;
-    await manager.update(VirtualKey, { id: issued.key.id }, inherited as never);
-    return { ...issued, key: await manager.findOneByOrFail(VirtualKey, { id: issued.key.id }) };
+    return { ...issued, key: await writeKey(manager, issued.key.id, inherited) };
   }
 }

@@ -1,4 +1,4 @@
-import { AccessGroup, Team, VirtualKey } from '#libs/database';
+import { AccessGroup, Team, VirtualKey, writeRow } from '#libs/database';
 import { GatewayError, grantsEverything, type Principal, TEAM_MODELS } from '#libs/kernel';
 import { type EntityManager, In } from 'typeorm';
 import { makerOf } from './authority.js';
@@ -166,11 +166,15 @@ async function write(
   columns: Partial<Pick<AccessGroup, 'keyIds' | 'teamIds' | 'userIds'>>,
 ): Promise<void> {
   const { manager } = transaction;
-  await manager.update(AccessGroup, { id: before.id }, {
-    ...columns,
-    updatedBy: by,
-    updatedAt: new Date(),
-  } as never);
-  const after = await manager.findOneByOrFail(AccessGroup, { id: before.id });
+  const after = await writeRow(
+    manager,
+    AccessGroup,
+    { id: before.id },
+    {
+      ...columns,
+      updatedBy: by,
+      updatedAt: new Date(),
+    },
+  );
   await transaction.record('updated', 'access_group', before.id, { before, after });
 }

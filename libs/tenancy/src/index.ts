@@ -9,7 +9,6 @@ export { notYours } from './authority/refusals.js';
 export {
   administered,
   capacityInTeam,
-  readsAll,
   type MembershipRow,
   type Standing,
   standingOf,
@@ -35,6 +34,7 @@ export {
 export { ExplainedCallers } from './explained-callers.js';
 export { Identities } from './identities.js';
 export { claimId, JwtKeyMappings } from './jwt-key-mappings.js';
+export { mergedMetadata } from './metadata-lists.js';
 export { JwtRegistration } from './jwt-registration.js';
 export { InvitationClaims } from './invitation-claims.js';
 export { Invitations } from './invitations.js';

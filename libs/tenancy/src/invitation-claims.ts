@@ -1,6 +1,6 @@
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { Invitation, User } from '#libs/database';
+import { Invitation, lockRow, User } from '#libs/database';
 import { Clock, GatewayError } from '#libs/kernel';
 import { DataSource } from 'typeorm';
 import { signingIn } from './authors.js';
@@ -58,10 +58,7 @@ export class InvitationClaims {
       param: 'password',
       also: async (transaction) => {
         const { manager } = transaction;
-        const invitation = await manager.findOne(Invitation, {
-          where: { id: claim.invitationId },
-          lock: { mode: 'pessimistic_write' },
-        });
+        const invitation = await lockRow(manager, Invitation, { id: claim.invitationId });
         this.#assertClaim(invitation, claim);
         const now = new Date(this.clock.nowMs());
         await manager.update(

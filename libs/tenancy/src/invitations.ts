@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Invitation, readAs, User } from '#libs/database';
+import { insertRow, Invitation, readAs, User } from '#libs/database';
 import { Clock, DAY_MS, GatewayError, newId, type Principal } from '#libs/kernel';
 import { DataSource, type EntityManager } from 'typeorm';
 import { makerOf } from './authority.js';
@@ -27,7 +27,7 @@ export class Invitations {
       await this.#assertAdministers(manager, await standingOf(manager, author.principal), userId);
       const at = new Date(nowMs);
       const id = newId('invitation', nowMs);
-      await manager.insert(Invitation, {
+      const invitation = await insertRow(manager, Invitation, {
         id,
         userId,
         expiresAt: new Date(nowMs + LIVES_MS),
@@ -36,7 +36,6 @@ export class Invitations {
         createdAt: at,
         updatedAt: at,
       });
-      const invitation = await manager.findOneByOrFail(Invitation, { id });
       // The link's secret stays out of the audit trail.
       await transaction.note('created', 'invitation', userId, {
         before: null,

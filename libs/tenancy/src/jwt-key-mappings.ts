@@ -1,12 +1,12 @@
 import { hash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { JwtKeyMapping, readAs } from '#libs/database';
+import { insertRow, JwtKeyMapping, lockRow, readAs, writeRow } from '#libs/database';
 import { Clock, GatewayError, newId, type Principal } from '#libs/kernel';
 import { DataSource, type EntityManager, In } from 'typeorm';
-import { assertAdministers, makerOf, seesEverything } from './authority.js';
+import { assertAdministers, assertReads, makerOf } from './authority.js';
 import { lockKeys } from './key-rows.js';
 import { type Author, type Transaction, Transactions } from './transactions.js';
-import { violatedIndex } from './unique.js';
+import { orTaken, violatedIndex } from './unique.js';
 
 /** A claim as a token carries it; `issuer` empty: tokens of every issuer. */
 export interface TokenClaim {
@@ -26,6 +26,8 @@ export interface MappingSettings {
   readonly isActive?: boolean | undefined;
 }
 
+const CLAIM_INDEX = 'jwt_key_mappings_claim_key';
+
 /** Which virtual key a signed token stands for. Proxy administrators change it, those who see everything read it. */
 @Injectable()
 export class JwtKeyMappings {
@@ -42,7 +44,7 @@ export class JwtKeyMappings {
     { keyHash, description = null, isActive = true }: MappingSettings,
   ): Promise<JwtKeyMapping> {
     assertAdministers(author.principal);
-    return orRefuseDuplicate(() =>
+    return orTaken(CLAIM_INDEX, claimTaken, () =>
       this.transactions.run(author, async (transaction) =>
         insertMapping(transaction, {
           ...this.#blank(author.principal, claim),
@@ -57,7 +59,7 @@ export class JwtKeyMappings {
   /** Throws 404 when there is none, 409 when another has the claim, 400 when there is no such key. */
   async update(author: Author, id: string, change: MappingSettings): Promise<JwtKeyMapping> {
     assertAdministers(author.principal);
-    return orRefuseDuplicate(() =>
+    return orTaken(CLAIM_INDEX, claimTaken, () =>
       this.transactions.run(author, async (transaction) => {
         const { manager } = transaction;
         const before = await lock(manager, id);
@@ -72,8 +74,7 @@ export class JwtKeyMappings {
           updatedBy: makerOf(author.principal),
           updatedAt: new Date(this.clock.nowMs()),
         };
-        await manager.update(JwtKeyMapping, { id }, columns);
-        const after = await manager.findOneByOrFail(JwtKeyMapping, { id });
+        const after = await writeRow(manager, JwtKeyMapping, { id }, columns);
         await transaction.record('updated', 'jwt_key_mapping', id, { before, after });
         await announce(transaction, before);
         await announce(transaction, after);
@@ -95,7 +96,7 @@ export class JwtKeyMappings {
 
   /** Throws 404 when there is none. */
   async find(caller: Principal, id: string): Promise<JwtKeyMapping> {
-    if (!seesEverything(caller)) assertAdministers(caller);
+    assertReads(caller);
     const found = await readAs(this.database, caller, (manager) => manager.findOneBy(JwtKeyMapping, { id }));
     if (found === null) throw notFound();
     return found;
@@ -107,7 +108,7 @@ export class JwtKeyMappings {
     page: number,
     size: number,
   ): Promise<{ readonly rows: readonly JwtKeyMapping[]; readonly total: number }> {
-    if (!seesEverything(caller)) assertAdministers(caller);
+    assertReads(caller);
     const [rows, total] = await readAs(this.database, caller, (manager) =>
       manager.findAndCount(JwtKeyMapping, {
         order: { createdAt: 'DESC', id: 'DESC' },
@@ -179,12 +180,11 @@ export function claimId(name: string, value: string): string {
 
 /** Whether a write failed because the claim has a mapping already. */
 export function isClaimTaken(thrown: unknown): boolean {
-  return violatedIndex(thrown) === 'jwt_key_mappings_claim_key';
+  return violatedIndex(thrown) === CLAIM_INDEX;
 }
 
 async function insertMapping(transaction: Transaction, row: JwtKeyMapping): Promise<JwtKeyMapping> {
-  await transaction.manager.insert(JwtKeyMapping, row);
-  const after = await transaction.manager.findOneByOrFail(JwtKeyMapping, { id: row.id });
+  const after = await insertRow(transaction.manager, JwtKeyMapping, row);
   await transaction.record('created', 'jwt_key_mapping', row.id, { before: null, after });
   await announce(transaction, after);
   return after;
@@ -198,23 +198,14 @@ async function announce(
 }
 
 async function lock(manager: EntityManager, id: string): Promise<JwtKeyMapping> {
-  const found = await manager.findOne(JwtKeyMapping, { where: { id }, lock: { mode: 'pessimistic_write' } });
+  const found = await lockRow(manager, JwtKeyMapping, { id });
   if (found === null) throw notFound();
   return found;
 }
 
-async function orRefuseDuplicate<T>(write: () => Promise<T>): Promise<T> {
-  try {
-    return await write();
-  } catch (thrown) {
-    if (!isClaimTaken(thrown)) throw thrown;
-    const message = 'This claim stands for a key already, for the same issuer.';
-    throw new GatewayError('request.conflict', message, {
-      param: 'jwt_claim_value',
-      detail: message,
-      cause: thrown,
-    });
-  }
+function claimTaken(cause: unknown): GatewayError {
+  const message = 'This claim stands for a key already, for the same issuer.';
+  return new GatewayError('request.conflict', message, { param: 'jwt_claim_value', detail: message, cause });
 }
 
 function notFound(): GatewayError {

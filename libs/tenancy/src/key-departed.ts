@@ -1,6 +1,7 @@
 import { ArchivedKey } from '#libs/database';
 import type { EntityManager } from 'typeorm';
-import { administered, readsAll, type Standing } from './authority/standing.js';
+import { seesEverything } from './authority.js';
+import { administered, type Standing } from './authority/standing.js';
 import { type DepartedKey, toDeparted } from './key-archive.js';
 import type { KeyFilter } from './key-filter.js';
 
@@ -23,7 +24,7 @@ export async function listDeparted(
     if (value !== undefined) query.andWhere(`archived.row ->> '${column}' = :${column}`, { [column]: value });
   }
   if (filter.hash !== undefined) query.andWhere('archived.tokenHash = :hash', { hash: filter.hash });
-  if (!readsAll(standing)) {
+  if (!seesEverything(standing)) {
     const { organizationIds, teamIds } = administered(standing);
     query.andWhere(
       `(archived.id = :ownKey OR archived.row ->> 'user_id' = :ownUser OR archived.row ->> 'team_id' = ANY(:teamIds)

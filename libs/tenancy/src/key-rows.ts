@@ -1,4 +1,4 @@
-import { KeyGrace, VirtualKey } from '#libs/database';
+import { KeyGrace, VirtualKey, writeRow } from '#libs/database';
 import { GatewayError } from '#libs/kernel';
 import { type EntityManager, In, MoreThan } from 'typeorm';
 
@@ -58,8 +58,7 @@ export async function writeKey(
   id: string,
   columns: Partial<VirtualKey>,
 ): Promise<VirtualKey> {
-  await manager.update(VirtualKey, { id }, columns as never);
-  return manager.findOneByOrFail(VirtualKey, { id });
+  return writeRow(manager, VirtualKey, { id }, columns);
 }
 
 /** Every hash that opens the key now: what caches know it by. */

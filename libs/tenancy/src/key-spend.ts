@@ -1,11 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import type { VirtualKey } from '#libs/database';
-import { Clock, GatewayError, type NanoUsd } from '#libs/kernel';
+import { Clock, type NanoUsd } from '#libs/kernel';
 import { makerOf } from './authority.js';
 import { KeyJudge } from './key-judge.js';
 import { keyNotFound } from './key-refusals.js';
 import { lockKey } from './key-rows.js';
-import { SpendSetter } from './spend-setter.js';
+import { badReset, SpendSetter } from './spend-setter.js';
 import { type Author, type Transaction, Transactions } from './transactions.js';
 
 /** What a key has spent before and after somebody set it. */
@@ -74,8 +74,4 @@ export class KeySpend {
   async followed({ id }: VirtualKey): Promise<void> {
     await this.setter.followed({ type: 'key', id });
   }
-}
-
-function badReset(why: string): GatewayError {
-  return new GatewayError('request.bad_field', `'reset_to' ${why}.`, { param: 'reset_to' });
 }

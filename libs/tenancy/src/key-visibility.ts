@@ -1,7 +1,8 @@
 import { Team } from '#libs/database';
 import type { EntityManager } from 'typeorm';
+import { seesEverything } from './authority.js';
 import { notYours } from './authority/refusals.js';
-import { administered, administersOrganization, readsAll, type Standing } from './authority/standing.js';
+import { administered, administersOrganization, type Standing } from './authority/standing.js';
 import { type Visible, visibleKeys } from './authority/visible.js';
 import type { KeyFilter } from './key-filter.js';
 
@@ -15,7 +16,7 @@ export interface ListScope {
 
 /** Which keys a list shows to somebody; undefined: all. Whoever asks for a team or an organization means its keys. */
 export function listedKeys(standing: Standing, filter: KeyFilter, scope: ListScope): Visible | undefined {
-  if (readsAll(standing)) return undefined;
+  if (seesEverything(standing)) return undefined;
   const wantsOthers =
     scope.includesTeams === true || filter.teamId !== undefined || filter.organizationId !== undefined;
   const mine = '(key.id = :ownKey OR key.userId = :ownUser)';
@@ -39,7 +40,7 @@ export async function assertMayAsk(
   standing: Standing,
   filter: Pick<KeyFilter, 'userId' | 'teamId' | 'organizationId' | 'substring'>,
 ): Promise<void> {
-  if (readsAll(standing)) return;
+  if (seesEverything(standing)) return;
   const { userId, teamId, organizationId } = filter;
   const administersSome = administersAny(standing) || administered(standing).teamIds.length > 0;
   if (userId !== undefined && userId !== standing.userId && !administersSome)

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { KeyGrace, VirtualKey } from '#libs/database';
+import { insertRow, KeyGrace, VirtualKey } from '#libs/database';
 import { Clock, newId, type NanoUsd } from '#libs/kernel';
 import { type EntityManager, In } from 'typeorm';
 import { makerOf } from './authority.js';
@@ -186,12 +186,11 @@ export class Keys {
 
   async #insert(transaction: Transaction, row: VirtualKey, secret: KeySecret): Promise<IssuedKey> {
     const raw = rawOf(secret);
-    await transaction.manager.insert(VirtualKey, {
+    const key = await insertRow(transaction.manager, VirtualKey, {
       ...row,
       tokenHash: hashRawKey(raw),
       maskedName: maskRawKey(raw),
-    } as never);
-    const key = await transaction.manager.findOneByOrFail(VirtualKey, { id: row.id });
+    });
     await transaction.record('created', 'key', key.id, { before: null, after: key, hashes: [key.tokenHash] });
     return { key, raw };
   }

@@ -39,3 +39,8 @@ function says(value: unknown): boolean {
   if (typeof value === 'object' && value !== null) return Object.keys(value).length > 0;
   return typeof value === 'number';
 }
+
+/** A merge patch of one level (RFC 7396): what is null goes, what is not named stays, and nested documents are replaced whole. */
+export function mergedMetadata(before: Metadata, change: Metadata): Record<string, unknown> {
+  return Object.fromEntries(Object.entries({ ...before, ...change }).filter(([, value]) => value !== null));
+}

@@ -4,12 +4,7 @@ import type { Principal } from '#libs/kernel';
 import { DataSource, type EntityManager, In } from 'typeorm';
 import { seesEverything } from './authority.js';
 import { notYours } from './authority/refusals.js';
-import {
-  administersOrganization,
-  readsAll,
-  type OrganizationRole,
-  standingOf,
-} from './authority/standing.js';
+import { administersOrganization, type OrganizationRole, standingOf } from './authority/standing.js';
 import { organizationNotFound } from './organizations.js';
 import { containing } from './rows.js';
 
@@ -80,7 +75,7 @@ export class OrganizationCatalogue {
       .limit(MOST_ROWS);
     if (ids !== undefined) query.andWhere('organization.id = ANY(:ids)', { ids });
     if (alias !== undefined) query.andWhere('organization.alias ILIKE :alias', { alias: containing(alias) });
-    if (!readsAll(standing)) {
+    if (!seesEverything(standing)) {
       const own = [
         ...standing.organizations.keys(),
         ...(caller.organizationId ? [caller.organizationId] : []),
@@ -97,7 +92,7 @@ export class OrganizationCatalogue {
       take: MOST_ROWS,
     });
     return organizations.map((organization) => {
-      const isManaged = readsAll(standing) || administersOrganization(standing, organization.id);
+      const isManaged = seesEverything(standing) || administersOrganization(standing, organization.id);
       return {
         organization,
         members: members.filter(

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Config } from '#libs/config';
-import { Organization, OrganizationMember, Team, User } from '#libs/database';
+import { insertRow, lockRow, Organization, OrganizationMember, Team, User, writeRow } from '#libs/database';
 import { Clock, GatewayError, newId } from '#libs/kernel';
 import type { EntityManager } from 'typeorm';
 import { makerOf } from './authority.js';
@@ -15,9 +15,10 @@ import {
 import { type GovernedChange, governedColumns } from './governed-settings.js';
 import { deleteKeysOf } from './key-cascade.js';
 import { findOrMakeUser, findUser, type PersonNamed } from './membership.js';
+import { mergedMetadata } from './metadata-lists.js';
 import { Teams } from './teams.js';
 import { type Author, type Transaction, Transactions } from './transactions.js';
-import { violatedIndex } from './unique.js';
+import { orTaken } from './unique.js';
 
 export interface OrganizationSettings {
   readonly alias: string | null;
@@ -51,29 +52,29 @@ export class Organizations {
     const nowMs = this.clock.nowMs();
     const newOne = id ?? newId('org', nowMs);
     const by = makerOf(author.principal);
-    try {
-      return await this.transactions.run(author, async (transaction) => {
-        const { manager } = transaction;
-        const at = new Date(nowMs);
-        const columns = { ...this.#columns(settings, undefined, nowMs), id: newOne };
-        await manager.insert(Organization, {
-          ...columns,
-          createdBy: by,
-          updatedBy: by,
-          createdAt: at,
-          updatedAt: at,
-        } as never);
-        const organization = await manager.findOneByOrFail(Organization, { id: newOne });
-        await transaction.record('created', 'organization', newOne, { before: null, after: organization });
-        return organization;
-      });
-    } catch (thrown) {
-      if (violatedIndex(thrown) !== 'organizations_pkey') throw thrown;
-      throw new GatewayError('request.bad_field', `Organization '${newOne}' already exists.`, {
-        param: 'organization_id',
-        cause: thrown,
-      });
-    }
+    return orTaken(
+      'organizations_pkey',
+      (cause) =>
+        new GatewayError('request.bad_field', `Organization '${newOne}' already exists.`, {
+          param: 'organization_id',
+          cause,
+        }),
+      () =>
+        this.transactions.run(author, async (transaction) => {
+          const { manager } = transaction;
+          const at = new Date(nowMs);
+          const columns = { ...this.#columns(settings, undefined, nowMs), id: newOne };
+          const organization = await insertRow(manager, Organization, {
+            ...columns,
+            createdBy: by,
+            updatedBy: by,
+            createdAt: at,
+            updatedAt: at,
+          });
+          await transaction.record('created', 'organization', newOne, { before: null, after: organization });
+          return organization;
+        }),
+    );
   }
 
   /** Changes what `settings` names. Its own administrators only narrow what it may. */
@@ -89,8 +90,7 @@ export class Organizations {
         updatedAt: now,
       };
       judgeOrganizationChange(standing, before, Object.assign(new Organization(), before, columns));
-      await manager.update(Organization, { id }, columns as never);
-      const after = await manager.findOneByOrFail(Organization, { id });
+      const after = await writeRow(manager, Organization, { id }, columns);
       await transaction.record('updated', 'organization', id, { before, after });
       return after;
     });
@@ -138,12 +138,11 @@ export class Organizations {
         const userId = await findOrMakeUser(transaction, this.config, standing, draft, id);
         const key = { organizationId: id, userId };
         if (await manager.existsBy(OrganizationMember, key)) throw alreadyMember(draft);
-        await manager.insert(OrganizationMember, {
+        const member = await insertRow(manager, OrganizationMember, {
           ...key,
           role: draft.role,
           ...governedColumns(governed, undefined, now.getTime()),
-        } as never);
-        const member = await manager.findOneByOrFail(OrganizationMember, key);
+        });
         const user = await manager.findOneByOrFail(User, { id: userId });
         await transaction.record('created', 'organization_member', `${id}:${userId}`, {
           before: null,
@@ -167,12 +166,11 @@ export class Organizations {
       const before = await this.#lockedMember(manager, author, id, named);
       const key = { organizationId: id, userId: before.userId };
       const now = new Date(this.clock.nowMs());
-      await manager.update(OrganizationMember, key, {
+      const after = await writeRow(manager, OrganizationMember, key, {
         ...governedColumns(governed, before, now.getTime()),
         ...(role === undefined ? {} : { role }),
         updatedAt: now,
-      } as never);
-      const after = await manager.findOneByOrFail(OrganizationMember, key);
+      });
       await transaction.record('updated', 'organization_member', `${id}:${before.userId}`, { before, after });
       return after;
     });
@@ -210,10 +208,7 @@ export class Organizations {
     const member =
       user === null
         ? null
-        : await manager.findOne(OrganizationMember, {
-            where: { organizationId: id, userId: user.id },
-            lock: { mode: 'pessimistic_write' },
-          });
+        : await lockRow(manager, OrganizationMember, { organizationId: id, userId: user.id });
     if (member !== null) return member;
     const message = 'User not found in organization.';
     throw new GatewayError('request.bad_field', message, { param: 'user_id', detail: { error: message } });
@@ -245,16 +240,9 @@ export class Organizations {
       ...(governedColumns(governed, current, nowMs) as Partial<Organization>),
       ...(alias === undefined ? {} : { alias }),
       ...(models === undefined ? {} : { models: [...models] }),
-      ...(metadata === undefined ? {} : { metadata: merged(current?.metadata ?? {}, metadata) }),
+      ...(metadata === undefined ? {} : { metadata: mergedMetadata(current?.metadata ?? {}, metadata) }),
     };
   }
-}
-
-function merged(
-  before: Readonly<Record<string, unknown>>,
-  change: Readonly<Record<string, unknown>>,
-): Record<string, unknown> {
-  return Object.fromEntries(Object.entries({ ...before, ...change }).filter(([, value]) => value !== null));
 }
 
 function assertProxyAdmin({ principal }: Author): void {
@@ -266,7 +254,7 @@ async function lockOrganization(
   standing: Standing,
   id: string,
 ): Promise<Organization> {
-  const found = await manager.findOne(Organization, { where: { id }, lock: { mode: 'pessimistic_write' } });
+  const found = await lockRow(manager, Organization, { id });
   if (found !== null) return found;
   throw standing.role === 'proxy_admin'
     ? organizationNotFound(id)

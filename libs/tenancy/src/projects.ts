@@ -1,14 +1,14 @@
 import { Injectable } from '@nestjs/common';
-import { Project, readAs, Team, VirtualKey } from '#libs/database';
+import { insertRow, lockRow, Project, readAs, Team, VirtualKey, writeRow } from '#libs/database';
 import { Clock, GatewayError, newId, type Principal } from '#libs/kernel';
 import { DataSource, type EntityManager, In } from 'typeorm';
-import { makerOf } from './authority.js';
-import { assertFits } from './authority/people-judgement.js';
+import { makerOf, seesEverything } from './authority.js';
+import { assertFits } from './authority/fits.js';
 import { fieldForbidden, notYours } from './authority/refusals.js';
-import { administered, capacityInTeam, readsAll, type Standing, standingOf } from './authority/standing.js';
+import { administered, capacityInTeam, type Standing, standingOf } from './authority/standing.js';
 import { type GovernedChange, governedColumns } from './governed-settings.js';
 import { type Author, Transactions } from './transactions.js';
-import { violatedIndex } from './unique.js';
+import { orTaken } from './unique.js';
 
 export interface ProjectSettings {
   readonly alias: string | null;
@@ -44,34 +44,34 @@ export class Projects {
     const nowMs = this.clock.nowMs();
     const newOne = id ?? newId('project', nowMs);
     const by = makerOf(author.principal);
-    try {
-      return await this.transactions.run(author, async (transaction) => {
-        const { manager } = transaction;
-        const standing = await standingOf(manager, author.principal);
-        const team = await this.#managedTeam(manager, standing, teamId);
-        const columns = columnsOf(settings, undefined, nowMs);
-        assertMayGovern(standing, columns, undefined, team);
-        const at = new Date(nowMs);
-        await manager.insert(Project, {
-          ...columns,
-          id: newOne,
-          teamId,
-          createdBy: by,
-          updatedBy: by,
-          createdAt: at,
-          updatedAt: at,
-        } as never);
-        const project = await manager.findOneByOrFail(Project, { id: newOne });
-        await transaction.record('created', 'project', newOne, { before: null, after: project });
-        return project;
-      });
-    } catch (thrown) {
-      if (violatedIndex(thrown) !== 'projects_pkey') throw thrown;
-      throw new GatewayError('request.bad_field', `Project '${newOne}' already exists.`, {
-        param: 'project_id',
-        cause: thrown,
-      });
-    }
+    return orTaken(
+      'projects_pkey',
+      (cause) =>
+        new GatewayError('request.bad_field', `Project '${newOne}' already exists.`, {
+          param: 'project_id',
+          cause,
+        }),
+      () =>
+        this.transactions.run(author, async (transaction) => {
+          const { manager } = transaction;
+          const standing = await standingOf(manager, author.principal);
+          const team = await this.#managedTeam(manager, standing, teamId);
+          const columns = columnsOf(settings, undefined, nowMs);
+          assertMayGovern(standing, columns, undefined, team);
+          const at = new Date(nowMs);
+          const project = await insertRow(manager, Project, {
+            ...columns,
+            id: newOne,
+            teamId,
+            createdBy: by,
+            updatedBy: by,
+            createdAt: at,
+            updatedAt: at,
+          });
+          await transaction.record('created', 'project', newOne, { before: null, after: project });
+          return project;
+        }),
+    );
   }
 
   async update(author: Author, id: string, settings: ProjectChange): Promise<Project> {
@@ -87,8 +87,7 @@ export class Projects {
         updatedAt: now,
       };
       assertMayGovern(standing, columns, before, team);
-      await manager.update(Project, { id }, columns as never);
-      const after = await manager.findOneByOrFail(Project, { id });
+      const after = await writeRow(manager, Project, { id }, columns);
       await transaction.record('updated', 'project', id, { before, after });
       return after;
     });
@@ -126,9 +125,9 @@ export class Projects {
       const team = project && (await manager.findOneBy(Team, { id: project.teamId }));
       const isIn = team !== null && (standing.teams.has(team.id) || caller.team?.id === team.id);
       const isSeen =
-        readsAll(standing) || isIn || (team !== null && capacityInTeam(standing, team) !== undefined);
+        seesEverything(standing) || isIn || (team !== null && capacityInTeam(standing, team) !== undefined);
       if (project !== null && isSeen) return project;
-      throw readsAll(standing) ? projectNotFound(id) : notYours('project', 'project_id');
+      throw seesEverything(standing) ? projectNotFound(id) : notYours('project', 'project_id');
     });
   }
 
@@ -140,7 +139,7 @@ export class Projects {
         .createQueryBuilder(Project, 'project')
         .orderBy('project.createdAt', 'DESC')
         .limit(MOST_ROWS);
-      if (!readsAll(standing)) {
+      if (!seesEverything(standing)) {
         query.where(
           `(project.teamId = ANY(:teams) OR project.teamId IN (SELECT t.id FROM teams t WHERE t.organization_id = ANY(:organizations)))`,
           {
@@ -154,7 +153,7 @@ export class Projects {
   }
 
   async #locked(manager: EntityManager, standing: Standing, id: string): Promise<Project> {
-    const project = await manager.findOne(Project, { where: { id }, lock: { mode: 'pessimistic_write' } });
+    const project = await lockRow(manager, Project, { id });
     if (project !== null) return project;
     throw standing.role === 'proxy_admin' ? projectNotFound(id) : notYours('project', 'project_id');
   }

@@ -1,6 +1,6 @@
 import { hash, randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { Session } from '#libs/database';
+import { insertRow, Session } from '#libs/database';
 import { Clock, newId } from '#libs/kernel';
 import { DataSource, LessThan, Not } from 'typeorm';
 import { type Author, Transactions } from './transactions.js';
@@ -63,7 +63,7 @@ export class Sessions {
         const { manager } = transaction;
         // Whoever comes sweeps up after those who are gone: rows that are over let nobody in, they only take room.
         await manager.delete(Session, { expiresAt: LessThan(new Date(nowMs)) });
-        await manager.insert(Session, {
+        const made = await insertRow(manager, Session, {
           id,
           tokenHash: hashOfToken(token),
           kind: wanted.kind,
@@ -77,7 +77,6 @@ export class Sessions {
           expiresAt: new Date(expiresAt),
           idleEndsAt: new Date(Math.min(nowMs + wanted.idleMs, expiresAt)),
         });
-        const made = await manager.findOneByOrFail(Session, { id });
         // Nobody has it in a cache yet: there is nothing to tell the replicas.
         await transaction.note('signed_in', 'session', id, { before: null, after: publicFacts(made) });
         return made;

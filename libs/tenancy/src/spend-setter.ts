@@ -1,5 +1,5 @@
 import type { Governed } from '#libs/database';
-import type { NanoUsd, Scope } from '#libs/kernel';
+import { GatewayError, type NanoUsd, type Scope } from '#libs/kernel';
 import type { EntityManager } from 'typeorm';
 
 /** A scope and the budgets its spend counts in. */
@@ -22,4 +22,9 @@ export abstract class SpendSetter {
   abstract set(manager: EntityManager, owner: SpendOwner, to: NanoUsd, by: string): Promise<NanoUsd>;
   /** After the commit: resolves when this process counts from there. */
   abstract followed(scope: Scope): Promise<void>;
+}
+
+/** Spend is only ever set back: `why` says what the wanted amount is over. */
+export function badReset(why: string): GatewayError {
+  return new GatewayError('request.bad_field', `'reset_to' ${why}.`, { param: 'reset_to' });
 }

@@ -1,13 +1,13 @@
 import { Injectable } from '@nestjs/common';
-import { Budget, Tag } from '#libs/database';
+import { Budget, insertRow, lockRow, Tag, writeRow } from '#libs/database';
 import { Clock, GatewayError, type NanoUsd, type Principal } from '#libs/kernel';
 import { DataSource, type EntityManager, In } from 'typeorm';
-import { assertAdministers, makerOf, seesEverything } from './authority.js';
+import { assertAdministers, assertReads, makerOf } from './authority.js';
 import { type GovernedChange, governedColumns } from './governed-settings.js';
 import { assertBudget } from './key-references.js';
 import { SpendReader } from './spend-reader.js';
 import { type Author, Transactions } from './transactions.js';
-import { violatedIndex } from './unique.js';
+import { orTaken } from './unique.js';
 
 export interface TagChange extends GovernedChange {
   readonly description?: string | null | undefined;
@@ -44,24 +44,25 @@ export class Tags {
   /** Throws 400 when there is one of that name. */
   async create(author: Author, name: string, settings: TagChange): Promise<Tag> {
     assertAdministers(author.principal);
-    try {
-      return await this.transactions.run(author, async (transaction) => {
-        const { manager } = transaction;
-        const now = new Date(this.clock.nowMs());
-        const maker = { name, createdBy: makerOf(author.principal), createdAt: now };
-        await manager.insert(Tag, {
-          ...(await this.#columns(manager, settings, undefined)),
-          ...maker,
-        } as never);
-        const tag = await manager.findOneByOrFail(Tag, { name });
-        await transaction.record('created', 'tag', name, { before: null, after: tag });
-        return tag;
-      });
-    } catch (thrown) {
-      if (violatedIndex(thrown) !== 'tags_pkey') throw thrown;
-      const message = `Tag ${name} already exists.`;
-      throw new GatewayError('request.bad_field', message, { param: 'name', detail: message, cause: thrown });
-    }
+    return orTaken(
+      'tags_pkey',
+      (cause) => {
+        const message = `Tag ${name} already exists.`;
+        return new GatewayError('request.bad_field', message, { param: 'name', detail: message, cause });
+      },
+      () =>
+        this.transactions.run(author, async (transaction) => {
+          const { manager } = transaction;
+          const now = new Date(this.clock.nowMs());
+          const maker = { name, createdBy: makerOf(author.principal), createdAt: now };
+          const tag = await insertRow(manager, Tag, {
+            ...(await this.#columns(manager, settings, undefined)),
+            ...maker,
+          });
+          await transaction.record('created', 'tag', name, { before: null, after: tag });
+          return tag;
+        }),
+    );
   }
 
   /** Throws 404 when there is none. */
@@ -70,8 +71,7 @@ export class Tags {
     return this.transactions.run(author, async (transaction) => {
       const { manager } = transaction;
       const before = await lock(manager, name);
-      await manager.update(Tag, { name }, (await this.#columns(manager, settings, before)) as never);
-      const after = await manager.findOneByOrFail(Tag, { name });
+      const after = await writeRow(manager, Tag, { name }, await this.#columns(manager, settings, before));
       await transaction.record('updated', 'tag', name, { before, after });
       return after;
     });
@@ -89,7 +89,7 @@ export class Tags {
 
   /** The named tags. Throws 404 naming the first that is not there. */
   async find(caller: Principal, names: readonly string[]): Promise<readonly TagView[]> {
-    if (!seesEverything(caller)) assertAdministers(caller);
+    assertReads(caller);
     const tags = await this.database.getRepository(Tag).findBy({ name: In([...names]) });
     const byName = new Map(tags.map((tag) => [tag.name, tag]));
     const found = [...new Set(names)].map((name) => {
@@ -101,7 +101,7 @@ export class Tags {
   }
 
   async list(caller: Principal): Promise<readonly TagView[]> {
-    if (!seesEverything(caller)) assertAdministers(caller);
+    assertReads(caller);
     return this.#views(
       await this.database.getRepository(Tag).find({ order: { name: 'ASC' }, take: MOST_ROWS }),
     );
@@ -109,7 +109,7 @@ export class Tags {
 
   /** Tags of calls that nobody stored, those with the most spend first. */
   async seen(caller: Principal): Promise<readonly SeenTag[]> {
-    if (!seesEverything(caller)) assertAdministers(caller);
+    assertReads(caller);
     const rows: { name: string; at: Date; nano: string }[] = await this.database.query(
       `SELECT b.scope_id AS name, b.updated_at AS at, b.settled_nano AS nano FROM balances b
        WHERE b.scope_type = 'tag' AND b.budget = 'total' AND NOT EXISTS (SELECT FROM tags t WHERE t.name = b.scope_id)
@@ -146,7 +146,7 @@ export class Tags {
 }
 
 async function lock(manager: EntityManager, name: string): Promise<Tag> {
-  const tag = await manager.findOne(Tag, { where: { name }, lock: { mode: 'pessimistic_write' } });
+  const tag = await lockRow(manager, Tag, { name });
   if (tag === null) throw tagNotFound(name);
   return tag;
 }

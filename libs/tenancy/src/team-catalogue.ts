@@ -14,7 +14,7 @@ import { DataSource, type EntityManager, In } from 'typeorm';
 import { seesEverything } from './authority.js';
 import { capacityOverKey } from './authority/key-access.js';
 import { adminOnly, notYours } from './authority/refusals.js';
-import { capacityInTeam, readsAll, type Standing, standingOf } from './authority/standing.js';
+import { capacityInTeam, type Standing, standingOf } from './authority/standing.js';
 import { membersOf, type Membership } from './membership.js';
 import { Conditions, containing, entityFromRow, type Page, pageOf, type Paging } from './rows.js';
 import { teamNotFound } from './teams.js';
@@ -84,12 +84,12 @@ export class TeamCatalogue {
       const team = await manager.findOneBy(Team, { id: teamId });
       const capacity = team === null ? undefined : capacityInTeam(standing, team);
       const isSeen =
-        readsAll(standing) ||
+        seesEverything(standing) ||
         capacity !== undefined ||
         standing.teams.has(teamId) ||
         caller.team?.id === teamId;
       if (team === null || !isSeen)
-        throw readsAll(standing) ? teamNotFound(teamId) : notYours('team', 'team_id');
+        throw seesEverything(standing) ? teamNotFound(teamId) : notYours('team', 'team_id');
       const { organizationId } = team;
       const keys = await this.#livingKeys(manager, teamId, mostKeys);
       return {
@@ -276,7 +276,7 @@ export const ADMINISTERED = `SELECT o.organization_id FROM organization_members 
 
 function isOurs(standing: Standing, key: VirtualKey, team: Team): boolean {
   return (
-    readsAll(standing) ||
+    seesEverything(standing) ||
     standing.keyId === key.id ||
     capacityOverKey(standing, 'update', { key, team }) !== undefined
   );

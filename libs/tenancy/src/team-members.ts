@@ -1,17 +1,17 @@
 import { Injectable } from '@nestjs/common';
 import { Config } from '#libs/config';
-import { Team, TeamMember } from '#libs/database';
+import { lockRow, Team, TeamMember, writeRow } from '#libs/database';
 import { Clock, GatewayError, type NanoUsd, type Scope } from '#libs/kernel';
 import type { EntityManager } from 'typeorm';
 import { makerOf } from './authority.js';
-import { assertFits } from './authority/people-judgement.js';
+import { assertFits } from './authority/fits.js';
 import { notYours } from './authority/refusals.js';
 import { capacityInTeam, standingOf } from './authority/standing.js';
 import { type GovernedChange, governedColumns } from './governed-settings.js';
 import { deleteKeysOf } from './key-cascade.js';
 import { addMembers, findUser, type MemberDraft, membersOf, type PersonNamed } from './membership.js';
 import { lockTeam, type TeamView } from './teams.js';
-import { SpendSetter } from './spend-setter.js';
+import { badReset, SpendSetter } from './spend-setter.js';
 import { type Author, type Transaction, Transactions } from './transactions.js';
 
 /** What a membership grants; an absent member is left as it is. */
@@ -151,13 +151,17 @@ export class TeamMembers {
   ): Promise<TeamMember> {
     const current = await manager.findOneByOrFail(TeamMember, { teamId, userId });
     const now = new Date(this.clock.nowMs());
-    await manager.update(TeamMember, { teamId, userId }, {
-      ...governedColumns(governed, current, now.getTime()),
-      ...(role === undefined ? {} : { role }),
-      ...(allowedModels === undefined ? {} : { allowedModels: [...allowedModels] }),
-      updatedAt: now,
-    } as never);
-    return manager.findOneByOrFail(TeamMember, { teamId, userId });
+    return writeRow(
+      manager,
+      TeamMember,
+      { teamId, userId },
+      {
+        ...governedColumns(governed, current, now.getTime()),
+        ...(role === undefined ? {} : { role }),
+        ...(allowedModels === undefined ? {} : { allowedModels: [...allowedModels] }),
+        updatedAt: now,
+      },
+    );
   }
 
   async #locked(
@@ -170,13 +174,7 @@ export class TeamMembers {
     const team = await lockTeam(manager, standing, teamId);
     if (capacityInTeam(standing, team) === undefined) throw notYours('team', 'team_id');
     const user = await findUser(manager, named);
-    const member =
-      user === null
-        ? null
-        : await manager.findOne(TeamMember, {
-            where: { teamId, userId: user.id },
-            lock: { mode: 'pessimistic_write' },
-          });
+    const member = user === null ? null : await lockRow(manager, TeamMember, { teamId, userId: user.id });
     if (member === null) throw notInTeam();
     return { team, member, email: user?.email ?? null };
   }
@@ -209,8 +207,4 @@ async function refuseMember(manager: EntityManager, team: Team, draft: MemberDra
 function notInTeam(): GatewayError {
   const message = 'User not found in team.';
   return new GatewayError('request.bad_field', message, { param: 'user_id', detail: { error: message } });
-}
-
-function badReset(why: string): GatewayError {
-  return new GatewayError('request.bad_field', `'reset_to' ${why}.`, { param: 'reset_to' });
 }

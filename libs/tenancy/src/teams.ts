@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Config } from '#libs/config';
-import { Organization, Team } from '#libs/database';
+import { insertRow, lockRow, Organization, Team, writeRow } from '#libs/database';
 import { Clock, GatewayError, newId } from '#libs/kernel';
 import type { EntityManager } from 'typeorm';
 import { makerOf } from './authority.js';
@@ -12,7 +12,7 @@ import { deleteKeysOf } from './key-cascade.js';
 import { addMembers, type MemberDraft, membersOf, type Membership } from './membership.js';
 import { type TeamChange, teamColumns } from './team-settings.js';
 import { type Author, type Transaction, Transactions } from './transactions.js';
-import { violatedIndex } from './unique.js';
+import { orTaken } from './unique.js';
 
 /** A team to be made, together with its first members. */
 export interface NewTeam {
@@ -49,28 +49,33 @@ export class Teams {
     const nowMs = this.clock.nowMs();
     const id = draft.id ?? newId('team', nowMs);
     const settings = this.#withDefaults(draft.settings);
-    try {
-      return await this.transactions.run(author, async (transaction) => {
-        const { manager } = transaction;
-        const standing = await standingOf(manager, author.principal);
-        const columns = { id, ...teamColumns(settings, undefined, nowMs) };
-        judgeNewTeam(standing, columns, await this.#organization(manager, standing, columns.organizationId));
-        assertSoft(columns);
-        const at = new Date(nowMs);
-        await manager.insert(Team, { ...columns, createdAt: at, updatedAt: at } as never);
-        const team = await manager.findOneByOrFail(Team, { id });
-        await addMembers(transaction, this.config, standing, team, this.#members(author, draft));
-        const members = await membersOf(manager, [id]);
-        await transaction.record('created', 'team', id, { before: null, after: { ...team, members } });
-        await assignGroups(transaction, author, { type: 'team', id }, settings.accessGroupIds);
-        await also?.(transaction, team);
-        return { team, members };
-      });
-    } catch (thrown) {
-      if (violatedIndex(thrown) !== 'teams_pkey') throw thrown;
-      const message = `Team id = ${id} already exists. Please use a different team id.`;
-      throw new GatewayError('request.bad_field', message, { param: 'team_id', cause: thrown });
-    }
+    return orTaken(
+      'teams_pkey',
+      (cause) => {
+        const message = `Team id = ${id} already exists. Please use a different team id.`;
+        return new GatewayError('request.bad_field', message, { param: 'team_id', cause });
+      },
+      () =>
+        this.transactions.run(author, async (transaction) => {
+          const { manager } = transaction;
+          const standing = await standingOf(manager, author.principal);
+          const columns = { id, ...teamColumns(settings, undefined, nowMs) };
+          judgeNewTeam(
+            standing,
+            columns,
+            await this.#organization(manager, standing, columns.organizationId),
+          );
+          assertSoft(columns);
+          const at = new Date(nowMs);
+          const team = await insertRow(manager, Team, { ...columns, createdAt: at, updatedAt: at });
+          await addMembers(transaction, this.config, standing, team, this.#members(author, draft));
+          const members = await membersOf(manager, [id]);
+          await transaction.record('created', 'team', id, { before: null, after: { ...team, members } });
+          await assignGroups(transaction, author, { type: 'team', id }, settings.accessGroupIds);
+          await also?.(transaction, team);
+          return { team, members };
+        }),
+    );
   }
 
   /** Changes what `settings` names and nothing else. Throws 404 to administrators when there is no such team, 403 to everybody else. */
@@ -226,14 +231,13 @@ export class Teams {
 
 /** The team, locked. Throws 404 to those who may know that it is not there, and "not yours" to everybody else. */
 export async function lockTeam(manager: EntityManager, standing: Standing, id: string): Promise<Team> {
-  const team = await manager.findOne(Team, { where: { id }, lock: { mode: 'pessimistic_write' } });
+  const team = await lockRow(manager, Team, { id });
   if (team !== null) return team;
   throw standing.role === 'proxy_admin' ? teamNotFound(id) : notYours('team', 'team_id');
 }
 
 async function write(manager: EntityManager, id: string, columns: Partial<Team>): Promise<Team> {
-  await manager.update(Team, { id }, columns as never);
-  return manager.findOneByOrFail(Team, { id });
+  return writeRow(manager, Team, { id }, columns);
 }
 
 function assertSoft({ maxBudgetNano, softBudgetNano }: Partial<Team>): void {

@@ -5,7 +5,7 @@ import { DataSource, In } from 'typeorm';
 import { seesEverything } from './authority.js';
 import { administersUser } from './authority/people-judgement.js';
 import { notYours } from './authority/refusals.js';
-import { administered, readsAll, type Standing, standingOf } from './authority/standing.js';
+import { administered, type Standing, standingOf } from './authority/standing.js';
 import { Standings } from './authority/standings.js';
 import { Conditions, containing, entityFromRow, type Page, pageOf, type Paging } from './rows.js';
 import { userNotFound } from './user-refusals.js';
@@ -61,7 +61,7 @@ export class UserCatalogue {
       const standing = await standingOf(manager, caller);
       const user = await manager.findOneBy(User, { id: userId });
       const isSeen =
-        readsAll(standing) ||
+        seesEverything(standing) ||
         caller.user?.id === userId ||
         (user !== null && administersUser(standing, user));
       if (!isSeen) throw notYours('user', 'user_id');

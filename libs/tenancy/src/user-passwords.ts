@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Config } from '#libs/config';
-import { User } from '#libs/database';
+import { lockRow, User, writeRow } from '#libs/database';
 import { Clock } from '#libs/kernel';
 import type { EntityManager } from 'typeorm';
 import { assertGoodPassword } from './password-policy.js';
@@ -60,10 +60,7 @@ export class UserPasswords {
       author,
       async (transaction) => {
         const { manager } = transaction;
-        const before = await manager.findOne(User, {
-          where: { id: user.id },
-          lock: { mode: 'pessimistic_write' },
-        });
+        const before = await lockRow(manager, User, { id: user.id });
         if (before === null || before.passwordHash !== user.passwordHash) return;
         await this.#write(transaction, manager, before, { passwordHash });
       },
@@ -77,8 +74,7 @@ export class UserPasswords {
     before: User,
     change: Partial<User>,
   ): Promise<User> {
-    await manager.update(User, { id: before.id }, change as never);
-    const after = await manager.findOneByOrFail(User, { id: before.id });
+    const after = await writeRow(manager, User, { id: before.id }, change);
     await transaction.record('updated', 'user', before.id, { before, after });
     return after;
   }

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Config } from '#libs/config';
-import { OrganizationMember, TeamMember, User } from '#libs/database';
+import { insertRow, lockRow, OrganizationMember, TeamMember, User, writeRow } from '#libs/database';
 import { Clock, newId, type NanoUsd } from '#libs/kernel';
 import type { EntityManager } from 'typeorm';
 import { makerOf } from './authority.js';
@@ -93,9 +93,7 @@ export class Users {
         const { manager } = transaction;
         const standing = await standingOf(manager, author.principal);
         const found = await findUser(manager, named);
-        const before =
-          found &&
-          (await manager.findOne(User, { where: { id: found.id }, lock: { mode: 'pessimistic_write' } }));
+        const before = found && (await lockRow(manager, User, { id: found.id }));
         if (before === null) return this.#insertNamed(transaction, author, standing, named, settings);
         const now = new Date(this.clock.nowMs());
         const columns = {
@@ -106,8 +104,7 @@ export class Users {
         };
         judgeUserChange(standing, before, Object.assign(new User(), before, columns));
         if (settings.role !== before.role) await this.judge.role(manager, author, settings.role);
-        await manager.update(User, { id: before.id }, columns as never);
-        const user = await manager.findOneByOrFail(User, { id: before.id });
+        const user = await writeRow(manager, User, { id: before.id }, columns);
         await transaction.record('updated', 'user', user.id, { before, after: user });
         await assignGroups(transaction, author, { type: 'user', id: user.id }, settings.accessGroupIds);
         return user;
@@ -154,7 +151,7 @@ export class Users {
     const standing = await standingOf(manager, author.principal);
     const ids = [...new Set(userIds)].toSorted();
     for (const id of ids) {
-      const user = await manager.findOne(User, { where: { id }, lock: { mode: 'pessimistic_write' } });
+      const user = await lockRow(manager, User, { id });
       if (user === null && standing.role === 'proxy_admin') throw userNotFound(id);
       if (user === null || !(await this.judge.mayDelete(manager, standing, user)))
         throw notYours('user', 'user_ids');
@@ -174,15 +171,14 @@ export class Users {
   ): Promise<User> {
     const nowMs = this.clock.nowMs();
     const [home, ...others] = organizationIds;
-    await manager.insert(User, {
+    return insertRow(manager, User, {
       ...userColumns(settings, undefined, nowMs),
       id,
       // An account of several organizations is nobody's but the proxy administrators'.
       organizationId: others.length === 0 ? (home ?? null) : null,
       createdAt: new Date(nowMs),
       updatedAt: new Date(nowMs),
-    } as never);
-    return manager.findOneByOrFail(User, { id });
+    });
   }
 
   async #insertNamed(

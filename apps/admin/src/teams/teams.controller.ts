@@ -1,7 +1,7 @@
 import { HttpCode, Param } from '@nestjs/common';
 import { ALL_MODELS, GatewayError } from '#libs/kernel';
 import { Answers, Handles } from '#libs/rbac';
-import { type Author, Teams } from '#libs/tenancy';
+import { type Author, mergedMetadata, Teams } from '#libs/tenancy';
 import { z } from 'zod';
 import { AdminBody, AdminController, By } from '../http/decorators.js';
 import { TEAM_ROW } from '../people/people-answers.schemas.js';
@@ -61,7 +61,7 @@ export class TeamsController {
     const change = toTeamChange(body);
     const view = await this.teams.update(author, teamId, (team) => ({
       ...change,
-      metadata: change.metadata && merged(team.metadata, change.metadata),
+      metadata: change.metadata && mergedMetadata(team.metadata, change.metadata),
     }));
     return this.answers.one(view);
   }
@@ -143,12 +143,4 @@ export class TeamsController {
       permissions_appended: body.permissions,
     };
   }
-}
-
-/** A merge patch of one level (RFC 7396): nested documents are replaced whole. */
-function merged(
-  before: Readonly<Record<string, unknown>>,
-  change: Readonly<Record<string, unknown>>,
-): Record<string, unknown> {
-  return Object.fromEntries(Object.entries({ ...before, ...change }).filter(([, value]) => value !== null));
 }

@@ -1,8 +1,9 @@
 import type { Team, VirtualKey } from '#libs/database';
+import { seesEverything } from '../authority.js';
 import { LLM_ONLY } from './key-columns.js';
 import { isPermittedInTeam, type MemberPermission } from './member-permissions.js';
 import { notYours } from './refusals.js';
-import { administersOrganization, mayWrite, readsAll, type Standing } from './standing.js';
+import { administersOrganization, mayWrite, type Standing } from './standing.js';
 
 export type KeyAction =
   'update' | 'update_with_team' | 'delete' | 'regenerate' | 'block' | 'unblock' | 'reset_spend';
@@ -65,7 +66,7 @@ export function assertMayActOnKey(
 
 /** Whether somebody may look at a key: its own, its owner's, and in a team those whom the team lets. */
 export function maySeeKeyOf(standing: Standing, { key, team }: KeyPlace): boolean {
-  if (readsAll(standing) || standing.keyId === key.id || isOwn(standing, key)) return true;
+  if (seesEverything(standing) || standing.keyId === key.id || isOwn(standing, key)) return true;
   if (administersOrganization(standing, key.organizationId ?? team?.organizationId)) return true;
   return key.teamId !== null && isPermittedInTeam(standing, key.teamId, '/key/info');
 }

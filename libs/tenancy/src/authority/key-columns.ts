@@ -1,6 +1,6 @@
 import type { VirtualKey } from '#libs/database';
-import type { Bound } from './powers.js';
 import { fieldForbidden } from './refusals.js';
+import { wireName } from './wire-names.js';
 
 /** Only these route groups may be named by those who are not proxy administrators; a path would open a route. */
 const NARROW_GROUPS: readonly string[] = ['llm_api_routes', 'info_routes'];
@@ -115,10 +115,11 @@ export function refuseRoutes(
   if (isWider) throw fieldForbidden('allowed_routes', 'can only be widened by a proxy administrator.');
 }
 
-export function changedPowers(before: VirtualKey, after: VirtualKey): Bound {
+/** The columns that a change gives another value. */
+export function changedPart<Row extends object>(before: Row, after: Row): Partial<Row> {
   return Object.fromEntries(
-    Object.entries(after).filter(([name, value]) => !isSame(before[name as keyof VirtualKey], value)),
-  ) as Bound;
+    Object.entries(after).filter(([name, value]) => !isSame(before[name as keyof Row], value)),
+  ) as Partial<Row>;
 }
 
 export function changed<Row extends object>(before: Row, after: Row, columns: ReadonlySet<string>): boolean {
@@ -136,9 +137,4 @@ function canonical(value: unknown): string {
     typeof member === 'bigint' ? `${member}n` : member,
   );
   return text === '[]' || text === '{}' ? 'null' : text;
-}
-
-function wireName(column: string): string {
-  if (column === 'customerId') return 'end_user_id';
-  return column.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }

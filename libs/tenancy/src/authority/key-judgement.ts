@@ -1,10 +1,11 @@
 import type { Project, Team, User, VirtualKey } from '#libs/database';
 import { GatewayError } from '#libs/kernel';
 import { after as instantAfter, parseDuration } from '../duration.js';
+import { assertFits } from './fits.js';
 import { isOwn, type KeyCapacity, type TeamAdminGrants } from './key-access.js';
 import {
   changed,
-  changedPowers,
+  changedPart,
   GOVERNING_METADATA,
   LLM_ONLY,
   MONEY_COLUMNS,
@@ -12,7 +13,7 @@ import {
   refuseRoutes,
 } from './key-columns.js';
 import { isPermittedInTeam } from './member-permissions.js';
-import { type Bound, boundOf, inherited, type Powers, widerPower } from './powers.js';
+import { type Bound, inherited, widerPower } from './powers.js';
 import { fieldForbidden, memberPermissionMissing, notYours, tooWide } from './refusals.js';
 import { administersOrganization, capacityInTeam, mayWrite, type Standing } from './standing.js';
 
@@ -60,7 +61,7 @@ export function judgeNewKey(columns: Partial<VirtualKey>, judgement: KeyJudgemen
     typeof whole.maxBudgetNano === 'bigint'
   )
     refuseWider({ maxBudgetNano: user.maxBudgetNano }, whole, 'the user');
-  refuseBeyondTeam(team, whole);
+  assertFits(whole, team, 'team');
   return made;
 }
 
@@ -97,10 +98,10 @@ export function judgeKeyChange(
   refuseRoutes(before.allowedRoutes, after.allowedRoutes, before.allowedRoutes);
   if (before.teamId !== after.teamId || before.organizationId !== after.organizationId) {
     assertMayMove(before, after, judgement);
-    refuseBeyondTeam(team, after);
+    assertFits(after, team, 'team');
   }
   // An owner's word narrows; an administrator's is bounded by the team.
-  if (isManager) refuseBeyondTeam(team, changedPowers(before, after));
+  if (isManager) assertFits(changedPart(before, after), team, 'team');
   else refuseWider(before, after, 'its grant');
 }
 
@@ -213,17 +214,4 @@ function assertMayMove(
 function refuseWider(bound: Bound, wanted: Bound, whose: string): void {
   const field = widerPower(bound, wanted);
   if (field !== undefined) throw tooWide(field, whose);
-}
-
-function refuseBeyondTeam(team: Team | null, wanted: Bound): void {
-  if (team === null) return;
-  const bound = boundOf(team);
-  // What a key leaves open its team closes when it is used; only what is said can be said too wide.
-  const said = Object.fromEntries(
-    Object.entries(bound).filter(([name]) => {
-      const value = wanted[name as keyof Powers];
-      return value !== undefined && value !== null && !(Array.isArray(value) && value.length === 0);
-    }),
-  );
-  refuseWider(said as Bound, wanted, `team ${team.alias ?? team.id}`);
 }

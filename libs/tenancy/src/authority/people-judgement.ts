@@ -1,12 +1,13 @@
 import type { Organization, Team, User } from '#libs/database';
-import type { Governed } from '#libs/database';
 import { GatewayError } from '#libs/kernel';
+import { assertFits } from './fits.js';
 import type { TeamAdminGrants } from './key-access.js';
-import { changed, GOVERNING_METADATA, isSame } from './key-columns.js';
-import { type Bound, boundOf, POWER_NAMES, widerPower } from './powers.js';
+import { changed, changedPart, GOVERNING_METADATA, isSame } from './key-columns.js';
+import { type Bound, isPower, widerPower } from './powers.js';
 import { isPlainRole } from '../user-settings.js';
-import { adminOnly, fieldForbidden, notYours, tooWide } from './refusals.js';
+import { adminOnly, fieldForbidden, notYours } from './refusals.js';
 import { administersOrganization, capacityInTeam, type Standing } from './standing.js';
+import { wireName } from './wire-names.js';
 
 /** Columns of a team that its administrator may change once an operator lets him, by their names in the configuration. */
 const TEAM_ADMINS_COLUMN: Readonly<Record<string, keyof Team>> = {
@@ -60,8 +61,10 @@ function assertTeamAdminsChange(before: Team, after: Team, { editableFields }: T
 }
 
 function notForTeamAdmins(column: string): GatewayError {
-  const field = column.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-  return fieldForbidden(field, 'is not open to team administrators (team_admin_editable_team_fields).');
+  return fieldForbidden(
+    wireName(column),
+    'is not open to team administrators (team_admin_editable_team_fields).',
+  );
 }
 
 /** Judges a team about to be made. */
@@ -117,26 +120,9 @@ export function judgeUserChange(standing: Standing, before: User, after: User): 
       : OWN.has(column);
     const isPlain = column === 'role' && isManager && isPlainRole(after.role);
     if (!isOpen && !isPlain)
-      throw fieldForbidden(WIRE[column] ?? column, 'can only be changed by a proxy administrator.');
+      throw fieldForbidden(wireName(column), 'can only be changed by a proxy administrator.');
   }
 }
-
-const WIRE: Readonly<Record<string, string>> = {
-  role: 'user_role',
-  email: 'user_email',
-  maxBudgetNano: 'max_budget',
-  softBudgetNano: 'soft_budget',
-  modelBudgets: 'model_max_budget',
-  budgetDuration: 'budget_duration',
-  rpmLimit: 'rpm_limit',
-  tpmLimit: 'tpm_limit',
-  maxParallelRequests: 'max_parallel_requests',
-  ssoUserId: 'sso_user_id',
-  budgetId: 'budget_id',
-  budgetWindows: 'budget_limits',
-  passwordHash: 'password',
-  passwordResetRequired: 'password',
-};
 
 /** Judges an organization's change: its own administrators only narrow what it may. */
 export function judgeOrganizationChange(standing: Standing, before: Organization, after: Organization): void {
@@ -159,32 +145,7 @@ export function judgeOrganizationChange(standing: Standing, before: Organization
 
 /** Everything in a row that bounds, as a bound for its successor. */
 function powersOf(row: object): Bound {
-  return Object.fromEntries(
-    Object.entries(row).filter(([name]) => (POWER_NAMES as string[]).includes(name)),
-  ) as Bound;
-}
-
-/** What is written must fit into what stands above it. What is left open there is closed when it is used. */
-export function assertFits(
-  said: Bound,
-  above:
-    | (Governed & { readonly id: string; readonly alias: string | null; readonly models: readonly string[] })
-    | null,
-  noun: 'organization' | 'team',
-): void {
-  if (above === null) return;
-  const bound = Object.entries(boundOf(above)).filter(([name]) => {
-    const value = said[name as keyof Bound];
-    return value !== undefined && value !== null && !(Array.isArray(value) && value.length === 0);
-  });
-  const field = widerPower(Object.fromEntries(bound) as Bound, said);
-  if (field !== undefined) throw tooWide(field, `${noun} ${above.alias ?? above.id}`);
-}
-
-function changedPart(before: Team, after: Team): Bound {
-  return Object.fromEntries(
-    Object.entries(after).filter(([name, value]) => !isSame(before[name as keyof Team], value)),
-  ) as Bound;
+  return Object.fromEntries(Object.entries(row).filter(([name]) => isPower(name))) as Bound;
 }
 
 function refuseGoverningMetadata(

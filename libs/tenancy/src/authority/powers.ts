@@ -1,5 +1,6 @@
 import type { Governed, StoredBudget } from '#libs/database';
 import { grantsEverything, NO_MODELS, TEAM_MODELS } from '#libs/kernel';
+import { wireName } from './wire-names.js';
 
 /** The part of a row that says how much its holder may do. Everything is read as "at most": an absent value is no bound. */
 export interface Powers {
@@ -23,25 +24,6 @@ export interface Powers {
 
 /** What a bound does not mention it does not bound: a team has no routes, a user no expiry. */
 export type Bound = { readonly [Name in keyof Powers]?: Powers[Name] | undefined };
-
-const WIRE_NAME = {
-  models: 'models',
-  allowedRoutes: 'allowed_routes',
-  tags: 'tags',
-  expiresAt: 'duration',
-  maxBudgetNano: 'max_budget',
-  budgetDuration: 'budget_duration',
-  budgetWindows: 'budget_limits',
-  modelBudgets: 'model_max_budget',
-  rpmLimit: 'rpm_limit',
-  tpmLimit: 'tpm_limit',
-  inputTpmLimit: 'itpm_limit',
-  outputTpmLimit: 'otpm_limit',
-  maxParallelRequests: 'max_parallel_requests',
-  modelRpmLimits: 'model_rpm_limit',
-  modelTpmLimits: 'model_tpm_limit',
-  tagRpmLimits: 'tag_rpm_limit',
-} as const satisfies Record<keyof Powers, string>;
 
 type Within<Name extends keyof Powers> = (wanted: Powers[Name], bound: Powers[Name]) => boolean;
 
@@ -75,17 +57,21 @@ const WITHIN: { readonly [Name in keyof Powers]: Within<Name> } = {
   modelTpmLimits: isMapWithin,
   tagRpmLimits: isMapWithin,
 };
-export const POWER_NAMES = Object.keys(WITHIN) as (keyof Powers)[];
+const POWER_NAMES = Object.keys(WITHIN) as (keyof Powers)[];
+
+export function isPower(column: string): column is keyof Powers {
+  return Object.hasOwn(WITHIN, column);
+}
 
 /** The contract's name of the first power in which `wanted` goes beyond `bound`; undefined: in none. */
 export function widerPower(bound: Bound, wanted: Bound): string | undefined {
   for (const name of POWER_NAMES)
-    if (bound[name] !== undefined && !isWithin(name, wanted, bound)) return WIRE_NAME[name];
+    if (bound[name] !== undefined && !isWithin(name, wanted, bound)) return wireName(name);
   // The same money more often is more money: with a budget, the period has to be the bound's.
   const isBudgeted = bound.maxBudgetNano !== undefined && bound.maxBudgetNano !== null;
   if (!isBudgeted || bound.budgetDuration === undefined) return undefined;
   const isSame = (wanted.budgetDuration ?? null) === bound.budgetDuration;
-  return isSame || (wanted.budgetDuration ?? null) === null ? undefined : WIRE_NAME.budgetDuration;
+  return isSame || (wanted.budgetDuration ?? null) === null ? undefined : wireName('budgetDuration');
 }
 
 /**

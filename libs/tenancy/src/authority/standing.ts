@@ -105,11 +105,6 @@ UNION ALL
 SELECT 'team', m.team_id, m.role, t.organization_id, t.member_permissions
   FROM team_members m JOIN teams t ON t.id = m.team_id WHERE m.user_id = $1`;
 
-/** Whether it may see every row. */
-export function readsAll(standing: Standing): boolean {
-  return seesEverything(standing);
-}
-
 /** Whether it may change anything at all. */
 export function mayWrite({ role }: Standing): boolean {
   return !READERS.has(role);

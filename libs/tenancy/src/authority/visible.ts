@@ -1,5 +1,6 @@
+import { seesEverything } from '../authority.js';
 import { ALWAYS_PERMITTED, type MemberPermission } from './member-permissions.js';
-import { administered, readsAll, type Standing } from './standing.js';
+import { administered, type Standing } from './standing.js';
 
 /** A condition for a list, in the words of the query builder: `alias.property`, and its parameters. Undefined: everything is visible. */
 export interface Visible {
@@ -15,7 +16,7 @@ export function visibleKeys(
   permission: MemberPermission = '/key/list',
   alias = 'key',
 ): Visible | undefined {
-  if (readsAll(standing)) return undefined;
+  if (seesEverything(standing)) return undefined;
   const { organizationIds, teamIds } = administered(standing);
   const permitted = [...standing.teams]
     .filter(

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Config } from '#libs/config';
-import { readAs, ScimGroup, Team, TeamMember, User } from '#libs/database';
+import { lockRow, readAs, ScimGroup, Team, TeamMember, User, writeRow } from '#libs/database';
 import { Clock, type Principal } from '#libs/kernel';
 import type { Filter } from 'scim2-parse-filter';
 import { DataSource, type EntityManager, In } from 'typeorm';
@@ -218,14 +218,18 @@ export class ScimGroups {
   ): Promise<void> {
     const { manager } = transaction;
     const before = await manager.findOneByOrFail(Team, { id });
-    await manager.update(Team, { id }, { ...columns, updatedAt: new Date(this.clock.nowMs()) } as never);
-    const after = await manager.findOneByOrFail(Team, { id });
+    const after = await writeRow(
+      manager,
+      Team,
+      { id },
+      { ...columns, updatedAt: new Date(this.clock.nowMs()) },
+    );
     await transaction.record(action, 'team', id, { before, after });
   }
 }
 
 async function locked(manager: EntityManager, id: string): Promise<{ team: Team; scim: ScimGroup | null }> {
-  const team = await manager.findOne(Team, { where: { id }, lock: { mode: 'pessimistic_write' } });
+  const team = await lockRow(manager, Team, { id });
   const scim = await manager.findOneBy(ScimGroup, { teamId: id });
   if (team === null || (scim?.deletedAt ?? null) !== null) throw notProvisioned('Group', id);
   return { team, scim };

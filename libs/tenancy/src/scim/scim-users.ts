@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Injectable } from '@nestjs/common';
 import { Config } from '#libs/config';
-import { readAs, ScimUser, User } from '#libs/database';
+import { lockRow, readAs, ScimUser, User, writeRow } from '#libs/database';
 import { Clock, type Principal } from '#libs/kernel';
 import type { Filter } from 'scim2-parse-filter';
 import { DataSource, type EntityManager, In } from 'typeorm';
@@ -206,8 +206,7 @@ export class ScimUsers {
   ): Promise<void> {
     const { manager } = transaction;
     const updatedAt = new Date(this.clock.nowMs());
-    await manager.update(User, { id: before.id }, { ...columns, updatedAt } as never);
-    const after = await manager.findOneByOrFail(User, { id: before.id });
+    const after = await writeRow(manager, User, { id: before.id }, { ...columns, updatedAt });
     await transaction.record(action, 'user', before.id, {
       before: { ...before, scim: said?.before ?? null },
       after: { ...after, scim: said?.after ?? null },
@@ -232,7 +231,7 @@ export class ScimUsers {
 }
 
 async function locked(manager: EntityManager, id: string): Promise<{ user: User; scim: ScimUser | null }> {
-  const user = await manager.findOne(User, { where: { id }, lock: { mode: 'pessimistic_write' } });
+  const user = await lockRow(manager, User, { id });
   const scim = await manager.findOneBy(ScimUser, { userId: id });
   if (user === null || (scim?.deletedAt ?? null) !== null) throw notProvisioned('User', id);
   return { user, scim };

@@ -1,0 +1,33 @@
+import type { EntityManager, EntityTarget, FindOptionsWhere, ObjectLiteral } from 'typeorm';
+
+/** The row, locked until the transaction ends; null when there is none. */
+export function lockRow<Row extends ObjectLiteral>(
+  manager: EntityManager,
+  entity: EntityTarget<Row>,
+  where: FindOptionsWhere<Row>,
+): Promise<Row | null> {
+  return manager.findOne(entity, { where, lock: { mode: 'pessimistic_write' } });
+}
+
+/** Inserts a row; answers it as it is then, with what the database adds. Throws the driver's error when there is one already. */
+export async function insertRow<Row extends ObjectLiteral>(
+  manager: EntityManager,
+  entity: EntityTarget<Row>,
+  columns: Partial<Row>,
+): Promise<Row> {
+  // The library's own type of what can be inserted is too deep for JSON columns.
+  await manager.insert(entity, { ...columns } as never);
+  const id = manager.dataSource.getMetadata(entity).getEntityIdMap(columns);
+  return manager.findOneByOrFail(entity, id as FindOptionsWhere<Row>);
+}
+
+/** Writes columns of one row; answers it as it is then. Throws when there is none. */
+export async function writeRow<Row extends ObjectLiteral>(
+  manager: EntityManager,
+  entity: EntityTarget<Row>,
+  where: FindOptionsWhere<Row>,
+  columns: Partial<Row>,
+): Promise<Row> {
+  await manager.update(entity, where, columns as never);
+  return manager.findOneByOrFail(entity, where);
+}
