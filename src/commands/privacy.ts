@@ -1,4 +1,4 @@
-import { Disclosure, Erasure, toCertificateAnswer, toDisclosureAnswer } from '#apps/admin';
+import { Disclosure, Erasure, toCertificateAnswer } from '#apps/admin';
 import { AuditTrail, InstallationKey, NOBODY } from '#libs/audit';
 import { Changes } from '#libs/database';
 import { createLogger, MemorySink } from '#libs/telemetry';
@@ -18,7 +18,7 @@ export async function privacy(action: 'export' | 'erase', options: CommandOption
   const config = await readConfig(options);
   return withStore(config, options.database, async (dataSource, url) => {
     if (action === 'export') {
-      print(toDisclosureAnswer(await new Disclosure(dataSource).collect(kind, id)));
+      print(await new Disclosure(dataSource).collect(kind, id));
       return 0;
     }
     const trail = new AuditTrail(InstallationKey.open(config.secrets.saltKey, config.server.dataDir));

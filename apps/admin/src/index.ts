@@ -4,5 +4,5 @@ export { DecisionRoutesModule } from './decisions/decision-routes.module.js';
 export { AccessRecorder } from './audit/access-recorder.js';
 export { Disclosure } from './privacy/disclosure.js';
 export { Erasure } from './privacy/erasure.js';
-export { toCertificateAnswer, toDisclosureAnswer } from './privacy/privacy-answers.js';
+export { toCertificateAnswer } from './privacy/privacy-answers.js';
 export { isFormPath, isSamlPath, SAML_POST_BYTES } from './sign-in/form-paths.js';

@@ -10,6 +10,7 @@ export type IdPrefix =
   | 'req'
   | 'inc'
   | 'audit'
+  | 'erasure'
   | 'budget'
   | 'change'
   | 'dec'

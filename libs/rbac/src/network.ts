@@ -12,6 +12,12 @@ export type NetworkDecision =
   /** `unknown`: no trustworthy address could be found, which an allow-list cannot let pass. */
   | { readonly allowed: false; readonly address: string | 'unknown' };
 
+/** Of a request, what says where it comes from: the same in Node's, Express's and Nest's. */
+export interface Arrival {
+  readonly socket?: { readonly remoteAddress?: string | undefined };
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+}
+
 /** Peers are strangers: what is remembered of them is bounded. */
 const MAX_PEERS = 4_096;
 
@@ -61,6 +67,11 @@ export class Network {
     if (this.#peers.size >= MAX_PEERS) this.#peers.clear();
     if (address !== undefined) this.#peers.set(peerAddress, address);
     return address;
+  }
+
+  /** The same of a request as it arrived. */
+  addressOf(request: Arrival): string | undefined {
+    return this.clientAddress(request.socket?.remoteAddress, forwardedForOf(request));
   }
 
   /** The list can change while it runs; one comparison tells. */
@@ -148,4 +159,10 @@ function parseRange(text: string, setting: string): Range {
 
 function inside(address: Address, ranges: readonly Range[]): boolean {
   return ranges.some(([base, bits]) => base.kind() === address.kind() && address.match(base, bits));
+}
+
+/** Several lines of a header are one list (RFC 9110, 5.3). */
+export function forwardedForOf({ headers }: Arrival): string | undefined {
+  const sent = headers['x-forwarded-for'];
+  return Array.isArray(sent) ? sent.join(',') : sent;
 }

@@ -1,15 +1,12 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
-import type { Principal } from '#libs/kernel';
-import { GatewayError } from '#libs/kernel';
+import { GatewayError, type Principal } from '#libs/kernel';
 import { DeclaredRoutes } from './declared-routes.js';
-import { assertNetworkAllowed, Network } from './network.js';
+import { type Arrival, assertNetworkAllowed, forwardedForOf, Network } from './network.js';
 import { policyOf } from './policy.js';
 import { assertRouteAllowed, RouteAccess } from './route-access.js';
 
-interface IncomingRequest {
+interface IncomingRequest extends Arrival {
   user?: Principal;
-  socket?: { remoteAddress?: string };
-  headers: Record<string, string | string[] | undefined>;
 }
 
 /** What is asked before any credential is looked at: the caller's network, and the routes the operator closed. Runs first. */
@@ -24,11 +21,8 @@ export class GateGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean {
     const route = this.routes.routeOf(context);
     const request = context.switchToHttp().getRequest<IncomingRequest>();
-    if (policyOf(route).anyNetwork !== true) {
-      const forwarded = request.headers['x-forwarded-for'];
-      const text = Array.isArray(forwarded) ? forwarded.join(',') : forwarded;
-      assertNetworkAllowed(this.network.decide(request.socket?.remoteAddress, text));
-    }
+    if (policyOf(route).anyNetwork !== true)
+      assertNetworkAllowed(this.network.decide(request.socket?.remoteAddress, forwardedForOf(request)));
     assertRouteAllowed(this.access.decideProxyWide(route));
     return true;
   }

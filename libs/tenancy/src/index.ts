@@ -70,7 +70,7 @@ export { type MemberChange, TeamMembers } from './team-members.js';
 export { type TeamChange } from './team-settings.js';
 export { type NewTeam, teamNotFound, Teams } from './teams.js';
 export { TenancyModule } from './tenancy.module.js';
-export { type Author, type Transaction, Transactions } from './transactions.js';
+export { actorOf, type Author, type Transaction, Transactions } from './transactions.js';
 export { type ListedUser, UserCatalogue, type UserView } from './user-catalogue.js';
 export { UserPasswords } from './user-passwords.js';
 export { USER_ROLES, type UserChange } from './user-settings.js';

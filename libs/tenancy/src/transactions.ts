@@ -22,6 +22,11 @@ export interface Author {
   readonly onRevoked?: (receipt: RevocationReceipt) => void;
 }
 
+/** The author as the audit trail keeps it. */
+export function actorOf({ principal, ip, requestId }: Author): Actor {
+  return { userId: makerOf(principal), keyId: principal.key?.id ?? null, ip, requestId };
+}
+
 /** What can be changed: whatever a change can be published of. */
 export type Noun = Exclude<ChangeNoun, 'key_hash'>;
 
@@ -51,12 +56,7 @@ export class Transaction {
     private readonly changes: Changes,
     private readonly audit: AuditTrail,
   ) {
-    this.#actor = {
-      userId: makerOf(author.principal),
-      keyId: author.principal.key?.id ?? null,
-      ip: author.ip,
-      requestId: author.requestId,
-    };
+    this.#actor = actorOf(author);
   }
 
   /** Records one row's change; at commit every process is told to forget what it knows of it. */

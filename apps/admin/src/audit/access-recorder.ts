@@ -1,9 +1,10 @@
-import { hash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { AccessJournal, type Actor } from '#libs/audit';
 import type { Principal } from '#libs/kernel';
 import { Network } from '#libs/rbac';
 import type { NextFunction, Request, Response } from 'express';
+import { hashRawKey } from '#libs/tenancy';
+import { placeOf } from '../http/place.js';
 
 type Asked = Request & { user?: Principal; route?: { path?: string } };
 
@@ -53,24 +54,19 @@ export class AccessRecorder {
     // A key that asks without a name asks about itself.
     if (names.length === 0 && own !== undefined && noun === 'key') return;
     for (const name of names.length === 0 ? ['all'] : names) {
-      const id = name.startsWith('sk-') ? hash('sha256', name) : name;
+      const id = name.startsWith('sk-') ? hashRawKey(name) : name;
       if (id !== own) this.journal.read(this.#actorOf(request, response), noun, id);
     }
   }
 
   #actorOf(request: Asked, response: Response): Actor {
-    const forwarded = request.headers['x-forwarded-for'];
-    const text = Array.isArray(forwarded) ? forwarded.join(',') : forwarded;
-    const requestId = response.getHeader('x-litellm-call-id');
     const { user } = request;
+    const { ip, requestId } = placeOf(this.network, request, response);
     return {
       userId: user?.user?.id ?? (user?.credential === 'master_key' ? user.displayName : null),
       keyId: user?.key?.id ?? null,
-      ip:
-        this.network.clientAddress(request.socket.remoteAddress, text) ??
-        request.socket.remoteAddress ??
-        null,
-      requestId: typeof requestId === 'string' ? requestId : null,
+      ip: ip ?? request.socket.remoteAddress ?? null,
+      requestId,
     };
   }
 }

@@ -1,4 +1,5 @@
 import type { OpenApiDocument } from '#libs/rbac';
+import { escaped } from '../http/html.js';
 
 /** What the page reads of an operation; see `openApiDocument`. */
 interface Operation {
@@ -32,11 +33,11 @@ export function docsPage(document: OpenApiDocument): string {
   const tags = [...sections.keys()].sort();
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>${escape(info.title)} API</title><style>${STYLE}</style></head><body>
-<h1>${escape(info.title)} ${escape(info.version)}</h1>
+<title>${escaped(info.title)} API</title><style>${STYLE}</style></head><body>
+<h1>${escaped(info.title)} ${escaped(info.version)}</h1>
 <p>The same for programs: <a href="openapi.json">openapi.json</a></p>
-<nav>${tags.map((tag) => `<a href="#${escape(tag)}">${escape(tag)}</a>`).join(' ')}</nav>
-${tags.map((tag) => `<h2 id="${escape(tag)}">${escape(tag)}</h2>\n${(sections.get(tag) ?? []).join('\n')}`).join('\n')}
+<nav>${tags.map((tag) => `<a href="#${escaped(tag)}">${escaped(tag)}</a>`).join(' ')}</nav>
+${tags.map((tag) => `<h2 id="${escaped(tag)}">${escaped(tag)}</h2>\n${(sections.get(tag) ?? []).join('\n')}`).join('\n')}
 </body></html>
 `;
 }
@@ -45,29 +46,20 @@ function operationOf(method: string, path: string, operation: Operation): string
   const roles = Object.values(operation.security[0] ?? {})[0] ?? [];
   const access = roles.length > 0 ? roles.join(', ') : operation['x-access'].replaceAll('_', ' ');
   const parts = [
-    `<p>Open to: ${escape(access)}. Ownership: ${escape(operation['x-ownership'].replaceAll('_', ' '))}.</p>`,
+    `<p>Open to: ${escaped(access)}. Ownership: ${escaped(operation['x-ownership'].replaceAll('_', ' '))}.</p>`,
     operation.parameters ? block('Parameters', operation.parameters) : '',
     operation.requestBody ? block('Body', Object.values(operation.requestBody.content)[0]?.schema) : '',
     ...Object.entries(operation.responses).map(([status, { description, content }]) =>
       status.startsWith('2') && content
         ? block(`${status} ${description}`, content)
-        : `<p>${escape(status)} ${escape(description)}</p>`,
+        : `<p>${escaped(status)} ${escaped(description)}</p>`,
     ),
   ];
-  return `<details><summary><b>${method.toUpperCase()}</b> <code>${escape(path)}</code> ${escape(operation.summary)}</summary>${parts.join('')}</details>`;
+  return `<details><summary><b>${method.toUpperCase()}</b> <code>${escaped(path)}</code> ${escaped(operation.summary)}</summary>${parts.join('')}</details>`;
 }
 
 function block(title: string, value: unknown): string {
-  return `<p>${escape(title)}</p><pre>${escape(JSON.stringify(value, null, 1) ?? '')}</pre>`;
-}
-
-/** Names and descriptions are ours, but a page that is not escaped is one model name away from somebody else's. */
-function escape(text: string): string {
-  return text
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;');
+  return `<p>${escaped(title)}</p><pre>${escaped(JSON.stringify(value, null, 1) ?? '')}</pre>`;
 }
 
 const STYLE = `body{font:15px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;color:#1c2127}

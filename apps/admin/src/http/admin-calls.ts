@@ -6,6 +6,7 @@ import { Logger } from '#libs/telemetry';
 import type { Author } from '#libs/tenancy';
 import type { Request, Response } from 'express';
 import { catchError, type Observable, tap } from 'rxjs';
+import { placeOf } from './place.js';
 import { receiptText } from './receipt.js';
 
 const AUTHORS = new WeakMap<object, Author>();
@@ -32,16 +33,9 @@ export class AdminCalls implements NestInterceptor {
   }
 
   #authorOf(request: Request, principal: Principal, response: Response): Author {
-    const forwarded = request.headers['x-forwarded-for'];
-    const address = this.network.clientAddress(
-      request.socket.remoteAddress,
-      Array.isArray(forwarded) ? forwarded.join(',') : forwarded,
-    );
-    const requestId = response.getHeader('x-litellm-call-id');
     return {
       principal,
-      ip: address ?? null,
-      requestId: typeof requestId === 'string' ? requestId : null,
+      ...placeOf(this.network, request, response),
       onRevoked: (receipt) => response.setHeader('x-tollgate-revocation', receiptText(receipt)),
     };
   }

@@ -3,7 +3,7 @@ import { auditCopy } from '#libs/audit';
 import { DataSource } from 'typeorm';
 import { patternOf } from './person-pattern.js';
 import { findSubject, type Subject } from './subject.js';
-import { rowsNaming, textTables } from './tables.js';
+import { parentOf, rowsNaming, textTables } from './tables.js';
 
 const MOST_ROWS = 50_000;
 
@@ -27,7 +27,7 @@ export class Disclosure {
     const tables: Record<string, Record<string, unknown>[]> = {};
     const cut: string[] = [];
     for (const table of await textTables(this.dataSource)) {
-      const name = table.name.replace(/_\d{8}$/, '');
+      const name = parentOf(table.name);
       const rows = await rowsNaming(this.dataSource, table, pattern, MOST_ROWS + 1);
       if (rows.length === 0) continue;
       if (rows.length > MOST_ROWS) cut.push(name);

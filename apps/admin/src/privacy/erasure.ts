@@ -17,7 +17,7 @@ import { DataSource, type EntityManager } from 'typeorm';
 import { eraseFromFiles } from './outside-files.js';
 import { patternOf, type PersonPattern } from './person-pattern.js';
 import { findSubject, type Subject } from './subject.js';
-import { replaceIn, textTables } from './tables.js';
+import { parentOf, replaceIn, textTables } from './tables.js';
 
 const ERASER = { system: 'privacy-erasure' };
 /** Drains of other processes come every 100 ms; after the last right is gone this much is enough for what was under way. */
@@ -66,7 +66,7 @@ export class Erasure {
 
     for (const table of await textTables(this.dataSource))
       add(
-        partitioned(table.name),
+        parentOf(table.name),
         await this.#transact((manager) => replaceIn(manager, table, pattern, standIn)),
       );
     const outside = eraseFromFiles(this.config, new RegExp(pattern.text, 'gim'), standIn);
@@ -74,7 +74,7 @@ export class Erasure {
 
     const subjectSalt = randomBytes(16).toString('base64url');
     const certificate: Certificate = {
-      id: newId('audit').replace('audit_', 'erasure_'),
+      id: newId('erasure'),
       at: new Date(),
       subject: { kind, id },
       subjectSalt,
@@ -136,7 +136,7 @@ export class Erasure {
       await this.changes.publish(manager, 'key_hash', key.hash);
     }
     await this.changes.publish(manager, kind, id);
-    return this.changes.publish(manager, 'erasure', standInFor(id));
+    return this.changes.publish(manager, 'erasure', randomBytes(6).toString('hex'));
   }
 
   async #certify(
@@ -212,13 +212,4 @@ export class Erasure {
       places.push('counters in Redis, until their windows and periods are over');
     return places;
   }
-}
-
-/** A day's table is its parent's. */
-function partitioned(table: string): string {
-  return table.replace(/_\d{8}$/, '');
-}
-
-function standInFor(id: string): string {
-  return createHmac('sha256', randomBytes(16)).update(id).digest('hex').slice(0, 12);
 }

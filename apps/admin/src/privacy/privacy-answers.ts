@@ -1,9 +1,4 @@
-import type { Disclosed } from './disclosure.js';
 import type { Certificate } from './erasure.js';
-
-export function toDisclosureAnswer({ subject, tables, audit, cut }: Disclosed): object {
-  return { subject, tables, audit, cut };
-}
 
 /** Keep it: what the gateway keeps says that somebody was erased, and only this says who. */
 export function toCertificateAnswer(certificate: Certificate): object {

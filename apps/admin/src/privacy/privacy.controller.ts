@@ -1,15 +1,15 @@
 import { HttpCode } from '@nestjs/common';
-import { type Actor, AuditTrail } from '#libs/audit';
+import { AuditTrail } from '#libs/audit';
 import { withTransaction } from '#libs/database';
 import { GatewayError } from '#libs/kernel';
 import { Answers, Handles } from '#libs/rbac';
-import type { Author } from '#libs/tenancy';
+import { actorOf, type Author } from '#libs/tenancy';
 import { z } from 'zod';
 import { DataSource } from 'typeorm';
 import { AdminBody, AdminController, By } from '../http/decorators.js';
 import { Disclosure } from './disclosure.js';
 import { Erasure } from './erasure.js';
-import { toCertificateAnswer, toDisclosureAnswer } from './privacy-answers.js';
+import { toCertificateAnswer } from './privacy-answers.js';
 import { subjectBody, type SubjectBody, subjectOf } from './privacy.schemas.js';
 
 /** What is kept of one person or customer, and how it goes. */
@@ -31,7 +31,7 @@ export class PrivacyController {
     await withTransaction(this.dataSource, author.principal, (manager) =>
       this.trail.record(manager, { actor: actorOf(author), action: 'exported', noun: kind, nounId: id }),
     );
-    return toDisclosureAnswer(disclosed);
+    return disclosed;
   }
 
   /** Takes as long as it takes to read every table; the answer is the certificate. */
@@ -52,13 +52,4 @@ export class PrivacyController {
     if (certificate.revocation) author.onRevoked?.(certificate.revocation);
     return toCertificateAnswer(certificate);
   }
-}
-
-function actorOf({ principal, ip, requestId }: Author): Actor {
-  return {
-    userId: principal.user?.id ?? principal.displayName,
-    keyId: principal.key?.id ?? null,
-    ip,
-    requestId,
-  };
 }

@@ -15,6 +15,11 @@ export interface TextTable {
   readonly columns: readonly Column[];
 }
 
+/** A day's table is its parent's. */
+export function parentOf(table: string): string {
+  return table.replace(/_\d{8}$/, '');
+}
+
 /** These have rules of their own, or hold nothing that came from outside. */
 const APART = [
   'audit_events',

@@ -6,7 +6,7 @@ import { Answers, Handles } from '#libs/rbac';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
 import { AdminController, AdminQuery } from '../http/decorators.js';
-import { sendPage } from './html.js';
+import { sendPage } from '../http/html.js';
 import { cliCodePage, notePage } from './pages.js';
 import { mayDoAnything } from './sign-in-page.controller.js';
 import { formOf, sentenceOf, SignInRequests } from './sign-in-requests.js';

@@ -7,7 +7,7 @@ import type { Request, Response } from 'express';
 import { z } from 'zod';
 import { AdminBody, AdminController, AdminQuery } from '../http/decorators.js';
 import type { BodyDefinition } from '../http/request-body.js';
-import { sendPage } from './html.js';
+import { sendPage } from '../http/html.js';
 import { invitationPage } from './pages.js';
 import { formOf, sentenceOf, SignInRequests } from './sign-in-requests.js';
 

@@ -1,4 +1,4 @@
-import { html, type Html, type Page } from './html.js';
+import { html, type Html, type Page } from '../http/html.js';
 
 const problem = (text: string | undefined): Html =>
   text === undefined ? html`` : html`<p class="error" role="alert">${text}</p>`;

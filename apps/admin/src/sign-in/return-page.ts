@@ -1,6 +1,6 @@
 import { GatewayError } from '#libs/kernel';
 import type { Request, Response } from 'express';
-import { sendPage } from './html.js';
+import { sendPage } from '../http/html.js';
 import { notePage } from './pages.js';
 import type { SignInRequests } from './sign-in-requests.js';
 

@@ -6,7 +6,7 @@ import { type Author, Sessions } from '#libs/tenancy';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
 import { AdminController, By } from '../http/decorators.js';
-import { sendPage } from './html.js';
+import { sendPage } from '../http/html.js';
 import { notePage, signOutPage } from './pages.js';
 import { formOf, SignInRequests } from './sign-in-requests.js';
 

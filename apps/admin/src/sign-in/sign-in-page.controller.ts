@@ -4,7 +4,7 @@ import { Config } from '#libs/config';
 import { Answers, Handles } from '#libs/rbac';
 import type { Request, Response } from 'express';
 import { AdminController } from '../http/decorators.js';
-import { sendPage } from './html.js';
+import { sendPage } from '../http/html.js';
 import { cliCodePage, notePage, signInPage } from './pages.js';
 import { SignInProviders } from './sign-in-providers.js';
 import { SignInRequests, textOf } from './sign-in-requests.js';

@@ -4,6 +4,7 @@ import { Config } from '#libs/config';
 import { GatewayError } from '#libs/kernel';
 import { Network } from '#libs/rbac';
 import type { Request, Response } from 'express';
+import { placeOf } from '../http/place.js';
 
 /** What every route of signing in asks of its request. */
 @Injectable()
@@ -14,13 +15,7 @@ export class SignInRequests {
   ) {}
 
   placeOf(request: Request, response: Response): SignInPlace {
-    const forwarded = request.headers['x-forwarded-for'];
-    const text = Array.isArray(forwarded) ? forwarded.join(',') : forwarded;
-    const requestId = response.getHeader('x-litellm-call-id');
-    return {
-      ip: this.network.clientAddress(request.socket.remoteAddress, text) ?? null,
-      requestId: typeof requestId === 'string' ? requestId : null,
-    };
+    return placeOf(this.network, request, response);
   }
 
   /** A path of ours as the browser has to ask for it. */

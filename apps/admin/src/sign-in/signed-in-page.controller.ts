@@ -6,7 +6,7 @@ import { Answers, Handles } from '#libs/rbac';
 import { InvitationClaims, KeyCatalogue, SpendReader } from '#libs/tenancy';
 import type { Request, Response } from 'express';
 import { AdminController } from '../http/decorators.js';
-import { sendPage } from './html.js';
+import { sendPage } from '../http/html.js';
 import { invitationPage, notePage, type ShownKey, signedInPage } from './pages.js';
 import { mayDoAnything } from './sign-in-page.controller.js';
 import { SignInRequests, textOf } from './sign-in-requests.js';

@@ -20,7 +20,12 @@ function textOf(part: Part): string {
   if (part === null || part === undefined) return '';
   if (part instanceof Html) return part.text;
   if (typeof part === 'object') return part.map(({ text }) => text).join('');
-  return String(part)
+  return escaped(String(part));
+}
+
+/** Text for pages that are not made of `html`: names and descriptions are ours, but a page that is not escaped is one model name away from somebody else's. */
+export function escaped(text: string): string {
+  return text
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')
     .replaceAll('>', '&gt;')
