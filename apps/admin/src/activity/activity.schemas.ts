@@ -2,24 +2,10 @@ import { z } from 'zod';
 import { DAY_MS, dayOf } from '#libs/kernel';
 import { DAY_RANGE, type Days } from '../http/days.schemas.js';
 import { name } from '../http/fields.schemas.js';
+import { LARGEST_REPORT, most, nameList, paging } from '../http/query.schemas.js';
 
 /** Longer ranges are reports for another day. */
 const MOST_DAYS = 400;
-const MOST_NAMES = 200;
-
-/** Names with commas between them; none is the same as not asking. */
-export const nameList = z
-  .string()
-  .max(20_000)
-  .transform((text) =>
-    text
-      .split(',')
-      .map((each) => each.trim())
-      .filter((each) => each !== ''),
-  )
-  .pipe(z.array(name).max(MOST_NAMES))
-  .transform((list) => (list.length === 0 ? undefined : list))
-  .optional();
 
 function assertRange(
   { start_date, end_date }: { start_date: Date; end_date: Date },
@@ -39,30 +25,28 @@ const activity = {
   ...DAY_RANGE,
   model: name.optional(),
   api_key: name.optional(),
-  page: z.coerce.number().int().min(1).max(1_000_000).default(1),
   /** Minutes that the reader's clock is behind UTC, as browsers say it. Days are UTC's; the range grows to cover the reader's. */
   timezone: z.coerce.number().int().min(-900).max(900).optional(),
   /** Ours: keys in the breakdowns, those that spent most. */
-  api_key_limit: z.coerce.number().int().min(1).max(1_000).default(10),
+  api_key_limit: most(10),
   /** Accepted: today is always there. */
   include_current_utc_day: z.string().max(8).optional(),
 };
-const pageSize = (usual: number) => z.coerce.number().int().min(1).max(1_000).default(usual);
 
 export const userActivityQuery = z
-  .object({ ...activity, user_id: name.optional(), page_size: pageSize(50) })
+  .object({ ...activity, user_id: name.optional(), ...paging(50, LARGEST_REPORT) })
   .superRefine(assertRange);
 export const teamActivityQuery = z
-  .object({ ...activity, team_ids: nameList, exclude_team_ids: nameList, page_size: pageSize(10) })
+  .object({ ...activity, team_ids: nameList, exclude_team_ids: nameList, ...paging(10, LARGEST_REPORT) })
   .superRefine(assertRange);
 export const organizationActivityQuery = z
-  .object({ ...activity, organization_ids: nameList, page_size: pageSize(10) })
+  .object({ ...activity, organization_ids: nameList, ...paging(10, LARGEST_REPORT) })
   .superRefine(assertRange);
 export const customerActivityQuery = z
-  .object({ ...activity, end_user_ids: nameList, page_size: pageSize(10) })
+  .object({ ...activity, end_user_ids: nameList, ...paging(10, LARGEST_REPORT) })
   .superRefine(assertRange);
 export const tagActivityQuery = z
-  .object({ ...activity, tags: nameList, page_size: pageSize(10) })
+  .object({ ...activity, tags: nameList, ...paging(10, LARGEST_REPORT) })
   .superRefine(assertRange);
 
 /** `GET /team/spend/by_user`. */

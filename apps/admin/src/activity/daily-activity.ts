@@ -7,6 +7,7 @@ import {
   EntityActivity,
   KeyActivity,
 } from '#libs/budget';
+import { pagesOf } from '../http/wire.js';
 import { toActivity } from './activity-answers.js';
 import { type ActivityQuery, daysOf } from './activity.schemas.js';
 
@@ -55,7 +56,7 @@ export class DailyActivityReport {
       fine,
     });
     const days = [...new Set(models.map(({ day }) => day ?? ''))].toSorted().reverse();
-    const pages = whole ? 1 : Math.ceil(days.length / query.page_size);
+    const pages = whole ? 1 : pagesOf(days.length, query.page_size);
     const shown = whole ? days : days.slice((query.page - 1) * query.page_size, query.page * query.page_size);
     const inDays = { ...filter, from: undefined, until: undefined, days: shown };
     const everybody = asked.view.everything && asked.ids === undefined && keyId === undefined;

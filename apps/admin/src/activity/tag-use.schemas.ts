@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { name } from '../http/fields.schemas.js';
+import { LARGEST_REPORT, paging } from '../http/query.schemas.js';
 import { chartQuery } from './activity.schemas.js';
 
 const MOST_TAGS = 200;
@@ -21,8 +22,7 @@ export type TagSummaryQuery = z.output<typeof tagSummaryQuery>;
 
 export const usersOfTagsQuery = z.object({
   ...tags,
-  page: z.coerce.number().int().min(1).max(1_000_000).default(1),
-  page_size: z.coerce.number().int().min(1).max(1_000).default(50),
+  ...paging(50, LARGEST_REPORT),
 });
 export type UsersOfTagsQuery = z.output<typeof usersOfTagsQuery>;
 

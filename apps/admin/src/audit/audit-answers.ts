@@ -1,4 +1,5 @@
 import type { AuditReport, FoundEvent } from '#libs/audit';
+import { pagesOf } from '../http/wire.js';
 import { TABLE_NAMES } from './audit.schemas.js';
 
 /** An event as the contract has it, and beside it what only we know: where it came from, and its place in the chain. */
@@ -30,7 +31,7 @@ export function toAuditPage(
     total,
     page,
     page_size: size,
-    total_pages: Math.ceil(total / size),
+    total_pages: pagesOf(total, size),
   };
 }
 

@@ -1,7 +1,8 @@
 import type { AuditFilter } from '#libs/audit';
 import { z } from 'zod';
 import { DAY_MS } from '#libs/kernel';
-import { name } from '../http/fields.schemas.js';
+import { instant, name } from '../http/fields.schemas.js';
+import { paging, sortOrder } from '../http/query.schemas.js';
 
 /** The contract calls nouns by LiteLLM's tables. Ours are understood too. */
 export const TABLE_NAMES: Readonly<Record<string, string>> = {
@@ -19,22 +20,10 @@ export const TABLE_NAMES: Readonly<Record<string, string>> = {
   config: 'LiteLLM_Config',
 };
 
-/** A day, or an instant. */
-const instant = z
-  .string()
-  .transform((text, context): Date => {
-    const date = new Date(/^\d{4}-\d{2}-\d{2}$/.test(text) ? `${text}T00:00:00Z` : text);
-    if (!Number.isNaN(date.getTime()) && /^\d{4}-/.test(text)) return date;
-    context.addIssue({ code: 'custom', message: 'send a date as YYYY-MM-DD, or an ISO instant' });
-    return z.NEVER;
-  })
-  .optional();
-
 const text = name.optional().transform((value) => value || undefined);
 
 export const auditQuery = z.object({
-  page: z.coerce.number().int().min(1).max(1_000_000).default(1),
-  page_size: z.coerce.number().int().min(1).max(100).default(10),
+  ...paging(10),
   changed_by: text,
   changed_by_api_key: text,
   action: text,
@@ -47,7 +36,7 @@ export const auditQuery = z.object({
   end_date: instant,
   chain: z.enum(['changes', 'access']).optional(),
   sort_by: z.enum(['updated_at']).default('updated_at'),
-  sort_order: z.enum(['asc', 'desc']).default('desc'),
+  sort_order: sortOrder('desc'),
 });
 export type AuditQuery = z.output<typeof auditQuery>;
 
@@ -55,7 +44,7 @@ export function toAuditFilter(query: AuditQuery): AuditFilter {
   const { table_name: table, end_date: end } = query;
   const noun = Object.entries(TABLE_NAMES).find(([, tableName]) => tableName === table)?.[0] ?? table;
   // A day that is named as the end is meant whole.
-  const isDay = end !== undefined && end.getTime() % DAY_MS === 0;
+  const isDay = end && end.getTime() % DAY_MS === 0;
   return {
     chain: query.chain,
     actorUserId: query.changed_by,
@@ -63,8 +52,8 @@ export function toAuditFilter(query: AuditQuery): AuditFilter {
     action: query.action,
     noun: query.object_team_id ? 'team' : noun,
     nounId: query.object_id ?? query.object_team_id,
-    from: query.start_date,
-    until: isDay ? new Date(end.getTime() + DAY_MS) : end,
+    from: query.start_date ?? undefined,
+    until: isDay ? new Date(end.getTime() + DAY_MS) : (end ?? undefined),
     text: query.search ?? query.object_key_hash,
     oldestFirst: query.sort_order === 'asc',
     limit: query.page_size,

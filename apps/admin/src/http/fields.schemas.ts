@@ -2,6 +2,7 @@ import { isStorableText, type NanoUsd, parseUsd } from '#libs/kernel';
 import { isParamPath } from '#libs/config';
 import { parseDuration, parsePeriod } from '#libs/tenancy';
 import { z } from 'zod';
+import { FOLDED_OF_KEYS } from './folded.js';
 
 /** Names end up in index entries (PostgreSQL's limit is 2.7 KB), header values and log lines. */
 const LONGEST_NAME = 256;
@@ -13,6 +14,11 @@ const LARGEST_METADATA_BYTES = 64 * 1024;
 const DEEPEST_METADATA = 32;
 /** PostgreSQL's integer; two billion a minute is no limit any more. */
 const MOST_PER_MINUTE = 2_147_483_647;
+
+/** Text of any letters and lines. */
+export function storable(longest: number) {
+  return z.string().max(longest).refine(isStorableText, 'text may not contain NUL or broken Unicode');
+}
 
 /** One line of text: whatever its letters mean elsewhere (SQL, templates, markup), it is stored as it is. */
 export const name = z
@@ -217,36 +223,24 @@ export const requiredParams = z
 /** Whether the value says nothing: what a client sends for a field it does not use. */
 export function isEmpty(value: unknown): boolean {
   if (value === undefined || value === null || value === false || value === '') return true;
-  return typeof value === 'object' && Object.keys(value).length === 0;
+  return typeof value === 'object' && !(value instanceof Date) && Object.keys(value).length === 0;
 }
 
+/** What the contract reads out of metadata and a noun that takes it has taken out by now: see `folded`. */
 const GOVERNING_MEMBERS: ReadonlySet<string> = new Set([
-  'model_rpm_limit',
-  'model_tpm_limit',
+  ...FOLDED_OF_KEYS,
   'model_itpm_limit',
   'model_otpm_limit',
   'model_max_budget',
   'mcp_rpm_limit',
-  'tag_rpm_limit',
   'rpm_limit',
   'tpm_limit',
-  'rpm_limit_type',
-  'tpm_limit_type',
   'max_budget',
   'soft_budget',
   'budget_duration',
-  'enforced_params',
-  'temp_budget_increase',
-  'temp_budget_expiry',
-  'end_user_budget_id',
   'guardrails',
   'policies',
   'disable_global_guardrails',
-  'allowed_passthrough_routes',
-  'denied_passthrough_routes',
-  'budget_fallbacks',
-  'default_estimated_output_tokens',
-  'default_estimated_output_tokens_per_model',
   'allow_litellm_changed_by_header',
 ]);
 

@@ -117,9 +117,6 @@ export const GOVERNED_FIELDS = {
 /** A higher budget for a while: amount and end belong together. */
 export const INCREASE_FIELDS = { temp_budget_increase: amount, temp_budget_expiry: instant } as const;
 
-/** Limits that clients may also send inside `metadata`, where the contract keeps them. */
-export const FOLDED_LIMITS = ['model_rpm_limit', 'model_tpm_limit'] as const;
-
 const fields = z.object(GOVERNED_FIELDS);
 const increaseFields = z.object(INCREASE_FIELDS);
 type Fields = z.output<typeof fields> & z.output<typeof increaseFields>;

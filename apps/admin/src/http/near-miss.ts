@@ -1,30 +1,18 @@
 import { editDistance } from '#libs/config';
+import { GOVERNED_FIELDS, INCREASE_FIELDS } from './governed.schemas.js';
 
 /**
  * Fields whose loss would leave someone with more than the sender meant: limits, budgets, grants. A body that almost
  * names one is refused, because ignoring it would make an unlimited key and say 200.
  */
-const GOVERNING = [
+const GOVERNING: readonly string[] = [
+  ...Object.keys(GOVERNED_FIELDS),
+  ...Object.keys(INCREASE_FIELDS),
   'models',
-  'max_budget',
-  'soft_budget',
-  'budget_duration',
-  'budget_limits',
-  'budget_id',
-  'rpm_limit',
-  'tpm_limit',
   'tpd_limit',
-  'rpm',
-  'tpm',
-  'max_parallel_requests',
-  'model_max_budget',
-  'model_rpm_limit',
-  'model_tpm_limit',
   'tag_rpm_limit',
   'rpm_limit_type',
   'tpm_limit_type',
-  'temp_budget_increase',
-  'temp_budget_expiry',
   'rotation_interval',
   'auto_rotate',
   'grace_period',
@@ -40,7 +28,7 @@ const GOVERNING = [
   'team_id',
   'organization_id',
   'end_user_id',
-] as const;
+];
 
 /** Other words people use for the same things, too far away in letters to be found by distance. */
 const SYNONYMS: ReadonlyMap<string, string> = new Map([

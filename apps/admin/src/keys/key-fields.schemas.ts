@@ -117,25 +117,6 @@ export const KEY_FIELDS_NOT_BUILT: readonly string[] = [
   ...Object.keys(MORE_KEY_FIELDS).filter((field) => !Object.hasOwn(KEY_FIELDS, field)),
 ];
 
-/** Fields that clients may also send inside `metadata`, where the contract keeps them. */
-export const FOLDED = [
-  'model_rpm_limit',
-  'model_tpm_limit',
-  'rpm_limit_type',
-  'tpm_limit_type',
-  'temp_budget_increase',
-  'temp_budget_expiry',
-  'tag_rpm_limit',
-  'throttle_on_budget_exceeded',
-  'end_user_budget_id',
-  'allowed_passthrough_routes',
-  'denied_passthrough_routes',
-  'enforced_params',
-  'default_estimated_output_tokens',
-  'default_estimated_output_tokens_per_model',
-  'budget_fallbacks',
-] as const;
-
 export const ALL_KEY_FIELDS = { ...KEY_FIELDS, ...MORE_KEY_FIELDS } as const;
 export const keyFields = z.object(ALL_KEY_FIELDS);
 export type KeyFields = Partial<z.output<typeof keyFields>>;

@@ -40,6 +40,14 @@ describe('defaults', () => {
     expect(withDefaults({ models: ['x'], max_budget: 0 })).toMatchObject({ models: ['x'], max_budget: 0n });
   });
 
+  it('never replace a moment that it says', () => {
+    const later = { temp_budget_increase: 5, temp_budget_expiry: '2030-01-01T00:00:00Z' };
+    const sent = { temp_budget_increase: 1, temp_budget_expiry: '2027-01-01T00:00:00Z' };
+    expect(policies({ defaults: later }).withDefaults(body(sent))).toMatchObject({
+      temp_budget_expiry: new Date('2027-01-01T00:00:00Z'),
+    });
+  });
+
   it('that are no fields of a key stop the start', () => {
     expect(() => policies({ defaults: { colour: 1 } })).toThrow(/default_key_generate_params.*colour/);
     expect(() => policies({ upperBounds: { max_budget: -1 } })).toThrow(

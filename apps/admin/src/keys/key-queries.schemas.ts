@@ -1,18 +1,9 @@
 import { hashOfNamed, type KeyFilter, type KeyOrder } from '#libs/tenancy';
 import { z } from 'zod';
 import { name } from '../http/fields.schemas.js';
+import { sizedPaging, sortOrder, yesNo } from '../http/query.schemas.js';
 
 const text = name.optional();
-
-/** Query booleans as people and clients write them. */
-const yesNo = z
-  .enum(['true', 'false', 'True', 'False', '1', '0'])
-  .optional()
-  .transform((value) => value === 'true' || value === 'True' || value === '1');
-
-/** Far beyond any table, and small enough that the offset stays an exact number. */
-const page = z.coerce.number().int().min(1).max(10_000_000).default(1);
-const size = z.coerce.number().int().min(1).max(100).default(10);
 
 const SORTS: Readonly<Record<string, KeyOrder['by']>> = {
   spend: 'spend',
@@ -24,12 +15,11 @@ const SORTS: Readonly<Record<string, KeyOrder['by']>> = {
 };
 const STATUSES = ['active', 'expired', 'revoked', 'deleted'] as const;
 
-export const infoQuery = z.object({ key: text, page, size });
+export const infoQuery = z.object({ key: text, ...sizedPaging(10) });
 export type InfoQuery = z.output<typeof infoQuery>;
 
 export const listQuery = z.object({
-  page,
-  size,
+  ...sizedPaging(10),
   user_id: text,
   team_id: text,
   organization_id: text,
@@ -39,15 +29,15 @@ export const listQuery = z.object({
   key_hash: text,
   key_alias: text,
   search: text,
-  substring_matching: yesNo,
-  return_full_object: yesNo,
-  include_team_keys: yesNo,
-  include_created_by_keys: yesNo,
+  substring_matching: yesNo(),
+  return_full_object: yesNo(),
+  include_team_keys: yesNo(),
+  include_created_by_keys: yesNo(),
   sort_by: z
     .string()
     .refine((value) => Object.hasOwn(SORTS, value), `send one of: ${Object.keys(SORTS).join(', ')}`)
     .default('created_at'),
-  sort_order: z.enum(['asc', 'desc']).default('desc'),
+  sort_order: sortOrder('desc'),
   expand: z
     .union([name, z.array(name).max(10)])
     .optional()
@@ -64,8 +54,7 @@ export const listQuery = z.object({
 export type ListQuery = z.output<typeof listQuery>;
 
 export const aliasQuery = z.object({
-  page,
-  size: z.coerce.number().int().min(1).max(100).default(50),
+  ...sizedPaging(50),
   search: text,
   team_id: text,
 });

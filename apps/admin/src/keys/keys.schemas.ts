@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { amount, interval, isEmpty, name } from '../http/fields.schemas.js';
+import { amount, dollars, interval, isEmpty, name } from '../http/fields.schemas.js';
+import { FOLDED_OF_KEYS } from '../http/folded.js';
 import { isWholeIncrease, WHOLE_INCREASE } from '../http/governed.schemas.js';
 import type { BodyDefinition } from '../http/request-body.js';
-import { ALL_KEY_FIELDS, FOLDED, NOT_BUILT, keyName } from './key-fields.schemas.js';
+import { ALL_KEY_FIELDS, NOT_BUILT, keyName } from './key-fields.schemas.js';
 
 /** A raw key somebody chose: it has to look like one, so that it is never taken for a hash. */
 const rawKey = name
@@ -21,7 +22,7 @@ const spend = amount;
 export const generateBody = {
   schema: z.object({ ...ALL_KEY_FIELDS, key: rawKey, spend }).refine(isWholeIncrease, WHOLE_INCREASE),
   notBuilt: NOT_BUILT,
-  folded: FOLDED,
+  folded: FOLDED_OF_KEYS,
   optional: true,
 } satisfies BodyDefinition;
 export type GenerateBody = z.output<typeof generateBody.schema>;
@@ -35,7 +36,7 @@ export const updateBody = {
     })
     .refine(isWholeIncrease, WHOLE_INCREASE),
   notBuilt: NOT_BUILT,
-  folded: FOLDED,
+  folded: FOLDED_OF_KEYS,
 } satisfies BodyDefinition;
 export type UpdateBody = z.output<typeof updateBody.schema>;
 
@@ -49,19 +50,14 @@ export const regenerateBody = {
     })
     .refine(isWholeIncrease, WHOLE_INCREASE),
   notBuilt: [...NOT_BUILT, 'spend', 'new_master_key'],
-  folded: FOLDED,
+  folded: FOLDED_OF_KEYS,
   optional: true,
 } satisfies BodyDefinition;
 export type RegenerateBody = z.output<typeof regenerateBody.schema>;
 
 export const resetSpendBody = {
   schema: z.object({
-    reset_to: z.number().transform((value, context) => {
-      const parsed = amount.safeParse(value);
-      if (parsed.success && typeof parsed.data === 'bigint') return parsed.data;
-      context.addIssue({ code: 'custom', message: 'an amount is a number of dollars from 0 to one billion' });
-      return z.NEVER;
-    }),
+    reset_to: z.number().transform((sent): unknown => sent).pipe(dollars),
   }),
 } satisfies BodyDefinition;
 export type ResetSpendBody = z.output<typeof resetSpendBody.schema>;

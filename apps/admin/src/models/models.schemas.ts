@@ -1,6 +1,7 @@
 import type { ModelChange, NewModel } from '#libs/runtime';
 import { z } from 'zod';
 import { flag, name, openMap } from '../http/fields.schemas.js';
+import { LARGEST_REPORT, sizedPaging, sortOrder } from '../http/query.schemas.js';
 import type { BodyDefinition } from '../http/request-body.js';
 
 const modelInfo = openMap
@@ -95,15 +96,12 @@ function withoutNulls(map: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(map).filter(([, value]) => value !== null));
 }
 
-const yesNo = z
-  .string()
-  .optional()
-  .transform((text) => text !== undefined && /^(?:true|1)$/i.test(text));
 const text = name.optional();
 
+/** What of it is not read is accepted: whose models are shown is a matter of rights. */
 export const modelInfoQuery = z.object({
   litellm_model_id: text,
-  include_team_models: yesNo,
+  include_team_models: text,
   teamId: text,
 });
 export type ModelInfoQuery = z.output<typeof modelInfoQuery>;
@@ -111,16 +109,15 @@ export type ModelInfoQuery = z.output<typeof modelInfoQuery>;
 const SORTS = ['model_name', 'created_at', 'updated_at', 'costs', 'status'] as const;
 
 export const modelPageQuery = z.object({
-  page: z.coerce.number().int().min(1).max(1_000_000).default(1),
-  size: z.coerce.number().int().min(1).max(1_000).default(50),
+  ...sizedPaging(50, LARGEST_REPORT),
   search: text,
   modelId: text,
   teamId: text,
   model: text,
   sortBy: z.enum(SORTS).optional(),
-  sortOrder: z.enum(['asc', 'desc']).default('asc'),
-  user_models_only: yesNo,
-  include_team_models: yesNo,
+  sortOrder: sortOrder('asc'),
+  user_models_only: text,
+  include_team_models: text,
 });
 export type ModelPageQuery = z.output<typeof modelPageQuery>;
 

@@ -1,7 +1,8 @@
 import type { OrganizationChange, OrganizationMemberDraft } from '#libs/tenancy';
 import { z } from 'zod';
 import { amount, metadata, name, names, optionalName, period } from '../http/fields.schemas.js';
-import { FOLDED_LIMITS, GOVERNED_FIELDS, toGovernedChange } from '../http/governed.schemas.js';
+import { FOLDED_LIMITS } from '../http/folded.js';
+import { GOVERNED_FIELDS, toGovernedChange } from '../http/governed.schemas.js';
 import type { BodyDefinition } from '../http/request-body.js';
 
 const FIELDS = { ...GOVERNED_FIELDS, organization_alias: optionalName, models: names, metadata } as const;

@@ -1,17 +1,12 @@
-import { isStorableText } from '#libs/kernel';
 import type { ProjectChange } from '#libs/tenancy';
 import { z } from 'zod';
-import { flag, metadata, name, names, optionalName } from '../http/fields.schemas.js';
-import { FOLDED_LIMITS, GOVERNED_FIELDS, toGovernedChange } from '../http/governed.schemas.js';
+import { flag, metadata, name, names, optionalName, storable } from '../http/fields.schemas.js';
+import { FOLDED_LIMITS } from '../http/folded.js';
+import { GOVERNED_FIELDS, toGovernedChange } from '../http/governed.schemas.js';
 import type { BodyDefinition } from '../http/request-body.js';
 
 /** A paragraph, not a document. */
-const description = z
-  .string()
-  .max(4_000)
-  .refine(isStorableText, 'text may not contain NUL or broken Unicode')
-  .nullable()
-  .optional();
+const description = storable(4_000).nullable().optional();
 
 const FIELDS = {
   ...GOVERNED_FIELDS,

@@ -2,16 +2,15 @@ import { HttpCode } from '@nestjs/common';
 import { Answers, Handles } from '#libs/rbac';
 import { z } from 'zod';
 import { dayOf } from '#libs/kernel';
-import { nameList } from '../activity/activity.schemas.js';
 import { ReadsApart } from '../apart/reads-apart.js';
 import { AdminBody, AdminController, AdminQuery } from '../http/decorators.js';
 import { name } from '../http/fields.schemas.js';
 import { calendarDay, DAY_RANGE, instant, toDays } from '../http/days.schemas.js';
+import { most, nameList } from '../http/query.schemas.js';
 import { GlobalSpend } from './global-spend.js';
 
-const limit = z.coerce.number().int().min(1).max(1_000);
 const keyQuery = z.object({ api_key: name.optional() });
-const topQuery = (usual: number) => z.object({ limit: limit.default(usual) });
+const topQuery = (usual: number) => z.object({ limit: most(usual) });
 const rangeQuery = z.object(DAY_RANGE);
 const openDay = z
   .preprocess((value) => (value === '' ? undefined : value), z.string().optional())

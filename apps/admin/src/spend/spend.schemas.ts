@@ -1,24 +1,18 @@
 import { LOG_ORDERS, type LogFilter, type LogPaging } from '#libs/budget';
-import { parseUsd } from '#libs/kernel';
 import { hashOfNamed } from '#libs/tenancy';
 import { z } from 'zod';
-import { name } from '../http/fields.schemas.js';
+import { amount, name } from '../http/fields.schemas.js';
 import { calendarDay, instant } from '../http/days.schemas.js';
+import { LARGEST_REPORT, paging, sortOrder, yesNo } from '../http/query.schemas.js';
 
 const optionalDay = calendarDay.or(z.literal('').transform(() => undefined)).optional();
-const yes = (usual: 'true' | 'false') =>
-  z
-    .enum(['true', 'false', 'True', 'False', '1', '0'])
-    .default(usual)
-    .transform((text) => text === 'true' || text === 'True' || text === '1');
-
 export const spendQuery = z.object({
   api_key: name.optional(),
   user_id: name.optional(),
   request_id: name.optional(),
   start_date: z.preprocess((value) => value ?? '', optionalDay),
   end_date: z.preprocess((value) => value ?? '', optionalDay),
-  summarize: yes('true'),
+  summarize: yesNo(true),
 });
 export type SpendQuery = z.output<typeof spendQuery>;
 
@@ -31,20 +25,6 @@ export function toSpendFilter(query: SpendQuery): LogFilter {
     until: query.end_date,
   };
 }
-
-const amount = z
-  .string()
-  .max(64)
-  .transform((text, context): bigint => {
-    try {
-      return parseUsd(text);
-    } catch (thrown) {
-      if (!(thrown instanceof RangeError)) throw thrown;
-      context.addIssue({ code: 'custom', message: 'send an amount of dollars' });
-      return z.NEVER;
-    }
-  })
-  .optional();
 
 /** `span_type` and grouping need what is not recorded; a filter that cannot be honoured must not look as if it were. */
 const notThere = z
@@ -74,15 +54,14 @@ export const logsQuery = z.object({
   error_message: name.optional(),
   search: name.optional(),
   group_by_session: notThere,
-  page: z.coerce.number().int().min(1).max(1_000_000).default(1),
-  page_size: z.coerce.number().int().min(1).max(1_000).default(50),
+  ...paging(50, LARGEST_REPORT),
   sort_by: z
     .string()
     .refine((text): text is (typeof LOG_ORDERS)[number] => LOG_ORDERS.some((each) => each === text), {
       error: `send one of: ${LOG_ORDERS.join(', ')}`,
     })
     .default('startTime'),
-  sort_order: z.enum(['asc', 'desc']).default('desc'),
+  sort_order: sortOrder('desc'),
   /** `next_cursor` of the page before: goes on from there, however deep. */
   cursor: z.string().max(600).optional(),
 });
@@ -103,8 +82,8 @@ export function toLogFilter(query: LogsQuery, range: LogRange | undefined): LogF
     requestId: query.request_id || undefined,
     from: range?.start_date,
     until: range?.end_date,
-    minNanoUsd: query.min_spend,
-    maxNanoUsd: query.max_spend,
+    minNanoUsd: query.min_spend ?? undefined,
+    maxNanoUsd: query.max_spend ?? undefined,
     status: query.status_filter || undefined,
     model: query.model || undefined,
     deploymentId: query.model_id || undefined,
@@ -146,7 +125,6 @@ function readCursor(cursor: string): LogPaging['after'] {
 
 export const sessionQuery = z.object({
   session_id: name.min(1),
-  page: z.coerce.number().int().min(1).max(1_000_000).default(1),
-  page_size: z.coerce.number().int().min(1).max(1_000).default(50),
+  ...paging(50, LARGEST_REPORT),
 });
 export type SessionQuery = z.output<typeof sessionQuery>;

@@ -1,19 +1,13 @@
-import { isStorableText } from '#libs/kernel';
 import { z } from 'zod';
-import { name, optionalName } from '../http/fields.schemas.js';
+import { name, storable } from '../http/fields.schemas.js';
 import { GOVERNED_FIELDS } from '../http/governed.schemas.js';
 import type { BodyDefinition } from '../http/request-body.js';
 
 /** Longer than a name: a sentence. */
-const description = z
-  .string()
-  .max(2_000)
-  .refine(isStorableText, 'text may not contain NUL or broken Unicode')
-  .nullable()
-  .optional();
+const description = storable(2_000).nullable().optional();
 
 export const tagBody = {
-  schema: z.object({ ...GOVERNED_FIELDS, budget_id: optionalName, name: name.min(1), description }),
+  schema: z.object({ ...GOVERNED_FIELDS, name: name.min(1), description }),
   notBuilt: ['models', 'model_info', 'tpd_limit'],
 } satisfies BodyDefinition;
 export type TagBody = z.output<typeof tagBody.schema>;

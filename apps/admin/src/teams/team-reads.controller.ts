@@ -16,7 +16,6 @@ import { pagesOf } from '../http/wire.js';
 import { KeyAnswers } from '../keys/key-answers.js';
 import { TeamAnswers } from './team-answers.js';
 import {
-  TEAM_SORTS,
   teamListQuery,
   type TeamListQuery,
   teamPageQuery,
@@ -82,7 +81,7 @@ export class TeamReadsController {
     };
     const paging = { page: query.page, size: query.page_size };
     const order = {
-      by: TEAM_SORTS[query.sort_by],
+      by: query.sort_by,
       direction: query.sort_order === 'asc' ? 'ASC' : 'DESC',
     } as const;
     const found =

@@ -21,14 +21,10 @@ import {
   requiredParams,
   tokenLimit,
 } from '../http/fields.schemas.js';
-import {
-  FOLDED_LIMITS,
-  GOVERNED_FIELDS,
-  toGovernedChange,
-  USUAL_ANSWER_FIELDS,
-} from '../http/governed.schemas.js';
+import { FOLDED_OF_TEAMS } from '../http/folded.js';
+import { GOVERNED_FIELDS, toGovernedChange, USUAL_ANSWER_FIELDS } from '../http/governed.schemas.js';
 import type { BodyDefinition } from '../http/request-body.js';
-import { paging, sortOrder } from '../http/paging.schemas.js';
+import { paging, sortBy, sortOrder } from '../http/query.schemas.js';
 
 /** Each member is a row; a larger team is made in several calls. */
 export const MOST_MEMBERS = 500;
@@ -91,16 +87,6 @@ export const TEAM_FIELDS_NOT_BUILT = [
   'tpm_limit_type',
 ] as const;
 
-/** Fields that clients may also send inside `metadata`, where the contract keeps them. */
-const FOLDED = [
-  ...FOLDED_LIMITS,
-  'allowed_passthrough_routes',
-  'denied_passthrough_routes',
-  'enforced_params',
-  'default_estimated_output_tokens',
-  'default_estimated_output_tokens_per_model',
-] as const;
-
 export const newTeamBody = {
   schema: z.object({
     ...TEAM_FIELDS,
@@ -110,7 +96,7 @@ export const newTeamBody = {
     members: userIds,
   }),
   notBuilt: TEAM_FIELDS_NOT_BUILT,
-  folded: FOLDED,
+  folded: FOLDED_OF_TEAMS,
   optional: true,
 } satisfies BodyDefinition;
 export type NewTeamBody = z.output<typeof newTeamBody.schema>;
@@ -118,14 +104,14 @@ export type NewTeamBody = z.output<typeof newTeamBody.schema>;
 export const updateTeamBody = {
   schema: z.object({ ...TEAM_FIELDS, team_id: name.min(1) }),
   notBuilt: TEAM_FIELDS_NOT_BUILT,
-  folded: FOLDED,
+  folded: FOLDED_OF_TEAMS,
 } satisfies BodyDefinition;
 export type UpdateTeamBody = z.output<typeof updateTeamBody.schema>;
 
 export const patchTeamBody = {
   schema: teamFields,
   notBuilt: TEAM_FIELDS_NOT_BUILT,
-  folded: FOLDED,
+  folded: FOLDED_OF_TEAMS,
 } satisfies BodyDefinition;
 export type PatchTeamBody = z.output<typeof patchTeamBody.schema>;
 
@@ -170,7 +156,7 @@ export type TeamQuery = z.output<typeof teamQuery>;
 export const teamListQuery = z.object({ user_id: name.optional(), organization_id: name.optional() });
 export type TeamListQuery = z.output<typeof teamListQuery>;
 
-export const TEAM_SORTS = { team_id: 'id', team_alias: 'alias', created_at: 'created_at' } as const;
+const SORTS = { team_id: 'id', team_alias: 'alias', created_at: 'created_at' } as const;
 export const teamPageQuery = z.object({
   ...paging(10),
   user_id: name.optional(),
@@ -179,7 +165,7 @@ export const teamPageQuery = z.object({
   team_alias: name.optional(),
   search: name.optional(),
   search_team_id_match: z.enum(['exact', 'prefix']).default('exact'),
-  sort_by: z.enum(['team_id', 'team_alias', 'created_at']).default('created_at'),
+  sort_by: sortBy(SORTS, 'created_at'),
   sort_order: sortOrder('asc'),
   status: z.enum(['deleted']).optional(),
 });

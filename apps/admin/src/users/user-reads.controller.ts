@@ -8,13 +8,7 @@ import { AdminController, AdminQuery } from '../http/decorators.js';
 import { USER_ROW, USER_VIEW, pageOfRows } from '../people/people-answers.schemas.js';
 import { pagesOf } from '../http/wire.js';
 import { UserAnswers } from './user-answers.js';
-import {
-  USER_SORTS,
-  userInfoQuery,
-  type UserInfoQuery,
-  userPageQuery,
-  type UserPageQuery,
-} from './users.schemas.js';
+import { userInfoQuery, type UserInfoQuery, userPageQuery, type UserPageQuery } from './users.schemas.js';
 
 const ASSIGNABLE_ROLES = {
   proxy_admin: {
@@ -142,7 +136,7 @@ export class UserReadsController {
       organizationIds: query.organization_ids,
     };
     const order = {
-      by: USER_SORTS[query.sort_by],
+      by: query.sort_by,
       direction: query.sort_order === 'asc' ? 'ASC' : 'DESC',
     } as const;
     const found = await this.catalogue.page(caller, filter, order, {

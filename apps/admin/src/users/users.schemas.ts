@@ -1,16 +1,16 @@
 import { isRoleName } from '#libs/config';
 import { type KeyChange, type NewUser, USER_ROLES, type UserChange } from '#libs/tenancy';
 import { z } from 'zod';
-import { amount, flag, name, names, optionalName } from '../http/fields.schemas.js';
+import { amount, flag, isEmpty, name, names, optionalName } from '../http/fields.schemas.js';
+import { FOLDED_LIMITS } from '../http/folded.js';
 import {
   GOVERNED_FIELDS,
-  FOLDED_LIMITS,
   INCREASE_FIELDS,
   isWholeIncrease,
   toGovernedChange,
   WHOLE_INCREASE,
 } from '../http/governed.schemas.js';
-import { paging, sortOrder } from '../http/paging.schemas.js';
+import { nameList, paging, sortBy, sortOrder } from '../http/query.schemas.js';
 import type { BodyDefinition } from '../http/request-body.js';
 import { KEY_FIELDS, KEY_FIELDS_NOT_BUILT, toKeyChange } from '../keys/key-fields.schemas.js';
 
@@ -137,16 +137,7 @@ export type DeleteUsersBody = z.output<typeof deleteUsersBody.schema>;
 export const userInfoQuery = z.object({ user_id: name.optional() });
 export type UserInfoQuery = z.output<typeof userInfoQuery>;
 
-const commaList = name
-  .transform((text) =>
-    text
-      .split(',')
-      .map((part) => part.trim())
-      .filter((part) => part !== ''),
-  )
-  .optional();
-
-export const USER_SORTS = {
+const SORTS = {
   user_id: 'id',
   user_email: 'email',
   created_at: 'created_at',
@@ -158,16 +149,14 @@ export const USER_SORTS = {
 export const userPageQuery = z.object({
   ...paging(25),
   role: name.optional(),
-  user_ids: commaList,
-  sso_user_ids: commaList,
+  user_ids: nameList,
+  sso_user_ids: nameList,
   user_id: name.optional(),
   user_email: name.optional(),
   search: name.optional(),
   team: name.optional(),
-  organization_ids: commaList,
-  sort_by: z
-    .enum(['user_id', 'user_email', 'created_at', 'spend', 'user_alias', 'user_role'])
-    .default('created_at'),
+  organization_ids: nameList,
+  sort_by: sortBy(SORTS, 'created_at'),
   sort_order: sortOrder('asc'),
 });
 export type UserPageQuery = z.output<typeof userPageQuery>;
@@ -240,7 +229,9 @@ const CLEARABLE: ReadonlySet<string> = new Set([
 /** The contract's write rule: what is null or empty is not written, but for these fields. */
 export function toUserChange(body: Omit<UpdateUserBody, 'user_id'>): UserChange {
   const sent = Object.fromEntries(
-    Object.entries(body).filter(([field, value]) => CLEARABLE.has(field) || !isNothing(value)),
+    Object.entries(body).filter(
+      ([field, value]) => CLEARABLE.has(field) || value === false || !isEmpty(value),
+    ),
   ) as typeof body;
   return {
     ...toGovernedChange(sent),
@@ -254,9 +245,4 @@ export function toUserChange(body: Omit<UpdateUserBody, 'user_id'>): UserChange 
     blocked: sent.blocked ?? undefined,
     password: sent.password ?? undefined,
   };
-}
-
-function isNothing(value: unknown): boolean {
-  if (value === null || value === undefined || value === '') return true;
-  return typeof value === 'object' && !(value instanceof Date) && Object.keys(value).length === 0;
 }
