@@ -57,7 +57,10 @@ export type RegenerateBody = z.output<typeof regenerateBody.schema>;
 
 export const resetSpendBody = {
   schema: z.object({
-    reset_to: z.number().transform((sent): unknown => sent).pipe(dollars),
+    reset_to: z
+      .number()
+      .transform((sent): unknown => sent)
+      .pipe(dollars),
   }),
 } satisfies BodyDefinition;
 export type ResetSpendBody = z.output<typeof resetSpendBody.schema>;
