@@ -113,4 +113,10 @@ describe.each(['', '/llm/gateway'])('a browser behind nginx, under "%s"', (prefi
     // Not only forgotten by the browser: whoever has a copy of the cookie is nobody, too.
     expect((await asked()).status).toBe(401);
   });
+
+  it.each(['/docs', '/ui/', '/sso/key/generate'])('fits %s onto a telephone', async (path) => {
+    await page.setViewportSize({ width: 390, height: 800 });
+    await page.goto(`${base}${path}`);
+    expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0);
+  });
 });

@@ -64,5 +64,5 @@ function block(title: string, value: unknown): string {
 
 const STYLE = `body{font:15px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;color:#1c2127}
 nav a{margin-right:.6rem}details{border:1px solid #d8dde3;border-radius:6px;padding:.4rem .8rem;margin:.3rem 0}
-summary{cursor:pointer}pre{background:#f4f6f8;padding:.6rem;overflow:auto;max-height:24rem}
+summary{cursor:pointer}summary,p,h2{overflow-wrap:anywhere}pre{background:#f4f6f8;padding:.6rem;overflow:auto;max-height:24rem}
 @media(prefers-color-scheme:dark){body{background:#14171a;color:#dfe3e8}pre{background:#1e2227}details{border-color:#343a40}a{color:#7db4ff}}`;
