@@ -1,5 +1,5 @@
 import { type DynamicModule, Global, Module, type Type } from '@nestjs/common';
-import { AdminModule, DecisionRoutesModule, ProbesModule, ReadingThreadModule } from '#apps/admin';
+import { AdminModule, DecisionRoutesModule, ProbesModule, ReadingApartModule } from '#apps/admin';
 import { ProxyModule } from '#apps/proxy';
 import { WorkerModule } from '#apps/worker';
 import { InstallationKey } from '#libs/audit';
@@ -97,7 +97,7 @@ export class AppModule {
         DecisionsModule,
         ...APPS[parts.role],
         // Where calls are served too, people's reading must not be in their way.
-        ...(parts.role === 'all' ? [readingThreadOf(parts)] : []),
+        ...(parts.role === 'all' ? [readingApartOf(parts)] : []),
       ],
     };
   }
@@ -118,10 +118,11 @@ function pseudonymsKeyOf({
   return config.privacy.anonymizeLogs ? installation.derive('pseudonyms') : undefined;
 }
 
-function readingThreadOf(parts: AppParts): DynamicModule {
+function readingApartOf(parts: AppParts): DynamicModule {
   const { config, databaseUrl, isOwnServer } = parts;
   const pseudonymsKey = pseudonymsKeyOf(parts);
-  return ReadingThreadModule.of({
+  return ReadingApartModule.of({
+    environment: process.env,
     databaseUrl,
     isOwnServer,
     budgets: config.budgets,

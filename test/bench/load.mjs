@@ -59,8 +59,8 @@ export async function warmUp(targets, inputs, streams) {
 }
 
 /** Requests at a fixed rate from a process of its own: `{ sent, p50Ms, p99Ms, statuses }`. */
-export async function fixedRate(target, options) {
-  const child = start('others', process.execPath, [
+export async function fixedRate(target, options, where = 'others') {
+  const child = start(where, process.execPath, [
     join(here, 'fixed-rate.mjs'),
     JSON.stringify({ port: Number(new URL(target.url).port), ...options }),
   ]);

@@ -12,7 +12,9 @@ for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exi
 
 const canPin = cpus().length > 1 && spawnSync('taskset', ['-c', '0', 'true']).status === 0;
 const LAST = cpus().length - 1;
-const CORES = { gateway: '0', others: LAST > 1 ? `1-${LAST}` : '1', everything: `0-${LAST}` };
+const OTHERS = LAST > 1 ? `1-${LAST}` : '1';
+const CORES = { gateway: '0', others: OTHERS, elsewhere: OTHERS, everything: `0-${LAST}` };
+const canGoFirst = spawnSync('chrt', ['-r', '1', 'true']).status === 0;
 
 export const pinning = canPin
   ? `gateway on core ${CORES.gateway}, everything else on ${CORES.others}`
@@ -21,10 +23,15 @@ export const pinning = canPin
 // The benchmark itself and all it starts without a place of their own stay off the gateway's core.
 if (canPin) spawnSync('taskset', ['-a', '-c', '-p', CORES.others, String(process.pid)]);
 
-/** Starts a program on the gateway's core, on the others or wherever there is room; `output()` is what it printed so far. */
+/**
+ * Starts a program on the gateway's core, on the others or wherever there is room; `output()` is what it printed so far. What stands for another
+ * machine (`elsewhere`) waits for nobody on this one, where the system lets us say so: its own waiting would count as the gateway's.
+ */
 export function start(where, command, args, options = {}) {
-  const pinned = canPin ? ['taskset', ['-c', CORES[where], command, ...args]] : [command, args];
-  const child = spawn(...pinned, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
+  const first = where === 'elsewhere' && canGoFirst ? ['chrt', '-r', '1'] : [];
+  const pinned = canPin ? ['taskset', '-c', CORES[where]] : [];
+  const [program, ...rest] = [...first, ...pinned, command, ...args];
+  const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
   const chunks = [];
   running.add(child);
   for (const stream of [child.stdout, child.stderr]) {

@@ -25,7 +25,7 @@ const ANSWER = JSON.stringify({
 });
 
 /** nginx that answers every request with the same kilobyte: faster than anything that is measured. */
-export async function startUpstream(folder) {
+export async function startUpstream(folder, where = 'others') {
   const port = await freePort();
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
     (name) => `${name}_temp_path ${folder}/${name};`,
@@ -38,7 +38,7 @@ export async function startUpstream(folder) {
      http { access_log off; ${temporary.join(' ')} keepalive_requests 100000000; client_max_body_size 2m; client_body_buffer_size 256k;
        server { listen 127.0.0.1:${port}; location / { default_type application/json; return 200 '${ANSWER}'; } } }`,
   );
-  const child = start('others', findOrInstall('nginx'), ['-p', folder, '-c', file]);
+  const child = start(where, findOrInstall('nginx'), ['-p', folder, '-c', file]);
   await waitForHttp(`http://127.0.0.1:${port}/`, child);
   return { url: `http://127.0.0.1:${port}`, stop: () => child.stop() };
 }

@@ -1,4 +1,6 @@
+import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GovernedProduct, modelEntry } from '../harness/governed-product.js';
 
@@ -41,7 +43,7 @@ const PATHS = [
   `/team/spend/by_user?${MONTH}`,
 ] as const;
 /** When this is logged, the next list is read there. */
-const READY = 'read in a thread of their own now';
+const READY = 'read in a process of their own now';
 
 let gate: GovernedProduct;
 let key: string;
@@ -81,21 +83,35 @@ async function answersOf(reader: string): Promise<Record<string, object>> {
   return answers;
 }
 
-/** Threads of the process that give way to the others, as Linux shows them. */
-function givingWay(pid: number): number {
-  const niceOf = (thread: string): number => {
+/** The process that reads, when it runs. */
+function readerOf(pid: number): number | undefined {
+  const found = spawnSync('pgrep', ['-P', String(pid), '-f', 'apart/reader.js'], { encoding: 'utf8' });
+  return found.stdout === '' ? undefined : Number(found.stdout);
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+/** The priorities of all its threads, as Linux shows them. */
+function prioritiesOf(pid: number): readonly number[] {
+  return readdirSync(`/proc/${pid}/task`).map((thread) => {
     const fields = readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8');
     return Number(fields.slice(fields.lastIndexOf(')') + 2).split(' ')[16]);
-  };
-  return readdirSync(`/proc/${pid}/task`).filter((thread) => niceOf(thread) === 19).length;
+  });
 }
 
 describe('lists and reports, once somebody browses', () => {
-  it('are read in a thread that gives way to calls, and say and refuse the same to everybody', async () => {
+  it('are read in a process that gives way to calls, and say and refuse the same to everybody', async () => {
     const here = [];
     for (const reader of readers) here.push(await answersOf(reader));
     await expect.poll(() => gate.product.logs, { timeout: 30_000 }).toContain(READY);
-    if (process.platform === 'linux') expect(givingWay(gate.product.pid)).toBe(1);
+    const reader = readerOf(gate.product.pid);
+    if (process.platform === 'linux') expect(new Set(prioritiesOf(Number(reader)))).toEqual(new Set([10]));
     expect((await gate.ask('GET', '/team/list')).text.length).toBeGreaterThan(256 * 1024);
     for (const [index, reader] of readers.entries()) expect(await answersOf(reader)).toEqual(here[index]);
     expect(
@@ -113,7 +129,7 @@ describe('lists and reports, once somebody browses', () => {
     }
   });
 
-  /** A caller is looked at where it asks: the thread knows nobody. */
+  /** A caller is looked at where it asks: the reader knows nobody. */
   it('are refused at once to whoever was blocked', async () => {
     const other = await gate.makeKey({ user_id: 'ann' });
     expect((await gate.ask('GET', '/spend/logs', undefined, other)).status).toBe(200);
@@ -126,5 +142,34 @@ describe('lists and reports, once somebody browses', () => {
       Array.from({ length: 40 }, () => gate.ask('GET', `/user/daily/activity?${MONTH}`)),
     );
     expect(new Set(answers.map(({ status, text }) => `${status} ${text.length}`)).size).toBe(1);
+  });
+
+  it('end with the process that serves calls, and with nothing else', async () => {
+    const reader = Number(readerOf(gate.product.pid));
+    process.kill(reader, 'SIGTERM');
+    expect((await gate.ask('GET', '/team/list')).status).toBe(200);
+    expect(readerOf(gate.product.pid)).toBe(reader);
+    await gate.product.kill();
+    await expect.poll(() => isAlive(reader), { timeout: 5_000 }).toBe(false);
+    await gate.product.restart();
+  });
+
+  /** Half a list must not be taken for a whole one, and calls never wait for who reads. */
+  it('are cut or refused when the reader dies, and read by the process that serves calls from then on', async () => {
+    await expect
+      .poll(() => gate.ask('GET', '/team/list').then(() => readerOf(gate.product.pid)), { timeout: 30_000 })
+      .toBeDefined();
+    const reader = Number(readerOf(gate.product.pid));
+    await expect.poll(() => gate.product.logs, { timeout: 30_000 }).toContain(READY);
+    process.kill(reader, 'SIGSTOP');
+    const asked = gate.ask('GET', '/team/list');
+    await Promise.race([asked, delay(500)]);
+    process.kill(reader, 'SIGKILL');
+    // On a busy machine it may not have come so far, and is then read where it was asked.
+    const { status, text } = await asked;
+    expect(status === 200 ? JSON.parse(text) : status).toEqual(status === 200 ? expect.any(Array) : 500);
+    expect((await gate.ask('GET', '/team/list')).status).toBe(200);
+    expect((await gate.chat(key)).status).toBe(200);
+    expect(gate.product.logs).toContain('it will be started again');
   });
 });

@@ -7,7 +7,11 @@ const SOCKETS = 64;
 const BROWSE = fileURLToPath(new URL('browse.mjs', import.meta.url));
 
 /** Alternately, so that whatever else the machine does falls on both. `target`: where calls go; `base`: where people read. */
-export async function measureCalls(target, base, { folder, readers, only, perSecond, seconds, pieces }) {
+export async function measureCalls(
+  target,
+  base,
+  { folder, readers, only, everyMs, perSecond, seconds, pieces },
+) {
   const inputs = writeInputs(
     folder,
     readers.map(([, secret]) => secret),
@@ -18,8 +22,8 @@ export async function measureCalls(target, base, { folder, readers, only, perSec
   for (let piece = 0; piece <= pieces; piece += 1) {
     // Whoever goes first finds another machine than whoever goes second, so they take turns.
     for (const browsing of piece % 2 === 0 ? [false, true] : [true, false]) {
-      const reader = browsing ? browse(base, readers, only) : undefined;
-      const result = await fixedRate(target, { ...load, seconds: piece === 0 ? 5 : seconds });
+      const reader = browsing ? browse(base, { readers, only, everyMs }) : undefined;
+      const result = await fixedRate(target, { ...load, seconds: piece === 0 ? 5 : seconds }, 'elsewhere');
       const read = (await reader?.stop()) ?? 0;
       if (piece > 0) runs.push({ browsing, read, ...result });
     }
@@ -45,9 +49,9 @@ function median(numbers) {
 }
 
 /** One person after the other through every list, without a pause: in a process of its own, as on a machine of its own. */
-function browse(base, readers, only) {
+function browse(base, reading) {
   const child = start('others', process.execPath, [BROWSE], {
-    env: { ...process.env, BROWSE: JSON.stringify({ base, readers, only }) },
+    env: { ...process.env, BROWSE: JSON.stringify({ base, ...reading }) },
   });
   return {
     async stop() {

@@ -20,6 +20,7 @@ const HELP = `npm run volume -- [options]
   --reader NAME  only as this one: proxy_admin, org_admin, team_admin or internal_user
   --only TEXT    only routes with this in their name
   --calls N      how long calls take instead: N a second, without and with somebody who browses
+  --every-ms N   with --calls: who browses asks for a list this often (default 0: without a pause)
   --apart        with --calls: people read from a process of their own (the admin role), which gives way as does the database
 `;
 const { values } = parseArgs({
@@ -33,6 +34,7 @@ const { values } = parseArgs({
     reader: { type: 'string' },
     only: { type: 'string', default: '' },
     calls: { type: 'string', default: '0' },
+    'every-ms': { type: 'string', default: '0' },
     apart: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -45,9 +47,10 @@ const size = { keys: Number(values.keys), rows: Number(values.rows) };
 const rounds = Number(values.rounds);
 const limitMs = Number(values['limit-ms']);
 const callsPerSecond = Number(values.calls);
+const everyMs = Number(values['every-ms']);
 const isWhole = (number) => Number.isInteger(number) && number >= 0;
 const isSize = (number) => isWhole(number) && number > 0;
-if (![size.keys, size.rows, limitMs].every(isSize) || ![rounds, callsPerSecond].every(isWhole)) {
+if (![size.keys, size.rows, limitMs].every(isSize) || ![rounds, callsPerSecond, everyMs].every(isWhole)) {
   process.stderr.write(HELP);
   process.exit(2);
 }
@@ -81,7 +84,7 @@ try {
       const ratio = measured[`${name}Ratio`].toFixed(2);
       say(`median ${name} ${alone.toFixed(2)} ms alone, ${browsing.toFixed(2)} ms browsing: ${ratio}`);
     }
-    writeJson({ callsPerSecond, apart: values.apart, ...measured });
+    writeJson({ callsPerSecond, everyMs, apart: values.apart, ...measured });
   } else if (rounds > 0) {
     const results = await lists();
     say(`\n${tableOf(results)}`);
@@ -122,11 +125,12 @@ async function lists() {
 }
 
 async function calls() {
-  const upstream = await keep(startUpstream(folder));
+  const upstream = await keep(startUpstream(folder, 'elsewhere'));
   const [target, reading] = values.apart ? await startApart(upstream) : await startWhole(upstream);
   return measureCalls(target, reading.url, {
     readers: asked.readers,
     only: values.only,
+    everyMs,
     folder,
     perSecond: callsPerSecond,
     seconds: 15,

@@ -1,4 +1,4 @@
-export { ReadingThreadModule } from './apart/reading-thread.module.js';
+export { ReadingApartModule } from './apart/reading-apart.module.js';
 export { AdminModule, ProbesModule } from './admin.module.js';
 export { DecisionRoutesModule } from './decisions/decision-routes.module.js';
 export { AccessRecorder } from './audit/access-recorder.js';

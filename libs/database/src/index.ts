@@ -7,6 +7,7 @@ export { addToDailyActivity, DAILY_ACTIVITY_SOURCE } from './daily-activity-sql.
 export { DatabaseHealth } from './database-health.js';
 export { DatabaseModule } from './database.module.js';
 export { DirectoryInUse } from './embedded/directory-lock.js';
+export { giveWay } from './embedded/give-way.js';
 export { runningEmbeddedUrl } from './embedded/running.js';
 export { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded/embedded-postgres.js';
 export {

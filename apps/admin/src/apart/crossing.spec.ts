@@ -1,16 +1,16 @@
+import { deserialize, serialize } from 'node:v8';
 import { isOutage } from '#libs/database';
 import { GatewayError, type Principal } from '#libs/kernel';
 import { QueryFailedError } from 'typeorm';
 import { describe, expect, it } from 'vitest';
 import { admin } from '../../../../test/harness/tenancy.js';
-
 import { receivedFailure, sentFailure } from './failures.js';
 import { receivedCaller, sentCaller } from './messages.js';
 
-/** What a message between threads does to a value. */
-const crossed = (thrown: unknown): Error => receivedFailure(structuredClone(sentFailure(thrown)));
+/** What a message between processes does to a value. */
+const crossed = (thrown: unknown): Error => receivedFailure(deserialize(serialize(sentFailure(thrown))));
 
-describe('what crosses from the reading thread', () => {
+describe('what crosses from the reading process', () => {
   it('is the same refusal', () => {
     const refusal = new GatewayError('request.bad_field', 'Send a day.', {
       param: 'start_date',
@@ -39,7 +39,7 @@ describe('what crosses from the reading thread', () => {
   it('are callers with everything that is known of them, in each of their teams', () => {
     const other = { ...admin.principal, team: { id: 'blue' } };
     const caller: Principal = { ...admin.principal, alternatives: [other] };
-    const there = receivedCaller(structuredClone(sentCaller(caller)));
+    const there = receivedCaller(deserialize(serialize(sentCaller(caller))));
     expect(there.isCurrent()).toBe(true);
     expect(there.alternatives?.[0]?.isCurrent()).toBe(true);
     expect(sentCaller(there)).toEqual(sentCaller(caller));

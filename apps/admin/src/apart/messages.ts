@@ -3,8 +3,10 @@ import type { AccessGroup } from '#libs/database';
 import type { ErrorCode, GatewayError, Principal, Secret } from '#libs/kernel';
 import type { MembershipRow } from '#libs/tenancy';
 
-/** What the thread has to know of its process. */
-export interface ThreadParts {
+/** What the reading process has to know. */
+export interface ReaderParts {
+  /** Of which the reader gets what a database client reads. */
+  readonly environment: NodeJS.ProcessEnv;
   readonly databaseUrl: Secret;
   readonly isOwnServer: boolean;
   readonly budgets: Config['budgets'];
@@ -12,8 +14,8 @@ export interface ThreadParts {
   readonly pseudonymsKey?: Uint8Array;
 }
 
-/** The same on its way: in memory only. */
-export type SentParts = Omit<ThreadParts, 'databaseUrl'> & { readonly databaseUrl: string };
+/** The same on its way: through memory only, never argv or the environment. */
+export type SentParts = Omit<ReaderParts, 'databaseUrl' | 'environment'> & { readonly databaseUrl: string };
 
 /** A handler of a report and what it is called with. */
 export interface Question {
@@ -24,7 +26,9 @@ export interface Question {
   readonly values: readonly Sent[];
 }
 
-export type ToThread =
+export type ToReader =
+  /** Before everything else. */
+  | { readonly kind: 'start'; readonly parts: SentParts }
   | Question
   /** The answer to `store`. */
   | { readonly kind: 'stored'; readonly id: number; readonly failure?: Failure }
@@ -34,14 +38,11 @@ export type ToThread =
   | { readonly kind: 'cut' }
   | { readonly kind: 'end' };
 
-export type FromThread =
+export type FromReader =
   | { readonly kind: 'ready' }
-  | {
-      readonly kind: 'answer';
-      readonly id: number;
-      readonly body: SharedArrayBuffer;
-      readonly headers: Headers;
-    }
+  /** Its pieces follow, until there are `length` bytes. */
+  | { readonly kind: 'answer'; readonly id: number; readonly length: number; readonly headers: Headers }
+  | { readonly kind: 'piece'; readonly id: number; readonly bytes: Uint8Array }
   | { readonly kind: 'failure'; readonly id: number; readonly failure: Failure }
   /** Asks for everything that has ended so far to be stored. */
   | { readonly kind: 'store'; readonly id: number }
@@ -52,11 +53,11 @@ export type Headers = readonly (readonly [name: string, value: string])[];
 /** A value that a handler is called with. A caller loses the one function it has; of a response only headers can be set. */
 export type Sent =
   | { readonly is: 'value'; readonly value: unknown }
-  /** What it is a member of goes along: the thread hears of no changes, so that it could not keep it. */
+  /** What it is a member of goes along: the reader hears of no changes, so that it could not keep it. */
   | { readonly is: 'caller'; readonly caller: object; readonly memberships: readonly MembershipRow[] }
   | { readonly is: 'response' };
 
-/** What went wrong, for the thread that answers: refusals whole, everything else as words. */
+/** What went wrong, for the process that answers: refusals whole, everything else as words. */
 export type Failure =
   | {
       readonly is: 'refusal';

@@ -52,7 +52,7 @@ interface ReadingParts {
   readonly standings: Standings;
 }
 
-/** The controllers that read apart, by their names, put together without a container: the reading thread has nothing else of one. */
+/** The controllers that read apart, by their names, put together without a container: the reading process has nothing else of one. */
 export function readingControllers(parts: ReadingParts): Readonly<Record<string, object>> {
   return { ...reportControllers(parts), ...listControllers(parts) };
 }
@@ -120,5 +120,5 @@ function listControllers({
 
 /** What only handlers need that are not read apart. */
 function notApart(): never {
-  throw new Error('This is known to the thread that serves calls alone.');
+  throw new Error('This is known to the process that serves calls alone.');
 }

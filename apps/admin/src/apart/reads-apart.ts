@@ -1,10 +1,10 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { routesOf } from '#libs/rbac';
-import { ReadingThread } from './reading-thread.js';
+import { ReadingApart } from './reading-apart.js';
 
-/** Which controllers have a thread that reads for them. */
-const THREADS = new WeakMap<object, ReadingThread>();
+/** Which controllers have a process that reads for them. */
+const READERS = new WeakMap<object, ReadingApart>();
 const APART = new Set<new (...args: never[]) => object>();
 
 const HANDLERS: (readonly [controller: string, handler: string])[] = [];
@@ -12,7 +12,7 @@ const HANDLERS: (readonly [controller: string, handler: string])[] = [];
 type Handler = (this: object, ...args: unknown[]) => unknown;
 
 /**
- * A controller whose handlers, or those named, only read, and much. Where the process has a reading thread they run there, with what
+ * A controller whose handlers, or those named, only read, and much. Where there is a reading process they run there, with what
  * Nest's guards and pipes made of the request here; `readingControllers` puts the same controller together there.
  */
 export function ReadsApart(...handlers: readonly string[]): ClassDecorator {
@@ -31,7 +31,7 @@ export function ReadsApart(...handlers: readonly string[]): ClassDecorator {
 function elsewhere(controller: string, name: string, here: Handler): Handler {
   HANDLERS.push([controller, name]);
   const handler: Handler = function (...args) {
-    return THREADS.get(this)?.answer(controller, name, args) ?? here.apply(this, args);
+    return READERS.get(this)?.answer(controller, name, args) ?? here.apply(this, args);
   };
   // What decorators said of the handler is known by its function.
   for (const key of Reflect.getMetadataKeys(here))
@@ -39,16 +39,16 @@ function elsewhere(controller: string, name: string, here: Handler): Handler {
   return handler;
 }
 
-/** Gives every such controller of this process the thread. */
+/** Gives every such controller of this process the reader. */
 @Injectable()
 export class ReadersApart implements OnModuleInit {
   constructor(
     private readonly module: ModuleRef,
-    private readonly thread: ReadingThread,
+    private readonly reading: ReadingApart,
   ) {}
 
   onModuleInit(): void {
-    for (const controller of APART) THREADS.set(this.module.get(controller, { strict: false }), this.thread);
+    for (const controller of APART) READERS.set(this.module.get(controller, { strict: false }), this.reading);
   }
 }
 

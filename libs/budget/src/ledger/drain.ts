@@ -71,13 +71,18 @@ export class Drain {
     else this.#kick(this.#retryMs || DRAIN_WITHIN_MS);
   }
 
+  /** Stores everything that has ended, at once. */
   flush(): Promise<void> {
-    if (this.#stored >= this.#ended) return Promise.resolve();
+    const stored = this.stored();
+    if (this.size > 0) this.#kick(0);
+    return stored;
+  }
+
+  /** Ends when everything that has ended so far is stored, which it is a tenth of a second later without anybody asking. */
+  stored(): Promise<void> {
+    if (this.size === 0) return Promise.resolve();
     const until = this.#ended;
-    return new Promise((resolve, reject) => {
-      this.#waiters.push({ until, resolve, reject });
-      this.#kick(0);
-    });
+    return new Promise((resolve, reject) => this.#waiters.push({ until, resolve, reject }));
   }
 
   /** See SpendLedger.readSettled. */

@@ -197,6 +197,11 @@ export class SpendLedger {
     await this.#drain?.flush();
   }
 
+  /** The same without hurrying: for who reads beside calls, and must not have each of them stored by itself. */
+  async stored(): Promise<void> {
+    await this.#drain?.stored();
+  }
+
   /**
    * Reads from PostgreSQL while nothing is drained, then calls `apply` in the same step with what was read and all entries
    * that ended but were not in it: together exactly what was spent up to that instant. Entries of which `mustBeStored` says

@@ -49,7 +49,7 @@ describe('the embedded PostgreSQL', () => {
       return getPriority(row?.pid ?? -1);
     };
     for (const [isOwnServer, priority] of [
-      [true, constants.priority.PRIORITY_LOW],
+      [true, constants.priority.PRIORITY_BELOW_NORMAL],
       [false, getPriority()],
     ] as const) {
       const pool = new BrowsingPool({ url, isOwnServer }, silentLogger);

@@ -5,7 +5,7 @@ import { constants, getPriority } from 'node:os';
 import { afterEach, describe, expect, it } from 'vitest';
 import { giveWay } from './give-way.js';
 
-const { PRIORITY_LOW } = constants.priority;
+const { PRIORITY_BELOW_NORMAL } = constants.priority;
 
 let child: ChildProcess;
 afterEach(() => child.kill('SIGKILL'));
@@ -24,18 +24,18 @@ const groupOf = (pid: number | string): string =>
   existsSync(`/proc/${pid}/autogroup`) ? readFileSync(`/proc/${pid}/autogroup`, 'utf8') : '';
 
 describe('a process that gives way', () => {
-  it('has the lowest priority, and so has its session where it leads one', async () => {
+  it('comes after others, on all its threads, and so does its session where it leads one', async () => {
     const pid = await start(true);
     expect(giveWay(pid)).toBe(true);
-    expect(getPriority(pid)).toBe(PRIORITY_LOW);
-    if (groupOf(pid) !== '') expect(groupOf(pid)).toMatch(new RegExp(`nice ${PRIORITY_LOW}$`, 'm'));
+    expect(getPriority(pid)).toBe(PRIORITY_BELOW_NORMAL);
+    if (groupOf(pid) !== '') expect(groupOf(pid)).toMatch(new RegExp(`nice ${PRIORITY_BELOW_NORMAL}$`, 'm'));
   });
 
   it('takes nobody else of its session along', async () => {
     const before = groupOf('self');
     const pid = await start(false);
     expect(giveWay(pid)).toBe(true);
-    expect(getPriority(pid)).toBe(PRIORITY_LOW);
+    expect(getPriority(pid)).toBe(PRIORITY_BELOW_NORMAL);
     expect(groupOf('self')).toBe(before);
   });
 

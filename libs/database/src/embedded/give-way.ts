@@ -1,20 +1,26 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 
-const { PRIORITY_LOW } = constants.priority;
+/** A tenth of what others get while they want all: who looks at a busy system is answered slowly, and still answered. */
+const { PRIORITY_BELOW_NORMAL } = constants.priority;
 
 /**
- * From now on a process of ours gets what others leave of the processors: for good, because only root could undo it. False when the
+ * From now on a process of ours comes after others when they want the processors: for good, because only root could undo it. False when the
  * system does not let us, or the process is gone; then everything works on, only later.
  */
 export function giveWay(pid: number): boolean {
   try {
-    setPriority(pid, PRIORITY_LOW);
+    for (const thread of threadsOf(pid)) setPriority(thread, PRIORITY_BELOW_NORMAL);
   } catch {
     return false;
   }
   lowerGroup(pid);
   return true;
+}
+
+/** Linux gives every thread a priority of its own, and a process that of its first. */
+function threadsOf(pid: number): readonly number[] {
+  return process.platform === 'linux' ? readdirSync(`/proc/${pid}/task`).map(Number) : [pid];
 }
 
 /**
@@ -24,7 +30,7 @@ export function giveWay(pid: number): boolean {
 function lowerGroup(pid: number): void {
   if (process.platform !== 'linux' || sessionOf(pid) !== pid) return;
   try {
-    writeFileSync(`/proc/${pid}/autogroup`, String(PRIORITY_LOW));
+    writeFileSync(`/proc/${pid}/autogroup`, String(PRIORITY_BELOW_NORMAL));
   } catch {
     // No such thing here, or asked too often (once in 100 ms for whoever is not root): the priority alone is what there is.
   }

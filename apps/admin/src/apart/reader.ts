@@ -1,5 +1,5 @@
-// What the reading thread does: its own connections, the controllers that read, and nothing that calls need.
-import { parentPort, workerData } from 'node:worker_threads';
+// What the reading process does: its own connections, the controllers that read, and nothing that calls need.
+import { once } from 'node:events';
 import 'reflect-metadata';
 import { BrowsingPool } from '#libs/database';
 import { Secret } from '#libs/kernel';
@@ -9,27 +9,43 @@ import { GivenStandings } from '#libs/tenancy';
 import type { DataSource } from 'typeorm';
 import { receivedFailure, sentFailure } from './failures.js';
 import {
-  type FromThread,
+  type FromReader,
+  type Headers,
   type Question,
   receivedCaller,
   type Sent,
   type SentParts,
-  type ToThread,
+  type ToReader,
 } from './messages.js';
 import { readingControllers } from './reading-controllers.js';
 
-const port = parentPort;
-if (port === null) throw new Error('This is the reading thread: it is started by the process that serves.');
-const { databaseUrl, isOwnServer, budgets, pseudonymsKey } = workerData as SentParts;
-const tell = (message: FromThread): void => port.postMessage(message);
+/** What is written in one turn, here and in the process that passes it on. */
+const PIECE_BYTES = 64 * 1024;
 
-/** Warnings are the serving thread's to write; there is nothing else to log here. */
+const send = process.send?.bind(process);
+if (send === undefined) throw new Error('This reads for a process that serves, and is started by it.');
+/** Ends when the message has left, so that not all of a long answer waits to be sent. */
+const tell = (message: FromReader): Promise<void> =>
+  new Promise((left) => send(message, undefined, {}, () => left()));
+// It ends with the process that started it, and only with it: a signal to both is for that one to act upon.
+process.once('disconnect', () => process.exit());
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined);
+// Of what nobody expected only words are told: the driver hangs statements and their parameters on its errors.
+process.once('uncaughtException', ({ message }) => {
+  void tell({ kind: 'warning', fields: { error: message }, message: 'Reading failed.' }).then(() =>
+    process.exit(1),
+  );
+});
+const [{ parts }] = (await once(process, 'message')) as [{ parts: SentParts }];
+const { databaseUrl, isOwnServer, budgets, pseudonymsKey } = parts;
+
+/** Warnings are the serving process's to write; there is nothing else to log here. */
 class TellingLogger extends Logger {
   override trace(): void {}
   override debug(): void {}
   override info(): void {}
   override warn(fields: object, message: string): void {
-    tell({ kind: 'warning', fields, message });
+    void tell({ kind: 'warning', fields, message });
   }
   override error(fields: object, message: string): void {
     this.warn(fields, message);
@@ -42,7 +58,7 @@ class TellingLogger extends Logger {
   }
 }
 
-/** What calls spend is the serving thread's to store. */
+/** What calls spend is the serving process's to store. */
 class FarLedger {
   readonly #waiting = new Map<number, PromiseWithResolvers<void>>();
   #asked = 0;
@@ -51,11 +67,11 @@ class FarLedger {
     const stored = Promise.withResolvers<void>();
     this.#asked += 1;
     this.#waiting.set(this.#asked, stored);
-    tell({ kind: 'store', id: this.#asked });
+    void tell({ kind: 'store', id: this.#asked });
     return stored.promise;
   }
 
-  answered({ id, failure }: Extract<ToThread, { kind: 'stored' }>): void {
+  answered({ id, failure }: Extract<ToReader, { kind: 'stored' }>): void {
     const stored = this.#waiting.get(id);
     this.#waiting.delete(id);
     if (failure === undefined) stored?.resolve();
@@ -88,25 +104,21 @@ async function answer({ id, controller, handler, values }: Question): Promise<vo
   try {
     const asked = (await opened())[controller] as Record<string, (...args: unknown[]) => unknown> | undefined;
     const found = asked?.[handler];
-    if (found === undefined) throw new Error(`The reading thread has no ${controller}.${handler}.`);
+    if (found === undefined) throw new Error(`The reading process has no ${controller}.${handler}.`);
     const result: unknown = await found.apply(
       asked,
       values.map((value) => received(value, headers)),
     );
-    tell({ kind: 'answer', id, body: sharedBytesOf(JSON.stringify(result)), headers });
+    await tellAnswer(id, Buffer.from(JSON.stringify(result)), headers);
   } catch (thrown) {
-    tell({ kind: 'failure', id, failure: sentFailure(thrown) });
+    void tell({ kind: 'failure', id, failure: sentFailure(thrown) });
   }
 }
 
-/**
- * Shared memory belongs to no thread: bytes that were handed over would count in the heap of the thread that serves calls, and have it look
- * through all of that heap for garbage, some 15 ms each time, whenever a dozen megabytes have come.
- */
-function sharedBytesOf(text: string): SharedArrayBuffer {
-  const shared = new SharedArrayBuffer(Buffer.byteLength(text));
-  Buffer.from(shared).write(text);
-  return shared;
+async function tellAnswer(id: number, body: Buffer, headers: Headers): Promise<void> {
+  void tell({ kind: 'answer', id, length: body.length, headers });
+  for (let at = 0; at < body.length; at += PIECE_BYTES)
+    await tell({ kind: 'piece', id, bytes: body.subarray(at, at + PIECE_BYTES) });
 }
 
 function received(sent: Sent, headers: [string, string][]): unknown {
@@ -119,11 +131,11 @@ function received(sent: Sent, headers: [string, string][]): unknown {
   return { setHeader: (name: string, value: string) => headers.push([name, value]) };
 }
 
-port.on('message', (message: ToThread) => {
+process.on('message', (message: ToReader) => {
   if (message.kind === 'question') void answer(message);
   else if (message.kind === 'stored') ledger.answered(message);
   else if (message.kind === 'groups') groups.replace(message.groups);
   else if (message.kind === 'cut') pool.cut();
-  else void pool.close().finally(() => port.close());
+  else void pool.close().finally(() => process.disconnect());
 });
-tell({ kind: 'ready' });
+void tell({ kind: 'ready' });
