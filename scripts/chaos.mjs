@@ -26,6 +26,10 @@ const RUNS = {
     ...{ file: 'drain.ts', rounds: '1000000', limitMs: 30 * 60_000 },
     help: '[ENTRIES [PROCESSES]]  so many entries of the ledger stored in PostgreSQL',
   },
+  histories: {
+    ...{ file: 'histories.ts', rounds: '200', limitMs: 60 * 60_000 },
+    help: '[HISTORIES [SEED]]  random calls and changes by administrators, process ends included, on one process and on two with Redis; every sum compared',
+  },
   spool: {
     ...{ file: 'spool-kill.ts', rounds: '300', limitMs: 90 * 60_000 },
     help: '[ROUNDS]  the spool alone, its process killed over and over; then PostgreSQL is asked',

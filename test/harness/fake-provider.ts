@@ -33,6 +33,7 @@ export class FakeProvider {
   readonly #server: Server;
   readonly #byModel = new Map<string, Behaviour>();
   #behaviour: Behaviour = {};
+  #chooser: ((request: ReceivedRequest) => Behaviour | undefined) | undefined;
   #queue: Behaviour[] = [];
   #count = 0;
 
@@ -70,6 +71,11 @@ export class FakeProvider {
     this.#byModel.set(model, behaviour);
   }
 
+  /** Each request is answered as `chooser` says when it has come; undefined: as usual. */
+  behaveBy(chooser: (request: ReceivedRequest) => Behaviour | undefined): void {
+    this.#chooser = chooser;
+  }
+
   /** The next requests are answered so, one after the other; then the usual behaviour returns. */
   behaveNext(...behaviours: Behaviour[]): void {
     this.#queue.push(...behaviours);
@@ -90,6 +96,7 @@ export class FakeProvider {
     this.requests.length = 0;
     this.#byModel.clear();
     this.#queue = [];
+    this.#chooser = undefined;
     this.#behaviour = {};
   }
 
@@ -122,7 +129,11 @@ export class FakeProvider {
     response.once('close', () => {
       if (received.outcome === 'running') received.outcome = 'client-gone';
     });
-    const behaviour = this.#queue.shift() ?? this.#byModel.get(received.model) ?? this.#behaviour;
+    const behaviour =
+      this.#queue.shift() ??
+      this.#chooser?.(received) ??
+      this.#byModel.get(received.model) ??
+      this.#behaviour;
     if (behaviour.firstByteDelayMs) await delay(behaviour.firstByteDelayMs);
     if (behaviour.fault === 'reset-before-headers') return fail(received, response);
     if (behaviour.fault === 'silence') return;

@@ -14,6 +14,8 @@ export interface CallEnding {
   readonly outputBytes: number;
   /** Tokens of output that went by, where they were counted. */
   readonly outputTokens?: number;
+  /** The most the answer could be: the cap that was sent upstream, all choices together. Absent: nobody knew one. */
+  readonly outputTokenBound?: number;
   /** Input bound of the call in tokens, finite. */
   readonly inputTokenBound: number;
   /** Bytes of the request: what the input is estimated from. */
@@ -36,6 +38,8 @@ export interface ChargedCost extends Cost {
 
 /** Rough length of a token in English and code; an estimate, never a bound. */
 const BYTES_PER_TOKEN = 4;
+/** Text of more than so many bytes a token of the cap is longer than the cap allows: the upstream ignored it. */
+const LONG_TOKEN_BYTES = 16;
 
 /**
  * What a call is charged, for every way it can end; never silently zero:
@@ -46,6 +50,9 @@ const BYTES_PER_TOKEN = 4;
  * - `broken`: the same, flagged `broken_stream` once output was seen, else `upstream_error`.
  * - `rejected`: the provider answers with an error and bills nothing: 0, unless it reported a usage.
  * - `never_sent`: 0.
+ *
+ * Counted output is an estimate, and never more than the cap that the upstream was sent, unless so much text came that it ignored it:
+ * who pays by the cap must not be charged beyond it because nobody reported what was used.
  *
  * Unknown price: cost 0, flagged `unpriced`, with the usage kept.
  */
@@ -83,7 +90,7 @@ function usageOf(ending: CallEnding): Usage {
   if (kind === 'never_sent') return NO_USAGE;
   if (kind === 'rejected') return usage ?? NO_USAGE;
   if (kind === 'complete' && usage) return usage;
-  const seen = ending.outputTokens ?? Math.ceil(ending.outputBytes / BYTES_PER_TOKEN);
+  const seen = ending.outputTokens ?? estimatedOutput(ending);
   if (usage) {
     // The last report may be older than the last byte: whichever is more was produced.
     return seen > usage.outputTokens ? { ...usage, outputTokens: seen, source: 'estimated' } : usage;
@@ -93,6 +100,11 @@ function usageOf(ending: CallEnding): Usage {
     Math.min(Math.ceil(ending.requestBytes / BYTES_PER_TOKEN), ending.inputTokenBound),
   );
   return { ...NO_USAGE, inputTokens: input, outputTokens: seen, source: 'estimated' };
+}
+
+function estimatedOutput({ outputBytes, outputTokenBound: most = Infinity }: CallEnding): number {
+  const tokens = Math.ceil(outputBytes / BYTES_PER_TOKEN);
+  return tokens > most && outputBytes <= most * LONG_TOKEN_BYTES ? most : tokens;
 }
 
 function flagOf({ kind, usage, outputBytes }: CallEnding): string {

@@ -14,6 +14,11 @@ export function readBody(request: IncomingMessage, maxBytes: number): Promise<Bu
       reject(tooLarge(maxBytes));
       return;
     }
+    // Whoever left before anybody listened has no more to say, not even that.
+    if (request.destroyed) {
+      reject(endedEarly());
+      return;
+    }
     let first: Buffer | undefined;
     let all: Buffer[] | undefined;
     let size = 0;
@@ -37,8 +42,12 @@ export function readBody(request: IncomingMessage, maxBytes: number): Promise<Bu
     };
     const onBroken = (): void => {
       finish();
-      reject(new GatewayError('request.invalid', 'The request body ended early.'));
+      reject(endedEarly());
     };
     request.on('data', onData).on('end', onEnd).on('error', onBroken).on('close', onBroken);
   });
+}
+
+function endedEarly(): GatewayError {
+  return new GatewayError('request.invalid', 'The request body ended early.');
 }

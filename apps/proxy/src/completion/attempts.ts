@@ -49,7 +49,8 @@ export class Attempts {
     const charges = this.budgets.charges(principal, atMs, deployment);
     call.attempts += 1;
     this.traces.using(deployment);
-    const books = new Books(this.budgets, ticket.plan, candidate, asked.body.bytes.length);
+    const outputTokens = outputTokensOf(ticket, facts);
+    const books = new Books(this.budgets, ticket.plan, candidate, asked.body.bytes.length, outputTokens);
     const begin: BeginRecord = {
       id: `${call.id}.${call.attempts}`,
       requestId: call.id,
@@ -57,7 +58,7 @@ export class Attempts {
       startedAtMs: atMs,
       endpoint: facts.endpoint,
       charges,
-      crashChargeNanoUsd: candidate.bound.fullNanoUsd,
+      crashChargeNanoUsd: ticket.heldFor(candidate),
       priceVersion: this.budgets.priceVersion(deployment, candidate.upstreamModel),
       modelGroup: ticket.plan.resolution.name,
       model: candidate.upstreamModel,
@@ -87,7 +88,7 @@ export class Attempts {
       recording: this.traces.record(call, asked, begin),
       request: this.#request(call, asked, ticket, candidate),
       headersOf: (upstream, paid) => this.headers.of(call, ticket, candidate, upstream, paid),
-      amend: (usage) => this.admissions.amend(ticket, books.boundAfter(usage, outputTokensOf(ticket, facts))),
+      amend: (usage) => this.admissions.amend(ticket, books.boundAfter(usage, outputTokens)),
       settle: (paid, isFinal) => {
         ticket.add(paid.usage, paid.totalNanoUsd, candidate);
         call.addUsage(paid.usage, paid.totalNanoUsd);

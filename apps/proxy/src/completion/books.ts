@@ -9,6 +9,8 @@ export class Books {
     private readonly plan: Plan,
     private readonly candidate: Candidate,
     private readonly requestBytes: number,
+    /** What the call may answer, all choices together. */
+    private readonly outputTokenBound: number,
   ) {}
 
   charge(
@@ -22,6 +24,7 @@ export class Books {
       kind,
       usage,
       outputBytes,
+      outputTokenBound: this.outputTokenBound,
       inputTokenBound: this.plan.bound.inputTokens,
       requestBytes: this.requestBytes,
       ...(outputTokens === undefined ? {} : { outputTokens }),

@@ -22,7 +22,6 @@ import { type Asked, Entrance } from './entrance.js';
 import { assertFitsContext } from './context-window.js';
 import { type Candidate, makePlan } from './plan.js';
 import type { Ticket } from './ticket.js';
-import { setTimeout as delay } from 'node:timers/promises';
 
 /** Rights that change more often than this during one request are not a race, they are an attack or a defect. */
 const MAX_RESTARTS = 3;
@@ -35,6 +34,14 @@ interface GroupFailure {
 
 /** How a group's deployments dealt with the call. */
 type Served = 'done' | 'outdated' | UpstreamFailure;
+
+/** A try that failed and was not free: what it used is spent, so the next holds money and tokens of its own. */
+interface Again {
+  readonly failure: UpstreamFailure;
+  /** Whom to try next, and then. */
+  readonly deployments: readonly Deployment[];
+  readonly retries: number;
+}
 
 /** One completion, from a request to a settled bill. Read it from top to bottom. */
 @Injectable()
@@ -95,7 +102,7 @@ export class Completions {
       }
       failures.push({ resolution, failed });
       const next = this.#fallback(asked, failures, call.fallbacks);
-      if (!next) throw failed;
+      if (!next || call.isGone) throw failed;
       call.fallbacks += 1;
       resolution = next;
     }
@@ -114,13 +121,35 @@ export class Completions {
       tags: facts.tags,
       keyNames: [principal.key?.alias, principal.key?.id, principal.key?.hash],
     });
-    const plan = makePlan(asked, facts, resolution, deployments, this.budgets, Date.now());
+    let served = await this.#serveFrom(call, answer, asked, resolution, deployments, 0);
+    while (typeof served === 'object' && 'retries' in served) {
+      const { failure, deployments: others, retries } = served;
+      try {
+        served = await this.#serveFrom(call, answer, asked, resolution, others, retries);
+      } catch (thrown) {
+        if (!(thrown instanceof GatewayError)) throw thrown;
+        // Nothing is left for another try: the one that was made is what the caller hears of.
+        return failure;
+      }
+    }
+    return served;
+  }
+
+  async #serveFrom(
+    call: Call,
+    answer: ClientAnswer,
+    asked: Asked,
+    resolution: Resolution,
+    deployments: readonly Deployment[],
+    retries: number,
+  ): Promise<Served | Again> {
+    const plan = makePlan(asked, asked.facts, resolution, deployments, this.budgets, Date.now());
     const fits = assertFitsContext(asked, plan);
     if (fits) await fits;
     const admitted = this.admissions.admit(call, asked, plan);
     const ticket = admitted instanceof Promise ? await admitted : admitted;
     try {
-      const served = await this.#tryDeployments(call, answer, asked, ticket);
+      const served = await this.#tryDeployments(call, answer, asked, ticket, retries);
       if (served !== 'done') call.hasTaken(ticket.standings);
       return served;
     } finally {
@@ -129,10 +158,16 @@ export class Completions {
     }
   }
 
-  async #tryDeployments(call: Call, answer: ClientAnswer, asked: Asked, ticket: Ticket): Promise<Served> {
+  async #tryDeployments(
+    call: Call,
+    answer: ClientAnswer,
+    asked: Asked,
+    ticket: Ticket,
+    retriesBefore: number,
+  ): Promise<Served | Again> {
     const { candidates } = ticket;
     const deployments = candidates.map(({ deployment }) => deployment);
-    for (let at = 0, retries = 0; ; at = (at + 1) % candidates.length) {
+    for (let at = 0, retries = retriesBefore; ; at = (at + 1) % candidates.length) {
       const candidate = candidates[at];
       if (!candidate) throw new Error('a ticket without a candidate');
       const outcome = await this.attempts.make(call, answer, asked, ticket, candidate);
@@ -154,12 +189,16 @@ export class Completions {
       );
       const next = candidates[(at + 1) % candidates.length];
       if (!again || !next || call.isGone) return failure;
-      if (next !== candidate && !(await this.admissions.extend(call, ticket, next, asked))) return failure;
+      const isPaid = ticket.used.totalTokens > 0;
+      if (!isPaid && next !== candidate && !(await this.admissions.extend(call, ticket, next, asked)))
+        return failure;
       const otherHealthy = next !== candidate && this.router.cooldownRemainingMs(next.deployment) === 0;
       const waitMs = retryDelayMs({ retries, otherHealthy, upstreamRetryAfterMs: failure.retryAfterMs });
-      if (waitMs > 0) await delay(waitMs);
+      if (waitMs > 0) await pause(call, waitMs);
+      if (call.isGone) return failure;
       retries += 1;
       call.retries += 1;
+      if (isPaid) return { failure, deployments: from(deployments, (at + 1) % deployments.length), retries };
     }
   }
 
@@ -221,6 +260,24 @@ export class Completions {
       throw thrown;
     }
   }
+}
+
+/** Waits, but not for a caller who has left: what the call holds is wanted by others. */
+function pause(call: Call, ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      call.whenGone(undefined);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    call.whenGone(done);
+  });
+}
+
+/** The same list, begun at a place in it. */
+function from<T>(list: readonly T[], at: number): readonly T[] {
+  return [...list.slice(at), ...list.slice(0, at)];
 }
 
 function hasOwnTimeout({ headers, facts }: Asked): boolean {

@@ -34,6 +34,12 @@ export class Ticket {
     return this.admission.grantedNanoUsd;
   }
 
+  /** The most that one try at a candidate costs: its bound, or what was granted where that is less and the answer was capped for it. */
+  heldFor({ bound }: Candidate): NanoUsd {
+    const { grantedNanoUsd, clamped } = this.admission;
+    return clamped && grantedNanoUsd < bound.fullNanoUsd ? grantedNanoUsd : bound.fullNanoUsd;
+  }
+
   /** Whether somebody pays or is limited in tokens: then an upstream that ignores its cap is not followed. */
   get isBounded(): boolean {
     return this.admission.grantedNanoUsd > 0n || this.admission.elasticAmount !== undefined;

@@ -1,0 +1,150 @@
+import pg from 'pg';
+import { embeddedUrl } from '../harness/books.js';
+import { type Behaviour, FakeProvider, type ReceivedRequest } from '../harness/fake-provider.js';
+import { Product } from '../harness/product.js';
+import { Replicas } from '../harness/replicas.js';
+import { configFor } from './catalogue.js';
+
+// oxlint-disable-next-line typescript/no-explicit-any
+export type Json = Record<string, any>;
+
+const ENV = { JSON_LOGS: 'true' };
+
+/** Where histories are played: the started product, alone on its own store or several on one Redis, before a provider that does as each call says. */
+export class Stage {
+  readonly #plans = new Map<string, readonly Behaviour[]>();
+  readonly #received = new Map<string, ReceivedRequest[]>();
+  #client: pg.Client | undefined;
+  /** How often a process ended; what processes count for themselves is lost then. */
+  deaths = 0;
+
+  private constructor(
+    readonly provider: FakeProvider,
+    readonly products: readonly Product[],
+    private readonly databaseUrl: (() => string) | string,
+    readonly dispose: () => Promise<void>,
+  ) {
+    provider.behaveBy((request) => {
+      const id = /"call ([\w-]+)/.exec(request.body.toString('utf8'))?.[1];
+      if (id === undefined) return undefined;
+      const tries = this.#received.get(id) ?? [];
+      this.#received.set(id, tries);
+      tries.push(request);
+      const plan = this.#plans.get(id);
+      return plan?.[Math.min(tries.length, plan.length) - 1];
+    });
+  }
+
+  static async embedded(): Promise<Stage> {
+    const provider = await FakeProvider.start();
+    const product = await Product.start({ config: configFor(provider), env: ENV });
+    const stage: Stage = new Stage(
+      provider,
+      [product],
+      () => embeddedUrl(product),
+      async () => {
+        await stage.#forget();
+        await product.dispose();
+        await provider.stop();
+      },
+    );
+    return stage;
+  }
+
+  static async replicated(count: number): Promise<Stage> {
+    const fleet = await Replicas.start(count, configFor, { env: ENV });
+    const stage: Stage = new Stage(fleet.provider, fleet.products, fleet.database.url.reveal(), async () => {
+      await stage.#forget();
+      await fleet.dispose();
+    });
+    return stage;
+  }
+
+  /** What the upstream will do with this call, try by try. */
+  expect(id: string, behaviours: readonly Behaviour[]): void {
+    this.#plans.set(id, behaviours);
+  }
+
+  /** What of this call reached the upstream. */
+  received(id: string): readonly ReceivedRequest[] {
+    return this.#received.get(id) ?? [];
+  }
+
+  product(number: number): Product {
+    const product = this.products[number % this.products.length];
+    if (!product) throw new Error('nobody is on the stage');
+    return product;
+  }
+
+  async ask(method: string, path: string, body?: object): Promise<{ status: number; body: Json }> {
+    const response = await this.product(0).request(method, path, body);
+    const text = await response.text();
+    let json: Json = {};
+    try {
+      json = JSON.parse(text) as Json;
+    } catch {
+      json = { text };
+    }
+    return { status: response.status, body: json };
+  }
+
+  /** An administrator's call that must be answered. */
+  async admin(method: string, path: string, body?: object): Promise<Json> {
+    const answer = await this.ask(method, path, body);
+    if (answer.status >= 300)
+      throw new Error(
+        `${method} ${path} ${JSON.stringify(body)} answered ${answer.status}: ${JSON.stringify(answer.body)}`,
+      );
+    return answer.body;
+  }
+
+  /** Everything that has ended is in the tables when this resolves, of every process. */
+  async settle(): Promise<void> {
+    for (const product of this.products) {
+      for (const deadline = Date.now() + 5_000; (await inFlight(product)) > 0;) {
+        if (Date.now() > deadline) {
+          const open = this.provider.requests.filter(
+            ({ outcome }) => outcome === 'running' || outcome === 'client-gone',
+          );
+          throw new Error(
+            `calls are under way though every client has left: ${open
+              .slice(-5)
+              .map(({ body, outcome }) => `${outcome} ${body.toString().slice(0, 80)}`)
+              .join('; ')}`,
+          );
+        }
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    }
+    await this.admin('GET', '/spend/logs?request_id=none');
+  }
+
+  async query<T extends object>(sql: string, parameters: readonly unknown[] = []): Promise<T[]> {
+    if (this.#client === undefined) {
+      const connectionString = typeof this.databaseUrl === 'string' ? this.databaseUrl : this.databaseUrl();
+      this.#client = new pg.Client({ connectionString });
+      this.#client.on('error', () => undefined);
+      await this.#client.connect();
+    }
+    return (await this.#client.query<T>(sql, [...parameters])).rows;
+  }
+
+  async restart(number: number, how: 'stop' | 'kill'): Promise<void> {
+    this.deaths += 1;
+    await this.#forget();
+    const product = this.product(number);
+    if (how === 'kill') await product.kill();
+    await product.restart();
+  }
+
+  async #forget(): Promise<void> {
+    const client = this.#client;
+    this.#client = undefined;
+    await client?.end().catch(() => undefined);
+  }
+}
+
+async function inFlight(product: Product): Promise<number> {
+  const page = await (await product.request('GET', '/metrics')).text();
+  return Number(/^litellm_in_flight_requests (\d+)/m.exec(page)?.[1] ?? 0);
+}
