@@ -1,6 +1,6 @@
 import { type Counters, RedisCounters } from '#libs/counters';
 import type { NanoUsd, Scope } from '#libs/kernel';
-import { counterKey } from './counter-key.js';
+import { counterKey, oneText } from './counter-key.js';
 import type { BalanceStore } from './ledger/balance-store.js';
 import type { PeriodOpening } from './ledger/period-opening.js';
 import type { SpendLedger } from './ledger/spend-ledger.js';
@@ -129,7 +129,7 @@ function namesOf(charges: readonly Charge[]): ChargeNames {
 }
 
 function nameOf({ type, id }: Scope): string {
-  return `${type}:${id}`;
+  return oneText(type, id);
 }
 
 export function openingOf({ budget, period }: PreparedBudget): PeriodOpening | undefined {

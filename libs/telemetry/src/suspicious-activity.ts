@@ -29,7 +29,8 @@ interface Burst {
 }
 interface KeyHistory {
   lastAddress: string;
-  readonly networks: Set<string>;
+  /** Nearly always one. */
+  readonly networks: string[];
 }
 
 /**
@@ -67,12 +68,12 @@ export class SuspiciousActivity {
     if (history?.lastAddress === address) return undefined;
     const network = networkOf(address);
     if (!history) {
-      this.#keys.set(keyId, { lastAddress: address, networks: new Set([network]) });
+      this.#keys.set(keyId, { lastAddress: address, networks: [network] });
       return undefined;
     }
     history.lastAddress = address;
-    if (history.networks.has(network) || history.networks.size >= MAX_NETWORKS) return undefined;
-    history.networks.add(network);
+    if (history.networks.includes(network) || history.networks.length >= MAX_NETWORKS) return undefined;
+    history.networks.push(network);
     return {
       kind: 'new_network',
       message: 'suspicious-activity: a key is used from a network it was not used from before',
