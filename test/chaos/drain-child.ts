@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type Charge, entryOf, LARGEST_BATCH, LedgerStore } from '#libs/budget';
 import { createDataSource } from '#libs/database';
 import { Secret } from '#libs/kernel';
-import { beginRecord, endRecord } from '../../libs/budget/src/ledger/records.harness.js';
+import { beginRecord, endRecord, recordedCaller } from '../../libs/budget/src/ledger/records.harness.js';
 import { silentLogger } from '../harness/postgres.js';
 
 /** One of the processes that drain.ts starts: stores its entries as the drain does with a backlog, and comes back to what was refused. */
@@ -41,10 +41,12 @@ function entry(index: number): ReturnType<typeof entryOf> {
     id,
     startedAtMs,
     charges: charges[key] ?? [],
-    keyId: `key_${key}`,
-    userId: `User-${key % 500}`,
-    teamId: `team_${key % 50}`,
-    organizationId: `org_${key % 10}`,
+    caller: recordedCaller({
+      keyId: `key_${key}`,
+      userId: `User-${key % 500}`,
+      teamId: `team_${key % 50}`,
+      organizationId: `org_${key % 10}`,
+    }),
   });
   const end = endRecord(id, BigInt(1 + (index % 97)), { endedAtMs: startedAtMs + 5 });
   return entryOf(begin, end);

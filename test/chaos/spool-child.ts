@@ -4,7 +4,7 @@ import { type Charge, LedgerStore, SpendLedger } from '#libs/budget';
 import type { Config } from '#libs/config';
 import { createDataSource } from '#libs/database';
 import { Secret } from '#libs/kernel';
-import { beginRecord, endRecord } from '../../libs/budget/src/ledger/records.harness.js';
+import { beginRecord, endRecord, recordedCaller } from '../../libs/budget/src/ledger/records.harness.js';
 import { createTestDatabase, silentLogger } from '../harness/postgres.js';
 
 /** The process that spool-kill.ts kills: `write` records calls, from the first word it hears until it dies, `adopt` recovers, `postgres` lends a database. */
@@ -44,8 +44,7 @@ function writeForEver(ledger: SpendLedger): void {
       id,
       startedAtMs: Date.now(),
       charges: CHARGES,
-      teamId: 'chaos',
-      keyId: 'chaos',
+      caller: recordedCaller({ teamId: 'chaos', keyId: 'chaos' }),
     });
     ledger.begin(begin, (refused) => {
       if (refused) throw refused;

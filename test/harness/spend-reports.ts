@@ -11,7 +11,7 @@ import express from 'express';
 import pg from 'pg';
 import { DataSource } from 'typeorm';
 import { SpendRoutesModule } from '../../apps/admin/src/spend/spend-routes.module.js';
-import { beginRecord, endRecord } from '../../libs/budget/src/ledger/records.harness.js';
+import { beginRecord, endRecord, recordedCaller } from '../../libs/budget/src/ledger/records.harness.js';
 import { entryOf } from '../../libs/budget/src/spool/codec.js';
 import { silentFailures } from './failures.js';
 import { createTestDatabase, silentLogger } from './postgres.js';
@@ -85,11 +85,13 @@ function entriesOf(calls: readonly Call[]) {
       charges: charged.map((scope) => ({ scope, budget: 'total', periodId: 'total' })),
       modelGroup: call.model ?? 'large',
       model: call.model ?? 'large-v1',
-      keyId: call.key,
-      keyHash: `hash-${call.key}`,
-      userId: call.user,
-      teamId: call.team ?? null,
-      organizationId: call.organization ?? null,
+      caller: recordedCaller({
+        keyId: call.key,
+        keyHash: `hash-${call.key}`,
+        userId: call.user,
+        teamId: call.team ?? null,
+        organizationId: call.organization ?? null,
+      }),
       customerId: call.customer ?? null,
       tags: call.tags ?? [],
       sessionId: call.key === 'ka' ? 'session-of-ann' : null,

@@ -10,6 +10,7 @@ export { inputTokenBound, mayWriteCache } from './input-bound.js';
 export { LARGEST_BATCH } from './ledger/drain.js';
 export { LedgerStore } from './ledger/ledger-store.js';
 export { entryOf } from './spool/codec.js';
+export { RecordedCaller } from './spool/recorded-caller.js';
 export { PostgresSpendReader } from './ledger/postgres-spend-reader.js';
 export { SpendLedger } from './ledger/spend-ledger.js';
 export type { BeginRecord, EndRecord } from './ledger.js';

@@ -1,4 +1,5 @@
 import type { Charge } from './prepared.js';
+import type { RecordedCaller } from './spool/recorded-caller.js';
 import type { LedgerEndpoint, NanoUsd, Usage } from '#libs/kernel';
 
 /** Written before the upstream is called, so that a crash leaves a trace of what may have been spent. */
@@ -20,11 +21,7 @@ export interface BeginRecord {
   readonly deploymentId: string;
   readonly apiBase: string;
   readonly stream: boolean;
-  readonly keyId: string | null;
-  readonly keyHash: string | null;
-  readonly userId: string | null;
-  readonly teamId: string | null;
-  readonly organizationId: string | null;
+  readonly caller: RecordedCaller;
   readonly customerId: string | null;
   readonly tags: readonly string[];
   readonly clientCallId: string | null;

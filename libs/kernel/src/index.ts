@@ -23,4 +23,5 @@ export { isSecretName, Secret } from './secret.js';
 export { PassingTable } from './passing-table.js';
 export { isStorableText } from './storable-text.js';
 export { isRecord, textsIn } from './untyped.js';
+export { TextMemory } from './text-memory.js';
 export { NO_USAGE, type Usage } from './usage.js';

@@ -1,4 +1,4 @@
-import { type Clock, type ErrorCode, formatUsd, type NanoUsd } from '#libs/kernel';
+import { type Clock, type ErrorCode, formatUsd, type NanoUsd, TextMemory } from '#libs/kernel';
 import { anonymousField } from './anonymous-lines.js';
 import { greppableWords } from './greppable-words.js';
 import { formatLine } from './line-format.js';
@@ -25,8 +25,9 @@ export interface AccessEntry {
 
 const SEVERITY: Readonly<Record<LogLevel, number>> = { trace: 0, debug: 1, info: 2, warn: 3, error: 4 };
 
-/** Texts already found safe to write. Callers choose model names, so the memory of them is bounded; then it starts anew. */
-const MAX_KNOWN_TEXTS = 4096;
+/** Texts already found safe to write: names of keys, and model names, which callers choose, so the memory of them is bounded. */
+const MAX_KNOWN_TEXTS = 16_384;
+const LONGEST_KNOWN_TEXT = 256;
 
 /**
  * One line a request. The lines of one turn of the event loop go out in one write, in order; `flush` before exit. Costs
@@ -36,7 +37,7 @@ export class AccessLog {
   #pending = '';
   #timeMs = -1;
   #time = '';
-  readonly #known = new Map<string, string>();
+  readonly #known = new TextMemory(MAX_KNOWN_TEXTS, LONGEST_KNOWN_TEXT);
   readonly #threshold: number;
 
   constructor(
@@ -106,8 +107,7 @@ export class AccessLog {
     const known = this.#known.get(text);
     if (known !== undefined) return known;
     const safe = escaped(redactText(text).slice(0, 256));
-    if (this.#known.size >= MAX_KNOWN_TEXTS) this.#known.clear();
-    if (text.length <= 256) this.#known.set(text, safe);
+    this.#known.set(text, safe);
     return safe;
   }
 }

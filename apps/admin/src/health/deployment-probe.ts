@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { AccessJournal } from '#libs/audit';
-import { type BeginRecord, Budgets, type CallEnding, SpendLedger } from '#libs/budget';
+import { type BeginRecord, Budgets, type CallEnding, RecordedCaller, SpendLedger } from '#libs/budget';
 import { Clock, dayOf, type Endpoint, newId, NO_USAGE, type Principal } from '#libs/kernel';
 import {
   maskedMessage,
@@ -155,11 +155,7 @@ export class DeploymentProbe {
       deploymentId: deployment.id,
       apiBase: deployment.apiBase,
       stream: false,
-      keyId: caller.key?.id ?? null,
-      keyHash: caller.key?.hash ?? null,
-      userId: caller.user?.id ?? null,
-      teamId: caller.team?.id ?? null,
-      organizationId: caller.organizationId ?? null,
+      caller: RecordedCaller.of(caller),
       customerId: null,
       tags: ['health-check'],
       clientCallId: null,

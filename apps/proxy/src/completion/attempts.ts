@@ -1,5 +1,12 @@
 import { Injectable } from '@nestjs/common';
-import { type BeginRecord, Budgets, countTokensNow, SpendLedger, vocabularySlack } from '#libs/budget';
+import {
+  type BeginRecord,
+  Budgets,
+  countTokensNow,
+  RecordedCaller,
+  SpendLedger,
+  vocabularySlack,
+} from '#libs/budget';
 import type { CallFacts } from '#libs/kernel';
 import { Config } from '#libs/config';
 import { type ForwardingPolicy, headersToForward, Upstream, type UpstreamRequest } from '#libs/providers';
@@ -66,11 +73,7 @@ export class Attempts {
       deploymentId: deployment.id,
       apiBase: deployment.apiBase,
       stream: facts.stream,
-      keyId: principal.key?.id ?? null,
-      keyHash: principal.key?.hash ?? null,
-      userId: principal.user?.id ?? null,
-      teamId: principal.team?.id ?? null,
-      organizationId: principal.organizationId ?? null,
+      caller: RecordedCaller.of(principal),
       customerId: facts.customerId ?? null,
       tags: facts.tags,
       clientCallId: headers.clientCallId,

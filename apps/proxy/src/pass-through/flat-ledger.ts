@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { type BeginRecord, Budgets, type EndRecord, SpendLedger } from '#libs/budget';
+import { type BeginRecord, Budgets, type EndRecord, RecordedCaller, SpendLedger } from '#libs/budget';
 import {
   dayOf,
   GatewayError,
@@ -71,11 +71,7 @@ export class FlatLedger {
       deploymentId: entry.deploymentId,
       apiBase: entry.apiBase,
       stream: entry.endpoint === 'realtime',
-      keyId: principal.key?.id ?? null,
-      keyHash: principal.key?.hash ?? null,
-      userId: principal.user?.id ?? null,
-      teamId: principal.team?.id ?? null,
-      organizationId: principal.organizationId ?? null,
+      caller: RecordedCaller.of(principal),
       customerId: entry.customerId ?? null,
       tags: entry.tags,
       clientCallId: from.callId?.slice(0, MAX_RECORDED) ?? null,

@@ -4,7 +4,7 @@ import { GatewayError, ManualClock, type NanoUsd, type Scope, Secret } from '#li
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTestDatabase, silentLogger, type TestDatabase } from '../../../../test/harness/postgres.js';
 import type { Budgets } from '../budgets.js';
-import { beginRecord, endRecord, keyPrincipal } from '../ledger/records.harness.js';
+import { beginRecord, endRecord, keyPrincipal, recordedCaller } from '../ledger/records.harness.js';
 import { LedgerStore } from '../ledger/ledger-store.js';
 import { entryOf } from '../spool/codec.js';
 import { PreparedPrincipal } from '../prepared.js';
@@ -156,8 +156,7 @@ describe('alerts of soft budgets that stand alone', () => {
     const store = new LedgerStore(dataSource, silentLogger);
     const spends = (day: number, cost: bigint): Promise<unknown> => {
       const begin = beginRecord({
-        userId: 'bob',
-        keyId: null,
+        caller: recordedCaller({ userId: 'bob', keyId: null }),
         charges: [],
         startedAtMs: Date.UTC(2026, 9, day),
       });

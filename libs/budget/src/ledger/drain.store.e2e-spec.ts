@@ -5,7 +5,7 @@ import type { BeginRecord } from '../ledger.js';
 import type { Charge } from '../prepared.js';
 import { type Entry, entryOf } from '../spool/codec.js';
 import { Drain } from './drain.js';
-import { beginRecord, endRecord } from './records.harness.js';
+import { beginRecord, endRecord, recordedCaller } from './records.harness.js';
 import { Ended, InFlight } from './in-flight.js';
 import { LedgerDatabase } from './ledger-database.harness.js';
 import { LedgerStore } from './ledger-store.js';
@@ -27,9 +27,7 @@ function call(number: number, id = `req_${number}`): BeginRecord {
   const customer = number % 3 === 0 ? `c${number % 5}` : null;
   return beginRecord({
     id,
-    keyId: key,
-    teamId: team,
-    organizationId: 'o1',
+    caller: recordedCaller({ keyId: key, teamId: team, organizationId: 'o1' }),
     customerId: customer,
     tags: number % 4 === 0 ? ['red', `tag${number % 2}`] : [],
     charges: [

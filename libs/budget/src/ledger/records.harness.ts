@@ -2,10 +2,17 @@ import { NO_USAGE, type Principal } from '#libs/kernel';
 import type { Config } from '#libs/config';
 import { principal } from '../../../../test/harness/caller.js';
 import type { BeginRecord, EndRecord } from '../ledger.js';
+import { RecordedCaller } from '../spool/recorded-caller.js';
 import type { SpendLedger } from './spend-ledger.js';
 
 /** Records and callers for the tests of this room. */
 let number = 0;
+
+/** Of a key `k1` of nobody's, where nothing else is said. */
+export function recordedCaller(over: Partial<RecordedCaller>): RecordedCaller {
+  const { keyId = 'k1', keyHash = 'h', userId = null, teamId = null, organizationId = null } = over;
+  return new RecordedCaller(keyId, keyHash, userId, teamId, organizationId);
+}
 
 export function beginRecord(over: Partial<BeginRecord> = {}): BeginRecord {
   const id = over.id ?? `req_${(number += 1).toString().padStart(6, '0')}`;
@@ -25,11 +32,7 @@ export function beginRecord(over: Partial<BeginRecord> = {}): BeginRecord {
     deploymentId: 'd',
     apiBase: 'https://x',
     stream: false,
-    keyId: 'k1',
-    keyHash: 'h',
-    userId: null,
-    teamId: null,
-    organizationId: null,
+    caller: recordedCaller({}),
     customerId: null,
     tags: [],
     clientCallId: null,

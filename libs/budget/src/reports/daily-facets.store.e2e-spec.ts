@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, silentLogger, type TestDatabase } from '../../../../test/harness/postgres.js';
 import { DailyParts1700000000021 } from '../../../database/src/migrations/1700000000021-daily-parts.js';
 import { TeamAndTagSums1700000000020 } from '../../../database/src/migrations/1700000000020-team-and-tag-sums.js';
-import { beginRecord, endRecord, keyPrincipal } from '../ledger/records.harness.js';
+import { beginRecord, endRecord, keyPrincipal, recordedCaller } from '../ledger/records.harness.js';
 import { LedgerStore } from '../ledger/ledger-store.js';
 import type { SpendLedger } from '../ledger/spend-ledger.js';
 import { entryOf } from '../spool/codec.js';
@@ -67,10 +67,12 @@ function callOf(n: number) {
     modelGroup: `g${n % 2}`,
     model: `m${n % 4}`,
     provider: n % 2 ? 'openai' : 'anthropic',
-    keyId: `k${key}`,
-    userId: key % 6 === 5 ? 'olga' : key % 6 === 4 ? 'tim' : `u${key % 3}`,
-    teamId: team,
-    organizationId: organization ?? null,
+    caller: recordedCaller({
+      keyId: `k${key}`,
+      userId: key % 6 === 5 ? 'olga' : key % 6 === 4 ? 'tim' : `u${key % 3}`,
+      teamId: team,
+      organizationId: organization ?? null,
+    }),
     customerId: n % 9 === 0 ? `c${n % 4}` : null,
     tags,
   });

@@ -1,6 +1,8 @@
 import type { LedgerEndpoint, NanoUsd, Scope } from '#libs/kernel';
 import type { BeginRecord, EndRecord } from '../ledger.js';
 import type { Charge } from '../prepared.js';
+import { known, quoted } from './quoted.js';
+import { RecordedCaller } from './recorded-caller.js';
 import { boundedId, boundedText } from './storable.js';
 
 /** What balances, counters and a key's last use need to know of a begin and an end. */
@@ -29,7 +31,7 @@ export function factsOf(begin: BeginRecord, end: EndRecord): EntryFacts {
     costNanoUsd: end.costNanoUsd,
     inputTokens: count(end.usage.inputTokens),
     outputTokens: count(end.usage.outputTokens),
-    keyId: begin.keyId,
+    keyId: begin.caller.keyId,
     startedAtMs: begin.startedAtMs,
   };
 }
@@ -55,7 +57,7 @@ export function encodeBegin(record: BeginRecord): string {
   return (
     `${quoted(record.id)},${quoted(record.requestId)},"${record.day}",${record.startedAtMs},"${record.endpoint}","${record.crashChargeNanoUsd}",` +
     `${known(record.priceVersion)},${known(record.modelGroup)},${known(record.model)},${known(record.provider)},${known(record.deploymentId)},${known(record.apiBase)},` +
-    `${record.stream ? 1 : 0},${known(record.keyId)},${known(record.keyHash)},${known(record.userId)},${known(record.teamId)},${known(record.organizationId)},` +
+    `${record.stream ? 1 : 0},${record.caller.members},` +
     `${known(record.customerId)},${quoted(record.clientCallId)},${quoted(record.sessionId)},${known(record.requesterIp)},${known(record.userAgent)},` +
     `${record.tags.length === 0 ? '[]' : JSON.stringify(record.tags.map(boundedId))},${chargesText(record.charges)}`
   );
@@ -72,32 +74,9 @@ export function encodeEnd(record: EndRecord): string {
   );
 }
 
-/** An id as PostgreSQL can index it, quoted. */
-function quoted(text: string | null): string {
-  return text === null ? 'null' : JSON.stringify(boundedId(text));
-}
-
 /** Providers send what they like: a count is a whole number that is not negative. */
 function count(tokens: number): number {
   return Number.isFinite(tokens) && tokens > 0 ? Math.min(Math.floor(tokens), Number.MAX_SAFE_INTEGER) : 0;
-}
-
-const texts = new Map<string, string>();
-/** Keys, users and models come back; what callers invent must not fill the memory. */
-const MAX_TEXTS = 20_000;
-const MAX_REMEMBERED_LENGTH = 256;
-
-/** A text that many records share, quoted once. */
-function known(text: string | null): string {
-  if (text === null) return 'null';
-  const present = texts.get(text);
-  if (present !== undefined) return present;
-  const made = JSON.stringify(boundedId(text));
-  if (text.length <= MAX_REMEMBERED_LENGTH) {
-    if (texts.size >= MAX_TEXTS) texts.clear();
-    texts.set(text, made);
-  }
-  return made;
 }
 
 /** Charges as they are written in a row. */
@@ -200,11 +179,7 @@ function beginOf(row: BeginRow): BeginRecord {
     deploymentId,
     apiBase,
     stream: stream === 1,
-    keyId,
-    keyHash,
-    userId,
-    teamId,
-    organizationId,
+    caller: new RecordedCaller(keyId, keyHash, userId, teamId, organizationId),
     customerId,
     clientCallId,
     sessionId,
