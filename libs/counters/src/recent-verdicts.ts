@@ -1,8 +1,8 @@
 import { PassingTable } from '#libs/kernel';
 import type { Admission, Refusal } from './counters.js';
 
-/** Enough for a repeat in the same breath; a larger memory keeps dead requests alive long enough to be promoted to old space. */
-const REMEMBERED = 128;
+/** Enough for a repeat in the same breath; a larger memory keeps dead requests alive, which the collector then copies. */
+const REMEMBERED = 32;
 
 /** The last verdicts of calls that are over, so that a late repeat is not taken again. */
 export class RecentVerdicts {
