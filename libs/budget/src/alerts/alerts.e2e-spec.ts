@@ -196,8 +196,8 @@ describe('soft budgets of every kind of scope', () => {
       await dataSource.query(statement);
     const store = new LedgerStore(dataSource, silentLogger);
     const spends = (customerId: string, startedAtMs: number): Promise<unknown> => {
-      const owners = { keyId: 'k', teamId: 't', userId: 'ann', organizationId: 'o', customerId };
-      const begin = beginRecord({ ...owners, tags: ['blue', 'capped'], charges: [], startedAtMs });
+      const caller = recordedCaller({ keyId: 'k', teamId: 't', userId: 'ann', organizationId: 'o' });
+      const begin = beginRecord({ caller, customerId, tags: ['blue', 'capped'], charges: [], startedAtMs });
       return store.insert([entryOf(begin, endRecord(begin.id, 3n))]);
     };
     // What was spent before the hour began is another hour's, though of the same day.
