@@ -135,8 +135,9 @@ describe('each sees what is his', () => {
     ]) {
       for (const path of paths) {
         const { body } = await as(who, path);
-        for (const leak of leaks)
-          expect(JSON.stringify(body), `${path} as ${who.user?.id}`).not.toContain(leak);
+        // The name of a refusal is drawn by lot: it may hold any two letters.
+        const told = JSON.stringify(body).replaceAll(/dec_[0-9a-z]{25}/g, '');
+        for (const leak of leaks) expect(told, `${path} as ${who.user?.id}`).not.toContain(leak);
       }
     }
   });
