@@ -69,7 +69,7 @@ function parseJson(bytes: Buffer): unknown {
   if (!isUtf8(bytes)) throw invalidJson('The body is not valid UTF-8.');
   const text = bytes.toString('utf8');
   const body: unknown = JSON.parse(text);
-  if (hidesUnstorable(text)) throw invalidJson('Text may not hold NUL or half a character.');
+  if (hidesUnstorable(text)) throw unstorableIn(body);
   const twice = repeatedName(text);
   if (twice === undefined) return body;
   throw invalidJson(
@@ -88,6 +88,19 @@ function hidesUnstorable(json: string): boolean {
 }
 const MAY_HIDE = /\\u(?:0000|[dD][89a-fA-F])/;
 const ESCAPE = /\\(?:u([0-9a-fA-F]{4})|[^])/g;
+
+/** Names the member that holds it. */
+function unstorableIn(body: unknown): GatewayError {
+  let param: string | null = null;
+  try {
+    const found = Object.entries(body ?? {}).find((member) => hidesUnstorable(JSON.stringify(member)));
+    param = found?.[0].slice(0, 64) ?? null;
+  } catch (thrown) {
+    // Too deep to be written down again: then no name is told.
+    if (!(thrown instanceof RangeError)) throw thrown;
+  }
+  return new GatewayError('request.bad_field', 'Text may not hold NUL or half a character.', { param });
+}
 
 /** contract/admin-api 0.1: 422 with one item of type `json_invalid`. */
 function invalidJson(message: string): GatewayError {

@@ -1,5 +1,5 @@
 import type { Config } from '#libs/config';
-import { type Team, TeamMember, User } from '#libs/database';
+import { type Team, TeamMember, User, OrganizationMember } from '#libs/database';
 import { GatewayError, newId } from '#libs/kernel';
 import type { EntityManager } from 'typeorm';
 import { notYours } from './authority/refusals.js';
@@ -87,7 +87,7 @@ export async function findOrMakeUser(
 ): Promise<string> {
   const { manager } = transaction;
   const found = await personNamed(manager, named);
-  if (found !== undefined) return assertOurs(standing, found, organizationId);
+  if (found !== undefined) return assertOurs(manager, standing, found, organizationId);
   const id = named.userId ?? newId('user');
   const user = { ...newUserColumns(config, standing, organizationId), id, email: named.email ?? null };
   // Of two that name a new address at once, one inserts and the other finds it. Nothing is read back: the account is not
@@ -108,7 +108,7 @@ export async function findOrMakeUser(
     const message = 'The user cannot be made: its e-mail address is taken.';
     throw new GatewayError('request.bad_field', message, { param: 'user_email' });
   }
-  if (made.id !== id) return assertOurs(standing, made, organizationId);
+  if (made.id !== id) return assertOurs(manager, standing, made, organizationId);
   await transaction.record('created', 'user', id, { before: null, after: user });
   return id;
 }
@@ -130,13 +130,17 @@ async function personNamed(
   return rows[0];
 }
 
-function assertOurs(
+async function assertOurs(
+  manager: EntityManager,
   standing: Standing,
   { id, organizationId: home }: Person,
   organizationId: string | null,
-): string {
+): Promise<string> {
   const isElsewhere = home !== null && home !== organizationId && id !== standing.userId;
-  if (isElsewhere && standing.role !== 'proxy_admin' && !administersOrganization(standing, home))
-    throw notYours('user', 'user_id');
+  if (!isElsewhere || standing.role === 'proxy_admin' || administersOrganization(standing, home)) return id;
+  // Somebody may belong to several: whoever administers all of them made him a member here too.
+  const isHereToo =
+    organizationId !== null && (await manager.existsBy(OrganizationMember, { organizationId, userId: id }));
+  if (!isHereToo) throw notYours('user', 'user_id');
   return id;
 }

@@ -22,6 +22,7 @@ import { AccessGroupsOfUsers1700000000024 } from './1700000000024-access-groups-
 import { PassThroughEndpoints1700000000025 } from './1700000000025-pass-through-endpoints.js';
 import { BeyondTheWall1700000000026 } from './1700000000026-beyond-the-wall.js';
 import { TagsOfOrganizations1700000000027 } from './1700000000027-tags-of-organizations.js';
+import { PeopleElsewhere1700000000029 } from './1700000000029-people-elsewhere.js';
 
 /** In the order they run. Append only. */
 export const MIGRATIONS = [
@@ -49,4 +50,5 @@ export const MIGRATIONS = [
   PassThroughEndpoints1700000000025,
   BeyondTheWall1700000000026,
   TagsOfOrganizations1700000000027,
+  PeopleElsewhere1700000000029,
 ];
