@@ -101,7 +101,7 @@ export class Stage {
   /** Everything that has ended is in the tables when this resolves, of every process. */
   async settle(): Promise<void> {
     for (const product of this.products) {
-      for (const deadline = Date.now() + 5_000; (await inFlight(product)) > 0;) {
+      for (const deadline = Date.now() + 5_000; (await underWay(product)) > 0;) {
         if (Date.now() > deadline) {
           const open = this.provider.requests.filter(
             ({ outcome }) => outcome === 'running' || outcome === 'client-gone',
@@ -144,7 +144,9 @@ export class Stage {
   }
 }
 
-async function inFlight(product: Product): Promise<number> {
+/** Calls that have no answer, and what has ended and is in no table: who asks one replica for its rows hears nothing of what another has not stored. */
+async function underWay(product: Product): Promise<number> {
   const page = await (await product.request('GET', '/metrics')).text();
-  return Number(/^litellm_in_flight_requests (\d+)/m.exec(page)?.[1] ?? 0);
+  const read = (name: string): number => Number(new RegExp(`^${name} (\\d+)`, 'm').exec(page)?.[1] ?? 0);
+  return read('litellm_in_flight_requests') + read('tollgate_ledger_backlog_entries');
 }
