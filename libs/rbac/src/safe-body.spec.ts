@@ -56,6 +56,12 @@ describe('what has no effect', () => {
     expect(assertSafeBody({ model: 'm', input_cost_per_token: 0 }, true)).toEqual(['input_cost_per_token']);
   });
 
+  /** A caller who may call the cheap model would be answered by, and charged nothing more for, the dear one. */
+  it('is cut when it names models beside the one that is judged', () => {
+    const body = { model: 'cheap', models: ['dear/one', 'dear/two'], route: 'fallback' };
+    expect(assertSafeBody(body, true)).toEqual(['models', 'route']);
+  });
+
   it('is nothing in an ordinary request, and the answer is shared', () => {
     const body = {
       model: 'm',

@@ -37,6 +37,9 @@ const INERT: ReadonlySet<string> = new Set([
   'router_settings_override', 'spend_logs_metadata', 'budget_duration', 'max_budget',
 ]); // prettier-ignore
 
+/** OpenRouter answers with another model where these name one, past access, price and limits, which are those of `model`. */
+const OTHER_MODELS: ReadonlySet<string> = new Set(['models', 'route']);
+
 /** Members that LiteLLM clients nest parameters in, so a refused name must not hide there. */
 const NESTING: ReadonlySet<string> = new Set([
   'extra_body', 'metadata', 'litellm_metadata', 'litellm_params', 'litellm_embedding_config', 'fallbacks', 'context_window_fallbacks',
@@ -62,7 +65,7 @@ export function assertSafeBody(
   for (const name of Object.keys(body)) {
     const isRefused = REFUSED.has(name) || isPrice(name);
     if (isRefused) refuseUnlessAllowed(name, name, allowClientCredentials);
-    if (isRefused || INERT.has(name)) (strip ??= []).push(name);
+    if (isRefused || INERT.has(name) || OTHER_MODELS.has(name)) (strip ??= []).push(name);
     if (NESTING.has(name)) inspect(body[name], name, 1, allowClientCredentials);
   }
   return strip ?? NOTHING;
