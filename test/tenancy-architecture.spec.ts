@@ -21,8 +21,8 @@ const OWN_RIGHTS: Readonly<Record<string, string>> = {
   'libs/tenancy/src/customers.ts': 'budgets, by the ids of rows already seen',
   'libs/tenancy/src/shared-budgets.ts': 'budgets are the proxy’s',
   'libs/tenancy/src/tags.ts': 'tags and budgets are the proxy’s',
-  'apps/admin/src/apart/reading-thread.ts':
-    'what the caller itself is a member of, for the thread that reads for it',
+  'apps/admin/src/apart/reading-apart.ts':
+    'what the caller itself is a member of, for the process that reads for it',
   'apps/admin/src/keys/key-rows.ts': 'a budget, by the id of a row already seen',
   'apps/admin/src/privacy/disclosure.ts': 'proxy administrators collect what is known of somebody',
   'apps/admin/src/privacy/erasure.ts': 'proxy administrators erase somebody, everywhere',

@@ -140,8 +140,8 @@ describe('where clients of Azure and of older libraries look', () => {
       0,
     );
     const narrow = anthropic(`${product.url}/anthropic`, await product.makeKey({ models: ['gpt'] }));
-    for (const denied of [narrow.messages.create(request), narrow.messages.countTokens(request)]) {
-      const error = await denied.catch((thrown: unknown) => thrown);
+    for (const ask of [() => narrow.messages.create(request), () => narrow.messages.countTokens(request)]) {
+      const error = await ask().catch((thrown: unknown) => thrown);
       expect(error).toBeInstanceOf(Anthropic.PermissionDeniedError);
       expect(error).toMatchObject({ error: { type: 'error', error: { type: 'permission_error' } } });
     }
