@@ -7,22 +7,23 @@ export class TextMemory {
   #young = new Map<string, string>();
   #old = new Map<string, string>();
 
-  /** Texts longer than `longest` are not remembered. */
+  /** `make`: pure. Texts longer than `longest` are not remembered. */
   constructor(
     private readonly most: number,
     private readonly longest: number,
+    private readonly make: (text: string) => string,
   ) {}
 
-  get(text: string): string | undefined {
+  /** What is made of the text. */
+  of(text: string): string {
     const young = this.#young.get(text);
     if (young !== undefined) return young;
-    const old = this.#old.get(text);
-    if (old !== undefined) this.set(text, old);
-    return old;
+    const made = this.#old.get(text) ?? this.make(text);
+    if (text.length <= this.longest) this.#keep(text, made);
+    return made;
   }
 
-  set(text: string, made: string): void {
-    if (text.length > this.longest) return;
+  #keep(text: string, made: string): void {
     if (this.#young.size >= this.most) {
       this.#old = this.#young;
       this.#young = new Map();

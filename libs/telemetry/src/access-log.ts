@@ -37,7 +37,7 @@ export class AccessLog {
   #pending = '';
   #timeMs = -1;
   #time = '';
-  readonly #known = new TextMemory(MAX_KNOWN_TEXTS, LONGEST_KNOWN_TEXT);
+  readonly #safe = new TextMemory(MAX_KNOWN_TEXTS, LONGEST_KNOWN_TEXT, safeText);
   readonly #threshold: number;
 
   constructor(
@@ -80,8 +80,8 @@ export class AccessLog {
       status,
       duration_ms: rounded(entry.durationMs),
       request_id: entry.requestId,
-      ...(key === undefined ? {} : { key: this.#safe(anonymousField('alias', key)) }),
-      ...(model === undefined ? {} : { model: this.#safe(model) }),
+      ...(key === undefined ? {} : { key: this.#safe.of(anonymousField('alias', key)) }),
+      ...(model === undefined ? {} : { model: this.#safe.of(model) }),
       ...(costNanoUsd === undefined ? {} : { cost_usd: formatUsd(costNanoUsd) }),
       ...(errorCode === undefined ? {} : { code: errorCode }),
       ...(decisionId === undefined ? {} : { decision_id: decisionId }),
@@ -99,17 +99,13 @@ export class AccessLog {
   }
 
   #quoted(text: string, repeats = true): string {
-    return repeats ? `"${this.#safe(text)}"` : `"${escaped(text)}"`;
+    return repeats ? `"${this.#safe.of(text)}"` : `"${escaped(text)}"`;
   }
+}
 
-  /** The text redacted and escaped for JSON; looked up when it was seen before. */
-  #safe(text: string): string {
-    const known = this.#known.get(text);
-    if (known !== undefined) return known;
-    const safe = escaped(redactText(text).slice(0, 256));
-    this.#known.set(text, safe);
-    return safe;
-  }
+/** The text redacted and escaped for JSON. */
+function safeText(text: string): string {
+  return escaped(redactText(text).slice(0, 256));
 }
 
 function messageFor(entry: AccessEntry): string {

@@ -7,14 +7,9 @@ export function quoted(text: string | null): string {
 }
 
 /** Models, providers and agents come back; what callers invent must not fill the memory. */
-const texts = new TextMemory(4_096, 256);
+const texts = new TextMemory(4_096, 256, quoted);
 
 /** A text that many records share, quoted once. */
 export function known(text: string | null): string {
-  if (text === null) return 'null';
-  const present = texts.get(text);
-  if (present !== undefined) return present;
-  const made = quoted(text);
-  texts.set(text, made);
-  return made;
+  return text === null ? 'null' : texts.of(text);
 }
