@@ -1,4 +1,5 @@
 import type { EntityManager } from 'typeorm';
+import { lockName } from '#libs/database';
 import { DAY_MS } from '#libs/kernel';
 import { type AuditTrail, NOBODY } from './audit-trail.js';
 import { CHAINS } from './chain.js';
@@ -13,7 +14,7 @@ export async function pruneAudit(
   before: Date,
 ): Promise<number> {
   let pruned = 0;
-  await manager.query(`SELECT pg_advisory_xact_lock(hashtextextended('tollgate.audit-sealer', 0))`);
+  await lockName(manager, 'tollgate.audit-sealer');
   for (const chain of CHAINS) {
     // What an erasure took from a row of either chain is said in `changes`: that one stays a day longer.
     const limit = chain === 'changes' ? new Date(before.getTime() - DAY_MS) : before;

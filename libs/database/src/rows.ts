@@ -9,6 +9,14 @@ export function lockRow<Row extends ObjectLiteral>(
   return manager.findOne(entity, { where, lock: { mode: 'pessimistic_write' } });
 }
 
+/**
+ * Waits until nobody else's transaction has this name, and has it until its own ends: for what is true of rows that are not there yet. The
+ * same in every process, so a name stays as it is.
+ */
+export async function lockName(manager: Pick<EntityManager, 'query'>, name: string): Promise<void> {
+  await manager.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [name]);
+}
+
 /** Inserts a row; answers it as it is then, with what the database adds. Throws the driver's error when there is one already. */
 export async function insertRow<Row extends ObjectLiteral>(
   manager: EntityManager,

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { AccessGroup, insertRow, lockRow, Team, User, VirtualKey, writeRow } from '#libs/database';
+import { AccessGroup, insertRow, lockName, lockRow, Team, User, VirtualKey, writeRow } from '#libs/database';
 import { GatewayError } from '#libs/kernel';
 import { type Author, hashOfNamed, keysOutside, makerOf, Transactions } from '#libs/tenancy';
 import { DataSource, type EntityManager, In } from 'typeorm';
@@ -122,9 +122,7 @@ async function find(manager: EntityManager, id: string): Promise<AccessGroup> {
 
 /** Of two who want a name at once, the second waits until it can see the first. */
 async function assertFree(manager: EntityManager, name: string, id: string | undefined): Promise<void> {
-  await manager.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [
-    `tollgate.access-group:${name}`,
-  ]);
+  await lockName(manager, `tollgate.access-group:${name}`);
   const other = await manager.findOneBy(AccessGroup, { name });
   if (!other || other.id === id) return;
   throw new GatewayError('request.conflict', 'An access group of this name already exists.', {

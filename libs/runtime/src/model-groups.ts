@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { AccessGroupModel, ProxyModel } from '#libs/database';
+import { AccessGroupModel, lockName, ProxyModel } from '#libs/database';
 import { GatewayError } from '#libs/kernel';
 import { Catalogue } from '#libs/routing';
 import { type Author, Transactions } from '#libs/tenancy';
@@ -96,9 +96,7 @@ export class ModelGroups {
     this.#assertKnown(members);
     await this.transactions.run(author, async (transaction) => {
       const { manager } = transaction;
-      await manager.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [
-        `tollgate.model-group:${name}`,
-      ]);
+      await lockName(manager, `tollgate.model-group:${name}`);
       // The catalogue follows the tables: of two who make one at once, the second sees it here.
       if (action === 'created' && (await manager.existsBy(AccessGroupModel, { accessGroup: name })))
         throw taken();

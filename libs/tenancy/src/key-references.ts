@@ -1,4 +1,12 @@
-import { Budget, Organization, Project, type Team, TeamMember, type VirtualKey } from '#libs/database';
+import {
+  Budget,
+  lockName,
+  Organization,
+  Project,
+  type Team,
+  TeamMember,
+  type VirtualKey,
+} from '#libs/database';
 import { GatewayError } from '#libs/kernel';
 import type { EntityManager } from 'typeorm';
 import { boundOf, widerPower } from './authority/powers.js';
@@ -95,7 +103,7 @@ async function assertGuaranteed(
     const isSame =
       before?.[limit] === amount && before[type] === GUARANTEED && before.teamId === after.teamId;
     if (isSame) continue;
-    await manager.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`guaranteed:${team.id}`]);
+    await lockName(manager, `guaranteed:${team.id}`);
     const rows: { promised: string }[] = await manager.query(
       `SELECT coalesce(sum(${column}), 0) AS promised FROM virtual_keys WHERE team_id = $1 AND id <> $2 AND ${column}_type = $3`,
       [team.id, after.id, GUARANTEED],

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Config } from '#libs/config';
-import { lockRow, readAs, ScimGroup, Team, TeamMember, User, writeRow } from '#libs/database';
+import { lockName, lockRow, readAs, ScimGroup, Team, TeamMember, User, writeRow } from '#libs/database';
 import { Clock, type Principal } from '#libs/kernel';
 import type { Filter } from 'scim2-parse-filter';
 import { DataSource, type EntityManager, In } from 'typeorm';
@@ -235,12 +235,12 @@ async function locked(manager: EntityManager, id: string): Promise<{ team: Team;
   return { team, scim };
 }
 
-/** Teams may share a name, groups may not: an identity provider looks them up by it. */
-/** Inside a transaction that writes: of two who want a name at once, the second waits, and hears that it is taken. */
+/**
+ * Teams may share a name, groups may not: an identity provider looks them up by it. Inside a transaction that
+ * writes: of two who want a name at once, the second waits, and hears that it is taken.
+ */
 async function assertNameFree(manager: EntityManager, name: string, except = ''): Promise<void> {
-  await manager.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [
-    `tollgate.group-name:${name.toLowerCase()}`,
-  ]);
+  await lockName(manager, `tollgate.group-name:${name.toLowerCase()}`);
   const rows: unknown[] = await manager.query(
     `SELECT 1 FROM teams t LEFT JOIN scim_groups s ON s.team_id = t.id
       WHERE lower(coalesce(t.alias, t.id)) = lower($1) AND t.id <> $2 AND s.deleted_at IS NULL LIMIT 1`,

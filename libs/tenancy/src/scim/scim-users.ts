@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Injectable } from '@nestjs/common';
 import { Config } from '#libs/config';
-import { lockRow, readAs, ScimUser, User, writeRow } from '#libs/database';
+import { lockName, lockRow, readAs, ScimUser, User, writeRow } from '#libs/database';
 import { Clock, type Principal } from '#libs/kernel';
 import type { Filter } from 'scim2-parse-filter';
 import { DataSource, type EntityManager, In } from 'typeorm';
@@ -221,7 +221,7 @@ export class ScimUsers {
   /** Of two that would both go, one stays: they are judged one after the other. */
   async #assertNotLast(manager: EntityManager, user: User): Promise<void> {
     if (user.role !== 'proxy_admin' || this.config.auth.masterKey !== undefined) return;
-    await manager.query(`SELECT pg_advisory_xact_lock(hashtextextended('tollgate.administrators', 0))`);
+    await lockName(manager, 'tollgate.administrators');
     const others: unknown[] = await manager.query(
       `SELECT 1 FROM users WHERE role = 'proxy_admin' AND NOT blocked AND scim_active AND id <> $1 LIMIT 1`,
       [user.id],
