@@ -2,6 +2,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Config, ConfigError } from '#libs/config';
 import { findRedisProblem } from '#libs/counters';
+import { findNodeProblem } from '../../version.js';
 import type { CommandOptions } from '../options.js';
 import { readConfig } from '../read-config.js';
 import { database } from './database.js';
@@ -32,12 +33,8 @@ export async function doctor(options: CommandOptions): Promise<number> {
 }
 
 function runtime(): Finding[] {
-  const major = Number(process.versions.node.split('.')[0]);
-  return [
-    major >= 24
-      ? ok(`Node ${process.versions.node}.`)
-      : bad(`Node ${process.versions.node} is too old; npm start brings its own.`),
-  ];
+  const problem = findNodeProblem();
+  return [problem === undefined ? ok(`Node ${process.versions.node}.`) : bad(problem)];
 }
 
 function configuration(config: Config): Finding[] {

@@ -93,19 +93,15 @@ async function assertFieldsKnown(client: AdminClient, { method, path, body }: As
     if (error instanceof RemoteFailure && (error.exitCode === 4 || error.exitCode === 5)) return undefined;
     throw error;
   });
-  const media = ['post', 'requestBody', 'content', 'application/json', 'schema', 'properties'];
-  let known: unknown = memberOf(memberAt(document, 'paths'), path);
-  for (const name of media) known = memberOf(known, name);
+  const known = memberAt(
+    document,
+    `paths.${path}.post.requestBody.content.application/json.schema.properties`,
+  );
   if (typeof known !== 'object' || known === null) return;
   const strange = Object.keys(body).find((name) => !Object.hasOwn(known, name));
   if (strange !== undefined)
     throw new Misuse(`${path} has no field ${strange}; it has ${Object.keys(known).sort().join(', ')}`);
 }
-
-const memberOf = (value: unknown, name: string): unknown =>
-  typeof value === 'object' && value !== null && Object.hasOwn(value, name)
-    ? (value as Record<string, unknown>)[name]
-    : undefined;
 
 /** On standard error, so that what is piped on is rows only. */
 function tellMorePages(answer: unknown): void {
