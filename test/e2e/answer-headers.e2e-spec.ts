@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { FakeProvider } from '../harness/fake-provider.js';
-import { createTestDatabase, type TestDatabase } from '../harness/postgres.js';
-import { Product } from '../harness/product.js';
+import type { FakeProvider } from '../harness/fake-provider.js';
+import { GovernedProduct } from '../harness/governed-product.js';
+import type { Product } from '../harness/product.js';
 
 /** Which headers a caller gets in which situation (contract/limits 1.7 and 4.3, contract/auth 2.1). */
-let database: TestDatabase;
+let gate: GovernedProduct;
 let provider: FakeProvider;
 let product: Product;
 let key: string;
@@ -13,32 +13,30 @@ const PRICE = { input_cost_per_token: 0.000_001, output_cost_per_token: 0.000_00
 const LIMITS = { rpm_limit: 1_000, tpm_limit: 1_000_000, max_budget: 2 };
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  provider = await FakeProvider.start();
-  const model = (name: string, more: object = {}) => ({
-    model_name: name,
-    litellm_params: {
-      model: `openai/up-${name}`,
-      api_base: provider.url,
-      api_key: 'sk-up',
-      cooldown_time: 0,
-      ...PRICE,
-      ...more,
-    },
-    model_info: { id: `id-${name}` },
-  });
-  product = await Product.start({
-    databaseUrl: database.url.reveal(),
-    config: {
+  gate = await GovernedProduct.start(({ url }) => {
+    const model = (name: string, more: object = {}) => ({
+      model_name: name,
+      litellm_params: {
+        model: `openai/up-${name}`,
+        api_base: url,
+        api_key: 'sk-up',
+        cooldown_time: 0,
+        ...PRICE,
+        ...more,
+      },
+      model_info: { id: `id-${name}` },
+    });
+    return {
       model_list: [
         model('gpt'),
         model('broken'),
         model('slow', { timeout: 0.2 }),
-        { ...model('claude'), litellm_params: { ...model('claude').litellm_params, model: 'anthropic/up' } },
+        model('claude', { model: 'anthropic/up' }),
       ],
       router_settings: { fallbacks: [{ broken: ['gpt'] }], num_retries: 1 },
-    },
+    };
   });
+  ({ product, provider } = gate);
   key = await product.makeKey(LIMITS);
 });
 
@@ -47,11 +45,7 @@ beforeEach(() => {
   provider.behave({ promptTokens: 10, completionTokens: 5 });
 });
 
-afterAll(async () => {
-  await product?.dispose();
-  await provider?.stop();
-  await database?.drop();
-});
+afterAll(() => gate?.dispose());
 
 const messages = [{ role: 'user', content: 'hi' }];
 const chat = async (body: object, bearer = key) => {

@@ -3,12 +3,12 @@ import Anthropic from '@anthropic-ai/sdk';
 import OpenAI, { AzureOpenAI } from 'openai';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { anthropic, openAi } from '../harness/clients.js';
-import { FakeProvider } from '../harness/fake-provider.js';
-import { createTestDatabase, type TestDatabase } from '../harness/postgres.js';
-import { MASTER_KEY, Product } from '../harness/product.js';
+import type { FakeProvider } from '../harness/fake-provider.js';
+import { GovernedProduct } from '../harness/governed-product.js';
+import { MASTER_KEY, type Product } from '../harness/product.js';
 
 /** What real clients were seen to send and to expect when they were tried one by one (docs/clients.md). */
-let database: TestDatabase;
+let gate: GovernedProduct;
 let provider: FakeProvider;
 let product: Product;
 let key: string;
@@ -17,22 +17,20 @@ const messages = [{ role: 'user' as const, content: 'hi' }];
 const TEXT = 'Hello from the fake provider';
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  provider = await FakeProvider.start();
-  const model = (name: string, upstream: string) => ({
-    model_name: name,
-    litellm_params: { model: upstream, api_base: provider.url, api_key: 'sk-upstream' },
-  });
-  product = await Product.start({
-    databaseUrl: database.url.reveal(),
-    config: {
+  gate = await GovernedProduct.start(({ url }) => {
+    const model = (name: string, upstream: string) => ({
+      model_name: name,
+      litellm_params: { model: upstream, api_base: url, api_key: 'sk-upstream' },
+    });
+    return {
       model_list: [
         model('gpt', 'openai/gpt'),
         model('emb', 'openai/emb'),
         model('claude', 'anthropic/claude'),
       ],
-    },
+    };
   });
+  ({ product, provider } = gate);
   key = await product.makeKey({ models: ['gpt', 'emb', 'claude'] });
 });
 
@@ -41,11 +39,7 @@ beforeEach(() => {
   provider.behave({ promptTokens: 10, completionTokens: 5 });
 });
 
-afterAll(async () => {
-  await product?.dispose();
-  await provider?.stop();
-  await database?.drop();
-});
+afterAll(() => gate?.dispose());
 
 const parameters = { type: 'object' as const, properties: { city: { type: 'string' } }, required: ['city'] };
 const functions = ['get_weather', 'get_time'].map((name) => ({ name, parameters }));

@@ -1,5 +1,5 @@
 import { isAscii } from 'node:buffer';
-import type { Endpoint } from '#libs/kernel';
+import { type Endpoint, isRecord } from '#libs/kernel';
 
 /** Role, separators and priming that a provider puts around one message. */
 const PER_MESSAGE = 16;
@@ -86,21 +86,21 @@ function wrappingTokens(json: Json, endpoint: Endpoint): number {
 function promptTokens(json: Json): number {
   const prompts = json['input'] ?? json['prompt'];
   if (!Array.isArray(prompts)) return 0;
-  for (const prompt of prompts) if (isObject(prompt)) return Infinity;
+  for (const prompt of prompts) if (isRecord(prompt)) return Infinity;
   return typeof prompts[0] === 'number' ? 0 : prompts.length * PER_MESSAGE;
 }
 
 function toolTokens(tools: unknown): number {
   if (!Array.isArray(tools) || tools.length === 0) return 0;
-  for (const tool of tools) if (isObject(tool) && !CALLER_TOOLS.has(tool['type'])) return Infinity;
+  for (const tool of tools) if (isRecord(tool) && !CALLER_TOOLS.has(tool['type'])) return Infinity;
   return ANY_TOOLS + tools.length * PER_TOOL;
 }
 
 function messageTokens(message: unknown): number {
-  if (!isObject(message)) return PER_MESSAGE;
+  if (!isRecord(message)) return PER_MESSAGE;
   const type = message['type'];
   if (type !== undefined && !TEXT_PARTS.has(type)) return Infinity;
-  if (isObject(message['audio'])) return Infinity;
+  if (isRecord(message['audio'])) return Infinity;
   return (
     PER_MESSAGE +
     partsTokens(message['content']) +
@@ -117,13 +117,9 @@ function partsTokens(parts: unknown): number {
   if (!Array.isArray(parts)) return 0;
   let tokens = 0;
   for (const part of parts) {
-    if (!isObject(part)) continue;
+    if (!isRecord(part)) continue;
     if (!TEXT_PARTS.has(part['type'])) return Infinity;
     tokens += PER_MESSAGE + partsTokens(part['content']);
   }
   return tokens;
-}
-
-function isObject(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,4 +1,4 @@
-export { errorAnswer, type ErrorShape, toGatewayError } from './error-answer.js';
+export { errorAnswer, type ErrorShape, errorShapeOf, toGatewayError } from './error-answer.js';
 export { FastExpressAdapter, type Lane, type UpgradeLane } from './fast-express.adapter.js';
 export { type FailureRules, GatewayErrorFilter } from './gateway-error.filter.js';
 export { readBody } from './read-body.js';

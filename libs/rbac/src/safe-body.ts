@@ -26,6 +26,9 @@ const CALLBACKS = [
 const REFUSED: ReadonlySet<string> = new Set([...DESTINATIONS, ...IDENTITIES, ...CALLBACKS]);
 const NEVER: ReadonlySet<string> = new Set(IDENTITIES);
 
+/** OpenRouter answers with another model where these name one, past access, price and limits, which are those of `model`. */
+const OTHER_MODELS = ['models', 'route'] as const;
+
 /** Fields that steer a proxy, not a model. They never have an effect here, and the provider must not see them either. */
 const INERT: ReadonlySet<string> = new Set([
   'no-log', 'no_log', 'mock_response', 'mock_tool_calls', 'mock_timeout', 'mock_delay', 'mock_testing_fallbacks',
@@ -34,11 +37,8 @@ const INERT: ReadonlySet<string> = new Set([
   'litellm_trace_id', 'litellm_logging_obj', 'litellm_embedding_config', 'proxy_server_request', 'secret_fields', 'preset_cache_key',
   'user_api_key', 'user_api_key_dict', 'fallbacks', 'context_window_fallbacks', 'content_policy_fallbacks', 'disable_fallbacks',
   'num_retries', 'max_retries', 'stream_timeout', 'request_timeout', 'guardrails', 'disable_global_guardrails', 'tags', 'cache', 'caching',
-  'router_settings_override', 'spend_logs_metadata', 'budget_duration', 'max_budget',
+  'router_settings_override', 'spend_logs_metadata', 'budget_duration', 'max_budget', ...OTHER_MODELS,
 ]); // prettier-ignore
-
-/** OpenRouter answers with another model where these name one, past access, price and limits, which are those of `model`. */
-const OTHER_MODELS: ReadonlySet<string> = new Set(['models', 'route']);
 
 /** Members that LiteLLM clients nest parameters in, so a refused name must not hide there. */
 const NESTING: ReadonlySet<string> = new Set([
@@ -65,7 +65,7 @@ export function assertSafeBody(
   for (const name of Object.keys(body)) {
     const isRefused = REFUSED.has(name) || isPrice(name);
     if (isRefused) refuseUnlessAllowed(name, name, allowClientCredentials);
-    if (isRefused || INERT.has(name) || OTHER_MODELS.has(name)) (strip ??= []).push(name);
+    if (isRefused || INERT.has(name)) (strip ??= []).push(name);
     if (NESTING.has(name)) inspect(body[name], name, 1, allowClientCredentials);
   }
   return strip ?? NOTHING;

@@ -12,10 +12,16 @@ const LAST_WORDS = 2_000;
 /** What a database client reads of the environment. Nothing else of it is the reader's business, secrets least of all. */
 const READABLE = /^(PG|SSL_CERT_|NODE_EXTRA_CA_CERTS$|TZ$|LANG$|LC_|PATH$)/;
 
-export interface ReaderListener {
+/** How a reader went, asked to (`code` 0) or not. */
+export interface ReaderEnd {
+  readonly code: number | null;
+  readonly signal: string | null;
+  readonly said: string;
+}
+
+interface ReaderListener {
   heard(message: FromReader): void;
-  /** It is gone, asked to or not. */
-  ended(how: { readonly code: number | null; readonly signal: string | null; readonly said: string }): void;
+  ended(how: ReaderEnd): void;
 }
 
 /** A process that reads lists and reports, and comes after every other (see `giveWay`). It ends with the process that started it. */

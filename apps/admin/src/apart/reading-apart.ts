@@ -9,7 +9,7 @@ import { DataSource } from 'typeorm';
 import { Asked, isResponse } from './asked.js';
 import { receivedFailure, sentFailure } from './failures.js';
 import { type FromReader, type ReaderParts, type Sent, sentCaller, type ToReader } from './messages.js';
-import { type ReaderListener, ReaderProcess } from './reader-process.js';
+import { type ReaderEnd, ReaderProcess } from './reader-process.js';
 
 /** The DI token of what the reader is started with. */
 export class ReadingApartParts {
@@ -155,7 +155,7 @@ export class ReadingApart implements BeforeApplicationShutdown {
     await this.#reader?.end();
   }
 
-  #ended(how: Parameters<ReaderListener['ended']>[0]): void {
+  #ended(how: ReaderEnd): void {
     clearTimeout(this.#idle);
     this.#reader = undefined;
     this.#toldGroups = undefined;

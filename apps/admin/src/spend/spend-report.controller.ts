@@ -8,6 +8,7 @@ import { DAY_RANGE, toDays } from '../http/days.schemas.js';
 import { AdminController, AdminQuery } from '../http/decorators.js';
 import { name } from '../http/fields.schemas.js';
 import { SpendReport } from './spend-report.js';
+import { keyReportShape, reportShape } from './spend-shapes.js';
 
 const id = name.optional().transform((text) => text || undefined);
 const globalQuery = z.object({
@@ -28,7 +29,6 @@ const keyQuery = z.object({ ...DAY_RANGE, api_key: id });
 const userQuery = z.object({ ...DAY_RANGE, internal_user_id: id });
 const teamQuery = z.object({ ...DAY_RANGE, team_id: id });
 const organizationQuery = z.object({ ...DAY_RANGE, organization_id: id });
-import { keyReportShape, reportShape } from './spend-shapes.js';
 
 /** Reports: of everything for administrators, of their own for everybody else. */
 @AdminController()

@@ -7,7 +7,7 @@ import {
   SpendLedger,
   vocabularySlack,
 } from '#libs/budget';
-import type { CallFacts } from '#libs/kernel';
+import { type CallFacts, DAY_MS, dayOf } from '#libs/kernel';
 import { Config } from '#libs/config';
 import { type ForwardingPolicy, headersToForward, Upstream, type UpstreamRequest } from '#libs/providers';
 import { AnswerHeaders } from './answer-headers.js';
@@ -61,7 +61,7 @@ export class Attempts {
     const begin: BeginRecord = {
       id: `${call.id}.${call.attempts}`,
       requestId: call.id,
-      day: dayOf(atMs),
+      day: dayAt(atMs),
       startedAtMs: atMs,
       endpoint: facts.endpoint,
       charges,
@@ -150,10 +150,10 @@ let day = '';
 let dayEndsAtMs = 0;
 
 /** The UTC day, made once a day: formatting it costs more than the record it is for. */
-function dayOf(nowMs: number): string {
-  if (nowMs >= dayEndsAtMs || nowMs < dayEndsAtMs - 86_400_000) {
-    day = new Date(nowMs).toISOString().slice(0, 10);
-    dayEndsAtMs = (Math.floor(nowMs / 86_400_000) + 1) * 86_400_000;
+function dayAt(nowMs: number): string {
+  if (nowMs >= dayEndsAtMs || nowMs < dayEndsAtMs - DAY_MS) {
+    day = dayOf(nowMs);
+    dayEndsAtMs = (Math.floor(nowMs / DAY_MS) + 1) * DAY_MS;
   }
   return day;
 }

@@ -1,4 +1,4 @@
-import { type CallFacts, type Endpoint, GatewayError, isStorableText } from '#libs/kernel';
+import { type CallFacts, type Endpoint, GatewayError, isRecord, isStorableText } from '#libs/kernel';
 import type { RequestBody } from '#libs/providers';
 
 /** Longer than any model name there is; a bound so that names can be logged and cached. */
@@ -155,7 +155,7 @@ function isTag(tag: unknown): boolean {
 }
 
 function objectOf(value: unknown): Json | undefined {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : undefined;
+  return isRecord(value) ? value : undefined;
 }
 
 function optionalInteger(json: Json, field: string, least: number, most: number): number | undefined {

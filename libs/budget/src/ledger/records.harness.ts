@@ -1,4 +1,4 @@
-import { NO_USAGE, type Principal } from '#libs/kernel';
+import { dayOf, NO_USAGE, type Principal } from '#libs/kernel';
 import type { Config } from '#libs/config';
 import { principal } from '../../../../test/harness/caller.js';
 import type { BeginRecord, EndRecord } from '../ledger.js';
@@ -20,7 +20,7 @@ export function beginRecord(over: Partial<BeginRecord> = {}): BeginRecord {
   return {
     id,
     requestId: id,
-    day: new Date(startedAtMs).toISOString().slice(0, 10),
+    day: dayOf(startedAtMs),
     startedAtMs,
     endpoint: 'chat',
     charges: [{ scope: { type: 'key', id: 'k1' }, budget: 'total', periodId: 'total' }],

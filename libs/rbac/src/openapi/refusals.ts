@@ -1,3 +1,4 @@
+import { type ErrorShape, errorShapeOf } from '#libs/http';
 import { z } from 'zod';
 import type { RouteId, RoutePolicy } from '../policy.js';
 import type { DescribedRoute } from './described-route.js';
@@ -65,13 +66,17 @@ export function refusals(
 }
 
 function contentOf(route: RouteId, schemas: JsonSchemas): JsonSchema {
-  const path = route.slice(route.indexOf(' ') + 1);
-  if (path.startsWith('/scim/v2'))
-    return { 'application/scim+json': { schema: schemas.of(scimError, 'output') } };
-  if (path === '/metrics') return { 'application/json': { schema: schemas.of(sentence, 'output') } };
-  const shape = path.startsWith('/v1/messages') || path.startsWith('/anthropic/') ? anthropicError : error;
-  return { 'application/json': { schema: schemas.of(shape, 'output') } };
+  const shape = errorShapeOf(route.slice(route.indexOf(' ') + 1));
+  const type = shape === 'scim' ? 'application/scim+json' : 'application/json';
+  return { [type]: { schema: schemas.of(SHAPES[shape], 'output') } };
 }
+
+const SHAPES: Readonly<Record<ErrorShape, z.ZodType>> = {
+  openai: error,
+  anthropic: anthropicError,
+  scim: scimError,
+  sentence,
+};
 
 function statusesOf({ body, query, route }: DescribedRoute, policy: RoutePolicy): number[] {
   const codes = [500];

@@ -1,5 +1,5 @@
 import type { Governed, StoredBudget } from '#libs/database';
-import { grantsEverything, NO_MODELS, TEAM_MODELS } from '#libs/kernel';
+import { grantsEverything, isRecord, NO_MODELS, TEAM_MODELS } from '#libs/kernel';
 import { wireName } from './wire-names.js';
 
 /** The part of a row that says how much its holder may do. Everything is read as "at most": an absent value is no bound. */
@@ -129,7 +129,7 @@ function isMapWithin(
 }
 
 function isMap(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && !(value instanceof Date) && !Array.isArray(value);
+  return isRecord(value) && !(value instanceof Date);
 }
 
 function saysNothing(value: unknown): boolean {
