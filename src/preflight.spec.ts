@@ -34,4 +34,9 @@ describe('what is checked before any store is started', () => {
     expect(() => assertDataDirUsable(join(folder, 'new', 'one'))).not.toThrow();
     rmSync(folder, { recursive: true });
   });
+
+  /** Node's recursive `mkdir` never comes back from there. */
+  it('refuses a data directory where nobody can make one', () => {
+    expect(() => assertDataDirUsable('/proc/tollgate/data')).toThrow(/--data-dir: .*it cannot be/);
+  });
 });

@@ -34,7 +34,7 @@ export async function assertPortFree(host: string, port: number): Promise<void> 
 
 /** The data directory exists from here on, and this process may write into it. */
 export function assertDataDirUsable(dataDir: string): void {
-  const problem = findDataDirProblem(dataDir) ?? makeFolder(dataDir);
+  const problem = findDataDirProblem(dataDir) ?? makeFolder(resolve(dataDir));
   if (problem === undefined) return;
   throw new ConfigError([
     { path: '--data-dir', message: `${dataDir}: ${problem}. Choose another directory.` },
@@ -56,11 +56,17 @@ export function findDataDirProblem(dataDir: string): string | undefined {
   }
 }
 
+/** One level after the other: Node's own `recursive` asks for ever where folders cannot be made, as in /proc. */
 function makeFolder(folder: string): string | undefined {
+  const above = dirname(folder);
+  if (existsSync(folder)) return undefined;
+  const problem = existsSync(above) ? undefined : makeFolder(above);
+  if (problem !== undefined) return problem;
   try {
-    mkdirSync(folder, { recursive: true });
+    mkdirSync(folder);
     return undefined;
   } catch (error) {
+    if (existsSync(folder)) return undefined; // another process was faster
     return `it cannot be made (${(error as NodeJS.ErrnoException).code ?? 'unknown reason'})`;
   }
 }

@@ -12,6 +12,7 @@ import {
 } from '#libs/database';
 import type { Secret } from '#libs/kernel';
 import type { Logger } from '#libs/telemetry';
+import { asDatabaseProblem } from './database-problem.js';
 
 export const ENCRYPTION_KEY_FILE = 'encryption-key';
 
@@ -62,12 +63,15 @@ export async function openStore(config: Config, logger: Logger): Promise<OpenSto
  * is one. No statement timeout: a migration takes what it takes. Throws when stored secrets are sealed with a key that was not given.
  */
 export async function bringSchemaUpToDate(store: OpenStore, logger: Logger): Promise<void> {
-  const dataSource = await createDataSource(
-    { url: store.config.stores.databaseDirectUrl ?? store.url, poolSize: 2, statementTimeoutMs: 0 },
-    logger,
-  );
+  const { databaseDirectUrl } = store.config.stores;
+  const name = databaseDirectUrl ? 'DATABASE_DIRECT_URL' : 'DATABASE_URL';
+  const url = databaseDirectUrl ?? store.url;
+  const told = (error: unknown): never => {
+    throw store.isOwnServer ? error : asDatabaseProblem(error, name, url);
+  };
+  const dataSource = await createDataSource({ url, poolSize: 2, statementTimeoutMs: 0 }, logger).catch(told);
   try {
-    await runMigrations(dataSource);
+    await runMigrations(dataSource).catch(told);
     if (await isWallStanding(dataSource)) await assertWallHides(dataSource);
     else logger.warn({}, NO_SECOND_WALL);
     await new SecretColumns(new EncryptionKeySource(store.encryptionKey)).assertReadable(dataSource.manager);

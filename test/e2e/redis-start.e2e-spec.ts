@@ -72,6 +72,15 @@ describe('a Redis that cannot be used at start', () => {
     expect(words).not.toContain('It is tried again');
   });
 
+  it.each([
+    ['asks for a password', (url: URL) => void (url.password = ''), /NOAUTH.*Correct the password/],
+    ['has no such database', (url: URL) => void (url.pathname = '/99'), /DB index.*Correct the number/],
+  ])('ends the start with the remedy when it %s', async (_, change, remedy) => {
+    const asked = new URL((await redis({ password: PASSWORD })).url);
+    change(asked);
+    expect(await failed(start(asked.href))).toMatch(remedy);
+  });
+
   it('is waited for, and told of, when nobody answers; once it is there the product gets ready', async () => {
     const port = await freePort();
     const folder = mkdtempSync(join(tmpdir(), 'tollgate-log-'));

@@ -238,4 +238,14 @@ router_settings: {num_retries: 0, cooldown_time: 0.5, model_group_alias: {a: b, 
     });
     expect(config.stores.redisUrl?.reveal()).toBe('redis://:p%40ss@cache:6380');
   });
+
+  /** The driver takes what is no number for database 0, where another deployment may count. */
+  it('refuses a Redis database that is no number', async () => {
+    expect((await folder.load('', { REDIS_URL: 'redis://h/3' })).stores.redisUrl?.reveal()).toBe(
+      'redis://h/3',
+    );
+    expect(await folder.problemsOf('', { REDIS_URL: 'redis://h/tollgate' })).toEqual([
+      expect.stringContaining('REDIS_URL: expected the number of a database'),
+    ]);
+  });
 });

@@ -161,6 +161,14 @@ function readRedisUrl(
     );
     return undefined;
   }
+  // The driver would take what is no number for none, and count in database 0.
+  if (!/^(?:\/\d*)?$/.test(new URL(url).pathname)) {
+    findings.error(
+      fromEnvironment === undefined ? 'general_settings.coordination_redis' : 'REDIS_URL',
+      'expected the number of a database behind the host, as in redis://host:6379/1, or nothing',
+    );
+    return undefined;
+  }
   return url;
 }
 

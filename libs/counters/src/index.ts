@@ -19,5 +19,5 @@ export { LocalCounters } from './local-counters.js';
 export { EpochStore } from './redis/epoch-store.js';
 export type { SpendTail } from './redis/openings.js';
 export { CountersClosed } from './redis/outage-share.js';
-export { findRedisProblem, type RedisProblem } from './redis/redis-link.js';
+export { findRedisProblem, type RedisProblem } from './redis/redis-problem.js';
 export { RedisCounters } from './redis/redis-counters.js';

@@ -11,6 +11,7 @@ import {
 import type { Secret } from '#libs/kernel';
 import { createLogger, MemorySink } from '#libs/telemetry';
 import type { DataSource } from 'typeorm';
+import { remedyOf } from '../../database-problem.js';
 import { encryptionKeyOf, NO_SECOND_WALL } from '../../store.js';
 import { describeFailure } from '../failure.js';
 import { bad, type Finding, look, ok } from './finding.js';
@@ -62,7 +63,10 @@ async function connection(
     return [ok(`PostgreSQL answers at ${name}.`), ...(await asked(config, url, look))];
   } catch (error) {
     const reason = describeFailure(error).replace(/\.$/, '').replaceAll('. (', ' (');
-    return [bad(`PostgreSQL does not answer at ${name}: ${reason}.${remedyOf(error, name)}`)];
+    const remedy = remedyOf(error, name);
+    return [
+      bad(`PostgreSQL does not answer at ${name}: ${reason}.${remedy === undefined ? '' : ` ${remedy}`}`),
+    ];
   }
 }
 
@@ -81,29 +85,6 @@ async function asked<T>(
   } finally {
     await dataSource.destroy();
   }
-}
-
-/** By the classes of the server's errors (PostgreSQL, appendix A) and of the network's. */
-const REMEDIES: Readonly<Record<string, (name: string) => string>> = {
-  '28P01': (name) =>
-    ` Correct the user or the password in ${name}; special characters of a password are percent-encoded (@ is %40).`,
-  '28000': () => ' Let this login in from this address (pg_hba.conf), or use another one.',
-  '3D000': () => ' Make it (CREATE DATABASE), or correct the name at the end of the URL.',
-  '53300': () =>
-    ' Raise max_connections, or lower DATABASE_POOL_SIZE: every process takes that many, and some more.',
-  '57P03': () => ' It is starting or stopping: wait a moment.',
-  ECONNREFUSED: () => ' Start it, or correct host and port.',
-  ENOTFOUND: () => ' Correct the host.',
-  ETIMEDOUT: () => ' Something in between swallows the connection: look at firewalls and network policies.',
-};
-
-function remedyOf(error: unknown, name: string): string {
-  for (let at = error; at instanceof Error; at = at.cause) {
-    const code = 'code' in at ? String(at.code) : '';
-    const remedy = Object.hasOwn(REMEDIES, code) ? REMEDIES[code] : undefined;
-    if (remedy) return remedy(name);
-  }
-  return '';
 }
 
 async function store(config: Config, dataSource: DataSource): Promise<Finding[]> {

@@ -70,6 +70,8 @@ export class RedisLink {
     told.on('message', (_channel, text) => this.events.onMessage(JSON.parse(text)));
     try {
       const facts = await inTime(this.#prepare(asking, told), 2 * CONNECT_MS);
+      // A database number that the server refuses is no failed question: what follows would be asked of database 0, which is of others.
+      if (reason !== undefined) throw reason;
       this.#asking = asking;
       this.#told = told;
       return facts;
@@ -150,45 +152,4 @@ export class UnfitRedis extends Error {
 
 export function inTime<T>(work: Promise<T>, limitMs: number): Promise<T> {
   return answerWithin(work, limitMs, () => new Error(`Redis did not answer within ${limitMs} ms`));
-}
-
-/** What will not pass by waiting: a wrong password, a certificate that is not trusted. */
-const FINAL = /WRONGPASS|NOAUTH|NOPERM|CERT|certificate|self[- ]signed|invalid password/i;
-
-/** Why a Redis cannot be counted on, for the operator. */
-export interface RedisProblem {
-  /** A sentence; no password in it. */
-  readonly text: string;
-  /** It may be over in a moment. */
-  readonly mayPass: boolean;
-}
-
-/** Why this Redis cannot be counted on; undefined when it can. For those who look before they start. */
-export async function findRedisProblem(address: RedisAddress): Promise<RedisProblem | undefined> {
-  const link = new RedisLink(address, 'doctor', { onMessage: () => undefined, onDown: () => undefined });
-  try {
-    await link.connect();
-    return undefined;
-  } catch (error) {
-    if (error instanceof UnfitRedis) return { text: error.message, mayPass: false };
-    const reason = (error instanceof Error ? error.message || codeOf(error) : String(error)).replace(
-      /\.$/,
-      '',
-    );
-    const mayPass = !FINAL.test(`${codeOf(error)} ${reason}`);
-    return { text: `Redis (REDIS_URL) at ${placeOf(address.url)} cannot be used: ${reason}.`, mayPass };
-  } finally {
-    link.close();
-  }
-}
-
-/** Host and port, and nothing of the credential beside them. */
-function placeOf(url: Secret): string {
-  const { hostname, port } = new URL(url.reveal());
-  return `${hostname}:${port || 6379}`;
-}
-
-/** A connection that failed for several addresses has no message, only a code. */
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : '';
 }
