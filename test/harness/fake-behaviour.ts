@@ -64,7 +64,10 @@ export function parseAsk(path: string, body: Buffer): Ask | undefined {
   } catch {
     return undefined; // answered with a 400, as a provider would
   }
-  const cap = json.max_completion_tokens ?? json.max_tokens ?? json.max_output_tokens;
+  const cap =
+    kind === 'response'
+      ? json.max_output_tokens
+      : ((kind === 'chat' ? json.max_completion_tokens : undefined) ?? json.max_tokens);
   const options = json.stream_options as { include_usage?: boolean } | undefined;
   return {
     kind,

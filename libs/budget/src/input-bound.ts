@@ -45,6 +45,10 @@ const OPAQUE_MEMBERS = [
   'plugins',
 ] as const;
 
+/** What the bound is read from in messages, their parts and tools. */
+const READ_MEMBERS: ReadonlySet<string> = new Set(['type', 'content', 'output', 'audio', 'tool_calls']);
+const PLAIN_NAME = /^[a-z0-9_]*$/;
+
 type Json = Readonly<Record<string, unknown>>;
 
 /**
@@ -92,14 +96,15 @@ function promptTokens(json: Json): number {
 
 function toolTokens(tools: unknown): number {
   if (!Array.isArray(tools) || tools.length === 0) return 0;
-  for (const tool of tools) if (isRecord(tool) && !CALLER_TOOLS.has(tool['type'])) return Infinity;
+  for (const tool of tools)
+    if (isRecord(tool) && (!CALLER_TOOLS.has(tool['type']) || isSpeltOddly(tool))) return Infinity;
   return ANY_TOOLS + tools.length * PER_TOOL;
 }
 
 function messageTokens(message: unknown): number {
   if (!isRecord(message)) return PER_MESSAGE;
   const type = message['type'];
-  if (type !== undefined && !TEXT_PARTS.has(type)) return Infinity;
+  if ((type !== undefined && !TEXT_PARTS.has(type)) || isSpeltOddly(message)) return Infinity;
   if (isRecord(message['audio'])) return Infinity;
   return (
     PER_MESSAGE +
@@ -114,12 +119,20 @@ function callTokens(calls: unknown): number {
 }
 
 function partsTokens(parts: unknown): number {
+  if (isRecord(parts)) return partsTokens([parts]);
   if (!Array.isArray(parts)) return 0;
   let tokens = 0;
   for (const part of parts) {
     if (!isRecord(part)) continue;
-    if (!TEXT_PARTS.has(part['type'])) return Infinity;
+    if (!TEXT_PARTS.has(part['type']) || isSpeltOddly(part)) return Infinity;
     tokens += PER_MESSAGE + partsTokens(part['content']);
   }
   return tokens;
+}
+
+/** Whether a reader that does not mind capitals (Go's) may find another kind of thing here than we do: `{"Type":"web_search"}`. */
+function isSpeltOddly(object: Json): boolean {
+  for (const name in object)
+    if (!PLAIN_NAME.test(name) && READ_MEMBERS.has(name.toUpperCase().toLowerCase())) return true;
+  return false;
 }

@@ -88,6 +88,10 @@ export class FastExpressAdapter extends ExpressAdapter {
       },
     };
     const server: Server = createServer(options, (request, response) => {
+      if (request.httpVersionMinor === 0 && request.headers['transfer-encoding'] !== undefined) {
+        refuseFraming(request);
+        return;
+      }
       cutRoot(request, root);
       if (!this.#lane(request, response)) app(request, response);
     });
@@ -95,6 +99,14 @@ export class FastExpressAdapter extends ExpressAdapter {
     server.maxHeadersCount = MAX_HEADERS;
     this.setHttpServer(server);
   }
+}
+
+/**
+ * HTTP/1.0 has no chunks (RFC 9112, 6.1): whoever passed them on as such did not read them, and takes for another request what we
+ * would take for a body.
+ */
+function refuseFraming({ socket }: IncomingMessage): void {
+  answerClientError(new Error('chunks in HTTP/1.0'), socket);
 }
 
 function cutRoot(request: IncomingMessage, root: string): void {

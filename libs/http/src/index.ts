@@ -1,6 +1,7 @@
 export { errorAnswer, type ErrorShape, errorShapeOf, toGatewayError } from './error-answer.js';
 export { FastExpressAdapter, type Lane, type UpgradeLane } from './fast-express.adapter.js';
 export { type FailureRules, GatewayErrorFilter } from './gateway-error.filter.js';
+export { repeatedName } from './repeated-name.js';
 export { readBody } from './read-body.js';
 export { sendInOnePiece } from './one-piece.js';
 export { requireTls, SECURITY_HEADERS, securityHeaders } from './security-headers.js';

@@ -1,4 +1,4 @@
-import { GatewayError } from '#libs/kernel';
+import { GatewayError, isStorableText } from '#libs/kernel';
 
 /** Where one member of a JSON object is, as byte offsets: the key's opening quote, and its value. */
 export interface Member {
@@ -70,8 +70,30 @@ const GOVERNED = new Set([
   'model_list',
   'type',
   'store',
+  'models',
+  'route',
+  'preset',
+  'n_predict',
+  'prompt_id',
+  'cached_content',
+  'audio',
+  'mcp_servers',
+  'container',
+  'data_sources',
+  'file_ids',
+  'plugins',
 ]);
 const PLAIN_NAME = /^[a-z0-9_]*$/;
+
+/** Members of all objects that `endOfValue` walked over, since a scan set it to nothing. A scan awaits nothing, so there is one at a time. */
+let walkedMembers = 0;
+
+/** The members of a whole body, and how many there are in all of its objects together. */
+export function scanBody(bytes: Uint8Array): { members: Map<string, Member>; total: number } {
+  walkedMembers = 0;
+  const members = scanMembers(bytes);
+  return { members, total: members.size + walkedMembers };
+}
 
 /**
  * Finds the members of one JSON object in a single pass. The bytes must be JSON that a parser accepts. Throws
@@ -112,12 +134,14 @@ export function scanMembers(bytes: Uint8Array, start = 0): Map<string, Member> {
 }
 
 function assertNoVariant(name: string): void {
+  // A reader in C ends a name at NUL, others put the same mark in the place of every half of a character.
+  if (!isStorableText(name)) throw refused(name, 'holds NUL or half a character');
   // Upper, then lower: also folds the long s and the Kelvin sign, as Go's decoder does.
   const folded = name.toUpperCase().toLowerCase();
   if (GOVERNED.has(folded)) throw refused(name, `differs from "${folded}" only in spelling`);
 }
 
-function refused(name: string, how: string): GatewayError {
+export function refused(name: string, how: string): GatewayError {
   const shown = JSON.stringify(name.length > 64 ? `${name.slice(0, 64)}…` : name);
   return new GatewayError(
     'request.invalid',
@@ -203,7 +227,8 @@ function endOfValue(bytes: Uint8Array, from: number): number {
       continue;
     }
     at += 1;
-    if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
+    if (byte === COLON) walkedMembers += 1;
+    else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
       depth += 1;
       if (depth >= MAX_DEPTH)
         throw new GatewayError('request.invalid', `The request body nests deeper than ${MAX_DEPTH} levels.`, {

@@ -9,6 +9,9 @@ const CAP_FIELDS: Readonly<Record<Endpoint, readonly string[]>> = {
   responses: ['max_output_tokens'],
   messages: ['max_tokens'],
 };
+/** Every name of an output cap, of whichever endpoint. */
+export const ANY_CAP: readonly string[] = [...new Set(Object.values(CAP_FIELDS).flat())];
+
 /** Chat servers that know only one of the two names; the other would be ignored, and with it the cap. */
 const ONLY_MAX_TOKENS = new Set([
   'mistral',
@@ -51,7 +54,7 @@ function isOpenAi(deployment: Deployment): boolean {
 
 /**
  * The cap members to change, if any. A governed cap lowers whichever member the caller sent, and is added under the name the
- * upstream honours when none was sent; it never raises the caller's own. A member under a name the upstream would ignore is renamed.
+ * upstream honours when none was sent; it never raises the caller's own. A member under a name the upstream would ignore is renamed; another endpoint's is lowered too, for whoever reads it here.
  */
 export function capEdits(
   endpoint: Endpoint,
@@ -66,6 +69,8 @@ export function capEdits(
   const required = endpoint === 'chat' ? requiredField(deployment) : undefined;
   const floor = endpoint === 'responses' ? RESPONSES_MINIMUM : 1;
   const limit = governed === undefined ? Infinity : Math.max(Math.floor(governed), floor);
+  for (const field of ANY_CAP)
+    if (typeof json[field] === 'number' && Number(json[field]) > limit) edit(field, String(limit));
   const sent = fields.filter((field) => typeof json[field] === 'number');
   if (sent.length === 0) {
     if (limit !== Infinity)
@@ -79,7 +84,5 @@ export function capEdits(
   if (required !== undefined && sent.some((field) => field !== required)) {
     for (const field of sent) if (field !== required) edit(field, null);
     edit(required, String(lowest));
-    return;
   }
-  for (const field of sent) if (Number(json[field]) > limit) edit(field, String(limit));
 }

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
+import { repeatedName } from '#libs/http';
 import { GatewayError, isRecord } from '#libs/kernel';
-import { scanMembers } from './members.js';
+import { refused, scanBody, scanMembers } from './members.js';
 import type { RequestBody } from './upstream.js';
 
 /** Objects inside the body whose members decide what is counted. */
@@ -21,13 +22,31 @@ export function parseRequestBody(bytes: Buffer): RequestBody {
     throw invalid('The request body is not valid JSON.', thrown instanceof SyntaxError ? undefined : thrown);
   }
   if (!isRecord(json)) throw invalid('The request body must be a JSON object.');
-  const members = scanMembers(bytes);
+  const { members, total } = scanBody(bytes);
+  // A parser keeps one of several members of a name: where it found fewer than there are, another one may keep another.
+  if (membersOf(json) !== total) throw refused(repeatedName(bytes.toString('utf8')) ?? '', 'occurs twice');
   for (const name of GOVERNED_OBJECTS) {
     const member = members.get(name);
     if (member && bytes[member.valueStart] === 0x7b)
       scanMembers(bytes.subarray(0, member.valueEnd), member.valueStart);
   }
   return new ParsedBody(bytes, members, json as Record<string, unknown>);
+}
+
+/** How many members all objects of a tree have together. As deep as a scan lets a body be. */
+function membersOf(tree: object): number {
+  let count = 0;
+  if (Array.isArray(tree)) {
+    for (const item of tree as unknown[])
+      if (typeof item === 'object' && item !== null) count += membersOf(item);
+    return count;
+  }
+  for (const name in tree) {
+    count += 1;
+    const value = (tree as Record<string, unknown>)[name];
+    if (typeof value === 'object' && value !== null) count += membersOf(value);
+  }
+  return count;
 }
 
 /**

@@ -27,7 +27,10 @@ const REFUSED: ReadonlySet<string> = new Set([...DESTINATIONS, ...IDENTITIES, ..
 const NEVER: ReadonlySet<string> = new Set(IDENTITIES);
 
 /** OpenRouter answers with another model where these name one, past access, price and limits, which are those of `model`. */
-const OTHER_MODELS = ['models', 'route'] as const;
+const OTHER_MODELS = ['models', 'route', 'preset'] as const;
+
+/** llama.cpp puts this in the place of `max_tokens`, past what is held for an answer. */
+const OTHER_CAPS = ['n_predict'] as const;
 
 /** Fields that steer a proxy, not a model. They never have an effect here, and the provider must not see them either. */
 const INERT: ReadonlySet<string> = new Set([
@@ -37,7 +40,7 @@ const INERT: ReadonlySet<string> = new Set([
   'litellm_trace_id', 'litellm_logging_obj', 'litellm_embedding_config', 'proxy_server_request', 'secret_fields', 'preset_cache_key',
   'user_api_key', 'user_api_key_dict', 'fallbacks', 'context_window_fallbacks', 'content_policy_fallbacks', 'disable_fallbacks',
   'num_retries', 'max_retries', 'stream_timeout', 'request_timeout', 'guardrails', 'disable_global_guardrails', 'tags', 'cache', 'caching',
-  'router_settings_override', 'spend_logs_metadata', 'budget_duration', 'max_budget', ...OTHER_MODELS,
+  'router_settings_override', 'spend_logs_metadata', 'budget_duration', 'max_budget', ...OTHER_MODELS, ...OTHER_CAPS,
 ]); // prettier-ignore
 
 /** Members that LiteLLM clients nest parameters in, so a refused name must not hide there. */

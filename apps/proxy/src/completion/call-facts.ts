@@ -1,5 +1,5 @@
 import { type CallFacts, type Endpoint, GatewayError, isRecord, isStorableText } from '#libs/kernel';
-import type { RequestBody } from '#libs/providers';
+import { ANY_CAP, capFields, type RequestBody } from '#libs/providers';
 
 /** Longer than any model name there is; a bound so that names can be logged and cached. */
 const MAX_MODEL_NAME = 256;
@@ -85,15 +85,22 @@ function requireText(json: Json, field: string): void {
   throw invalid(`\`${field}\` must be a string or a list that is not empty.`, field);
 }
 
-/** The largest cap the caller sent, under whichever name: the bound must hold for the one the upstream honours. */
+/**
+ * The largest cap the caller sent, under whichever name: the bound must hold for the one the upstream honours. A cap that
+ * stands there only under another endpoint's name is none, because who ignores it may answer as long as it likes.
+ */
 function outputCap(endpoint: Endpoint, json: Json): number | undefined {
   if (endpoint === 'embeddings') return 0;
+  const own = capFields(endpoint);
   let cap: number | undefined;
-  for (const field of ['max_tokens', 'max_completion_tokens', 'max_output_tokens']) {
+  let isOwn = false;
+  for (const field of ANY_CAP) {
     const value = optionalInteger(json, field, 1, MAX_OUTPUT_TOKENS);
-    if (value !== undefined && (cap === undefined || value > cap)) cap = value;
+    if (value === undefined) continue;
+    if (cap === undefined || value > cap) cap = value;
+    isOwn ||= own.includes(field);
   }
-  return cap;
+  return isOwn ? cap : undefined;
 }
 
 function choicesOf(json: Json): number {
