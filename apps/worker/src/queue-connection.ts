@@ -33,7 +33,7 @@ export function queueOptions(config: Config, dataSource: DataSource): QueueOptio
   return { connection: postgresConnection(dataSource), defaultJobOptions };
 }
 
-/** After a failure to connect the next attempt comes this much later. */
+/** After a failure to connect, or a question that failed, the next attempt comes this much later. */
 const RETRY_MS = 1_000;
 
 /** What BullMQ keeps of its store: a pool, what it makes its listening connection of, and its first attempt to connect. */
@@ -48,6 +48,9 @@ interface Connecting {
  * BullMQ's PostgreSQL backend keeps the first attempt to connect for ever, also one that failed: its worker then asks again without
  * a pause, in microtasks, and nothing else in the process ever gets its turn. Here a failed attempt is forgotten, after a pause.
  *
+ * A question that fails on a live connection (a server that takes no changes, a full disk) it asks again without a pause, too, some
+ * hundred times a second; so each failure is passed on after one.
+ *
  * Nor does it listen to a connection that it is using or still making: one that breaks then would end the process, because an
  * `error` that nobody listens to is an exception. Whoever waits for that connection's answer is told of the failure anyway.
  */
@@ -56,6 +59,18 @@ const patientBackend: typeof createPostgresBackend = (...args) => {
   const { connection } = backend as unknown as { connection: Connecting };
   connection.pool.on('connect', (client) => client.on('error', () => undefined));
   connection.pgModule = { Client: AttendedClient };
+  const ask = connection.pool.query.bind(connection.pool) as (
+    text: string,
+    params?: unknown[],
+  ) => Promise<unknown>;
+  connection.pool.query = (async (text: string, params?: unknown[]) => {
+    try {
+      return await ask(text, params);
+    } catch (error) {
+      await delay(RETRY_MS, undefined, { ref: false });
+      throw error;
+    }
+  }) as typeof connection.pool.query;
   const attempt = connection.waitUntilReady.bind(connection);
   connection.waitUntilReady = async () => {
     try {

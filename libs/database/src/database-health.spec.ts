@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createLogger, MemorySink } from '#libs/telemetry';
 import { silentLogger } from '../../../test/harness/postgres.js';
 import { DatabaseHealth } from './database-health.js';
 
@@ -35,6 +36,22 @@ describe("the database's health", () => {
     answer = () => Promise.resolve([]);
     await vi.advanceTimersByTimeAsync(1_000);
     expect(health.state()).toBe('connected');
+  });
+
+  /** A failover that leaves us on a standby: every question is answered, and nothing can be stored. */
+  it('is disconnected while the server takes no changes, and says once what to do', async () => {
+    const sink = new MemorySink();
+    const logger = createLogger({ level: 'info', json: true }, sink);
+    answer = () => Promise.resolve([{ readOnly: 'on' }]);
+    const watched = new DatabaseHealth({ query: () => answer() as never }, logger, 1_000);
+    await watched.start();
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect([watched.state(), watched.isWarm()]).toEqual(['disconnected', false]);
+    expect(sink.text.match(/read-only.*name the new primary/g)).toHaveLength(1);
+    answer = () => Promise.resolve([{ readOnly: 'off' }]);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(watched.state()).toBe('connected');
+    watched.stop();
   });
 
   it('takes silence for an outage', async () => {

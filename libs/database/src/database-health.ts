@@ -12,6 +12,7 @@ export class DatabaseHealth {
   private warm = false;
   private timer: NodeJS.Timeout | undefined;
   private stopped = false;
+  #told: string | undefined;
 
   constructor(
     private readonly dataSource: Pick<DataSource, 'query'>,
@@ -61,18 +62,39 @@ export class DatabaseHealth {
     }
   }
 
+  /** Also at a start, where nobody had an answer before. */
+  #tellOnce(error: Error): void {
+    if (this.#told === error.message) return;
+    this.#told = error.message;
+    this.logger.error({}, error.message);
+  }
+
   private async check(): Promise<void> {
     const before = this.reachable;
     try {
-      await answersInTime(this.dataSource.query('SELECT 1'));
+      const rows = (await answersInTime(this.dataSource.query(ASK))) as readonly { readOnly: string }[];
+      if (rows[0]?.readOnly === 'on') throw new ReadOnly();
       this.reachable = true;
       this.warm = true;
+      this.#told = undefined;
       if (!before) this.logger.debug({}, 'The database answers.');
     } catch (error) {
       this.reachable = false;
-      if (before) this.logger.error({ error }, 'The database does not answer.');
+      if (error instanceof ReadOnly) this.#tellOnce(error);
+      else if (before) this.logger.error({ error }, 'The database does not answer.');
       if (error instanceof Silence) await this.cutIfSilent();
     }
+  }
+}
+
+/** By what a connection may do, not by whether the server is a standby: some make themselves read-only before their disk is full. */
+const ASK = `SELECT current_setting('transaction_read_only') AS "readOnly"`;
+
+class ReadOnly extends Error {
+  constructor() {
+    super(
+      'The database takes no changes (it is read-only). After a failover: name the new primary in DATABASE_URL. A managed server does so when its disk is nearly full: make room. By hand: default_transaction_read_only.',
+    );
   }
 }
 

@@ -10,6 +10,7 @@ describe('a database that is away', () => {
     coded('57P01'),
     coded('08006'),
     coded('53300'),
+    coded('25006', 'cannot execute INSERT in a read-only transaction'),
     new Error('Connection terminated unexpectedly'),
     new Error('timeout exceeded when trying to connect'),
     new QueryFailedError('SELECT', [], coded('57P03')),

@@ -14,8 +14,8 @@ const SOCKET_CODES: ReadonlySet<string> = new Set([
   'ENOENT',
 ]);
 
-/** SQLSTATE classes and codes that mean "not now": connection exceptions, resources, shutdown, start-up. */
-const SERVER_CODES = /^(08|53|57P0)/;
+/** SQLSTATE classes and codes that mean "not now": connection exceptions, resources, shutdown, start-up, and a server that takes no changes (a standby after a failover, or one whose disk is nearly full). */
+const SERVER_CODES = /^(08|53|57P0|25006)/;
 
 /** What the driver says, without a code, when a connection is lost or none can be had. */
 const DRIVER_WORDS =

@@ -60,18 +60,20 @@ export class Cooldowns {
     this.#observe(deployment.id, this.clock.monotonicMs()).requests += 1;
   }
 
-  failed(deployment: Deployment, outcome: AttemptOutcome, groupSize: number): void {
-    if (this.settings.disableCooldowns || outcome.callerTimeout) return;
+  /** For how many ms it rests from now on; 0 when it does not. */
+  failed(deployment: Deployment, outcome: AttemptOutcome, groupSize: number): number {
+    if (this.settings.disableCooldowns || outcome.callerTimeout) return 0;
     const { status } = outcome;
     const nowMs = this.clock.monotonicMs();
     const health = this.#observe(deployment.id, nowMs);
     health.requests += 1;
-    if (!isDeploymentsFault(status)) return;
+    if (!isDeploymentsFault(status)) return 0;
     health.failures += 1;
     // No answer at all may be our own network: it counts, but never rests a deployment at once.
-    if (!this.#mustRest(health, status, groupSize, nowMs)) return;
+    if (!this.#mustRest(health, status, groupSize, nowMs)) return 0;
     const restMs = this.#restMs(deployment, outcome);
     if (restMs > 0) this.#untilMs.set(deployment.id, nowMs + restMs);
+    return restMs;
   }
 
   /** Failures of a deployment's own making in this minute, as this process saw them; all of them when nobody counts. */
@@ -130,7 +132,7 @@ export class Cooldowns {
 }
 
 /** A request's own fault (400, 413, 422 ...) says nothing about the deployment. */
-function isDeploymentsFault(status: number): boolean {
+export function isDeploymentsFault(status: number): boolean {
   return (
     status === 0 ||
     status >= 500 ||

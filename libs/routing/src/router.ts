@@ -1,7 +1,8 @@
 import type { Clock, Endpoint } from '#libs/kernel';
 import type { Catalogue } from './catalogue.js';
-import { type AttemptOutcome, Cooldowns, type CooldownSettings } from './cooldowns.js';
+import { type AttemptOutcome, Cooldowns, type CooldownSettings, isDeploymentsFault } from './cooldowns.js';
 import type { Deployment, WireFormat } from './deployment.js';
+import type { DeploymentNews } from './deployment-news.js';
 import { inOrderOfPreference, type Random } from './preference.js';
 import type { Resolution } from './resolution.js';
 import {
@@ -36,6 +37,7 @@ export class Router {
     clock: Clock,
     private readonly settings: RouterSettings,
     private readonly random: Random = Math.random,
+    private readonly news?: DeploymentNews,
   ) {
     this.#cooldowns = new Cooldowns(clock, settings);
   }
@@ -81,13 +83,17 @@ export class Router {
 
   /** Every attempt reports once. A failure may put the deployment to rest (contract: candidates, thresholds, durations). */
   report(deployment: Deployment, outcome: 'success' | AttemptOutcome): void {
-    if (outcome === 'success') this.#cooldowns.succeeded(deployment);
-    else this.#cooldowns.failed(deployment, outcome, this.catalogue.groupSizeOf(deployment));
+    if (outcome === 'success') return this.#cooldowns.succeeded(deployment);
+    const restMs = this.#cooldowns.failed(deployment, outcome, this.catalogue.groupSizeOf(deployment));
+    if (isDeploymentsFault(outcome.status) && !outcome.callerTimeout)
+      this.news?.failed(deployment, outcome.status, restMs);
   }
 
   /** After `Catalogue.replace`: what is no longer there is forgotten. */
   forgetRemoved(): void {
-    this.#cooldowns.keepOnly(new Set(this.catalogue.deployments.map((deployment) => deployment.id)));
+    const ids = new Set(this.catalogue.deployments.map((deployment) => deployment.id));
+    this.#cooldowns.keepOnly(ids);
+    this.news?.keepOnly(ids);
   }
 
   #choose(resolution: Resolution, request: PlanRequest): readonly Deployment[] {

@@ -1,8 +1,10 @@
 import { Module } from '@nestjs/common';
 import { Config } from '#libs/config';
 import { Clock } from '#libs/kernel';
+import { Logger } from '#libs/telemetry';
 import { Catalogue } from './catalogue.js';
 import { compileDeployments } from './compile-deployments.js';
+import { DeploymentNews } from './deployment-news.js';
 import { Router, type RouterSettings } from './router.js';
 
 /** Settings as they are now: an administrator may change them while calls run. */
@@ -33,9 +35,9 @@ function liveSettings(config: Config): RouterSettings {
     },
     {
       provide: Router,
-      useFactory: (catalogue: Catalogue, clock: Clock, config: Config) =>
-        new Router(catalogue, clock, liveSettings(config)),
-      inject: [Catalogue, Clock, Config],
+      useFactory: (catalogue: Catalogue, clock: Clock, config: Config, logger: Logger) =>
+        new Router(catalogue, clock, liveSettings(config), Math.random, new DeploymentNews(clock, logger)),
+      inject: [Catalogue, Clock, Config, Logger],
     },
   ],
   exports: [Catalogue, Router],

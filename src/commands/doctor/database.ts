@@ -133,16 +133,28 @@ async function clock(dataSource: DataSource): Promise<Finding[]> {
 }
 
 async function rights(dataSource: DataSource): Promise<Finding[]> {
-  const [row]: { login: string; writes: boolean; standby: boolean; owns: boolean | null }[] =
-    await dataSource.query(
-      `SELECT current_user AS login, pg_is_in_recovery() AS standby,
+  const [row]: {
+    login: string;
+    writes: boolean;
+    standby: boolean;
+    readonly: boolean;
+    owns: boolean | null;
+  }[] = await dataSource.query(
+    `SELECT current_user AS login, pg_is_in_recovery() AS standby,
+         current_setting('transaction_read_only') = 'on' AS readonly,
          coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS writes,
          (SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = to_regclass('virtual_keys')) AS owns`,
-    );
+  );
   if (row === undefined) return [];
-  const { login, writes, standby, owns } = row;
+  const { login, writes, standby, readonly, owns } = row;
   const findings: Finding[] = [];
   if (standby) findings.push(bad('This PostgreSQL is a standby, which takes no changes: name the primary.'));
+  else if (readonly)
+    findings.push(
+      bad(
+        'This PostgreSQL takes no changes (default_transaction_read_only is on): a managed server does so when its disk is nearly full. Make room, or switch it off.',
+      ),
+    );
   if (!writes)
     findings.push(
       bad(
