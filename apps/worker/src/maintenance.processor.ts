@@ -5,6 +5,7 @@ import { Clock, DAY_MS, dayOf } from '#libs/kernel';
 import { Logger } from '#libs/telemetry';
 import type { Job } from 'bullmq';
 import { DataSource } from 'typeorm';
+import { JobStoreTrouble } from './job-store-trouble.js';
 import { isScheduleName, MAINTENANCE_QUEUE, type ScheduleName } from './schedules.js';
 import { DueChores, OutgoingChores } from './chores.js';
 
@@ -17,13 +18,9 @@ const LATE_MS = 2 * 3_600_000;
 /** Days laid out in one go: after an upgrade, yesterday's turn comes when the older ones have had theirs. */
 const MOST_DAYS = 3;
 
-/** A store that stays away is tried every second by each of several; one line in this time is enough. */
-const TOLD_EVERY_MS = 30_000;
-
 /** Does what `schedules.ts` lists. Jobs carry no data: the tables say what is due, so a job that runs twice does nothing the second time. */
 @Processor(MAINTENANCE_QUEUE, { concurrency: 2, lockDuration: 60_000 })
 export class MaintenanceProcessor extends WorkerHost {
-  #quietUntilMs = 0;
   readonly #tasks: Readonly<Record<ScheduleName, () => Promise<unknown>>>;
 
   constructor(
@@ -34,6 +31,7 @@ export class MaintenanceProcessor extends WorkerHost {
     { retention, rotations }: DueChores,
     private readonly clock: Clock,
     private readonly logger: Logger,
+    private readonly trouble: JobStoreTrouble,
   ) {
     super();
     this.#tasks = {
@@ -50,13 +48,9 @@ export class MaintenanceProcessor extends WorkerHost {
     };
   }
 
-  /** Without a listener BullMQ writes the whole error to the console, past the log's redaction. */
   @OnWorkerEvent('error')
   onError(error: Error): void {
-    const nowMs = this.clock.monotonicMs();
-    if (nowMs < this.#quietUntilMs) return;
-    this.#quietUntilMs = nowMs + TOLD_EVERY_MS;
-    this.logger.warn({ reason: error.message }, 'The job store does not answer; what repeats waits for it.');
+    this.trouble.tell(error);
   }
 
   override async process(job: Job): Promise<unknown> {

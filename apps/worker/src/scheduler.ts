@@ -2,6 +2,7 @@ import { InjectQueue } from '@nestjs/bullmq';
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { Logger } from '#libs/telemetry';
 import { Queue } from 'bullmq';
+import { JobStoreTrouble } from './job-store-trouble.js';
 import { isScheduleName, MAINTENANCE_QUEUE, SCHEDULES } from './schedules.js';
 
 /** An absent store must not keep the process from ending. */
@@ -18,13 +19,12 @@ export class Scheduler implements OnApplicationBootstrap, OnModuleDestroy {
   constructor(
     @InjectQueue(MAINTENANCE_QUEUE) private readonly queue: Queue,
     private readonly logger: Logger,
+    private readonly trouble: JobStoreTrouble,
   ) {}
 
   /** Not waited for: nothing that repeats is needed to serve a request, so an absent Redis must not keep the gateway from starting. */
   onApplicationBootstrap(): void {
-    this.queue.on('error', (error) =>
-      this.logger.warn({ error }, 'The job queue lost its connection; it tries again.'),
-    );
+    this.queue.on('error', (error) => this.trouble.tell(error));
     this.#start();
     this.#again = setInterval(() => this.#start(), AGAIN_MS);
     this.#again.unref();

@@ -6,6 +6,7 @@ import { TenancyModule } from '#libs/tenancy';
 import { DataSource } from 'typeorm';
 import { AlertCourier } from './alerts/alert-courier.js';
 import { DueChores, OutgoingChores } from './chores.js';
+import { JobStoreTrouble } from './job-store-trouble.js';
 import { MaintenanceProcessor } from './maintenance.processor.js';
 import { queueOptions } from './queue-connection.js';
 import { Retention } from './retention.js';
@@ -30,6 +31,7 @@ import { SqliteMirror } from './sqlite-mirror.js';
     DueChores,
     OutgoingChores,
     AuditSealer,
+    JobStoreTrouble,
     MaintenanceProcessor,
     Retention,
     ScheduledRotations,

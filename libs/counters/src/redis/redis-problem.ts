@@ -1,5 +1,5 @@
 import type { Secret } from '#libs/kernel';
-import { type RedisAddress, RedisLink, UnfitRedis } from './redis-link.js';
+import { inTime, type RedisAddress, RedisLink, UnfitRedis } from './redis-link.js';
 
 /** Why a Redis cannot be counted on, for the operator. */
 export interface RedisProblem {
@@ -16,6 +16,8 @@ interface Remedy {
   /** `isTls`: the URL says rediss. */
   text(isTls: boolean): string;
 }
+
+const ANSWER_MS = 1_000;
 
 /** By what the server, the driver and the network say; the first that fits. */
 const REMEDIES: readonly Remedy[] = [
@@ -66,6 +68,9 @@ export async function findRedisProblem(address: RedisAddress): Promise<RedisProb
   const link = new RedisLink(address, 'doctor', { onMessage: () => undefined, onDown: () => undefined });
   try {
     await link.connect();
+    const { used, most } = memoryOf(await inTime(link.client().info('memory'), ANSWER_MS));
+    // Without eviction it refuses every count from there on, though it answers questions.
+    if (most > 0 && used >= most) throw new Error(`OOM: it uses ${used} of ${most} bytes (maxmemory)`);
     return undefined;
   } catch (error) {
     if (error instanceof UnfitRedis) return { text: error.message, mayPass: false };
@@ -85,6 +90,11 @@ export function redisProblem(error: unknown, url: Secret): RedisProblem {
     text: `Redis (REDIS_URL) at ${hostname}:${port || 6379} cannot be used: ${reason}.${advice}`,
     mayPass: remedy?.isFinal !== true,
   };
+}
+
+function memoryOf(info: string): { used: number; most: number } {
+  const read = (name: string): number => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1] ?? 0);
+  return { used: read('used_memory'), most: read('maxmemory') };
 }
 
 /** A connection that failed for several addresses has no message, only a code. */

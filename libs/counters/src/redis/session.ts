@@ -2,6 +2,7 @@ import type { Logger } from '#libs/telemetry';
 import type { EpochStore } from './epoch-store.js';
 import { type Op, Outbox, type OutboxOptions, type Trouble } from './outbox.js';
 import { inTime, type RedisAddress, RedisLink, type ServerFacts, UnfitRedis } from './redis-link.js';
+import { redisProblem } from './redis-problem.js';
 import { EPOCH_KEY, RUN_KEY } from './script.js';
 
 /** What the session asks of the counters it serves. */
@@ -25,6 +26,7 @@ const BEAT_MS = 500;
 /** A loss that is over sooner is waited for by whoever can: a Redis that had no processor for a moment. */
 const MOMENT_MS = 1_000;
 const BEATS_PER_ROW = 6;
+const TOLD_EVERY_MS = 30_000;
 
 /** This process's membership in the shared counters: connected, in the current epoch, heard of; and back in it after any loss. */
 export class Session {
@@ -38,9 +40,10 @@ export class Session {
   #timer: NodeJS.Timeout | undefined;
   #beats = 0;
   #awaySinceMs = 0;
+  #told = { text: '', untilMs: 0 };
 
   constructor(
-    address: RedisAddress,
+    private readonly address: RedisAddress,
     readonly incarnation: string,
     options: OutboxOptions,
     private readonly events: SessionEvents,
@@ -119,8 +122,7 @@ export class Session {
         if (await this.#join(await this.#facts())) break;
         await pause(20);
       } catch (error) {
-        if (error instanceof UnfitRedis) this.logger.error({ error }, error.message);
-        else this.logger.debug({ error }, 'The shared counters are still out of reach.');
+        this.#tell(error);
         if (this.#state === 'rebuilding' && !this.#link.isUp) {
           this.#state = 'away';
           this.events.onLeave('away');
@@ -130,8 +132,19 @@ export class Session {
     }
     if (this.#state !== 'live') return;
     const awayMs = Math.round(performance.now() - this.#awaySinceMs);
+    this.#told = { text: '', untilMs: 0 };
     this.logger.warn({ awayMs, epoch: this.#epoch }, 'The shared counters are back.');
     this.#beat();
+  }
+
+  /** Why Redis cannot be joined, and what to do: at once, then now and then. It is tried several times a second. */
+  #tell(error: unknown): void {
+    const { text } =
+      error instanceof UnfitRedis ? { text: error.message } : redisProblem(error, this.address.url);
+    const nowMs = performance.now();
+    if (text === this.#told.text && nowMs < this.#told.untilMs) return;
+    this.#told = { text, untilMs: nowMs + TOLD_EVERY_MS };
+    this.logger.error({}, text);
   }
 
   /** One attempt to be a live member of the current epoch, or to help making the next one. */
