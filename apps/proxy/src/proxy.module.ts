@@ -15,6 +15,7 @@ import { AnswerHeaders } from './completion/answer-headers.js';
 import { Attempts } from './completion/attempts.js';
 import { Completions } from './completion/completions.js';
 import { Entrance } from './completion/entrance.js';
+import { ObjectIds } from './completion/object-ids.js';
 import { PromptLog } from './completion/prompt-log.js';
 import { Traces } from './completion/traces.js';
 import { Verdicts } from './completion/verdicts.js';
@@ -62,6 +63,7 @@ import { RealtimeLane } from './realtime/realtime-lane.js';
     Completions,
     HotLane,
     LaneFailures,
+    ObjectIds,
     PromptLog,
     Traces,
     Verdicts,

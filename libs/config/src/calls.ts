@@ -15,6 +15,8 @@ export interface CallSettings {
   readonly requiredParams: readonly string[];
   readonly serviceAccountParams: readonly string[];
   readonly rejectClientTags: boolean;
+  /** Ids that providers give to what calls make there are sealed to who called; off with `disable_responses_id_security`. */
+  readonly sealsObjectIds: boolean;
   readonly userHeaderName?: string;
   readonly storePrompts: boolean;
 }
@@ -41,6 +43,7 @@ export function readCalls({ general, litellm }: Sections): CallSettings {
     requiredParams: general.enforced_params ?? [],
     serviceAccountParams: general.service_account_settings?.enforced_params ?? [],
     rejectClientTags: general.reject_clientside_metadata_tags ?? false,
+    sealsObjectIds: general.disable_responses_id_security !== true,
     ...(general.user_header_name === undefined
       ? {}
       : { userHeaderName: general.user_header_name.toLowerCase() }),

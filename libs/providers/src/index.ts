@@ -1,4 +1,5 @@
 export { maskedMessage } from './masking.js';
+export { RenamedIds, referencesIn } from './object-ids.js';
 export { ANY_CAP, capFields } from './output-cap.js';
 export { parseRequestBody } from './request-body.js';
 export { type ForwardingPolicy, headersToForward, realtimeTarget } from './request-target.js';

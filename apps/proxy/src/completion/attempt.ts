@@ -11,6 +11,7 @@ import type {
 import type { Books } from './books.js';
 import type { Call } from './call.js';
 import type { ClientAnswer } from './client-answer.js';
+import type { SealedIds } from './object-ids.js';
 import type { Recording } from './prompt-log.js';
 
 export type AttemptOutcome =
@@ -34,6 +35,8 @@ export interface AttemptParts {
   readonly request: UpstreamRequest;
   /** Absent: nothing of the exchange is kept. */
   readonly recording: Recording | undefined;
+  /** Absent: what the answer made at the provider, if anything, needs no other name. */
+  readonly names: SealedIds | undefined;
   /** Flat headers of the answer; the charge is known only when the whole answer is. */
   headersOf(upstreamHeaders: readonly string[], charged: ChargedCost | undefined): string[];
   /** The input is known: what is held for it beyond that is let go. */
@@ -77,8 +80,9 @@ export class Attempt implements UpstreamSink {
     this.#firstByteAtMs = Date.now();
   }
 
-  onData(chunk: Buffer): boolean {
-    const { answer } = this.parts;
+  onData(frames: Buffer): boolean {
+    const { answer, names } = this.parts;
+    const chunk = names?.apply(frames) ?? frames;
     if (!answer.isStreaming)
       answer.startStream(this.#status, this.parts.headersOf(this.#upstreamHeaders, undefined));
     this.parts.recording?.heard(chunk);
@@ -93,9 +97,12 @@ export class Attempt implements UpstreamSink {
 
   onEnd(result: UpstreamResult): void {
     const { usage, outputBytes, cutAtTokens } = result;
+    const { names } = this.parts;
     const kind = cutAtTokens === undefined ? 'complete' : 'cut';
     const charged = this.parts.books.charge(kind, usage, outputBytes, cutAtTokens);
-    this.#end(charged, undefined, result.responseId, () => this.#release(charged, result.tail));
+    const tail = names?.apply(result.tail) ?? result.tail;
+    const responseId = names ? names.nameOf(result.responseId) : result.responseId;
+    this.#end(charged, undefined, responseId, () => this.#release(charged, tail));
   }
 
   onError(failure: UpstreamFailure): void {

@@ -34,6 +34,9 @@ export function readCallFacts(
   }
   requireInput(endpoint, json);
   const stream = optionalBoolean(json, 'stream') ?? false;
+  // Its answer would come, and cost, when nobody here hears of it.
+  if (optionalBoolean(json, 'background') === true)
+    throw invalid('Answers in the background are not there yet; leave `background` out.', 'background');
   const maxOutputTokens = outputCap(endpoint, json);
   const thinkingTokens = thinkingBudget(json);
   const customerId = customerOf(json);

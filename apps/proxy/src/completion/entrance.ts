@@ -18,6 +18,7 @@ import { GrantedModels } from '../models/granted-models.js';
 import type { Call } from './call.js';
 import { readCallFacts } from './call-facts.js';
 import { type CallHeaders, readCallHeaders } from './call-headers.js';
+import { ObjectIds } from './object-ids.js';
 import { missingParam } from './required-params.js';
 
 /** What a call asks for, once everything that could refuse it without counting has been asked. */
@@ -47,6 +48,7 @@ export class Entrance {
     private readonly models: GrantedModels,
     private readonly draining: Draining,
     private readonly scopes: CallScopes,
+    private readonly objects: ObjectIds,
   ) {}
 
   /** Asked before any credential is looked at. */
@@ -109,7 +111,8 @@ export class Entrance {
   ): Asked {
     for (const name of fallbackNamesOf(body.json)) this.resolve(principal, name);
     const resolution = this.resolve(principal, facts.requestedModel);
-    return { principal, body, facts, headers, stripped, callerCap, resolution };
+    const opened = this.objects.opened(principal, facts, body);
+    return { principal, body: opened, facts, headers, stripped, callerCap, resolution };
   }
 
   /** Whether the call says what the operator, its team and its key want said (`enforced_params`). Throws `request.invalid` naming what is missing. A call that is only thought of has no such members, so it is not asked. */

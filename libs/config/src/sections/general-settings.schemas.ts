@@ -113,6 +113,7 @@ export const generalSettings = z.object({
   enforced_params: paramPaths,
   service_account_settings: z.strictObject({ enforced_params: paramPaths.optional() }),
   reject_clientside_metadata_tags: flag,
+  disable_responses_id_security: flag,
   store_prompts_in_spend_logs: flag,
   anonymize_logs: flag,
   data_retention_days: days,
