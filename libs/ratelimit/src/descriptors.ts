@@ -2,7 +2,7 @@ import { type Scope, SCOPE_TYPES, type ScopeType } from '#libs/kernel';
 import type { Claim } from '#libs/counters';
 
 /** What clients of the drop-in contract call a scope, in headers and messages. Scopes that are ours alone are not told. */
-export const DESCRIPTORS: Readonly<Partial<Record<ScopeType, string>>> = {
+const DESCRIPTORS: Readonly<Partial<Record<ScopeType, string>>> = {
   proxy: 'proxy',
   organization: 'organization',
   organization_member: 'organization_member',

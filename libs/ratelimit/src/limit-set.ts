@@ -1,12 +1,6 @@
 import type { Scope, ScopeLimit } from '#libs/kernel';
 import { type Claim, type GaugeClaim, internKey, type Measure, type WindowClaim } from '#libs/counters';
-import { type LimitedCall, type TokenMeasure, tokenHoldOf } from './token-hold.js';
-
-const MEASURES = {
-  total: 'total_tokens',
-  input: 'input_tokens',
-  output: 'output_tokens',
-} as const satisfies Record<TokenMeasure, Measure>;
+import { type LimitedCall, MEASURES, type TokenMeasure, tokenHoldOf } from './token-hold.js';
 
 /** The token limits of one measure; each call's hold is the same in all of them. */
 interface TokenLimits {

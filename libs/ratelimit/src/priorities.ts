@@ -2,16 +2,10 @@ import type { PrioritySettings } from '#libs/config';
 import { type Claim, internKey, type Measure, type PoolClaim } from '#libs/counters';
 import type { Principal, Scope } from '#libs/kernel';
 import type { LimitedDeployment } from './limited-deployment.js';
-import { type LimitedCall, type TokenMeasure, usualTokensOf } from './token-hold.js';
+import { type LimitedCall, MEASURES, type TokenMeasure, usualTokensOf } from './token-hold.js';
 
 /** The pool of everybody whose class has no share of its own. */
-export const DEFAULT_POOL = 'default';
-
-const TOKENS = {
-  total: 'total_tokens',
-  input: 'input_tokens',
-  output: 'output_tokens',
-} as const satisfies Record<TokenMeasure, Measure>;
+const DEFAULT_POOL = 'default';
 
 /** What a model group can take per window: the sum over its deployments; absent where one of them has no limit. */
 export interface Capacity {
@@ -90,7 +84,7 @@ class DividedGroup {
           requests: claimOf('requests', requests, pool, ofRequests?.get(pool) ?? 1),
         }),
         ...(tokens !== undefined && {
-          tokens: claimOf(TOKENS[measure], tokens, pool, ofTokens?.get(pool) ?? 1),
+          tokens: claimOf(MEASURES[measure], tokens, pool, ofTokens?.get(pool) ?? 1),
         }),
       });
     }

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { ManualClock, PROXY_SCOPE, type CallFacts, type Principal, type ScopeLimit } from '#libs/kernel';
+import { ManualClock, type CallFacts, type Principal, type ScopeLimit } from '#libs/kernel';
 import { Config, type ConfigTree } from '#libs/config';
 import { type Admission, type Claim, LocalCounters, type Refusal } from '#libs/counters';
 import { RateLimits } from './rate-limits.js';
@@ -72,12 +72,6 @@ describe('the claims of a call', () => {
       claims.map((claim) => `${claim.kind} ${claim.scope.type} ${claim.kind === 'money' ? '' : claim.limit}`),
     ).toEqual(['window key 5', 'gauge key 2', 'window team 50', 'window key 9000']);
     expect(claimsOf(caller)[0]).toBe(claims[0]);
-  });
-
-  it('include the limits of the proxy, once', () => {
-    limits = rateLimits({ requestsPerMinute: 7 });
-    expect(claimsOf(principal())).toMatchObject([{ scope: PROXY_SCOPE, limit: 7 }]);
-    expect(claimsOf(principal({ scope: PROXY_SCOPE, requestsPerMinute: 6 }))).toMatchObject([{ limit: 6 }]);
   });
 
   it('count a scope that is listed twice once, at the lower limit', () => {
@@ -256,9 +250,7 @@ describe('limits that are meant for bad times', () => {
   };
 
   it('do not count while the model is healthy; all others of the caller do', () => {
-    expect(shapes(true)).toEqual(
-      ['proxy requests', 'key gauge', 'team requests', 'key total_tokens'].slice(1),
-    );
+    expect(shapes(true)).toEqual(['key gauge', 'team requests', 'key total_tokens']);
     expect(shapes(false)).toContain('key requests');
   });
 

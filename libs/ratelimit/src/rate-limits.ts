@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Clock, type Denial, GatewayError, type Principal, PROXY_SCOPE, type ScopeLimit } from '#libs/kernel';
+import { Clock, type Denial, GatewayError, type Principal, type ScopeLimit } from '#libs/kernel';
 import { Config } from '#libs/config';
 import type { Admission, Claim, Refusal, Standing } from '#libs/counters';
 import { explainLimits, limitDenials } from './explanation.js';
@@ -15,7 +15,6 @@ export class RateLimits {
   readonly #ofPrincipal = new WeakMap<Principal, LimitSet>();
   readonly #ofRelaxed = new WeakMap<Principal, LimitSet>();
   readonly #ofDeployment = new WeakMap<LimitedDeployment, LimitSet>();
-
   readonly #priorities: Priorities | undefined;
 
   constructor(
@@ -27,8 +26,7 @@ export class RateLimits {
   }
 
   /**
-   * Appends the claims of every scope of the caller that has limits; the proxy's own come from the configuration when the
-   * principal has none. `throttled`: with the key's limits cut to the share that its throttle leaves. `isHealthy`: no deployment of
+   * Appends the claims of every scope of the caller that has limits. `throttled`: with the key's limits cut to the share that its throttle leaves. `isHealthy`: no deployment of
    * the model fails, so limits that are meant for such times do not count.
    */
   claims(principal: Principal, call: LimitedCall, out: Claim[], throttled = false, isHealthy = false): void {
@@ -36,7 +34,7 @@ export class RateLimits {
     if (isHealthy && principal.relaxedLimits !== undefined)
       return this.#relaxedSetOf(principal).claim(call, out);
     let set = this.#ofPrincipal.get(principal);
-    if (!set) this.#ofPrincipal.set(principal, (set = this.#setOf(this.#limitsOf(principal))));
+    if (!set) this.#ofPrincipal.set(principal, (set = this.#setOf(principal.limits)));
     set.claim(call, out);
   }
 
@@ -97,24 +95,12 @@ export class RateLimits {
   #relaxedSetOf(principal: Principal): LimitSet {
     let set = this.#ofRelaxed.get(principal);
     if (!set)
-      this.#ofRelaxed.set(principal, (set = this.#setOf(relaxed(this.#limitsOf(principal), principal))));
+      this.#ofRelaxed.set(principal, (set = this.#setOf(relaxed(principal))));
     return set;
   }
 
   #setOf(limits: readonly ScopeLimit[]): LimitSet {
     return new LimitSet(limits, this.config.limits.windowMs, this.config.limits.tokenMeasure);
-  }
-
-  #limitsOf(principal: Principal): readonly ScopeLimit[] {
-    if (principal.limits.some(({ scope }) => scope.type === 'proxy')) return principal.limits;
-    const { requestsPerMinute, tokensPerMinute, parallelRequests } = this.config.limits;
-    const proxy: ScopeLimit = {
-      scope: PROXY_SCOPE,
-      ...(requestsPerMinute !== undefined && { requestsPerMinute }),
-      ...(tokensPerMinute !== undefined && { tokensPerMinute }),
-      ...(parallelRequests !== undefined && { parallelRequests }),
-    };
-    return [proxy, ...principal.limits];
   }
 }
 
@@ -130,7 +116,7 @@ function measureOf({ standings }: Admission): TokenMeasure {
 }
 
 /** Without the key's limits that count in bad times only. */
-function relaxed(limits: readonly ScopeLimit[], { relaxedLimits = [] }: Principal): ScopeLimit[] {
+function relaxed({ limits, relaxedLimits = [] }: Principal): ScopeLimit[] {
   return limits.map((limit) => {
     if (limit.scope.type !== 'key') return limit;
     const { requestsPerMinute, tokensPerMinute, ...rest } = limit;

@@ -1,3 +1,4 @@
+import type { Measure } from '#libs/counters';
 import type { CallFacts } from '#libs/kernel';
 
 /** What is held for an answer without a cap of its own, as long as that much is left. */
@@ -6,6 +7,13 @@ const USUAL_OUTPUT_TOKENS = 1_024;
 const MINIMAL_OUTPUT_TOKENS = 16;
 
 export type TokenMeasure = 'total' | 'input' | 'output';
+
+/** What the counters call each of them. */
+export const MEASURES = {
+  total: 'total_tokens',
+  input: 'input_tokens',
+  output: 'output_tokens',
+} as const satisfies Record<TokenMeasure, Measure>;
 
 /** What the limits need to know of one call. */
 export interface LimitedCall {
