@@ -1,6 +1,6 @@
 import { Secret } from '#libs/kernel';
+import { isAddressRange } from './addresses.js';
 import type { Environment } from './environment.js';
-import { isIpRange } from './ip-range.js';
 import type { Findings } from './problems.js';
 import type { Sections } from './sections.js';
 
@@ -125,7 +125,7 @@ function readLockOut(
   }
   const overrides = general.max_failed_login_attempts_per_source_overrides ?? {};
   for (const range of Object.keys(overrides)) {
-    if (!isIpRange(range))
+    if (!isAddressRange(range))
       findings.error(
         `general_settings.max_failed_login_attempts_per_source_overrides.${range}`,
         'expected an address or a CIDR range',

@@ -1,3 +1,4 @@
+export { type Address, AddressRanges, parseAddress, sourceOf } from './addresses.js';
 export { Config, type ConfigTree } from './config.js';
 export type { AlertChannel } from './alerting.js';
 export type { KeyGenerationRule } from './keys.js';

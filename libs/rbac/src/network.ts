@@ -1,10 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import ipaddr from 'ipaddr.js';
-import { Config } from '#libs/config';
+import { type Address, AddressRanges, Config, parseAddress } from '#libs/config';
 import { GatewayError, PROXY_SCOPE } from '#libs/kernel';
-
-type Address = ipaddr.IPv4 | ipaddr.IPv6;
-type Range = readonly [Address, number];
 
 /** What `allowed_ips` says of a connection. */
 export type NetworkDecision =
@@ -27,8 +23,8 @@ const ALLOWED: NetworkDecision = { allowed: true };
 @Injectable()
 export class Network {
   #settings: Config['network'];
-  #allowed: readonly Range[] | undefined;
-  #trusted: readonly Range[] = [];
+  #allowed: AddressRanges | undefined;
+  #trusted = new AddressRanges([]);
   /** A peer's address in its one form: the same few connections ask again and again. */
   readonly #peers = new Map<string, string>();
 
@@ -49,7 +45,7 @@ export class Network {
     this.#refresh();
     if (this.#allowed === undefined) return ALLOWED;
     const address = this.#client(peerAddress, forwardedFor);
-    if (address !== undefined && inside(address, this.#allowed)) return ALLOWED;
+    if (address !== undefined && this.#allowed.hold(address)) return ALLOWED;
     return { allowed: false, address: address?.toString() ?? 'unknown' };
   }
 
@@ -58,7 +54,7 @@ export class Network {
    * `X-Forwarded-For` from the right. What an untrusted peer writes there is ignored: anybody can write it.
    */
   clientAddress(peerAddress: string | undefined, forwardedFor: string | undefined): string | undefined {
-    if (peerAddress === undefined || (forwardedFor && this.#trusted.length > 0)) {
+    if (peerAddress === undefined || (forwardedFor && !this.#trusted.isEmpty)) {
       return this.#client(peerAddress, forwardedFor)?.toString();
     }
     const known = this.#peers.get(peerAddress);
@@ -83,24 +79,21 @@ export class Network {
 
   #prepare(): void {
     const { allowedIps, trustedProxyRanges } = this.#settings;
-    this.#allowed = allowedIps?.map((text) => parseRange(text, 'general_settings.allowed_ips'));
-    this.#trusted = trustedProxyRanges.map((text) =>
-      parseRange(text, 'general_settings.trusted_proxy_ranges'),
-    );
+    this.#allowed = allowedIps && new AddressRanges(allowedIps);
+    this.#trusted = new AddressRanges(trustedProxyRanges);
     this.#peers.clear();
   }
 
   #client(peerAddress: string | undefined, forwardedFor: string | undefined): Address | undefined {
     const peer = peerAddress === undefined ? undefined : parseAddress(peerAddress);
-    if (peer === undefined || !forwardedFor || this.#trusted.length === 0 || !inside(peer, this.#trusted))
-      return peer;
+    if (peer === undefined || !forwardedFor || !this.#trusted.hold(peer)) return peer;
     let nearest: Address = peer;
     const hops = forwardedFor.split(',');
     for (let i = hops.length - 1; i >= 0; i -= 1) {
       const hop = parseAddress((hops[i] ?? '').trim());
       // A trusted proxy that wrote nonsense tells nothing about the caller; its own address must not stand in for it.
       if (hop === undefined) return undefined;
-      if (!inside(hop, this.#trusted)) return hop;
+      if (!this.#trusted.hold(hop)) return hop;
       nearest = hop;
     }
     return nearest;
@@ -125,40 +118,6 @@ export function assertNetworkAllowed(decision: NetworkDecision): void {
       },
     },
   });
-}
-
-/** Addresses as written by sockets and proxies: `1.2.3.4`, `1.2.3.4:5678`, `::1`, `[::1]:80`, `fe80::1%eth0`. */
-function parseAddress(text: string): Address | undefined {
-  const bracketed = /^\[([^\]]+)\](?::\d+)?$/.exec(text)?.[1];
-  const bare = bracketed ?? (/^[\d.]+:\d+$/.test(text) ? text.slice(0, text.indexOf(':')) : text);
-  const withoutZone = bare.includes('%') ? bare.slice(0, bare.indexOf('%')) : bare;
-  // Only four decimal parts: `0x7f.1` and `0177.0.0.1` are read differently by different parsers.
-  if (ipaddr.IPv4.isValidFourPartDecimal(withoutZone)) return ipaddr.IPv4.parse(withoutZone);
-  if (!withoutZone.includes(':') || !ipaddr.IPv6.isValid(withoutZone)) return undefined;
-  return fold(ipaddr.IPv6.parse(withoutZone));
-}
-
-/** One address, one form: IPv4-mapped IPv6 becomes IPv4, and both loopbacks are 127.0.0.1. */
-function fold(address: ipaddr.IPv6): Address {
-  if (address.isIPv4MappedAddress()) return address.toIPv4Address();
-  return address.toString() === '::1' ? ipaddr.IPv4.parse('127.0.0.1') : address;
-}
-
-function parseRange(text: string, setting: string): Range {
-  const [base = '', bits, ...rest] = text.trim().split('/');
-  const address = parseAddress(base);
-  if (address === undefined || rest.length > 0 || (bits !== undefined && !/^\d{1,3}$/.test(bits))) {
-    throw new Error(`${setting}: "${text}" is neither an address nor a CIDR range`);
-  }
-  const width = base.includes(':') ? 128 : 32;
-  const prefix = bits === undefined ? width : Number(bits);
-  const folded = width === 128 && address.kind() === 'ipv4' ? prefix - 96 : prefix;
-  if (prefix > width || folded < 0) throw new Error(`${setting}: "${text}" has an impossible prefix length`);
-  return [address, folded];
-}
-
-function inside(address: Address, ranges: readonly Range[]): boolean {
-  return ranges.some(([base, bits]) => base.kind() === address.kind() && address.match(base, bits));
 }
 
 /** Several lines of a header are one list (RFC 9110, 5.3). */

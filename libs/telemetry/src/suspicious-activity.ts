@@ -1,4 +1,4 @@
-import ipaddr from 'ipaddr.js';
+import { parseAddress, sourceOf } from '#libs/config';
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '#libs/kernel';
 
@@ -83,30 +83,11 @@ export class SuspiciousActivity {
   }
 }
 
-/** Who an address stands for when failures are counted: itself in IPv4, the /64 in IPv6, where one customer has all of it. */
-function sourceOf(address: string): string {
-  return parsed(
-    address,
-    (text) => text,
-    (parts) => parts.slice(0, 4).join(':'),
-  );
-}
-
 /** The network an address belongs to: /24 in IPv4, /48 in IPv6, what a site is usually given. */
-export function networkOf(address: string): string {
-  return parsed(
-    address,
-    (text) => text.slice(0, text.lastIndexOf('.')),
-    (parts) => parts.slice(0, 3).join(':'),
-  );
-}
-
-function parsed(
-  address: string,
-  ofV4: (text: string) => string,
-  ofV6: (parts: readonly number[]) => string,
-): string {
-  if (!ipaddr.isValid(address)) return address;
-  const ip = ipaddr.process(address);
-  return ip instanceof ipaddr.IPv6 ? ofV6(ip.parts) : ofV4(ip.toString());
+export function networkOf(text: string): string {
+  const address = parseAddress(text);
+  if (address === undefined) return text;
+  return address.kind() === 'ipv4'
+    ? address.toByteArray().slice(0, 3).join('.')
+    : address.toByteArray().slice(0, 6).join(':');
 }

@@ -1,11 +1,11 @@
 import { hash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { Config } from '#libs/config';
+import { Config, sourceOf } from '#libs/config';
 import { CliSignIn, type Session, type Team } from '#libs/database';
 import { Clock, GatewayError } from '#libs/kernel';
 import { Identities, Sessions, signingIn } from '#libs/tenancy';
 import { DataSource, IsNull, LessThan } from 'typeorm';
-import { AttemptWindows, bucketOf, networkOf } from '../passwords/attempt-windows.js';
+import { AttemptWindows, bucketOf } from '../passwords/attempt-windows.js';
 import { copiedAttributes, type Scalar } from '../sso/copied-claims.js';
 import type { SignInPlace } from '../session/browser-sign-in.js';
 import { hashOfCode, isSameDigest, newCliSignInId, newPollSecret, newUserCode } from './cli-codes.js';
@@ -54,7 +54,7 @@ export class CliSignIns {
 
   /** Throws 429 when a source starts more than a person would. */
   async start(source: string): Promise<StartedCliSignIn> {
-    const [taken] = await this.attempts.take([bucketOf('cli-start', networkOf(source))], 60_000);
+    const [taken] = await this.attempts.take([bucketOf('cli-start', sourceOf(source))], 60_000);
     if (taken === undefined || taken.attempts > MOST_STARTS_A_MINUTE) {
       const message = 'Too many sign-ins were started; try again in a minute.';
       throw new GatewayError('auth.too_many_attempts', message, {

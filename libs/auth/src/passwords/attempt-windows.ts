@@ -1,6 +1,5 @@
 import { hash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import ipaddr from 'ipaddr.js';
 import { Clock } from '#libs/kernel';
 import { DataSource } from 'typeorm';
 import { unavailable } from '../key-lookups.js';
@@ -11,9 +10,6 @@ export interface Taken {
   readonly attempts: number;
   readonly blockedUntilMs: number | undefined;
 }
-
-/** An IPv6 customer has a whole /64: single addresses of it are as many as the guesser likes. */
-const V6_NETWORK_PARTS = 4;
 
 /**
  * Counts before it is asked whether the password is right, so that a hundred attempts at once are a hundred attempts. Answers how many
@@ -71,17 +67,6 @@ export class AttemptWindows {
     this.#forgottenMs = nowMs;
     this.database.query(FORGET, [now]).catch(() => (this.#forgottenMs = 0));
   }
-}
-
-/** An IPv4 address as it is; of an IPv6 address its /64. */
-export function networkOf(source: string): string {
-  if (!ipaddr.isValid(source)) return source;
-  const address = ipaddr.process(source);
-  if (!(address instanceof ipaddr.IPv6)) return address.toString();
-  return address.parts
-    .slice(0, V6_NETWORK_PARTS)
-    .map((part) => part.toString(16))
-    .join(':');
 }
 
 /** What attempts are counted under: a digest, so that nobody reads addresses and names out of the table. */

@@ -1,8 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import { Config } from '#libs/config';
+import { AddressRanges, Config, sourceOf } from '#libs/config';
 import { Clock, GatewayError } from '#libs/kernel';
-import { TrustedPeers } from '../session/trusted-peers.js';
-import { AttemptWindows, bucketOf, networkOf } from './attempt-windows.js';
+import { AttemptWindows, bucketOf } from './attempt-windows.js';
 
 /** An attempt that counts until `succeeded` takes it back. */
 export interface LoginAttempt {
@@ -27,7 +26,7 @@ UPDATE sign_in_attempts SET blocked_until = $2 WHERE bucket = $1 AND attempts > 
  */
 @Injectable()
 export class LoginLockOut {
-  readonly #overrides: readonly { readonly range: TrustedPeers; readonly most: number }[];
+  readonly #overrides: readonly { readonly range: AddressRanges; readonly most: number }[];
 
   constructor(
     private readonly config: Config,
@@ -36,7 +35,7 @@ export class LoginLockOut {
   ) {
     const { lockOut } = config.signIn.browser;
     this.#overrides = Object.entries(lockOut?.overrides ?? {}).map(([range, most]) => ({
-      range: new TrustedPeers([range]),
+      range: new AddressRanges([range]),
       most,
     }));
   }
@@ -46,11 +45,11 @@ export class LoginLockOut {
     const { lockOut } = this.config.signIn.browser;
     const perSource = this.#mostOf(source);
     if (lockOut === undefined || perSource === 0) return NOT_COUNTED;
-    const network = networkOf(source);
+    const from = sourceOf(source);
     const buckets: readonly Bucket[] = [
-      { id: bucketOf('source', network), most: perSource },
+      { id: bucketOf('source', from), most: perSource },
       {
-        id: bucketOf('pair', network, username.normalize('NFKC').trim().toLowerCase()),
+        id: bucketOf('pair', from, username.normalize('NFKC').trim().toLowerCase()),
         most: Math.max(1, Math.floor(perSource / 2)),
       },
     ];
@@ -83,7 +82,7 @@ export class LoginLockOut {
 
   #mostOf(source: string): number {
     const { lockOut } = this.config.signIn.browser;
-    return this.#overrides.find(({ range }) => range.has(source))?.most ?? lockOut?.perSource ?? 0;
+    return this.#overrides.find(({ range }) => range.hold(source))?.most ?? lockOut?.perSource ?? 0;
   }
 
   async #block(buckets: readonly Bucket[], blockMs: number): Promise<void> {

@@ -1,24 +1,16 @@
-import ipaddr from 'ipaddr.js';
+import { AddressRanges } from '#libs/config';
 import type { CredentialFacts } from '../credential.js';
 
 /** The connections whose word about the caller counts: `general_settings.trusted_proxy_ranges`. */
 export class TrustedPeers {
-  readonly #ranges: readonly [ipaddr.IPv4 | ipaddr.IPv6, number][];
+  readonly #ranges: AddressRanges;
 
   constructor(ranges: readonly string[]) {
-    this.#ranges = ranges.map((range) => {
-      if (range.includes('/')) return ipaddr.parseCIDR(range);
-      const address = ipaddr.process(range);
-      return [address, address.kind() === 'ipv4' ? 32 : 128];
-    });
+    this.#ranges = new AddressRanges(ranges);
   }
 
   has(peer: string | undefined): boolean {
-    if (this.#ranges.length === 0 || peer === undefined || !ipaddr.isValid(peer)) return false;
-    const address = ipaddr.process(peer);
-    return this.#ranges.some(
-      ([range, bits]) => range.kind() === address.kind() && address.match([range, bits] as never),
-    );
+    return this.#ranges.hold(peer);
   }
 
   /** A header of the nearest proxy, when that is a trusted one; the last of several values, which is the one it wrote itself. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { SCOPE_TYPES } from '#libs/kernel';
-import { isIpRange } from '../ip-range.js';
+import { isAddressRange } from '../addresses.js';
 import { isParamPath } from '../param-path.js';
 import { customRoles, rolePermissions } from '../roles.js';
 import { count, flag, listOf, positiveCount, secondsAsMs, text, textList } from './fields.js';
@@ -10,7 +10,7 @@ import { guards, moot, notBuilt, type UnbuiltSettings } from './section.js';
 import { signInSettings } from './sign-in.schemas.js';
 
 const ipRanges = listOf(
-  text.refine(isIpRange, { error: 'expected an IP address or a range such as 10.0.0.0/8' }),
+  text.refine(isAddressRange, { error: 'expected an IP address or a range such as 10.0.0.0/8' }),
 );
 
 const paramPaths = listOf(
