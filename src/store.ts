@@ -14,7 +14,7 @@ import type { Secret } from '#libs/kernel';
 import type { Logger } from '#libs/telemetry';
 import { asDatabaseProblem } from './database-problem.js';
 
-export const ENCRYPTION_KEY_FILE = 'encryption-key';
+const ENCRYPTION_KEY_FILE = 'encryption-key';
 
 /** What an operator reads whose login may not make roles; nothing else changes. */
 export const NO_SECOND_WALL =
@@ -81,7 +81,7 @@ export async function bringSchemaUpToDate(store: OpenStore, logger: Logger): Pro
 }
 
 /** Where the key of secrets at rest comes from. */
-export function encryptionKeyOf({ secrets, server, stores }: Config): EncryptionKeyOptions {
+function encryptionKeyOf({ secrets, server, stores }: Config): EncryptionKeyOptions {
   const { saltKey, previousSaltKey } = secrets;
   return {
     // Beside the store it seals: it keeps dumps and backups of the database shut, not the machine.
@@ -89,4 +89,9 @@ export function encryptionKeyOf({ secrets, server, stores }: Config): Encryption
     ...(saltKey === undefined ? {} : { salt: saltKey }),
     ...(previousSaltKey === undefined ? {} : { previousSalt: previousSaltKey }),
   };
+}
+
+/** Opens and seals secrets at rest, for a command that has a database already. */
+export function secretColumnsOf(config: Config): SecretColumns {
+  return new SecretColumns(new EncryptionKeySource(encryptionKeyOf(config)));
 }

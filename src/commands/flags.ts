@@ -1,41 +1,7 @@
-import { parseArgs, type ParseArgsConfig } from 'node:util';
-import type { CommandOptions } from './options.js';
-import { isRemoteNoun } from './remote/command.js';
+import { parseArgs } from 'node:util';
+import { type CommandOptions, type Flag, FLAGS } from './options.js';
+import { isRemoteNoun } from './remote/nouns.js';
 import { Misuse } from './remote/misuse.js';
-
-const FLAGS = {
-  config: { type: 'string' },
-  port: { type: 'string' },
-  host: { type: 'string' },
-  'data-dir': { type: 'string' },
-  role: { type: 'string' },
-  production: { type: 'boolean' },
-  database: { type: 'string' },
-  export: { type: 'string' },
-  out: { type: 'string' },
-  'public-key': { type: 'string' },
-  user: { type: 'string' },
-  customer: { type: 'string' },
-  key: { type: 'string' },
-  model: { type: 'string' },
-  route: { type: 'string' },
-  team: { type: 'string' },
-  organization: { type: 'string' },
-  tokens: { type: 'string' },
-  ip: { type: 'string' },
-  check: { type: 'boolean' },
-  url: { type: 'string' },
-  output: { type: 'string', short: 'o' },
-  file: { type: 'string' },
-  all: { type: 'boolean' },
-  from: { type: 'string' },
-  'dry-run': { type: 'boolean' },
-  'salt-key-env': { type: 'string' },
-  help: { type: 'boolean', short: 'h' },
-  version: { type: 'boolean', short: 'v' },
-} as const satisfies ParseArgsConfig['options'];
-
-type Flag = keyof typeof FLAGS;
 
 /** What every command that reads the configuration takes; an image's arguments may name them all. */
 const PROCESS: readonly Flag[] = ['config', 'port', 'host', 'data-dir', 'role'];
@@ -56,18 +22,16 @@ const FLAGS_OF: Readonly<Record<string, readonly Flag[]>> = {
   logout: ['url'],
   explain: [
     ...SERVER,
-    ...([
-      'output',
-      'key',
-      'model',
-      'route',
-      'user',
-      'team',
-      'organization',
-      'customer',
-      'tokens',
-      'ip',
-    ] as const),
+    'output',
+    'key',
+    'model',
+    'route',
+    'user',
+    'team',
+    'organization',
+    'customer',
+    'tokens',
+    'ip',
   ],
 };
 const NOUN: readonly Flag[] = [...SERVER, 'output'];

@@ -2,9 +2,10 @@ import { productVersion } from '../version.js';
 import { describeFailure } from './failure.js';
 import { assertFlagsMeant, parseCommandLine } from './flags.js';
 import type { CommandOptions } from './options.js';
-import { isRemoteNoun, manage, REMOTE_HELP } from './remote/command.js';
+import { manage, REMOTE_HELP } from './remote/command.js';
 import { login, logout } from './remote/login.js';
 import { Misuse } from './remote/misuse.js';
+import { isRemoteNoun } from './remote/nouns.js';
 
 const HELP = `Tollgate: an open, self-hosted control plane for LLM traffic.
 

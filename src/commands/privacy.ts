@@ -4,15 +4,14 @@ import { Changes } from '#libs/database';
 import { createLogger, MemorySink } from '#libs/telemetry';
 import type { CommandOptions } from './options.js';
 import { readConfig } from './read-config.js';
+import { Misuse } from './remote/misuse.js';
 import { withStore } from './with-store.js';
 
 /** `privacy export` and `privacy erase` of one user or customer: what the routes do, also while a gateway runs. Prints the answer as JSON. */
 export async function privacy(action: 'export' | 'erase', options: CommandOptions): Promise<number> {
   const { user, customer } = options;
-  if ((user === undefined) === (customer === undefined)) {
-    process.stderr.write('tollgate: name one person: --user ID or --customer ID\n');
-    return 2;
-  }
+  if ((user === undefined) === (customer === undefined))
+    throw new Misuse('name one person: --user ID or --customer ID');
   const kind = user === undefined ? 'customer' : 'user';
   const id = user ?? customer ?? '';
   const config = await readConfig(options);

@@ -1,18 +1,11 @@
 import { join } from 'node:path';
 import type { Config } from '#libs/config';
-import {
-  createDataSource,
-  EncryptionKeySource,
-  findSchemaState,
-  isWallStanding,
-  runningEmbeddedUrl,
-  SecretColumns,
-} from '#libs/database';
+import { createDataSource, findSchemaState, isWallStanding, runningEmbeddedUrl } from '#libs/database';
 import type { Secret } from '#libs/kernel';
 import { createLogger, MemorySink } from '#libs/telemetry';
 import type { DataSource } from 'typeorm';
 import { remedyOf } from '../../database-problem.js';
-import { encryptionKeyOf, NO_SECOND_WALL } from '../../store.js';
+import { NO_SECOND_WALL, secretColumnsOf } from '../../store.js';
 import { describeFailure } from '../failure.js';
 import { bad, type Finding, look, ok } from './finding.js';
 
@@ -172,9 +165,7 @@ async function rights(dataSource: DataSource): Promise<Finding[]> {
 
 async function storedSecrets(config: Config, dataSource: DataSource): Promise<Finding[]> {
   try {
-    await new SecretColumns(new EncryptionKeySource(encryptionKeyOf(config))).assertReadable(
-      dataSource.manager,
-    );
+    await secretColumnsOf(config).assertReadable(dataSource.manager);
     return [ok('Stored secrets can be opened.')];
   } catch (error) {
     return [bad(`A start would be refused: ${describeFailure(error)}.`)];

@@ -1,13 +1,14 @@
 import { AuditTrail, InstallationKey } from '#libs/audit';
 import type { Config } from '#libs/config';
-import { Changes, EncryptionKeySource, SecretColumns } from '#libs/database';
+import { Changes } from '#libs/database';
 import { Secret } from '#libs/kernel';
 import { RuntimeStore } from '#libs/runtime';
 import { createLogger, MemorySink } from '#libs/telemetry';
 import type { DataSource } from 'typeorm';
-import { encryptionKeyOf } from '../../store.js';
+import { secretColumnsOf } from '../../store.js';
 import type { CommandOptions } from '../options.js';
 import { readConfig } from '../read-config.js';
+import { Misuse } from '../remote/misuse.js';
 import { withStore } from '../with-store.js';
 import { readFileSource } from './file-source.js';
 import { Omissions } from './omissions.js';
@@ -23,12 +24,12 @@ export async function importLiteLLM(options: CommandOptions): Promise<number> {
   // A URL on the command line shows its password to everybody on the machine; the variable does not.
   const from = options.from ?? process.env['LITELLM_DATABASE_URL'];
   if (from === undefined || from === '')
-    return misuse(
+    throw new Misuse(
       'name LiteLLM’s database (LITELLM_DATABASE_URL=postgres://…, or --from) or its configuration file (--from config.yaml)',
     );
   const saltKeyName = options['salt-key-env'];
   if (saltKeyName !== undefined && !process.env[saltKeyName])
-    return misuse(`--salt-key-env: ${saltKeyName} is not set`);
+    throw new Misuse(`--salt-key-env: ${saltKeyName} is not set`);
   const config = await readConfig(options);
   const logger = createLogger(config.logging, new MemorySink());
   return withStore(config, options.database, async (dataSource, url) => {
@@ -43,10 +44,7 @@ export async function importLiteLLM(options: CommandOptions): Promise<number> {
       config,
       changes: new Changes({ directUrl: url }, logger),
       audit: new AuditTrail(InstallationKey.open(config.secrets.saltKey, config.server.dataDir)),
-      store: new RuntimeStore(
-        dataSource,
-        new SecretColumns(new EncryptionKeySource(encryptionKeyOf(config))),
-      ),
+      store: new RuntimeStore(dataSource, secretColumnsOf(config)),
     };
     const done = await runImport(
       source,
@@ -79,9 +77,4 @@ async function assertMigrated(dataSource: DataSource): Promise<void> {
   );
   if (row?.there !== true)
     throw new Error('this store is empty: run "tollgate migrate" (or start Tollgate once) before the import');
-}
-
-function misuse(problem: string): number {
-  process.stderr.write(`tollgate: ${problem}\n`);
-  return 2;
 }

@@ -4,7 +4,7 @@ import { textsIn } from '#libs/kernel';
 import type { Draft, Noun } from './draft.js';
 import { limitsOf, metadataOf, noteUsed } from './limits.js';
 import type { Omissions } from './omissions.js';
-import { originOf, spendOf } from './people.js';
+import { authoredOriginOf, authorshipOf, spendOf } from './origin.js';
 import type { Row, Source } from './source.js';
 import { count, counts, instant, record, text } from './values.js';
 
@@ -89,7 +89,7 @@ function draftOf(row: Row, tokenHash: string, maskedName: string, name: string, 
     customerBudgetId: text(metadata['end_user_budget_id']),
   };
   const once = {
-    ...originOf(row, true),
+    ...authoredOriginOf(row),
     tokenHash,
     maskedName,
     rotationCount: count(row['rotation_count']) ?? 0,
@@ -162,9 +162,7 @@ export function accessGroups(
       ].sort(),
       keyIds: [...new Set(keyIds)].sort(),
     };
-    const { createdAt, createdBy } = originOf(row, true);
-    const once = { createdBy, ...(createdAt === undefined ? {} : { createdAt }) };
-    return { id, name, identity: { id }, columns, once };
+    return { id, name, identity: { id }, columns, once: authorshipOf(row) };
   });
   return {
     label: 'access groups', change: 'access_group', entity: AccessGroup, drafts, idOf: (row) => String(row['id']),

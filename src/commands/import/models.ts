@@ -1,12 +1,11 @@
-import { type Config, readStoredModel } from '#libs/config';
+import type { Config, CredentialEntry } from '#libs/config';
 import { ProxyModel, readLiteLLMCiphertext, StoredCredential } from '#libs/database';
 import type { Secret } from '#libs/kernel';
-import { compileDeployments } from '#libs/routing';
-import type { RuntimeStore } from '#libs/runtime';
+import { checkModel, type RuntimeStore } from '#libs/runtime';
 import type { Draft, Noun } from './draft.js';
 import type { Omissions } from './omissions.js';
-import { originOf } from './people.js';
-import type { Row, Source } from './source.js';
+import { authorshipOf } from './origin.js';
+import type { Source } from './source.js';
 import { record, text } from './values.js';
 
 /** A nonce and a tag in base64 at least; what begins like a provider's key is one, in clear. */
@@ -59,7 +58,7 @@ export function credentials(
       return [];
     }
     const columns = { displayName: text(row['display_name']), info: record(row['credential_info']), values };
-    const once = { ...origin(row), name };
+    const once = { ...authorshipOf(row), name };
     return [{ id: name, name, identity: { id: String(row['credential_id']) }, columns, once }];
   });
   return {
@@ -85,7 +84,7 @@ export function models(
   saltKeys: readonly Secret[],
   store: RuntimeStore,
   config: Config,
-  known: Parameters<typeof readStoredModel>[1],
+  known: ReadonlyMap<string, CredentialEntry>,
 ): Noun {
   const ofFile = new Set(config.models.map(({ info }) => info['id']));
   const drafts = source.rows('ProxyModelTable').flatMap((row): Draft[] => {
@@ -100,7 +99,11 @@ export function models(
       ? 'sealed with another salt key (see --salt-key-env)'
       : ofFile.has(id)
         ? 'the configuration file has one of that id'
-        : problemOf({ modelName, params, info, trusted: teamId === null }, config, known);
+        : problemOf(
+            { name: modelName, params, info },
+            known,
+            teamId === null ? config.environment : undefined,
+          );
     if (problem !== undefined) {
       omissions.add(`models: ${problem}`, name);
       return [];
@@ -116,7 +119,7 @@ export function models(
     const blocked = row['blocked'] === true || info['blocked'] === true;
     // What a team made may not reach for what the proxy holds; LiteLLM does not say who made it.
     const columns = { modelName, params, info: kept, blocked };
-    const once = { ...origin(row), teamId, trusted: teamId === null };
+    const once = { ...authorshipOf(row), teamId, trusted: teamId === null };
     return [{ id, name, identity: { id }, columns, once }];
   });
   return {
@@ -133,32 +136,8 @@ export function models(
   };
 }
 
-function origin(row: Row): Record<string, unknown> {
-  const { createdAt, createdBy } = originOf(row, true);
-  return { createdBy, ...(createdAt === undefined ? {} : { createdAt }) };
-}
-
-/** Why it could not be served here, as the catalogue would find; undefined when it could. */
-function problemOf(
-  model: {
-    readonly modelName: string;
-    readonly params: Readonly<Record<string, unknown>>;
-    readonly info: Readonly<Record<string, unknown>>;
-    readonly trusted: boolean;
-  },
-  config: Config,
-  known: Parameters<typeof readStoredModel>[1],
-): string | undefined {
-  const environment = model.trusted ? config.environment : undefined;
-  const { entry, problems } = readStoredModel(
-    { model_name: model.modelName, litellm_params: model.params, model_info: model.info },
-    known,
-    environment,
-  );
-  const [problem] = problems;
-  if (problem) return `${problem.path}: ${problem.message}`;
-  if (!entry) return 'litellm_params.model is missing';
-  const compiled = compileDeployments([{ ...entry, path: '' }], environment);
-  const wrong = compiled.problems.find(({ code }) => code === 'routing.entry_invalid');
-  return wrong && `${wrong.path.replace(/^\./, '')}: ${wrong.message}`;
+/** Why it could not be served here; undefined when it could. */
+function problemOf(...model: Parameters<typeof checkModel>): string | undefined {
+  const { problem } = checkModel(...model);
+  return problem && `${problem.path}: ${problem.message}`;
 }

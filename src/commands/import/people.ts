@@ -1,40 +1,20 @@
 import { Budget, Customer, Organization, OrganizationMember, Project, Tag, User } from '#libs/database';
 import { USER_ROLES } from '#libs/tenancy';
 import { textsIn } from '#libs/kernel';
-import type { Draft, Noun, Spend } from './draft.js';
-import { anchorOf, limitsOf, metadataOf, noteUsed } from './limits.js';
+import type { Draft, Noun } from './draft.js';
+import { limitsOf, metadataOf, noteUsed } from './limits.js';
 import type { Omissions } from './omissions.js';
-import type { Row, Source } from './source.js';
-import { instant, record, spent, text } from './values.js';
+import { authoredOriginOf, originOf, spendOf } from './origin.js';
+import type { Source } from './source.js';
+import { record, text } from './values.js';
 
 const MEMBER_ROLES = ['org_admin', 'internal_user', 'internal_user_viewer'];
-
-/** When and by whom a row was made, and where its budget's periods start; absent where LiteLLM does not say. */
-export function originOf(row: Row, maker = false): Record<string, unknown> {
-  const createdAt = instant(row['created_at']);
-  const anchor = anchorOf(row);
-  return {
-    ...(createdAt === null ? {} : { createdAt }),
-    ...(anchor === null ? {} : { budgetAnchorAt: anchor }),
-    ...(maker ? { createdBy: text(row['created_by']) } : {}),
-  };
-}
-
-export function spendOf(row: Row): Spend {
-  const current = spent(row['spend']);
-  const ever = spent(row['total_spend']);
-  return {
-    currentNano: current,
-    everNano: ever > current ? ever : current,
-    resetAt: instant(row['budget_reset_at']),
-  };
-}
 
 export function budgets(source: Source, omissions: Omissions): Noun {
   const drafts = source.rows('BudgetTable').map((row): Draft => {
     const id = String(row['budget_id']);
     const columns = { ...limitsOf({ ...row, budget_id: null }, omissions.of('budgets', id)) };
-    return { id, name: id, identity: { id }, columns, once: originOf(row, true) };
+    return { id, name: id, identity: { id }, columns, once: authoredOriginOf(row) };
   });
   return { label: 'budgets', change: 'budget', entity: Budget, drafts, idOf: (row) => String(row['id']) };
 }
@@ -51,7 +31,7 @@ export function organizations(source: Source, omissions: Omissions): Noun {
       models: textsIn(row['models']),
       metadata: metadataOf(row, [], note),
     };
-    return { id, name, identity: { id }, columns, once: originOf(row, true), spend: spendOf(row) };
+    return { id, name, identity: { id }, columns, once: authoredOriginOf(row), spend: spendOf(row) };
   });
   return {
     label: 'organizations', change: 'organization', scope: 'organization', entity: Organization, drafts,
@@ -165,7 +145,7 @@ export function projects(source: Source, omissions: Omissions, knowsTeam: (id: s
       metadata: metadataOf(row, [], note),
       blocked: row['blocked'] === true,
     };
-    return [{ id, name, identity: { id }, columns, once: originOf(row, true), spend: spendOf(row) }];
+    return [{ id, name, identity: { id }, columns, once: authoredOriginOf(row), spend: spendOf(row) }];
   });
   return {
     label: 'projects', change: 'project', scope: 'project', entity: Project, drafts, idOf: (row) => String(row['id']),
@@ -196,7 +176,7 @@ export function tags(source: Source, omissions: Omissions): Noun {
     const note = omissions.of('tags', name);
     noteUsed(row, ['models', 'model_info'], note);
     const columns = { ...limitsOf(row, note), description: text(row['description']) };
-    return { id: name, name, identity: { name }, columns, once: originOf(row, true), spend: spendOf(row) };
+    return { id: name, name, identity: { name }, columns, once: authoredOriginOf(row), spend: spendOf(row) };
   });
   return {
     label: 'tags',

@@ -15,6 +15,7 @@ import type { Source } from './source.js';
 import { carrySpend, type Linked } from './spend.js';
 import { teamMembers, teams } from './teams.js';
 import { claimOf, invitations, keyMappings } from './ways-in.js';
+import { record } from './values.js';
 
 export interface ImportTarget {
   readonly dataSource: DataSource;
@@ -59,12 +60,10 @@ export async function runImport(
   if (source.ofFile !== true) await takePeopleAndKeys(source, omissions, dataSource.manager, take, shared);
   const credential = credentials(source, omissions, saltKeys, store);
   await take(credential);
-  const known = await store.credentialsByName(dataSource.manager, config.credentials ?? []);
+  const known = await store.credentialsByName(dataSource.manager, config.credentials);
   for (const { name, columns } of credential.drafts)
-    known.set(
-      name,
-      known.get(name) ?? ({ values: columns['values'] as object, info: columns['info'] as object } as never),
-    );
+    if (!known.has(name))
+      known.set(name, { values: record(columns['values']), info: record(columns['info']) });
   await take(models(source, omissions, saltKeys, store, config, known));
   return { plans, omissions };
 }

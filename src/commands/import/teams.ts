@@ -3,7 +3,7 @@ import { textsIn } from '#libs/kernel';
 import type { Draft, Noun } from './draft.js';
 import { limitsOf, metadataOf, noteUsed, period } from './limits.js';
 import type { Omissions } from './omissions.js';
-import { originOf, spendOf } from './people.js';
+import { originOf, spendOf } from './origin.js';
 import type { Row, Source } from './source.js';
 import { cap, count, list, record, text } from './values.js';
 

@@ -2,7 +2,7 @@ import { Invitation, JwtKeyMapping } from '#libs/database';
 import { claimId } from '#libs/tenancy';
 import type { Draft, Noun } from './draft.js';
 import type { Omissions } from './omissions.js';
-import { originOf } from './people.js';
+import { authorshipOf } from './origin.js';
 import type { Row, Source } from './source.js';
 import { instant, text } from './values.js';
 
@@ -20,7 +20,6 @@ export function keyMappings(
       omissions.of('mappings of tokens', `${name}=${value}`)('the key is not there');
       return [];
     }
-    const { createdAt, createdBy } = originOf(row, true);
     return [
       {
         id,
@@ -32,8 +31,7 @@ export function keyMappings(
           jwtClaimName: name,
           jwtClaimValue: value,
           isActive: row['is_active'] !== false,
-          createdBy,
-          ...(createdAt === undefined ? {} : { createdAt }),
+          ...authorshipOf(row),
         },
         told: [claimId(name, value)],
       },
@@ -73,8 +71,7 @@ export function invitations(
     }
   }
   const drafts = [...latest].map(([userId, { row, expiresAt }]): Draft => {
-    const { createdAt, createdBy } = originOf(row, true);
-    const once = { userId, expiresAt, createdBy, ...(createdAt === undefined ? {} : { createdAt }) };
+    const once = { userId, expiresAt, ...authorshipOf(row) };
     return { id: userId, name: userId, identity: { id: String(row['id']) }, columns: {}, once };
   });
   return {

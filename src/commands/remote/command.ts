@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { isRecord } from '#libs/kernel';
-import { AdminClient, RemoteFailure } from './admin-client.js';
-import { findLogin } from './credentials.js';
+import type { CommandOptions } from '../options.js';
+import { type AdminClient, RemoteFailure } from './admin-client.js';
+import { formatOf, reporting, signedInClient } from './asking.js';
 import { Misuse } from './misuse.js';
 import { type Ask, type Fields, type NounActions, NOUNS } from './nouns.js';
 import { memberAt, table } from './table.js';
@@ -23,45 +24,28 @@ Managing a running Tollgate (TOLLGATE_URL, default http://127.0.0.1:4000; keys a
   Exit codes: 0 fine, 2 wrong usage, 3 not signed in, 4 not allowed, 5 not there, 6 refused, 7 try later, 8 no answer.
 `;
 
-export interface RemoteOptions {
-  readonly url?: string | undefined;
-  readonly 'data-dir'?: string | undefined;
-  readonly output?: string | undefined;
-  readonly file?: string | undefined;
-  readonly all?: boolean | undefined;
-}
-
-export function isRemoteNoun(command: string): boolean {
-  return Object.hasOwn(NOUNS, command);
-}
-
 /** Runs `tollgate <noun> <action>`; resolves with the exit code. */
-export async function manage(noun: string, rest: readonly string[], options: RemoteOptions): Promise<number> {
+export async function manage(
+  noun: string,
+  rest: readonly string[],
+  options: CommandOptions,
+): Promise<number> {
   const actions = NOUNS[noun];
   if (!actions) throw new Misuse(`there is nothing called ${noun}`);
-  const output = options.output ?? 'table';
-  if (output !== 'table' && output !== 'json') throw new Misuse('-o takes json or table');
+  const format = formatOf(options);
   const [action = '', ...args] = rest;
   for (const arg of args) assertNoSecret(arg);
   const asked = (words: readonly string[]): Ask => askFor(noun, actions, action, words, options);
   const first = asked(args);
-  const { url, key } = findLogin({ url: options.url, dataDir: options['data-dir'] }, process.env);
-  if (!/^https?:$/.test(URL.parse(url)?.protocol ?? ''))
-    throw new Misuse(`${url} is not an address: http://HOST:PORT is meant`);
-  try {
-    if (key === undefined) throw new RemoteFailure('no key: set TOLLGATE_API_KEY, or run tollgate login', 3);
-    const client = new AdminClient(url, key);
+  return reporting(async () => {
+    const client = signedInClient(options);
     await assertFieldsKnown(client, first);
     const id = await findId(client, noun, actions, BY_ID.has(action) ? args[0] : undefined);
     const answer = await client.ask(id === undefined ? first : asked([id, ...args.slice(1)]));
-    process.stdout.write(`${printed(answer, output, action, actions)}\n`);
+    process.stdout.write(`${printed(answer, format, action, actions)}\n`);
     if (action === 'list') tellMorePages(answer);
     return 0;
-  } catch (error) {
-    if (!(error instanceof RemoteFailure)) throw error;
-    process.stderr.write(`tollgate: ${error.message}\n`);
-    return error.exitCode;
-  }
+  });
 }
 
 const BY_ID: ReadonlySet<string> = new Set(['get', 'update', 'rotate', 'block', 'unblock', 'delete']);
@@ -116,7 +100,7 @@ function askFor(
   actions: NounActions,
   action: string,
   args: readonly string[],
-  options: RemoteOptions,
+  options: CommandOptions,
 ): Ask {
   const [id, ...others] = args;
   const named = (): string => {
@@ -198,8 +182,8 @@ export function assertNoSecret(arg: string): void {
     );
 }
 
-function printed(answer: unknown, output: string, action: string, actions: NounActions): string {
-  if (output === 'json') return JSON.stringify(answer, undefined, 2);
+function printed(answer: unknown, format: 'table' | 'json', action: string, actions: NounActions): string {
+  if (format === 'json') return JSON.stringify(answer, undefined, 2);
   if (action === 'list') {
     const rows: unknown = Array.isArray(answer) ? answer : memberAt(answer, actions.rows);
     if (Array.isArray(rows)) return table(rows as object[], actions.columns);

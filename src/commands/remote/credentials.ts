@@ -7,7 +7,7 @@ export interface StoredLogin {
   readonly key: string;
 }
 
-const DEFAULT_URL = 'http://127.0.0.1:4000';
+export const DEFAULT_URL = 'http://127.0.0.1:4000';
 
 /** Where `tollgate login` keeps what it was told; readable by its owner only. */
 export function loginFile(environment: NodeJS.ProcessEnv): string {
@@ -32,6 +32,11 @@ export function forgetLogin(environment: NodeJS.ProcessEnv): StoredLogin | undef
   return stored;
 }
 
+/** The server that somebody named, by flag or by variable. */
+export function namedUrl(flag: string | undefined, environment: NodeJS.ProcessEnv): string | undefined {
+  return flag ?? (environment['TOLLGATE_URL'] || undefined);
+}
+
 /**
  * Which server, and as whom: the environment first (TOLLGATE_URL, TOLLGATE_API_KEY, LITELLM_MASTER_KEY), then the last login, then the
  * key that a server on this machine keeps in its data directory. A key is never an argument: other users of a machine see those.
@@ -41,7 +46,7 @@ export function findLogin(
   environment: NodeJS.ProcessEnv,
 ): { readonly url: string; readonly key: string | undefined } {
   const stored = readLogin(loginFile(environment));
-  const url = options.url ?? (environment['TOLLGATE_URL'] || undefined) ?? stored?.url ?? DEFAULT_URL;
+  const url = namedUrl(options.url, environment) ?? stored?.url ?? DEFAULT_URL;
   const fromEnvironment = environment['TOLLGATE_API_KEY'] || environment['LITELLM_MASTER_KEY'];
   // A key goes only to the server it was given for.
   const fromLogin = stored?.url === url ? stored.key : undefined;

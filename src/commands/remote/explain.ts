@@ -1,22 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { AdminClient, RemoteFailure } from './admin-client.js';
-import { assertNoSecret, type RemoteOptions } from './command.js';
+import type { CommandOptions } from '../options.js';
+import { formatOf, reporting, signedInClient } from './asking.js';
+import { assertNoSecret } from './command.js';
 import { Misuse } from './misuse.js';
-import { findLogin } from './credentials.js';
 import type { Ask } from './nouns.js';
 import { table } from './table.js';
-
-export interface ExplainOptions extends RemoteOptions {
-  readonly key?: string | undefined;
-  readonly model?: string | undefined;
-  readonly route?: string | undefined;
-  readonly user?: string | undefined;
-  readonly team?: string | undefined;
-  readonly organization?: string | undefined;
-  readonly customer?: string | undefined;
-  readonly tokens?: string | undefined;
-  readonly ip?: string | undefined;
-}
 
 interface Scope {
   readonly type: string;
@@ -42,24 +30,17 @@ interface Explained {
 }
 
 /** Runs `tollgate explain`; resolves with the exit code: 0 when the call would be served or a decision was found, 4 when it would be refused. */
-export async function explain(rest: readonly string[], options: ExplainOptions): Promise<number> {
-  const output = options.output ?? 'table';
-  if (output !== 'table' && output !== 'json') throw new Misuse('-o takes json or table');
+export async function explain(rest: readonly string[], options: CommandOptions): Promise<number> {
+  const format = formatOf(options);
   const ask = askFor(rest, options);
-  const { url, key } = findLogin({ url: options.url, dataDir: options['data-dir'] }, process.env);
-  try {
-    if (key === undefined) throw new RemoteFailure('no key: set TOLLGATE_API_KEY, or run tollgate login', 3);
-    const answer = (await new AdminClient(url, key).ask(ask)) as Explained;
-    process.stdout.write(`${output === 'json' ? JSON.stringify(answer, undefined, 2) : printed(answer)}\n`);
+  return reporting(async () => {
+    const answer = (await signedInClient(options).ask(ask)) as Explained;
+    process.stdout.write(`${format === 'json' ? JSON.stringify(answer, undefined, 2) : printed(answer)}\n`);
     return answer.allowed || ask.method === 'GET' ? 0 : 4;
-  } catch (error) {
-    if (!(error instanceof RemoteFailure)) throw error;
-    process.stderr.write(`tollgate: ${error.message}\n`);
-    return error.exitCode;
-  }
+  });
 }
 
-function askFor(rest: readonly string[], options: ExplainOptions): Ask {
+function askFor(rest: readonly string[], options: CommandOptions): Ask {
   const { key, model, route, user, team, organization, customer, tokens, ip } = options;
   const given = Object.entries({ key, model, route, user, team, organization, customer, tokens, ip });
   for (const text of [...rest, ...given.map(([, value]) => value ?? '')]) assertNoSecret(text);

@@ -1,14 +1,10 @@
 import { fstatSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { CommandOptions } from '../options.js';
 import { AdminClient, RemoteFailure } from './admin-client.js';
-import { forgetLogin, saveLogin } from './credentials.js';
+import { reporting } from './asking.js';
+import { DEFAULT_URL, forgetLogin, namedUrl, saveLogin } from './credentials.js';
 import { Misuse } from './misuse.js';
-
-export interface LoginOptions {
-  readonly url?: string | undefined;
-  readonly 'data-dir'?: string | undefined;
-  readonly team?: string | undefined;
-}
 
 interface Started {
   readonly login_id: string;
@@ -27,7 +23,6 @@ interface Polled {
   readonly team_details?: readonly { readonly team_id: string; readonly team_alias: string | null }[];
 }
 
-const DEFAULT_URL = 'http://127.0.0.1:4000';
 /** Often enough that nobody waits, seldom enough that nobody minds. */
 const POLL_MS = 2_000;
 const CHOOSE_TEAM = 6;
@@ -35,28 +30,29 @@ const GAVE_UP = 3;
 const CLI_TOKEN_PREFIX = 'tollgate_cli_';
 
 /** Signs in: with a browser, or, where standard input is a file or a pipe, with the key that comes from there. Resolves with the exit code. */
-export async function login(options: LoginOptions): Promise<number> {
-  const url = (options.url ?? process.env['TOLLGATE_URL'] ?? DEFAULT_URL).replace(/\/+$/, '');
+export async function login(options: CommandOptions): Promise<number> {
+  const url = (namedUrl(options.url, process.env) ?? DEFAULT_URL).replace(/\/+$/, '');
   return reporting(async () => {
     const piped = pipedKey();
     const key = piped ?? (await browserKey(url, options.team));
     if (piped !== undefined) await new AdminClient(url, piped).ask({ method: 'GET', path: '/v1/models' });
     process.stdout.write(`Signed in to ${url}; kept in ${saveLogin({ url, key }, process.env)}\n`);
+    return 0;
   });
 }
 
 /** Ends the session of the kept login on the server, and forgets it here; a kept key goes on working, and is said to. */
-export async function logout(options: LoginOptions): Promise<number> {
+export async function logout(options: CommandOptions): Promise<number> {
   return reporting(async () => {
     const stored = forgetLogin(process.env);
     if (stored === undefined) {
       process.stdout.write('Nobody was signed in.\n');
-      return;
+      return 0;
     }
     const url = options.url ?? stored.url;
     if (!stored.key.startsWith(CLI_TOKEN_PREFIX)) {
       process.stdout.write('Forgotten. It was a key: it works until it is deleted.\n');
-      return;
+      return 0;
     }
     try {
       await new AdminClient(url, stored.key).ask({ method: 'POST', path: '/session/logout', body: {} });
@@ -65,6 +61,7 @@ export async function logout(options: LoginOptions): Promise<number> {
       if (!(error instanceof RemoteFailure) || error.exitCode !== GAVE_UP) throw error;
     }
     process.stdout.write(`Signed out of ${url}.\n`);
+    return 0;
   });
 }
 
@@ -107,15 +104,4 @@ function chooseTeam({ team_details: teams = [] }: Polled): RemoteFailure {
     `you are in several teams; say which with --team ID: ${names.join(', ')}`,
     CHOOSE_TEAM,
   );
-}
-
-async function reporting(work: () => Promise<void>): Promise<number> {
-  try {
-    await work();
-    return 0;
-  } catch (error) {
-    if (!(error instanceof RemoteFailure)) throw error;
-    process.stderr.write(`tollgate: ${error.message}\n`);
-    return error.exitCode;
-  }
 }

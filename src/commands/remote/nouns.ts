@@ -112,3 +112,7 @@ export const NOUNS: Readonly<Record<string, NounActions>> = {
     delete: (id) => post('/model/delete', { id }),
   },
 };
+
+export function isRemoteNoun(command: string): boolean {
+  return Object.hasOwn(NOUNS, command);
+}
