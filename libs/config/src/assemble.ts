@@ -6,7 +6,7 @@ import type { ConfigTree } from './config.js';
 import type { Environment } from './environment.js';
 import { readKeys } from './keys.js';
 import { readLogging } from './logging.js';
-import type { ModelEntry } from './models.js';
+import type { ModelEntry, NamedCredential } from './models.js';
 import { readBudgets, readPricing, readPriorities } from './money.js';
 import { readPassThrough } from './pass-through.js';
 import { readPeople } from './people.js';
@@ -26,13 +26,14 @@ export interface Ingredients {
   readonly configFile: string | undefined;
   readonly sections: Sections;
   readonly models: readonly ModelEntry[];
+  readonly credentials: readonly NamedCredential[];
   /** The master key stands in the file as text, not as the name of a variable. */
   readonly masterKeyIsLiteral: boolean;
 }
 
 /** Merges what all sources say into the one tree. Problems go to `findings`; the tree is usable only without errors. */
 export function assemble(parts: Ingredients, findings: Findings): Omit<ConfigTree, 'notices'> {
-  const { flags, environment, cwd, configFile, sections, models, masterKeyIsLiteral } = parts;
+  const { flags, environment, cwd, configFile, sections, models, credentials, masterKeyIsLiteral } = parts;
   const { general, litellm } = sections;
   return {
     server: readServer(sections, environment, flags, { cwd, configFile }, findings),
@@ -46,6 +47,7 @@ export function assemble(parts: Ingredients, findings: Findings): Omit<ConfigTre
       ...readSecret('previousSaltKey', environment.get('LITELLM_SALT_KEY_PREVIOUS')),
     },
     models,
+    credentials,
     alerts: readAlerting(sections, environment, findings),
     environment: (name) => environment.get(name),
     router: readRouter(sections, findings),

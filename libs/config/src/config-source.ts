@@ -73,7 +73,7 @@ export class ConfigSource implements SettingSource {
       auth: { ...auth, adminOnlyRoutes, ...(allowedRoutes === undefined ? {} : { allowedRoutes }) },
       people: tree.people,
       models: tree.models,
-      credentials: tree.credentials ?? [],
+      credentials: tree.credentials,
       environment: tree.environment,
     };
   }
@@ -97,16 +97,15 @@ export class ConfigSource implements SettingSource {
     const named = readCredentials(sectionsRaw['credential_list'], findings);
     const models = readModels(sectionsRaw['model_list'], named, findings);
     const masterKeyIsLiteral = isLiteral(rest['general_settings'], 'master_key');
-    const tree = assemble(
-      { flags, environment, cwd, configFile, sections, models, masterKeyIsLiteral },
-      findings,
-    );
     const credentials = [...named].map(([name, { values, info }]) => ({
       name,
       values: hideSecrets(values, true) as Record<string, unknown>,
       info,
     }));
-    return { ...tree, credentials };
+    return assemble(
+      { flags, environment, cwd, configFile, sections, models, credentials, masterKeyIsLiteral },
+      findings,
+    );
   }
 }
 

@@ -57,7 +57,7 @@ export interface ConfigTree {
   };
   readonly models: readonly ModelEntry[];
   /** `credential_list`; every text in `values` is a `Secret`. */
-  readonly credentials?: readonly NamedCredential[];
+  readonly credentials: readonly NamedCredential[];
   readonly router: RouterSettings;
   readonly calls: CallSettings;
   readonly limits: LimitSettings;

@@ -56,7 +56,7 @@ export { dropDaysBefore } from './retention.js';
 export { driverErrorOf } from './driver-error.js';
 export { DatabaseAway, isOutage, rethrowOutage } from './outage.js';
 export { findSchemaState, runMigrations, type SchemaState } from './run-migrations.js';
-export { insertRow, lockName, lockRow, writeRow } from './rows.js';
+export { insertRow, insertUnlessTaken, lockName, lockRow, writeRow } from './rows.js';
 export { type EncryptionKeyOptions, EncryptionKeySource } from './secrets/encryption-key-source.js';
 export { readLiteLLMCiphertext } from './secrets/litellm-ciphertext.js';
 export { checkSecrets, rotateSecrets, type SecretColumnState } from './secrets/rotate-secrets.js';

@@ -29,6 +29,24 @@ export async function insertRow<Row extends ObjectLiteral>(
   return manager.findOneByOrFail(entity, id as FindOptionsWhere<Row>);
 }
 
+/** Inserts a row unless one of its unique names is taken, also by a row that this connection may not see; answers whether it did. */
+export async function insertUnlessTaken<Row extends ObjectLiteral>(
+  manager: EntityManager,
+  entity: EntityTarget<Row>,
+  columns: Partial<Row>,
+): Promise<boolean> {
+  const { primaryColumns } = manager.dataSource.getMetadata(entity);
+  const { raw } = await manager
+    .createQueryBuilder()
+    .insert()
+    .into(entity)
+    .values(columns as never)
+    .orIgnore()
+    .returning(primaryColumns.map(({ propertyName }) => propertyName))
+    .execute();
+  return (raw as unknown[]).length > 0;
+}
+
 /** Writes columns of one row; answers it as it is then. Throws when there is none. */
 export async function writeRow<Row extends ObjectLiteral>(
   manager: EntityManager,

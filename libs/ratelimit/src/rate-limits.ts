@@ -94,8 +94,7 @@ export class RateLimits {
 
   #relaxedSetOf(principal: Principal): LimitSet {
     let set = this.#ofRelaxed.get(principal);
-    if (!set)
-      this.#ofRelaxed.set(principal, (set = this.#setOf(relaxed(principal))));
+    if (!set) this.#ofRelaxed.set(principal, (set = this.#setOf(relaxed(principal))));
     return set;
   }
 

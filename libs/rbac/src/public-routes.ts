@@ -33,7 +33,7 @@ export function openingsOf({ auth, passThrough }: Opened): Openings {
     for (const route of Object.keys(POLICY) as RouteId[])
       if (policyOf(route).access !== 'public' && opens(entry, pathOf(route), policyOf(route).groups))
         routes.add(route);
-    for (const endpoint of passThrough ?? []) if (opens(entry, endpoint.path, [])) endpoints.add(endpoint);
+    for (const endpoint of passThrough) if (opens(entry, endpoint.path, [])) endpoints.add(endpoint);
   }
   return { routes, passThrough: endpoints };
 }
@@ -82,7 +82,7 @@ function unsafeOpenings(config: Opened): ConfigProblem[] {
 
 function takenPaths({ passThrough }: Opened): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
-  for (const endpoint of passThrough ?? []) {
+  for (const endpoint of passThrough) {
     const rival = routeInTheWayOf(endpoint);
     if (rival !== undefined)
       problems.push({

@@ -2,9 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { AccessGroup, insertRow, lockName, lockRow, Team, User, VirtualKey, writeRow } from '#libs/database';
 import { GatewayError } from '#libs/kernel';
-import { type Author, hashOfNamed, keysOutside, makerOf, Transactions } from '#libs/tenancy';
+import { type Author, hashOfNamed, keysOutside, makerOf } from '#libs/tenancy';
 import { DataSource, type EntityManager, In } from 'typeorm';
-import { LiveCatalogue } from './live-catalogue.js';
+import { LiveChanges } from './live-changes.js';
+import { badField } from './refusals.js';
 
 /** What is said of a group; in a change, an absent member is left as it is, and a list replaces the one before. */
 export interface AccessGroupDraft {
@@ -31,8 +32,7 @@ export interface AccessGroupView {
 export class AccessGroups {
   constructor(
     private readonly database: DataSource,
-    private readonly transactions: Transactions,
-    private readonly live: LiveCatalogue,
+    private readonly changes: LiveChanges,
   ) {}
 
   /** Throws 409 when the name is taken, 400 for a team or key that does not exist. */
@@ -40,7 +40,7 @@ export class AccessGroups {
     author: Author,
     draft: AccessGroupDraft & { readonly name: string },
   ): Promise<AccessGroupView> {
-    const view = await this.transactions.run(author, async (transaction) => {
+    return this.changes.run(author, async (transaction) => {
       const { manager } = transaction;
       await assertFree(manager, draft.name, undefined);
       const maker = makerOf(author.principal);
@@ -55,8 +55,6 @@ export class AccessGroups {
       await transaction.record('created', 'access_group', id, { before: null, after: group });
       return viewOf(manager, group);
     });
-    await this.live.settled();
-    return view;
   }
 
   /**
@@ -64,7 +62,7 @@ export class AccessGroups {
    * 404, 409 for a name that is taken, 400 for a team or key that does not exist.
    */
   async update(author: Author, id: string, draft: AccessGroupDraft): Promise<AccessGroupView> {
-    const view = await this.transactions.run(author, async (transaction) => {
+    return this.changes.run(author, async (transaction) => {
       const { manager } = transaction;
       const before = await find(manager, id);
       if (draft.name !== undefined) await assertFree(manager, draft.name, id);
@@ -84,25 +82,22 @@ export class AccessGroups {
       await transaction.record('updated', 'access_group', group.id, { before, after: group });
       return viewOf(manager, group);
     });
-    await this.live.settled();
-    return view;
   }
 
   /** Whoever had it has what it granted no more, from the next call on. Throws 404. */
   async delete(author: Author, id: string): Promise<void> {
-    await this.transactions.run(author, async (transaction) => {
+    await this.changes.run(author, async (transaction) => {
       const before = await find(transaction.manager, id);
       await transaction.manager.delete(AccessGroup, { id: before.id });
       await transaction.record('deleted', 'access_group', before.id, { before, after: null });
     });
-    await this.live.settled();
   }
 
   /** By name. */
   async list(): Promise<AccessGroupView[]> {
     const { manager } = this.database;
     const groups = await manager.find(AccessGroup, { order: { name: 'ASC' } });
-    return Promise.all(groups.map((group) => viewOf(manager, group)));
+    return viewsOf(manager, groups);
   }
 
   /** Throws 404. */
@@ -134,8 +129,8 @@ async function columnsOf(
   manager: EntityManager,
   { keys, teamIds, userIds, name, description, models, mcpServerIds, agentIds }: AccessGroupDraft,
 ): Promise<Partial<AccessGroup>> {
-  if (teamIds) await assertTeams(manager, teamIds);
-  if (userIds) await assertUsers(manager, userIds);
+  if (teamIds) await assertThere(manager, Team, teamIds, noSuch('team'));
+  if (userIds) await assertThere(manager, User, userIds, noSuch('user'));
   const keyIds = keys && (await idsOfKeys(manager, keys));
   return Object.fromEntries(
     Object.entries({ name, description, models, mcpServerIds, agentIds, teamIds, userIds, keyIds }).filter(
@@ -144,19 +139,19 @@ async function columnsOf(
   );
 }
 
-async function assertTeams(manager: EntityManager, ids: readonly string[]): Promise<void> {
-  const found = new Set((await manager.findBy(Team, { id: In([...ids]) })).map(({ id }) => id));
-  if (ids.every((id) => found.has(id))) return;
-  throw new GatewayError('request.bad_field', "'assigned_team_ids' names a team that does not exist.", {
-    param: 'assigned_team_ids',
-  });
+async function assertThere(
+  manager: EntityManager,
+  entity: typeof Team | typeof User,
+  ids: readonly string[],
+  refusal: GatewayError,
+): Promise<void> {
+  const named = new Set(ids);
+  if ((await manager.countBy<Team | User>(entity, { id: In([...named]) })) < named.size) throw refusal;
 }
 
-async function assertUsers(manager: EntityManager, ids: readonly string[]): Promise<void> {
-  if ((await manager.countBy(User, { id: In([...ids]) })) === new Set(ids).size) return;
-  throw new GatewayError('request.bad_field', "'assigned_user_ids' names a user that does not exist.", {
-    param: 'assigned_user_ids',
-  });
+function noSuch(noun: 'team' | 'user' | 'key'): GatewayError {
+  const param = `assigned_${noun}_ids`;
+  return badField(param, ` names a ${noun} that does not exist.`);
 }
 
 async function idsOfKeys(manager: EntityManager, named: readonly string[]): Promise<string[]> {
@@ -169,17 +164,27 @@ async function idsOfKeys(manager: EntityManager, named: readonly string[]): Prom
     (name, index) => rows.find(({ id, tokenHash }) => id === name || tokenHash === hashes[index])?.id,
   );
   if (ids.every((id) => id !== undefined)) return [...new Set(ids)];
-  throw new GatewayError('request.bad_field', "'assigned_key_ids' names a key that does not exist.", {
-    param: 'assigned_key_ids',
-  });
+  throw noSuch('key');
 }
 
 async function viewOf(manager: EntityManager, group: AccessGroup): Promise<AccessGroupView> {
-  const [teams, keys] = await Promise.all([
-    group.teamIds.length === 0 ? [] : manager.findBy(Team, { id: In(group.teamIds) }),
-    group.keyIds.length === 0 ? [] : manager.findBy(VirtualKey, { id: In(group.keyIds) }),
-  ]);
-  return { group, teams, keys };
+  const [view] = await viewsOf(manager, [group]);
+  return view ?? { group, teams: [], keys: [] };
+}
+
+/** Two queries, however many groups. */
+async function viewsOf(manager: EntityManager, groups: readonly AccessGroup[]): Promise<AccessGroupView[]> {
+  const teamIds = [...new Set(groups.flatMap((group) => group.teamIds))];
+  const keyIds = [...new Set(groups.flatMap((group) => group.keyIds))];
+  const teams = teamIds.length === 0 ? [] : await manager.findBy(Team, { id: In(teamIds) });
+  const keys = keyIds.length === 0 ? [] : await manager.findBy(VirtualKey, { id: In(keyIds) });
+  const teamOf = new Map(teams.map((team) => [team.id, team]));
+  const keyOf = new Map(keys.map((key) => [key.id, key]));
+  return groups.map((group) => ({
+    group,
+    teams: group.teamIds.flatMap((id) => teamOf.get(id) ?? []),
+    keys: group.keyIds.flatMap((id) => keyOf.get(id) ?? []),
+  }));
 }
 
 function missing(): GatewayError {

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Config } from '#libs/config';
-import { lockRow, ProxyModel, StoredCredential } from '#libs/database';
+import { insertUnlessTaken, lockRow, ProxyModel, StoredCredential, writeRow } from '#libs/database';
 import { GatewayError } from '#libs/kernel';
-import { type Author, makerOf, Transactions } from '#libs/tenancy';
+import { type Author, makerOf } from '#libs/tenancy';
 import type { EntityManager } from 'typeorm';
 import { LiveCatalogue } from './live-catalogue.js';
+import { LiveChanges } from './live-changes.js';
 import { RuntimeStore } from './runtime-store.js';
 import { maskTexts } from './stored-params.js';
 
@@ -44,49 +45,33 @@ export class Credentials {
   constructor(
     private readonly config: Config,
     private readonly store: RuntimeStore,
-    private readonly transactions: Transactions,
+    private readonly changes: LiveChanges,
     private readonly live: LiveCatalogue,
   ) {}
 
   /** Throws 409 when the name is taken. */
   async create(author: Author, draft: NewCredential): Promise<void> {
     this.#assertNotOfFile(draft.name);
-    await this.transactions.run(author, async (transaction) => {
+    await this.changes.run(author, async (transaction) => {
       const { manager } = transaction;
-      if (await manager.existsBy(StoredCredential, { name: draft.name })) throw taken();
       const values = draft.values ?? (await this.#valuesOfModel(manager, draft.modelId ?? ''));
       const id = randomUUID();
       const maker = makerOf(author.principal);
       const { name, displayName, info } = draft;
-      const inserted = await manager
-        .createQueryBuilder()
-        .insert()
-        .into(StoredCredential)
-        .values({
-          id,
-          name,
-          displayName,
-          info: info as never,
-          secrets: await this.store.sealCredential(manager, id, values),
-          createdBy: maker,
-          updatedBy: maker,
-        })
-        .orIgnore()
-        .returning('id')
-        .execute();
-      if ((inserted.raw as unknown[]).length === 0) throw taken();
+      const secrets = await this.store.sealCredential(manager, id, values);
+      const row = { id, name, displayName, info, secrets, createdBy: maker, updatedBy: maker };
+      if (!(await insertUnlessTaken(manager, StoredCredential, row))) throw taken();
       await transaction.record('created', 'credential', name, {
         before: null,
         after: { name, displayName, info, members: Object.keys(values) },
       });
     });
-    await this.live.settled();
   }
 
   /** Throws 404 when there is none of that name, 409 for one of the file. */
   async update(author: Author, name: string, change: CredentialChange): Promise<void> {
     this.#assertNotOfFile(name);
-    await this.transactions.run(author, async (transaction) => {
+    await this.changes.run(author, async (transaction) => {
       const { manager } = transaction;
       const row = await this.#find(manager, name);
       const { values } = await this.store.openCredential(manager, row);
@@ -94,25 +79,29 @@ export class Credentials {
       for (const member of change.removed ?? []) delete merged[member];
       const displayName = change.displayName === undefined ? row.displayName : change.displayName;
       const info = { ...row.info, ...change.info };
-      await manager.update(StoredCredential, { id: row.id }, {
-        displayName,
-        info,
-        secrets: await this.store.sealCredential(manager, row.id, merged),
-        updatedBy: makerOf(author.principal),
-        updatedAt: new Date(),
-      } as never);
+      await writeRow(
+        manager,
+        StoredCredential,
+        { id: row.id },
+        {
+          displayName,
+          info,
+          secrets: await this.store.sealCredential(manager, row.id, merged),
+          updatedBy: makerOf(author.principal),
+          updatedAt: new Date(),
+        },
+      );
       const { displayName: earlier, info: earlierInfo } = row;
       await transaction.record('updated', 'credential', name, {
         before: { name, displayName: earlier, info: earlierInfo, members: Object.keys(values) },
         after: { name, displayName, info, members: Object.keys(merged) },
       });
     });
-    await this.live.settled();
   }
 
   async delete(author: Author, name: string): Promise<void> {
     this.#assertNotOfFile(name);
-    await this.transactions.run(author, async (transaction) => {
+    await this.changes.run(author, async (transaction) => {
       const { manager } = transaction;
       const row = await this.#find(manager, name);
       await manager.delete(StoredCredential, { id: row.id });
@@ -121,16 +110,15 @@ export class Credentials {
         after: null,
       });
     });
-    await this.live.settled();
   }
 
   /** The file's first, then the stored ones by name. */
   async list(): Promise<CredentialView[]> {
     const { credentials } = await this.store.readAll();
-    const fromFile = (this.config.credentials ?? []).map(({ name, values, info }): CredentialView => ({
+    const fromFile = this.config.credentials.map(({ name, values, info }): CredentialView => ({
       name,
       displayName: null,
-      values: maskTexts(values) as Record<string, unknown>,
+      values: maskTexts(values),
       info,
       source: 'config',
     }));
@@ -140,7 +128,7 @@ export class Credentials {
       .map(({ row, values }): CredentialView => ({
         name: row.name,
         displayName: row.displayName,
-        values: maskTexts(values) as Record<string, unknown>,
+        values: maskTexts(values),
         info: row.info,
         source: 'db',
       }))
@@ -165,7 +153,7 @@ export class Credentials {
     return {
       name: `${modelId}-credential`,
       displayName: null,
-      values: maskTexts(values) as Record<string, unknown>,
+      values: maskTexts(values),
       info: {},
       source: this.live.isStored(modelId) ? 'db' : 'config',
     };
@@ -188,7 +176,7 @@ export class Credentials {
   }
 
   #assertNotOfFile(name: string): void {
-    if (!this.config.credentials?.some((one) => one.name === name)) return;
+    if (!this.config.credentials.some((one) => one.name === name)) return;
     throw new GatewayError(
       'request.conflict',
       'This credential is of the configuration file; change it there.',

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
-import { type PassThroughEndpoint } from '#libs/config';
-import { GatewayError, isSecretName, Secret, usdNumber } from '#libs/kernel';
+import type { PassThroughEndpoint } from '#libs/config';
+import { type GatewayError, isSecretName, Secret, usdNumber } from '#libs/kernel';
+import { badField } from './refusals.js';
 import type { OpenEndpoint } from './runtime-store.js';
 
 /** Stands for what is not shown. Sent back, it means: as it is. */
@@ -82,10 +83,7 @@ export function unmasked(
 }
 
 function meaningless(field: string): GatewayError {
-  const param = field.slice(0, 128);
-  return new GatewayError('request.bad_field', `'${param}' holds ${MASK}, which stands for no value here.`, {
-    param,
-  });
+  return badField(field, ` holds ${MASK}, which stands for no value here.`);
 }
 
 /** Some addresses are secrets themselves: https://hooks.example/services/T0/B0/XXXXXXXX. */

@@ -1,5 +1,6 @@
 export { AccessGroupIndex } from './access-group-index.js';
 export { type AccessGroupDraft, AccessGroups, type AccessGroupView } from './access-groups.js';
+export { checkModel } from './check-model.js';
 export { Credentials, type CredentialView } from './credentials.js';
 export { type CatalogueRow, LiveCatalogue } from './live-catalogue.js';
 export { type EndpointView } from './endpoint-view.js';

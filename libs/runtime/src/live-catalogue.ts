@@ -145,7 +145,7 @@ export class LiveCatalogue implements OnApplicationBootstrap, OnApplicationShutd
       this.#tellOnce(what, 'A stored secret cannot be read; what needs it is left out.');
     this.#applySettings(rows);
     for (const { path, message } of this.#endpoints.replace(rows.endpoints)) this.#tellOnce(path, message);
-    const credentials = namedCredentials(rows.credentials, this.config.credentials ?? []);
+    const credentials = namedCredentials(rows.credentials, this.config.credentials);
     const stored = rows.models.flatMap(({ row, params }) => {
       const { entry, problems } = readStoredModel(
         {

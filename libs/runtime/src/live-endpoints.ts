@@ -14,7 +14,7 @@ export class LiveEndpoints {
   readonly #ofFile: readonly PassThroughEndpoint[];
 
   constructor(private readonly config: Config) {
-    this.#ofFile = config.passThrough ?? [];
+    this.#ofFile = config.passThrough;
   }
 
   /** Serves these from now on. Returns what is wrong with those that are left out. */

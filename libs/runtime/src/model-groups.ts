@@ -2,9 +2,10 @@ import { Injectable } from '@nestjs/common';
 import { AccessGroupModel, lockName, ProxyModel } from '#libs/database';
 import { GatewayError } from '#libs/kernel';
 import { Catalogue } from '#libs/routing';
-import { type Author, Transactions } from '#libs/tenancy';
+import { type Author } from '#libs/tenancy';
 import type { EntityManager } from 'typeorm';
 import { LiveCatalogue } from './live-catalogue.js';
+import { LiveChanges } from './live-changes.js';
 
 export interface ModelGroupMembers {
   readonly modelNames: readonly string[];
@@ -25,7 +26,7 @@ export interface TaggedModels {
 export class ModelGroups {
   constructor(
     private readonly catalogue: Catalogue,
-    private readonly transactions: Transactions,
+    private readonly changes: LiveChanges,
     private readonly live: LiveCatalogue,
   ) {}
 
@@ -79,11 +80,10 @@ export class ModelGroups {
         },
       );
     }
-    await this.transactions.run(author, async (transaction) => {
+    await this.changes.run(author, async (transaction) => {
       await clear(transaction.manager, name);
       await transaction.record('deleted', 'access_group', name, { before: { name }, after: null });
     });
-    await this.live.settled();
     return deploymentCount;
   }
 
@@ -94,7 +94,7 @@ export class ModelGroups {
     members: ModelGroupMembers,
   ): Promise<number> {
     this.#assertKnown(members);
-    await this.transactions.run(author, async (transaction) => {
+    await this.changes.run(author, async (transaction) => {
       const { manager } = transaction;
       await lockName(manager, `tollgate.model-group:${name}`);
       // The catalogue follows the tables: of two who make one at once, the second sees it here.
@@ -107,7 +107,6 @@ export class ModelGroups {
       ]);
       await transaction.record(action, 'access_group', name, { before: null, after: { name, ...members } });
     });
-    await this.live.settled();
     return this.list().find((one) => one.name === name)?.deploymentCount ?? 0;
   }
 

@@ -1,21 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { Config, type CredentialEntry, readStoredModel } from '#libs/config';
-import { lockRow, ProxyModel, Team } from '#libs/database';
+import { Config, type CredentialEntry } from '#libs/config';
+import { insertUnlessTaken, lockRow, ProxyModel, Team, writeRow } from '#libs/database';
 import { GatewayError } from '#libs/kernel';
-import { compileDeployments, type Deployment } from '#libs/routing';
-import {
-  type Author,
-  makerOf,
-  notYours,
-  type Standing,
-  standingOf,
-  type Transaction,
-  Transactions,
-} from '#libs/tenancy';
+import type { Deployment } from '#libs/routing';
+import { type Author, makerOf, notYours, type Standing, standingOf, type Transaction } from '#libs/tenancy';
 import type { EntityManager } from 'typeorm';
+import { checkModel } from './check-model.js';
 import { LiveCatalogue } from './live-catalogue.js';
+import { LiveChanges } from './live-changes.js';
 import { assertTeamMaySet } from './model-rights.js';
+import { badField } from './refusals.js';
 import { RuntimeStore } from './runtime-store.js';
 import { shownInfo, shownParams } from './stored-params.js';
 
@@ -53,13 +48,13 @@ export class Models {
   constructor(
     private readonly config: Config,
     private readonly store: RuntimeStore,
-    private readonly transactions: Transactions,
+    private readonly changes: LiveChanges,
     private readonly live: LiveCatalogue,
   ) {}
 
   /** Throws 400 for what is wrong with it, by name, and when the id is taken, here or in the file. */
   async create(author: Author, draft: NewModel): Promise<ModelView> {
-    const view = await this.transactions.run(author, async (transaction) => {
+    return this.changes.run(author, async (transaction) => {
       const { manager } = transaction;
       const standing = await standingOf(manager, author.principal);
       const teamId = draft.teamId || null;
@@ -70,13 +65,13 @@ export class Models {
         if (typeof draft.params['api_key'] !== 'string' || draft.params['api_key'] === '')
           throw badField(
             'litellm_params.api_key',
-            'is needed: a model of a team is called with the team’s own key',
+            ' is needed: a model of a team is called with the team’s own key',
           );
       }
       if (teamId !== null && !(await manager.existsBy(Team, { id: teamId })))
-        throw badField('model_info.team_id', 'names a team that does not exist');
+        throw badField('model_info.team_id', ' names a team that does not exist');
       const id = draft.id ?? randomUUID();
-      if (this.live.entryOf(id) || (await manager.existsBy(ProxyModel, { id }))) throw taken(id);
+      if (this.live.entryOf(id)) throw taken(id);
       const maker = makerOf(author.principal);
       const row: Partial<ProxyModel> = {
         id,
@@ -90,33 +85,23 @@ export class Models {
       };
       const deployment = await this.#assertValid(row, draft.params);
       if (!isAdmin) assertPublicAddress(deployment);
-      const inserted = await manager
-        .createQueryBuilder()
-        .insert()
-        .into(ProxyModel)
-        .values({ ...row, ...(await this.store.sealParams(manager, id, draft.params)) } as never)
-        .orIgnore()
-        .returning('id')
-        .execute();
+      const columns = { ...row, ...(await this.store.sealParams(manager, id, draft.params)) };
       // Also one that this caller may not see: two at once, or another tenant's.
-      if ((inserted.raw as unknown[]).length === 0) throw taken(id);
-      const saved = await this.#viewOf(manager, id);
+      if (!(await insertUnlessTaken(manager, ProxyModel, columns))) throw taken(id);
+      const saved = await this.#viewOf(manager, await manager.findOneByOrFail(ProxyModel, { id }));
       await transaction.record('created', 'model', id, { before: null, after: auditOf(saved) });
       return saved;
     });
-    await this.live.settled();
-    return view;
   }
 
   async update(author: Author, id: string, change: ModelChange): Promise<ModelView> {
-    const view = await this.transactions.run(author, async (transaction) => {
+    return this.changes.run(author, async (transaction) => {
       const { manager } = transaction;
       const { row, standing } = await this.#findForChange(transaction, author, id);
       if (standing.role !== 'proxy_admin') {
         assertTeamsOwn(row, change);
         assertTeamMaySet(change.params ?? {}, change.info ?? {});
       }
-      const before = await this.#viewOf(manager, id);
       const { params } = await this.store.openModel(manager, row);
       const merged = mergedMap(params, change.params);
       const columns: Partial<ProxyModel> = {
@@ -129,29 +114,28 @@ export class Models {
       const deployment = await this.#assertValid({ ...row, ...columns }, merged);
       if (standing.role !== 'proxy_admin' && change.params?.['model'] !== undefined)
         assertPublicAddress(deployment);
-      await manager.update(ProxyModel, { id }, {
-        ...columns,
-        ...(await this.store.sealParams(manager, id, merged)),
-      } as never);
-      const after = await this.#viewOf(manager, id);
-      const action = blockingOf(change, row.blocked);
-      await transaction.record(action, 'model', id, { before: auditOf(before), after: auditOf(after) });
+      const sealed = await this.store.sealParams(manager, id, merged);
+      const after = await this.#viewOf(
+        manager,
+        await writeRow(manager, ProxyModel, { id }, { ...columns, ...sealed }),
+      );
+      await transaction.record(blockingOf(change, row.blocked), 'model', id, {
+        before: auditOf({ row, params: shownParams(params) }),
+        after: auditOf(after),
+      });
       return after;
     });
-    await this.live.settled();
-    return view;
   }
 
   async delete(author: Author, id: string): Promise<void> {
-    await this.transactions.run(author, async (transaction) => {
+    await this.changes.run(author, async (transaction) => {
       const { manager } = transaction;
       const { row, standing } = await this.#findForChange(transaction, author, id);
       if (standing.role !== 'proxy_admin') assertTeamsOwn(row, {});
-      const before = await this.#viewOf(manager, id);
+      const before = await this.#viewOf(manager, row);
       await manager.delete(ProxyModel, { id });
       await transaction.record('deleted', 'model', id, { before: auditOf(before), after: null });
     });
-    await this.live.settled();
   }
 
   /** Every stored model, the blocked and the broken ones too. For administrators of the proxy. */
@@ -191,25 +175,18 @@ export class Models {
     // With the proxy's own rights: whoever may change a model that names a credential need not see the credential.
     const { manager } = this.store.database;
     const credentials = row.trusted
-      ? await this.store.credentialsByName(manager, this.config.credentials ?? [])
+      ? await this.store.credentialsByName(manager, this.config.credentials)
       : new Map<string, CredentialEntry>();
-    const environment = row.trusted ? this.config.environment : undefined;
-    const { entry, problems } = readStoredModel(
-      { model_name: row.modelName ?? '', litellm_params: params, model_info: row.info ?? {} },
+    const { deployment, problem } = checkModel(
+      { name: row.modelName ?? '', params, info: row.info ?? {} },
       credentials,
-      environment,
+      row.trusted ? this.config.environment : undefined,
     );
-    const [problem] = problems;
     if (problem) throw badField(problem.path, `: ${problem.message}`);
-    if (!entry) throw badField('litellm_params.model', 'is needed: provider/model');
-    const compiled = compileDeployments([{ ...entry, path: '' }], environment);
-    const wrong = compiled.problems.find(({ code }) => code === 'routing.entry_invalid');
-    if (wrong) throw badField(wrong.path.replace(/^\./, ''), `: ${wrong.message}`);
-    return compiled.deployments[0];
+    return deployment;
   }
 
-  async #viewOf(manager: EntityManager, id: string): Promise<ModelView> {
-    const row = await manager.findOneByOrFail(ProxyModel, { id });
+  async #viewOf(manager: EntityManager, row: ProxyModel): Promise<ModelView> {
     const { params } = await this.store.openModel(manager, row);
     return { row, params: shownParams(params) };
   }
@@ -256,10 +233,5 @@ function auditOf({ row, params }: ModelView): object {
 }
 
 function taken(id: string): GatewayError {
-  return badField('model_info.id', `is taken: a model with id=${id.slice(0, 128)} already exists`);
-}
-
-function badField(path: string, what: string): GatewayError {
-  const param = path.slice(0, 128);
-  return new GatewayError('request.bad_field', `'${param}' ${what}`.replace("' : ", "': "), { param });
+  return badField('model_info.id', ` is taken: a model with id=${id.slice(0, 128)} already exists`);
 }

@@ -3,11 +3,12 @@ import { Injectable } from '@nestjs/common';
 import { Config, type PassThroughEndpoint, pathsOverlap, readStoredEndpoint } from '#libs/config';
 import { insertRow, StoredEndpoint, writeRow } from '#libs/database';
 import { GatewayError } from '#libs/kernel';
-import { type Author, makerOf, Transactions } from '#libs/tenancy';
+import { type Author, makerOf } from '#libs/tenancy';
 import type { EntityManager } from 'typeorm';
 import { type EndpointView, idOfFile, unmasked, viewOfFile, viewOfStored } from './endpoint-view.js';
-import { LiveCatalogue } from './live-catalogue.js';
-import { RuntimeStore } from './runtime-store.js';
+import { LiveChanges } from './live-changes.js';
+import { badField } from './refusals.js';
+import { isUnreadable, RuntimeStore } from './runtime-store.js';
 
 /** An endpoint, or the part of it that changes, in the words of the file. */
 export type EndpointSettings = Readonly<Record<string, unknown>>;
@@ -25,8 +26,7 @@ export class PassThroughEndpoints {
   constructor(
     private readonly config: Config,
     private readonly store: RuntimeStore,
-    private readonly transactions: Transactions,
-    private readonly live: LiveCatalogue,
+    private readonly changes: LiveChanges,
   ) {}
 
   /** `assertFree` throws when the endpoint stands in the way of a route of ours. Throws 400 for what is wrong with it, by name. */
@@ -35,14 +35,14 @@ export class PassThroughEndpoints {
     wanted: EndpointSettings,
     assertFree: (endpoint: PassThroughEndpoint) => void,
   ): Promise<EndpointView> {
-    const view = await this.transactions.run(author, async (transaction) => {
+    return this.changes.run(author, async (transaction) => {
       const { manager } = transaction;
       const rows = await lockAll(manager);
       if (rows.length >= MOST_ENDPOINTS)
-        throw badField('path', `: there are ${MOST_ENDPOINTS} endpoints, and more would slow every call`);
+        throw badField('path', `: there are ${MOST_ENDPOINTS} endpoints, and more would slow every call.`);
       const { id: asked, ...settings } = unmasked(wanted, undefined);
       const id = typeof asked === 'string' ? asked : randomUUID();
-      if (this.#isOfFile(id) || rows.some((row) => row.id === id)) throw badField('id', ' is taken');
+      if (this.#isOfFile(id) || rows.some((row) => row.id === id)) throw badField('id', ' is taken.');
       assertFree(this.#assertValid(id, settings, rows));
       const maker = makerOf(author.principal);
       const columns = await this.store.sealEndpoint(manager, id, settings);
@@ -51,8 +51,6 @@ export class PassThroughEndpoints {
       await transaction.record('created', 'pass_through_endpoint', id, { before: null, after });
       return after;
     });
-    await this.live.settled();
-    return view;
   }
 
   /** Absent members stay as they are, and so do those that are sent back masked. */
@@ -62,7 +60,7 @@ export class PassThroughEndpoints {
     change: EndpointSettings,
     assertFree: (endpoint: PassThroughEndpoint) => void,
   ): Promise<EndpointView> {
-    const view = await this.transactions.run(author, async (transaction) => {
+    return this.changes.run(author, async (transaction) => {
       const { manager } = transaction;
       const rows = await lockAll(manager);
       const before = await this.store.openEndpoint(manager, this.#storedIn(rows, id));
@@ -76,21 +74,17 @@ export class PassThroughEndpoints {
       await transaction.record('updated', 'pass_through_endpoint', id, told);
       return after;
     });
-    await this.live.settled();
-    return view;
   }
 
   /** Answers what was deleted. */
   async delete(author: Author, id: string): Promise<EndpointView> {
-    const view = await this.transactions.run(author, async (transaction) => {
+    return this.changes.run(author, async (transaction) => {
       const { manager } = transaction;
       const before = await this.#viewOf(manager, this.#storedIn(await lockAll(manager), id));
       await manager.delete(StoredEndpoint, { id });
       await transaction.record('deleted', 'pass_through_endpoint', id, { before, after: null });
       return before;
     });
-    await this.live.settled();
-    return view;
   }
 
   /** Those of the file, then the stored ones, whether they can be served or not. */
@@ -113,7 +107,7 @@ export class PassThroughEndpoints {
     const row = rows.find((one) => one.id === id);
     if (row !== undefined) return row;
     if (this.#isOfFile(id))
-      throw badField('endpoint_id', ' is of the configuration file, which wins; change it there');
+      throw badField('endpoint_id', ' is of the configuration file, which wins; change it there.');
     throw new GatewayError('request.not_found', 'There is no such endpoint.', { param: 'endpoint_id' });
   }
 
@@ -125,8 +119,8 @@ export class PassThroughEndpoints {
   ): PassThroughEndpoint {
     const { endpoint, problems, missing } = readStoredEndpoint(id, settings, this.config.environment);
     const [problem] = [...problems, ...missing];
-    if (problem !== undefined) throw badField(problem.path || 'headers', `: ${problem.message}`);
-    if (endpoint === undefined) throw badField('target', ' is needed');
+    if (problem !== undefined) throw badField(problem.path || 'headers', `: ${problem.message}.`);
+    if (endpoint === undefined) throw badField('target', ' is needed.');
     const places = [
       ...this.#ofFile(),
       ...others.map(({ path, settings: { include_subpath: below } }) => ({
@@ -135,7 +129,7 @@ export class PassThroughEndpoints {
       })),
     ];
     const rival = places.find((one) => pathsOverlap(one, endpoint));
-    if (rival !== undefined) throw badField('path', ` lies on the path of another endpoint, ${rival.path}`);
+    if (rival !== undefined) throw badField('path', ` lies on the path of another endpoint, ${rival.path}.`);
     return endpoint;
   }
 
@@ -144,7 +138,7 @@ export class PassThroughEndpoints {
     try {
       return viewOfStored(await this.store.openEndpoint(manager, row));
     } catch (thrown) {
-      if (!(thrown instanceof GatewayError) || thrown.code !== 'secrets.unreadable') throw thrown;
+      if (!isUnreadable(thrown)) throw thrown;
       return viewOfStored({ row, written: {} });
     }
   }
@@ -154,9 +148,4 @@ export class PassThroughEndpoints {
 async function lockAll(manager: EntityManager): Promise<StoredEndpoint[]> {
   await manager.query('LOCK TABLE pass_through_endpoints IN SHARE ROW EXCLUSIVE MODE');
   return manager.find(StoredEndpoint);
-}
-
-function badField(path: string, what: string): GatewayError {
-  const param = path.slice(0, 128);
-  return new GatewayError('request.bad_field', `'${param}'${what}.`, { param });
 }

@@ -14,6 +14,7 @@ import {
   StoredCredential,
   StoredEndpoint,
 } from '#libs/database';
+import { GatewayError } from '#libs/kernel';
 import { DataSource, type EntityManager } from 'typeorm';
 import { revealed, splitParams } from './stored-params.js';
 
@@ -57,37 +58,44 @@ export class RuntimeStore {
   /** Everything at once. A row that does not open is left out; a database that does not answer throws. */
   async readAll(manager: EntityManager = this.database.manager): Promise<RuntimeRows> {
     const unreadable: string[] = [];
-    const orLeaveOut = async <T>(what: string, open: () => Promise<T>): Promise<T[]> => {
-      try {
-        return [await open()];
-      } catch (error) {
-        if (!isUnreadable(error)) throw error;
-        unreadable.push(what);
-        return [];
+    /** One after the other: they share a connection. */
+    const opened = async <Row, Open>(
+      rows: readonly Row[],
+      nameOf: (row: Row) => string,
+      open: (row: Row) => Promise<Open>,
+    ): Promise<Open[]> => {
+      const found: Open[] = [];
+      for (const row of rows) {
+        try {
+          found.push(await open(row));
+        } catch (error) {
+          if (!isUnreadable(error)) throw error;
+          unreadable.push(nameOf(row));
+        }
       }
+      return found;
     };
-    const modelRows = await manager.find(ProxyModel, { order: { createdAt: 'ASC', id: 'ASC' } });
-    const models: OpenModel[] = [];
-    for (const row of modelRows)
-      models.push(...(await orLeaveOut(`model ${row.id}`, () => this.openModel(manager, row))));
-    const credentials: OpenCredential[] = [];
-    for (const row of await manager.find(StoredCredential))
-      credentials.push(
-        ...(await orLeaveOut(`credential ${row.name}`, () => this.openCredential(manager, row))),
-      );
-    const endpoints: OpenEndpoint[] = [];
-    for (const row of await manager.find(StoredEndpoint, { order: { path: 'ASC' } }))
-      endpoints.push(...(await orLeaveOut(`endpoint ${row.id}`, () => this.openEndpoint(manager, row))));
-    const settings: SettingOverride[] = [];
-    for (const row of await manager.find(ConfigSetting))
-      settings.push(
-        ...(await orLeaveOut(`setting ${row.section}.${row.field}`, () => this.openSetting(manager, row))),
-      );
     return {
-      models,
-      credentials,
-      endpoints,
-      settings: settings.filter(({ section }) => OVERRIDABLE_SECTIONS.includes(section)),
+      models: await opened(
+        await manager.find(ProxyModel, { order: { createdAt: 'ASC', id: 'ASC' } }),
+        ({ id }) => `model ${id}`,
+        (row) => this.openModel(manager, row),
+      ),
+      credentials: await opened(
+        await manager.find(StoredCredential),
+        ({ name }) => `credential ${name}`,
+        (row) => this.openCredential(manager, row),
+      ),
+      endpoints: await opened(
+        await manager.find(StoredEndpoint, { order: { path: 'ASC' } }),
+        ({ id }) => `endpoint ${id}`,
+        (row) => this.openEndpoint(manager, row),
+      ),
+      settings: await opened(
+        (await manager.find(ConfigSetting)).filter(({ section }) => isOverridable(section)),
+        ({ section, field }) => `setting ${section}.${field}`,
+        (row) => this.openSetting(manager, row),
+      ),
       groups: await manager.find(AccessGroup),
       groupedModels: await manager.find(AccessGroupModel),
       unreadable,
@@ -180,11 +188,15 @@ export function namedCredentials(
 ): Map<string, CredentialEntry> {
   const named = new Map<string, CredentialEntry>();
   for (const { row, values } of stored) named.set(row.name, { values, info: row.info });
-  for (const { name, values, info } of ofFile)
-    named.set(name, { values: revealed(values) as Record<string, unknown>, info });
+  for (const { name, values, info } of ofFile) named.set(name, { values: revealed(values), info });
   return named;
 }
 
-function isUnreadable(error: unknown): boolean {
-  return (error as { code?: unknown }).code === 'secrets.unreadable';
+function isOverridable(section: string): boolean {
+  return OVERRIDABLE_SECTIONS.some((one) => one === section);
+}
+
+/** Whether a row's secrets do not open, as after a key was lost; everything else is an outage. */
+export function isUnreadable(error: unknown): boolean {
+  return error instanceof GatewayError && error.code === 'secrets.unreadable';
 }

@@ -3,8 +3,9 @@ import { Injectable } from '@nestjs/common';
 import { Config, isFileOnly, isLive, type OverridableSection, type SettingOverride } from '#libs/config';
 import { ConfigSetting } from '#libs/database';
 import { GatewayError, isRecord, isSecretName } from '#libs/kernel';
-import { type Author, makerOf, type Transaction, Transactions } from '#libs/tenancy';
-import { LiveCatalogue } from './live-catalogue.js';
+import { type Author, makerOf, type Transaction } from '#libs/tenancy';
+import { LiveChanges } from './live-changes.js';
+import { badField } from './refusals.js';
 import { RuntimeStore } from './runtime-store.js';
 import { assertCallerStaysIn } from './setting-locks.js';
 import { looksSecret, maskTexts } from './stored-params.js';
@@ -36,21 +37,20 @@ export class Settings {
   constructor(
     private readonly config: Config,
     private readonly store: RuntimeStore,
-    private readonly transactions: Transactions,
-    private readonly live: LiveCatalogue,
+    private readonly changes: LiveChanges,
   ) {}
 
   /** Stores all of them or none. Mappings are merged member by member, everything else is replaced. Throws 400 naming the setting. */
   async change(author: Author, wanted: readonly SettingOverride[]): Promise<SettingsReceipt> {
     const ours = wanted.filter((one) => !this.#saysTheFile(one));
-    const receipt = await this.transactions.run(author, async (transaction) => {
+    return this.changes.run(author, async (transaction) => {
       const { settings: stored } = await this.store.readAll(transaction.manager);
       const known = new Map(stored.map((one) => [pathOf(one), one]));
       const merged = ours.map((one) => ({ ...one, value: merge(known.get(pathOf(one))?.value, one.value) }));
       for (const one of merged) known.set(pathOf(one), one);
       const { problems, ignored } = this.#read([...known.values()]);
       const [problem] = problems;
-      if (problem) throw badSetting(problem.path, problem.message);
+      if (problem) throw badField(problem.path, ` ${problem.message}.`);
       const useful = merged.filter((one) => !ignored.some((path) => path.startsWith(pathOf(one))));
       for (const one of useful) {
         assertCallerStaysIn(one, author);
@@ -66,13 +66,11 @@ export class Settings {
         ignored: merged.filter((one) => !useful.includes(one)).map(pathOf),
       };
     });
-    await this.live.settled();
-    return receipt;
   }
 
   /** Takes a stored setting back. Throws 404 when none of that name is stored. */
   async remove(author: Author, section: OverridableSection, field: string): Promise<SettingView> {
-    const removed = await this.transactions.run(author, async (transaction) => {
+    return this.changes.run(author, async (transaction) => {
       const { manager } = transaction;
       const row = await manager.findOneBy(ConfigSetting, { section, field });
       if (!row)
@@ -88,8 +86,6 @@ export class Settings {
       });
       return view;
     });
-    await this.live.settled();
-    return removed;
   }
 
   /** What is set, in the file or here; secrets masked. */
@@ -121,11 +117,11 @@ export class Settings {
   /** True where the file says just that. Throws where it says something else, or where only the file may. */
   #saysTheFile({ section, field, value }: SettingOverride): boolean {
     if (isFileOnly(section, field))
-      throw badSetting(`${section}.${field}`, 'can only be set in the configuration file or the environment');
+      throw badField(`${section}.${field}`, ' can only be set in the configuration file or the environment.');
     const said = this.config.source?.fileValue(section, field);
     if (said === undefined) return false;
     if (isDeepStrictEqual(said, value)) return true;
-    throw badSetting(`${section}.${field}`, 'is set in the configuration file, which wins; change it there');
+    throw badField(`${section}.${field}`, ' is set in the configuration file, which wins; change it there.');
   }
 
   async #save(
@@ -178,9 +174,4 @@ function containsSecret(value: unknown): boolean {
 function merge(stored: unknown, wanted: unknown): unknown {
   if (!isRecord(stored) || !isRecord(wanted)) return wanted;
   return Object.fromEntries(Object.entries({ ...stored, ...wanted }).filter(([, value]) => value !== null));
-}
-
-function badSetting(path: string, what: string): GatewayError {
-  const param = path.slice(0, 128);
-  return new GatewayError('request.bad_field', `'${param}' ${what}.`, { param });
 }

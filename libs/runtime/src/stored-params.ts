@@ -85,20 +85,24 @@ export function maskSecret(text: string): string {
 }
 
 /** Every text of a tree masked; numbers and flags tell nothing. */
-export function maskTexts(value: unknown): unknown {
-  if (value instanceof Secret) return maskSecret(value.reveal());
-  if (typeof value === 'string') return maskSecret(value);
-  if (Array.isArray(value)) return value.map(maskTexts);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, maskTexts(item)]));
+export function maskTexts(tree: Readonly<Record<string, unknown>>): Record<string, unknown>;
+export function maskTexts(tree: unknown): unknown;
+export function maskTexts(tree: unknown): unknown {
+  return withTexts(tree, (text) => maskSecret(text instanceof Secret ? text.reveal() : text));
 }
 
 /** The texts behind `Secret`s, for what reads plain ones. */
-export function revealed(value: unknown): unknown {
-  if (value instanceof Secret) return value.reveal();
-  if (Array.isArray(value)) return value.map(revealed);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, revealed(item)]));
+export function revealed(tree: Readonly<Record<string, unknown>>): Record<string, unknown>;
+export function revealed(tree: unknown): unknown {
+  return withTexts(tree, (text) => (text instanceof Secret ? text.reveal() : text));
+}
+
+/** The same tree with other texts. */
+function withTexts(tree: unknown, of: (text: string | Secret) => string): unknown {
+  if (typeof tree === 'string' || tree instanceof Secret) return of(tree);
+  if (Array.isArray(tree)) return tree.map((item) => withTexts(item, of));
+  if (typeof tree !== 'object' || tree === null) return tree;
+  return Object.fromEntries(Object.entries(tree).map(([name, item]) => [name, withTexts(item, of)]));
 }
 
 /** Whether a text has the form of a key of some provider. */

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Config, type CustomRole, isRoleName, type RoleBase } from '#libs/config';
-import { lockRow, readAs, StoredRole, User, writeRow } from '#libs/database';
+import { insertUnlessTaken, lockRow, readAs, StoredRole, User, writeRow } from '#libs/database';
 import { Clock, GatewayError, type Principal } from '#libs/kernel';
 import { DataSource, type EntityManager, IsNull } from 'typeorm';
 import { assertAdministers, assertReads, makerOf } from './authority.js';
@@ -50,15 +50,7 @@ export class CustomRoles {
         ...{ name, base, routes: [...routes], models: [...models], description, deletedAt: null },
         ...{ createdBy: maker, updatedBy: maker, createdAt: now, updatedAt: now },
       };
-      const inserted = await manager
-        .createQueryBuilder()
-        .insert()
-        .into(StoredRole)
-        .values(made)
-        .orIgnore()
-        .returning('name')
-        .execute();
-      if ((inserted.raw as unknown[]).length === 0) {
+      if (!(await insertUnlessTaken(manager, StoredRole, made))) {
         const before = await lock(manager, name);
         if (before?.deletedAt === null) throw taken(name);
         await manager.update(StoredRole, { name }, made);

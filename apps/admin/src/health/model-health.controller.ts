@@ -79,7 +79,7 @@ export class ModelHealthController {
   @HttpCode(200)
   async test(@Caller() caller: Principal, @AdminBody(connectionBody) body: ConnectionBody): Promise<object> {
     const { manager } = this.store.database;
-    const credentials = await this.store.credentialsByName(manager, this.config.credentials ?? []);
+    const credentials = await this.store.credentialsByName(manager, this.config.credentials);
     const info = { ...body.model_info, ...(body.mode ? { mode: body.mode } : {}), id: 'test-connection' };
     const { entry, problems } = readStoredModel(
       { model_name: 'test-connection', litellm_params: body.litellm_params, model_info: info },

@@ -1,6 +1,6 @@
 import { createHmac, hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { SignInFlow } from '#libs/database';
+import { insertUnlessTaken, SignInFlow } from '#libs/database';
 import { Clock } from '#libs/kernel';
 import { DataSource, LessThan } from 'typeorm';
 
@@ -74,15 +74,7 @@ export class SignInFlows {
   /** Whether `name`, a digest, is heard of for the first time within `livesMs`, on every replica: what may be used once. */
   async once(name: string, livesMs: number): Promise<boolean> {
     const row = { id: name, salt: '', data: {}, expiresAt: new Date(this.clock.nowMs() + livesMs) };
-    const { raw } = await this.database
-      .getRepository(SignInFlow)
-      .createQueryBuilder()
-      .insert()
-      .values(row)
-      .orIgnore()
-      .returning('id')
-      .execute();
-    return (raw as unknown[]).length === 1;
+    return insertUnlessTaken(this.database.manager, SignInFlow, row);
   }
 }
 
