@@ -14,6 +14,7 @@ import { Admissions } from './completion/admissions.js';
 import { AnswerHeaders } from './completion/answer-headers.js';
 import { Attempts } from './completion/attempts.js';
 import { Completions } from './completion/completions.js';
+import { Door } from './completion/door.js';
 import { Entrance } from './completion/entrance.js';
 import { ObjectIds } from './completion/object-ids.js';
 import { PromptLog } from './completion/prompt-log.js';
@@ -54,6 +55,7 @@ import { RealtimeLane } from './realtime/realtime-lane.js';
   controllers: [ModelsController, ExplainController, TokensController],
   providers: [
     GrantedModels,
+    Door,
     Entrance,
     Explanations,
     AdmissionRefusals,

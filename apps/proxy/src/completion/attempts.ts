@@ -17,7 +17,6 @@ import type { Call } from './call.js';
 import type { ClientAnswer } from './client-answer.js';
 import type { Asked } from './entrance.js';
 import type { Candidate } from './plan.js';
-import { ObjectIds } from './object-ids.js';
 import type { Ticket } from './ticket.js';
 import { Traces } from './traces.js';
 import { Admissions } from './admissions.js';
@@ -38,7 +37,6 @@ export class Attempts {
     private readonly headers: AnswerHeaders,
     private readonly admissions: Admissions,
     private readonly traces: Traces,
-    private readonly objects: ObjectIds,
   ) {
     const { keyHeaderName } = config.auth;
     this.#forwarding = { ...config.calls, ...(keyHeaderName === undefined ? {} : { keyHeaderName }) };
@@ -91,7 +89,7 @@ export class Attempts {
       books,
       begin,
       recording: this.traces.record(call, asked, begin),
-      names: this.objects.namesFor(principal, facts),
+      names: asked.names,
       request: this.#request(call, asked, ticket, candidate),
       headersOf: (upstream, paid) => this.headers.of(call, ticket, candidate, upstream, paid),
       amend: (usage) => this.admissions.amend(ticket, books.boundAfter(usage, outputTokens)),

@@ -2,23 +2,17 @@ import { Injectable } from '@nestjs/common';
 import { Authentication, CallScopes } from '#libs/auth';
 import { inputTokenBound } from '#libs/budget';
 import { Config } from '#libs/config';
-import { Draining, readBody } from '#libs/http';
+import { readBody } from '#libs/http';
 import { type CallFacts, GatewayError, type Principal } from '#libs/kernel';
 import { parseRequestBody, type RequestBody } from '#libs/providers';
-import {
-  assertNetworkAllowed,
-  assertRouteAllowed,
-  assertSafeBody,
-  fallbackNamesOf,
-  Network,
-  RouteAccess,
-} from '#libs/rbac';
+import { assertRouteAllowed, assertSafeBody, fallbackNamesOf, RouteAccess } from '#libs/rbac';
 import type { Resolution } from '#libs/routing';
 import { GrantedModels } from '../models/granted-models.js';
 import type { Call } from './call.js';
 import { readCallFacts } from './call-facts.js';
 import { type CallHeaders, readCallHeaders } from './call-headers.js';
-import { ObjectIds } from './object-ids.js';
+import { Door } from './door.js';
+import { ObjectIds, type SealedIds } from './object-ids.js';
 import { missingParam } from './required-params.js';
 
 /** What a call asks for, once everything that could refuse it without counting has been asked. */
@@ -32,6 +26,8 @@ export interface Asked {
   readonly resolution: Resolution;
   /** Top-level members that steer a proxy, not a model: cut before the body goes on. */
   readonly stripped: readonly string[];
+  /** How the caller is told what its answer made at the provider; absent where that needs no other name. */
+  readonly names: SealedIds | undefined;
 }
 
 /** What of a call its meaning is read from. */
@@ -44,22 +40,15 @@ export class Entrance {
     private readonly config: Config,
     private readonly authentication: Authentication,
     private readonly routes: RouteAccess,
-    private readonly network: Network,
+    private readonly door: Door,
     private readonly models: GrantedModels,
-    private readonly draining: Draining,
     private readonly scopes: CallScopes,
     private readonly objects: ObjectIds,
   ) {}
 
   /** Asked before any credential is looked at. */
   assertOpen(call: Call): void {
-    this.draining.assertServing();
-    if (!this.network.isOpen) {
-      assertNetworkAllowed(
-        this.network.decide(call.request.socket.remoteAddress, call.header('x-forwarded-for')),
-      );
-    }
-    assertRouteAllowed(this.routes.decideProxyWide(call.route.policy));
+    this.door.assertOpen(call);
   }
 
   /** Synchronous for a caller that is known. */
@@ -112,7 +101,8 @@ export class Entrance {
     for (const name of fallbackNamesOf(body.json)) this.resolve(principal, name);
     const resolution = this.resolve(principal, facts.requestedModel);
     const opened = this.objects.opened(principal, facts, body);
-    return { principal, body: opened, facts, headers, stripped, callerCap, resolution };
+    const names = this.objects.namesFor(principal, facts);
+    return { principal, body: opened, facts, headers, stripped, callerCap, resolution, names };
   }
 
   /** Whether the call says what the operator, its team and its key want said (`enforced_params`). Throws `request.invalid` naming what is missing. A call that is only thought of has no such members, so it is not asked. */
