@@ -17,33 +17,33 @@ export interface ReaderParts {
 /** The same on its way: through memory only, never argv or the environment. */
 export type SentParts = Omit<ReaderParts, 'databaseUrl' | 'environment'> & { readonly databaseUrl: string };
 
-/** A handler of a report and what it is called with. */
+/** A handler of a report and what it is called with: what a connection to the reader begins with. */
 export interface Question {
-  readonly kind: 'question';
-  readonly id: number;
   readonly controller: string;
   readonly handler: string;
   readonly values: readonly Sent[];
+  /** Which `groups` it has to have heard of: those come another way. */
+  readonly groups: number;
 }
+
+/** What the reader answers with; the body follows, `length` bytes of JSON. */
+export type AnswerHead =
+  { readonly length: number; readonly headers: Headers } | { readonly failure: Failure };
 
 export type ToReader =
   /** Before everything else. */
   | { readonly kind: 'start'; readonly parts: SentParts }
-  | Question
   /** The answer to `store`. */
   | { readonly kind: 'stored'; readonly id: number; readonly failure?: Failure }
   /** Access groups as they are from here on. */
-  | { readonly kind: 'groups'; readonly groups: readonly AccessGroup[] }
+  | { readonly kind: 'groups'; readonly version: number; readonly groups: readonly AccessGroup[] }
   /** The database has gone silent: nobody waits for it any longer. */
   | { readonly kind: 'cut' }
   | { readonly kind: 'end' };
 
 export type FromReader =
-  | { readonly kind: 'ready' }
-  /** Its pieces follow, until there are `length` bytes. */
-  | { readonly kind: 'answer'; readonly id: number; readonly length: number; readonly headers: Headers }
-  | { readonly kind: 'piece'; readonly id: number; readonly bytes: Uint8Array }
-  | { readonly kind: 'failure'; readonly id: number; readonly failure: Failure }
+  /** It listens at `path`, in a folder of its own that nobody else may open. */
+  | { readonly kind: 'ready'; readonly path: string }
   /** Asks for everything that has ended so far to be stored. */
   | { readonly kind: 'store'; readonly id: number }
   | { readonly kind: 'warning'; readonly fields: object; readonly message: string };

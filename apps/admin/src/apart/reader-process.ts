@@ -1,4 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { giveWay } from '#libs/database';
 import type { FromReader, ReaderParts, ToReader } from './messages.js';
@@ -39,14 +41,20 @@ export class ReaderProcess {
     this.#child = child;
     this.#giveWay();
     let said = '';
+    let folder: string | undefined;
     child.stderr?.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-LAST_WORDS)));
     child.on('message', (message: FromReader) => {
       // By now it has the threads of its engine, which have priorities of their own.
-      if (message.kind === 'ready') this.#giveWay();
+      if (message.kind === 'ready') {
+        this.#giveWay();
+        folder = dirname(message.path);
+      }
       listener.heard(message);
     });
     this.#ended = new Promise((resolve) => {
       const ended = (code: number | null, signal: string | null): void => {
+        // It could not tidy up when it was killed.
+        if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
         listener.ended({ code, signal, said });
         resolve();
       };

@@ -1,5 +1,9 @@
 // What the reading process does: its own connections, the controllers that read, and nothing that calls need.
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import 'reflect-metadata';
 import { BrowsingPool } from '#libs/database';
 import { Secret } from '#libs/kernel';
@@ -8,9 +12,10 @@ import { Logger, Pseudonyms } from '#libs/telemetry';
 import { GivenStandings } from '#libs/tenancy';
 import type { DataSource } from 'typeorm';
 import { receivedFailure, sentFailure } from './failures.js';
+import { FirstValue, framed } from './frames.js';
 import {
+  type AnswerHead,
   type FromReader,
-  type Headers,
   type Question,
   receivedCaller,
   type Sent,
@@ -19,12 +24,9 @@ import {
 } from './messages.js';
 import { readingControllers } from './reading-controllers.js';
 
-/** What is written in one turn, here and in the process that passes it on. */
-const PIECE_BYTES = 64 * 1024;
-
 const send = process.send?.bind(process);
 if (send === undefined) throw new Error('This reads for a process that serves, and is started by it.');
-/** Ends when the message has left, so that not all of a long answer waits to be sent. */
+/** Ends when the message has left. */
 const tell = (message: FromReader): Promise<void> =>
   new Promise((left) => send(message, undefined, {}, () => left()));
 // It ends with the process that started it, and only with it: a signal to both is for that one to act upon.
@@ -99,9 +101,25 @@ function opened(): Promise<Readonly<Record<string, object>>> {
   return controllers;
 }
 
-async function answer({ id, controller, handler, values }: Question): Promise<void> {
+/** Answers the question that the connection brings. */
+function answerOn(socket: Socket): void {
+  const question = new FirstValue<Question>();
+  // Who asked is gone: there is nobody to tell.
+  socket.on('error', () => undefined);
+  socket.on('data', (bytes) => {
+    const asked = question.take(bytes);
+    if (asked !== undefined) void answer(asked.value, socket);
+  });
+}
+
+async function answer(
+  { controller, handler, values, groups: version }: Question,
+  socket: Socket,
+): Promise<void> {
   const headers: [string, string][] = [];
+  const begin = (head: AnswerHead): boolean => socket.write(framed(head));
   try {
+    await groupsToldUpTo(version);
     const asked = (await opened())[controller] as Record<string, (...args: unknown[]) => unknown> | undefined;
     const found = asked?.[handler];
     if (found === undefined) throw new Error(`The reading process has no ${controller}.${handler}.`);
@@ -109,16 +127,13 @@ async function answer({ id, controller, handler, values }: Question): Promise<vo
       asked,
       values.map((value) => received(value, headers)),
     );
-    await tellAnswer(id, Buffer.from(JSON.stringify(result)), headers);
+    const body = Buffer.from(JSON.stringify(result));
+    begin({ length: body.length, headers });
+    socket.end(body);
   } catch (thrown) {
-    void tell({ kind: 'failure', id, failure: sentFailure(thrown) });
+    begin({ failure: sentFailure(thrown) });
+    socket.end();
   }
-}
-
-async function tellAnswer(id: number, body: Buffer, headers: Headers): Promise<void> {
-  void tell({ kind: 'answer', id, length: body.length, headers });
-  for (let at = 0; at < body.length; at += PIECE_BYTES)
-    await tell({ kind: 'piece', id, bytes: body.subarray(at, at + PIECE_BYTES) });
 }
 
 function received(sent: Sent, headers: [string, string][]): unknown {
@@ -131,11 +146,30 @@ function received(sent: Sent, headers: [string, string][]): unknown {
   return { setHeader: (name: string, value: string) => headers.push([name, value]) };
 }
 
+let toldGroups = 0;
+let groupsTold = Promise.withResolvers<void>();
+
+async function groupsToldUpTo(version: number): Promise<void> {
+  while (toldGroups < version) await groupsTold.promise;
+}
+
+function hearGroups({ version, groups: all }: Extract<ToReader, { kind: 'groups' }>): void {
+  groups.replace(all);
+  toldGroups = version;
+  groupsTold.resolve();
+  groupsTold = Promise.withResolvers();
+}
+
 process.on('message', (message: ToReader) => {
-  if (message.kind === 'question') void answer(message);
-  else if (message.kind === 'stored') ledger.answered(message);
-  else if (message.kind === 'groups') groups.replace(message.groups);
+  if (message.kind === 'stored') ledger.answered(message);
+  else if (message.kind === 'groups') hearGroups(message);
   else if (message.kind === 'cut') pool.cut();
   else void pool.close().finally(() => process.disconnect());
 });
-void tell({ kind: 'ready' });
+// Whoever can open the folder may ask as anybody: it is this account's alone.
+const folder = mkdtempSync(join(tmpdir(), 'tollgate-reading-'));
+process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+const path = join(folder, 'questions');
+const server = createServer({ allowHalfOpen: true }, answerOn).listen(path);
+await once(server, 'listening');
+void tell({ kind: 'ready', path });

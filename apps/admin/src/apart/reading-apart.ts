@@ -6,8 +6,8 @@ import { AccessGroupIndex } from '#libs/runtime';
 import { Logger } from '#libs/telemetry';
 import { KeptStandings } from '#libs/tenancy';
 import { DataSource } from 'typeorm';
-import { Asked, isResponse } from './asked.js';
-import { receivedFailure, sentFailure } from './failures.js';
+import { ask, isResponse } from './asked.js';
+import { sentFailure } from './failures.js';
 import { type FromReader, type ReaderParts, type Sent, sentCaller, type ToReader } from './messages.js';
 import { type ReaderEnd, ReaderProcess } from './reader-process.js';
 
@@ -34,11 +34,11 @@ const REST_MS = 60_000;
 export class ReadingApart implements BeforeApplicationShutdown {
   readonly #parts: ReaderParts;
   readonly #turnstile = new Turnstile(AT_ONCE);
-  readonly #waiting = new Map<number, Asked>();
   #reader: ReaderProcess | undefined;
-  #isReady = false;
-  #asked = 0;
+  /** Where it listens, once it does. */
+  #path: string | undefined;
   #toldGroups: readonly AccessGroup[] | undefined;
+  #groupsVersion = 0;
   #recent: number[] = [];
   #restsUntilMs = 0;
   #idle: NodeJS.Timeout | undefined;
@@ -69,7 +69,7 @@ export class ReadingApart implements BeforeApplicationShutdown {
 
   #isThere(): boolean {
     this.#idle?.refresh();
-    if (this.#reader !== undefined) return this.#isReady;
+    if (this.#reader !== undefined) return this.#path !== undefined;
     const now = performance.now();
     if (now < this.#restsUntilMs) return false;
     this.#recent = [...this.#recent.slice(1 - STARTS_WITH), now];
@@ -89,14 +89,9 @@ export class ReadingApart implements BeforeApplicationShutdown {
 
   async #ask(controller: string, handler: string, args: readonly unknown[]): Promise<StreamableFile> {
     const values = await Promise.all(args.map((value) => this.#sent(value)));
-    if (!this.#isReady) throw gone();
-    this.#asked += 1;
-    const id = this.#asked;
-    const asked = new Asked(args);
-    this.#waiting.set(id, asked);
-    this.#tellGroups();
-    this.#tell({ kind: 'question', id, controller, handler, values });
-    return asked.answer;
+    if (this.#path === undefined) throw new Error('The process that reads lists is gone.');
+    const question = { controller, handler, values, groups: this.#tellGroups() };
+    return ask(this.#path, question, args.find(isResponse));
   }
 
   async #sent(value: unknown): Promise<Sent> {
@@ -107,27 +102,14 @@ export class ReadingApart implements BeforeApplicationShutdown {
   }
 
   #heard(message: FromReader): void {
-    if (message.kind === 'ready') this.#ready();
-    else if (message.kind === 'answer')
-      this.#waiting.get(message.id)?.answered(message.length, message.headers);
-    else if (message.kind === 'piece') this.#piece(message.id, message.bytes);
-    else if (message.kind === 'failure') this.#failed(message.id, receivedFailure(message.failure));
+    if (message.kind === 'ready') this.#ready(message.path);
     else if (message.kind === 'store') this.#store(message.id);
     else this.logger.warn(message.fields, message.message);
   }
 
-  #ready(): void {
-    this.#isReady = true;
+  #ready(path: string): void {
+    this.#path = path;
     this.logger.info({}, 'Somebody browses: lists and reports are read in a process of their own now.');
-  }
-
-  #piece(id: number, bytes: Uint8Array): void {
-    if (this.#waiting.get(id)?.piece(bytes) === true) this.#waiting.delete(id);
-  }
-
-  #failed(id: number, error: Error): void {
-    this.#waiting.get(id)?.failed(error);
-    this.#waiting.delete(id);
   }
 
   /** What has ended here counts in what is read there. */
@@ -138,12 +120,19 @@ export class ReadingApart implements BeforeApplicationShutdown {
     );
   }
 
-  /** Before the question that may show them. */
-  #tellGroups(): void {
+  /** Tells which there are, when they changed; answers which version of them that is. */
+  #tellGroups(): number {
     const { all } = this.groups;
-    if (this.#toldGroups === all) return;
-    this.#toldGroups = all;
-    this.#tell({ kind: 'groups', groups: all.map((group) => ({ ...group })) });
+    if (this.#toldGroups !== all) {
+      this.#toldGroups = all;
+      this.#groupsVersion += 1;
+      this.#tell({
+        kind: 'groups',
+        version: this.#groupsVersion,
+        groups: all.map((group) => ({ ...group })),
+      });
+    }
+    return this.#groupsVersion;
   }
 
   #tell(message: ToReader): void {
@@ -151,7 +140,7 @@ export class ReadingApart implements BeforeApplicationShutdown {
   }
 
   async #end(): Promise<void> {
-    this.#isReady = false;
+    this.#path = undefined;
     await this.#reader?.end();
   }
 
@@ -159,18 +148,12 @@ export class ReadingApart implements BeforeApplicationShutdown {
     clearTimeout(this.#idle);
     this.#reader = undefined;
     this.#toldGroups = undefined;
-    this.#isReady = false;
-    if (how.code !== 0) {
-      this.logger.warn(how, 'The process that reads lists and reports failed; it will be started again.');
-      // Whatever it was may happen again.
-      this.#restsUntilMs = Math.max(this.#restsUntilMs, performance.now() + REST_MS);
-    }
-    for (const id of [...this.#waiting.keys()]) this.#failed(id, gone());
+    this.#path = undefined;
+    if (how.code === 0) return;
+    this.logger.warn(how, 'The process that reads lists and reports failed; it will be started again.');
+    // Whatever it was may happen again.
+    this.#restsUntilMs = Math.max(this.#restsUntilMs, performance.now() + REST_MS);
   }
-}
-
-function gone(): Error {
-  return new Error('The process that reads lists ended before it answered.');
 }
 
 function isCaller(value: unknown): value is Principal {
