@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 
 import { SoftBudgets } from '#libs/budget';
 import { AlertCourier } from './alerts/alert-courier.js';
+import { DayTables } from './day-tables.js';
 import { Retention } from './retention.js';
 import { ScheduledRotations } from './scheduled-rotations.js';
 import { SqliteMirror } from './sqlite-mirror.js';
@@ -16,11 +17,12 @@ export class OutgoingChores {
   ) {}
 }
 
-/** What has had its time. */
+/** What has had its time, and what the next days need. */
 @Injectable()
 export class DueChores {
   constructor(
     readonly retention: Retention,
     readonly rotations: ScheduledRotations,
+    readonly days: DayTables,
   ) {}
 }

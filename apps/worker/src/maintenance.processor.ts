@@ -1,22 +1,11 @@
 import { OnWorkerEvent, Processor, WorkerHost } from '@nestjs/bullmq';
 import { BudgetPeriods, SpendLedger } from '#libs/budget';
-import { cleanUpChanges, ensureLedgerPartitions, layOutDays, withTransaction } from '#libs/database';
-import { Clock, DAY_MS, dayOf } from '#libs/kernel';
+import { Clock } from '#libs/kernel';
 import { Logger } from '#libs/telemetry';
 import type { Job } from 'bullmq';
-import { DataSource } from 'typeorm';
 import { JobStoreTrouble } from './job-store-trouble.js';
 import { isScheduleName, MAINTENANCE_QUEUE, type ScheduleName } from './schedules.js';
 import { DueChores, OutgoingChores } from './chores.js';
-
-const WORKER = { system: 'worker' };
-/** Partitions from yesterday (a call admitted before midnight may end after it) to a week ahead: a week without a worker is bridged. */
-const DAYS_BACK = 1;
-const DAYS = 9;
-/** Calls that were under way at midnight, and their records, have come in by then. */
-const LATE_MS = 2 * 3_600_000;
-/** Days laid out in one go: after an upgrade, yesterday's turn comes when the older ones have had theirs. */
-const MOST_DAYS = 3;
 
 /** Does what `schedules.ts` lists. Jobs carry no data: the tables say what is due, so a job that runs twice does nothing the second time. */
 @Processor(MAINTENANCE_QUEUE, { concurrency: 2, lockDuration: 60_000 })
@@ -24,21 +13,20 @@ export class MaintenanceProcessor extends WorkerHost {
   readonly #tasks: Readonly<Record<ScheduleName, () => Promise<unknown>>>;
 
   constructor(
-    private readonly dataSource: DataSource,
     periods: BudgetPeriods,
     ledger: SpendLedger,
     { mirror, courier, soft }: OutgoingChores,
-    { retention, rotations }: DueChores,
-    private readonly clock: Clock,
+    { retention, rotations, days }: DueChores,
+    clock: Clock,
     private readonly logger: Logger,
     private readonly trouble: JobStoreTrouble,
   ) {
     super();
     this.#tasks = {
       'budget.close-due-periods': () => periods.closeDue(clock.nowMs()),
-      'ledger.make-partitions': () => this.#makePartitions(),
-      'activity.lay-out-days': () => this.#layOutDays(),
-      'changes.clean-up': () => withTransaction(dataSource, WORKER, (manager) => cleanUpChanges(manager)),
+      'ledger.make-partitions': () => days.makeAhead(),
+      'activity.lay-out-days': () => days.layOut(),
+      'changes.clean-up': () => retention.dropOldChanges(),
       'ledger.adopt-orphans': () => ledger.adopt(),
       'alerts.tell-soft-budgets': () => soft.tell(),
       'alerts.deliver': () => courier.deliverDue(),
@@ -67,15 +55,5 @@ export class MaintenanceProcessor extends WorkerHost {
       );
       throw error;
     }
-  }
-
-  #layOutDays(): Promise<readonly string[]> {
-    const before = dayOf(this.clock.nowMs() - LATE_MS);
-    return layOutDays((work) => withTransaction(this.dataSource, WORKER, work), before, MOST_DAYS);
-  }
-
-  async #makePartitions(): Promise<number> {
-    const from = dayOf(this.clock.nowMs() - DAYS_BACK * DAY_MS);
-    return withTransaction(this.dataSource, WORKER, (manager) => ensureLedgerPartitions(manager, from, DAYS));
   }
 }

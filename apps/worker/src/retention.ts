@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { AuditTrail, pruneAudit } from '#libs/audit';
 import { Config } from '#libs/config';
-import { dropDaysBefore, withTransaction } from '#libs/database';
+import { cleanUpChanges, dropDaysBefore, withTransaction } from '#libs/database';
 import { Clock, DAY_MS, dayOf } from '#libs/kernel';
 import { Logger } from '#libs/telemetry';
 import { DataSource } from 'typeorm';
@@ -29,6 +29,11 @@ export class Retention {
     const decisions = await this.#drop('decisions', Math.min(DECISION_DAYS, retentionDays ?? DECISION_DAYS));
     await this.#pruneAudit();
     return prompts + calls + decisions;
+  }
+
+  /** Change events that every process has had long enough to read. Returns how many. */
+  dropOldChanges(): Promise<number> {
+    return withTransaction(this.dataSource, WORKER, (manager) => cleanUpChanges(manager));
   }
 
   async #pruneAudit(): Promise<void> {

@@ -6,6 +6,7 @@ import { TenancyModule } from '#libs/tenancy';
 import { DataSource } from 'typeorm';
 import { AlertCourier } from './alerts/alert-courier.js';
 import { DueChores, OutgoingChores } from './chores.js';
+import { DayTables } from './day-tables.js';
 import { JobStoreTrouble } from './job-store-trouble.js';
 import { MaintenanceProcessor } from './maintenance.processor.js';
 import { queueOptions } from './queue-connection.js';
@@ -28,6 +29,7 @@ import { SqliteMirror } from './sqlite-mirror.js';
   ],
   providers: [
     AlertCourier,
+    DayTables,
     DueChores,
     OutgoingChores,
     AuditSealer,
