@@ -6,9 +6,9 @@ import { AuthenticationGuard } from './authentication.guard.js';
 import { CallScopes } from './call-scopes.js';
 import { CliSignIns } from './cli/cli-sign-ins.js';
 import { MasterKeyMethod, VirtualKeyMethod } from './credential-method.js';
-import { MasterKeyStrategy, VirtualKeyStrategy } from './key.strategies.js';
 import { KeyVault } from './key-vault.js';
 import { MasterKey } from './master-key.js';
+import { PASSPORT_STRATEGIES } from './passport-strategies.js';
 import { AttemptWindows } from './passwords/attempt-windows.js';
 import { LoginLockOut } from './passwords/login-lock-out.js';
 import { PasswordSignIn } from './passwords/password-sign-in.js';
@@ -19,13 +19,6 @@ import { OwnOrigin } from './session/own-origin.js';
 import { SessionCookie } from './session/session-cookie.js';
 import { SessionMethod } from './session/session.method.js';
 import { SignInMethods } from './sign-in/sign-in-methods.js';
-import {
-  CustomAuthStrategy,
-  JwtStrategy,
-  OAuth2Strategy,
-  ProxyHeadersStrategy,
-  SessionStrategy,
-} from './sign-in/sign-in.strategies.js';
 import { TokenCallers } from './sign-in/token-callers.js';
 
 /** From credentials to principals. Expects, provided globally: Config, Clock, KeyDirectory, CallerDirectory, Identities, JwtKeyMappings, JwtRegistration, Sessions, ChangeFeed, PrincipalPreparation, AuthenticationEvents, PublicRoutes. */
@@ -51,13 +44,7 @@ import { TokenCallers } from './sign-in/token-callers.js';
     CliSignIns,
     SignInMethods,
     Authentication,
-    MasterKeyStrategy,
-    VirtualKeyStrategy,
-    JwtStrategy,
-    OAuth2Strategy,
-    ProxyHeadersStrategy,
-    CustomAuthStrategy,
-    SessionStrategy,
+    ...PASSPORT_STRATEGIES,
     AuthenticationGuard,
   ],
   exports: [
