@@ -8,7 +8,7 @@ import { OutputGuard } from './output-guard.js';
 import { ShownModel } from './shown-model.js';
 import { dialectOf } from './sse-dialects.js';
 import { SseRelay } from './sse-relay.js';
-import type { UpstreamHandle, UpstreamRequest, UpstreamSink } from './upstream.js';
+import type { UpstreamHandle, UpstreamRequest, UpstreamResult, UpstreamSink } from './upstream.js';
 
 /** Error answers are sentences; more than this is not read. */
 const MAX_ERROR_BYTES = 64 * 1024;
@@ -197,13 +197,7 @@ export class Exchange implements Dispatcher.DispatchHandler, UpstreamHandle {
   /** The upstream ignores its cap: it is let go, and the caller gets the end that the upstream owed. */
   #cut(stream: SseRelay): void {
     this.#finish(new Error('the answer is longer than what is held for it'));
-    this.sink.onEnd({
-      tail: stream.tail,
-      usage: stream.state.usage,
-      outputBytes: stream.outputBytes,
-      responseId: stream.state.responseId || null,
-      cutAtTokens: this.#guard?.tokens ?? 0,
-    });
+    this.sink.onEnd({ ...resultOf(stream), cutAtTokens: this.#guard?.tokens ?? 0 });
   }
 
   #endStream(stream: SseRelay): void {
@@ -219,12 +213,7 @@ export class Exchange implements Dispatcher.DispatchHandler, UpstreamHandle {
       this.#fail(brokenAnswer(this.request.deployment, 'ended its stream without a last frame'));
     } else {
       this.#finish();
-      this.sink.onEnd({
-        tail: stream.tail,
-        usage: stream.state.usage,
-        outputBytes: stream.outputBytes,
-        responseId: stream.state.responseId || null,
-      });
+      this.sink.onEnd(resultOf(stream));
     }
   }
 
@@ -297,4 +286,8 @@ export class Exchange implements Dispatcher.DispatchHandler, UpstreamHandle {
     this.#timer = undefined;
     if (abortReason) this.#controller?.abort(abortReason);
   }
+}
+
+function resultOf({ tail, state, outputBytes }: SseRelay): UpstreamResult {
+  return { tail, usage: state.usage, outputBytes, responseId: state.responseId || null };
 }

@@ -1,5 +1,6 @@
 import { type Endpoint, GatewayError, isRecord, type Usage } from '#libs/kernel';
 import { type Member, scanMembers } from './members.js';
+import { parseJson } from './parse-json.js';
 import { ShownModel } from './shown-model.js';
 import { anthropicUsage, openAiUsage } from './usage.js';
 
@@ -59,7 +60,7 @@ export function readAnswer(body: Buffer, endpoint: Endpoint): JsonAnswer | undef
     const member = members.get(name);
     return member === undefined
       ? undefined
-      : parsed(body.toString('utf8', member.valueStart, member.valueEnd));
+      : parseJson(body.toString('utf8', member.valueStart, member.valueEnd));
   };
   const id = value('id');
   const model = value('model');
@@ -70,7 +71,7 @@ export function readAnswer(body: Buffer, endpoint: Endpoint): JsonAnswer | undef
   return {
     usage,
     responseId: typeof id === 'string' ? id : null,
-    outputBytes: usage ? body.length : producedBytes(parsed(body.toString('utf8'))),
+    outputBytes: usage ? body.length : producedBytes(parseJson(body.toString('utf8'))),
     model: typeof model === 'string' ? model : undefined,
     modelAt: members.get('model'),
     error: mayBeError ? { error: value('error') } : undefined,
@@ -92,7 +93,7 @@ export function withShownModel(
 
 /** Short answers, and those our strict scan refuses (a repeated name): read as any parser would. */
 function readWhole(body: Buffer, endpoint: Endpoint): JsonAnswer | undefined {
-  const json = parsed(body.toString('utf8'));
+  const json = parseJson(body.toString('utf8'));
   if (!isRecord(json)) return undefined;
   const { choices, data, error, id, model, usage: raw } = json;
   const usage = endpoint === 'messages' ? anthropicUsage(raw) : openAiUsage(raw);
@@ -136,13 +137,4 @@ function producedBytes(json: unknown): number {
 /** A cut-off object has members, but nothing closes it behind the last of them. */
 function isClosed(body: Buffer, lastValueEnd: number | undefined): boolean {
   return /^\s*\}\s*$/.test(body.toString('latin1', lastValueEnd ?? body.indexOf(0x7b) + 1));
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (thrown) {
-    if (thrown instanceof SyntaxError) return undefined;
-    throw thrown;
-  }
 }

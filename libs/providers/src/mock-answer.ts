@@ -4,7 +4,7 @@ import { capFields } from './output-cap.js';
 import type { UpstreamRequest } from './upstream.js';
 
 /** The stated estimate of a text's tokens where no tokenizer was at work: a quarter of its UTF-8 bytes, rounded up. */
-export function estimateTokens(bytes: number): number {
+function estimateTokens(bytes: number): number {
   return Math.ceil(bytes / 4);
 }
 
@@ -70,7 +70,7 @@ function cutTo(text: string, tokens: number): string {
   return out;
 }
 
-function openAiUsageOf(answer: MockAnswer): Record<string, number> {
+export function openAiUsageOf(answer: MockAnswer): Record<string, number> {
   return {
     prompt_tokens: answer.inputTokens,
     completion_tokens: answer.outputTokens,
@@ -188,5 +188,3 @@ export function outputItem(answer: MockAnswer, status: string, text: string): Re
     content: [{ type: 'output_text', text, annotations: [] }],
   };
 }
-
-export { openAiUsageOf };

@@ -1,4 +1,4 @@
-import { NO_USAGE, type Usage } from '#libs/kernel';
+import { isRecord, NO_USAGE, type Usage } from '#libs/kernel';
 import { mockAnswer, wholeAnswer } from './mock-answer.js';
 import { answerFrames } from './mock-frames.js';
 import { mapUpstreamError } from './upstream-error.js';
@@ -30,6 +30,7 @@ class MockExchange implements UpstreamHandle {
   #isPaused = false;
   #isOver = false;
   #sentBytes = 0;
+  #usage: Usage | undefined;
 
   constructor(
     private readonly request: UpstreamRequest,
@@ -90,17 +91,12 @@ class MockExchange implements UpstreamHandle {
       return;
     }
     const options = body.json['stream_options'];
-    const withUsage =
-      typeof options === 'object' &&
-      options !== null &&
-      (options as Record<string, unknown>)['include_usage'] === true;
+    const withUsage = isRecord(options) && options['include_usage'] === true;
     this.#frames = answerFrames(endpoint, answer, withUsage);
     this.#usage = usage;
     this.sink.onHead(200, ['content-type', 'text/event-stream; charset=utf-8']);
     this.#pump();
   }
-
-  #usage: Usage | undefined;
 
   #pump(): void {
     while (!this.#isOver && !this.#isPaused) {

@@ -1,3 +1,4 @@
+import { isHeaderName } from './header-name.js';
 import { NEVER_FORWARDED } from './request-target.js';
 
 /** What describes the body goes along whatever else does: without it the bytes mean nothing. */
@@ -5,7 +6,6 @@ const DESCRIBES_BODY: ReadonlySet<string> = new Set(['content-type', 'content-en
 /** Who called and by which way: our business, and in part a credential of its own. */
 const NEVER_RELAYED =
   /^(?:x-litellm-|x-goog-iap-|x-goog-authenticated-|x-auth-request-|x-forwarded-|x-amz-security-token$|forwarded$|via$|proxy-|sec-|http2-settings$|cookie2$|litellm_user_api_key$)/;
-const NAME = /^[a-z0-9!#$%&'*+.^_`|~-]{1,128}$/;
 
 export interface RelayRules {
   /** Lower-case names of ours and their values: they replace whatever the caller sent under the name. */
@@ -34,7 +34,7 @@ export function relayedHeaders(rawHeaders: readonly string[], rules: RelayRules)
     const name = (rawHeaders[i] ?? '').toLowerCase();
     const value = rawHeaders[i + 1] ?? '';
     const isWanted = DESCRIBES_BODY.has(name) || (forwards && !NEVER_FORWARDED.has(name));
-    if (!isWanted || closed.has(name) || !NAME.test(name) || NEVER_RELAYED.test(name)) continue;
+    if (!isWanted || closed.has(name) || !isHeaderName(name) || NEVER_RELAYED.test(name)) continue;
     if (credential !== undefined && credential !== '' && value.includes(credential)) continue;
     out.push(name, value);
   }

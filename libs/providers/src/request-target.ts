@@ -1,5 +1,6 @@
 import type { Endpoint } from '#libs/kernel';
 import { type Deployment, endpointUnsupported, providerUnsupported, serves } from '#libs/routing';
+import { isHeaderName } from './header-name.js';
 
 /** Where a call goes and what identifies us there; the same for every call of one deployment, endpoint and model. */
 export interface RequestTarget {
@@ -180,7 +181,7 @@ export const NEVER_FORWARDED: ReadonlySet<string> = new Set([
 ]);
 
 function mayForward(name: string): boolean {
-  return !NEVER_FORWARDED.has(name) && /^[a-z0-9!#$%&'*+.^_`|~-]+$/.test(name);
+  return !NEVER_FORWARDED.has(name) && isHeaderName(name);
 }
 
 /** Which of the caller’s headers the operator lets through to providers. */

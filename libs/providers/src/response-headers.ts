@@ -1,3 +1,5 @@
+import { isHeaderName } from './header-name.js';
+
 /** Under which names one upstream header is sent on; null: it is not. */
 type Outcome = {
   readonly prefixed: string;
@@ -50,7 +52,6 @@ const NEVER_RELAYED = new Set([
   'vary',
 ]);
 const NEVER_RELAYED_PREFIX = /^(?:proxy-|access-control-|cross-origin-|sec-)/;
-const NAME = /^[a-z0-9!#$%&'*+.^_`|~-]{1,128}$/;
 // Anything a header value may not hold: a value with a line break would be a second header.
 // eslint-disable-next-line no-control-regex
 const BAD_VALUE = /[\u0000-\u0008\u000a-\u001f\u007f\u0100-\uffff]/;
@@ -91,7 +92,7 @@ export function passedOnHeaders(upstreamHeaders: readonly string[], out: string[
   for (let i = 0; i + 1 < upstreamHeaders.length && i < 2 * MAX_RELAYED; i += 2) {
     const name = (upstreamHeaders[i] ?? '').toLowerCase();
     const value = upstreamHeaders[i + 1] ?? '';
-    if (!NAME.test(name) || BAD_VALUE.test(value) || name.startsWith('x-litellm-')) continue;
+    if (!isHeaderName(name) || BAD_VALUE.test(value) || name.startsWith('x-litellm-')) continue;
     if (KEPT_AS_IS.has(name) || !(NEVER_RELAYED.has(name) || NEVER_RELAYED_PREFIX.test(name)))
       out.push(name, value);
   }
@@ -101,7 +102,7 @@ function decide(name: string): Outcome {
   const lower = name.toLowerCase();
   const prefixed = `llm_provider-${lower}`;
   let outcome: Outcome = { prefixed };
-  if (!NAME.test(lower) || NEVER_RELAYED.has(lower) || NEVER_RELAYED_PREFIX.test(lower)) outcome = null;
+  if (!isHeaderName(lower) || NEVER_RELAYED.has(lower) || NEVER_RELAYED_PREFIX.test(lower)) outcome = null;
   else if (lower === 'content-type') outcome = { prefixed, bare: lower };
   else if (lower.startsWith('x-ratelimit-')) outcome = { prefixed, bare: lower, givesWay: true };
   if (outcomes.size < MAX_CACHED_NAMES) outcomes.set(name, outcome);

@@ -1,6 +1,7 @@
 import type { OutputGuard } from './output-guard.js';
+import { parseJson } from './parse-json.js';
 import type { ShownModel } from './shown-model.js';
-import type { StreamDialect, StreamState } from './sse-dialects.js';
+import type { StreamDialect, StreamState, Verdict } from './sse-dialects.js';
 import { textBytes } from './text-meter.js';
 
 /** One frame may hold a whole Responses object with an image in it; more than this is not a frame. */
@@ -158,7 +159,7 @@ export class SseRelay {
   #cutBefore(written: string, guard: OutputGuard): void {
     this.cut = true;
     const payload = payloadOf(Buffer.from(written, 'latin1').toString('utf8'));
-    const json = payload === undefined ? undefined : parsed(payload);
+    const json = payload === undefined ? undefined : parseJson(payload);
     const end = this.dialect.cut(json, this.state, guard.tokens, guard.allowance.choices);
     this.#tail = Buffer.from(end);
   }
@@ -177,10 +178,10 @@ export class SseRelay {
     return marked;
   }
 
-  #read(data: Buffer, from: number, to: number): 'pass' | 'hide' | 'final' | 'error' {
+  #read(data: Buffer, from: number, to: number): Verdict {
     const payload = payloadOf(data.toString('utf8', from, to));
     if (payload === undefined) return 'pass';
-    const json = payload === '[DONE]' ? payload : parsed(payload);
+    const json = payload === '[DONE]' ? payload : parseJson(payload);
     const verdict = this.dialect.read(json, this.state, this.hideUsage);
     if (this.#looks > 0) this.#look(data.subarray(from, to));
     if (verdict === 'final') this.finished = true;
@@ -228,13 +229,4 @@ function payloadOf(frame: string): string | undefined {
     payload = payload === undefined ? value : `${payload}\n${value}`;
   }
   return payload?.trim();
-}
-
-function parsed(payload: string): unknown {
-  try {
-    return JSON.parse(payload);
-  } catch (thrown) {
-    if (thrown instanceof SyntaxError) return undefined; // Not ours to judge: it is passed on as it came.
-    throw thrown;
-  }
 }

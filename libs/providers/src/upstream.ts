@@ -1,15 +1,13 @@
 import type { Endpoint, GatewayError, Usage } from '#libs/kernel';
 import type { Deployment } from '#libs/routing';
+import type { Member } from './members.js';
 
 /** The caller's body: the bytes as they came, what they say, and where its top-level members are (for splicing). */
 export interface RequestBody {
   readonly bytes: Buffer;
   /** Read again from the bytes after `forget`. */
   readonly json: Readonly<Record<string, unknown>>;
-  readonly members: ReadonlyMap<
-    string,
-    { readonly keyStart: number; readonly valueStart: number; readonly valueEnd: number }
-  >;
+  readonly members: ReadonlyMap<string, Member>;
   /** Lets go of what was parsed; for the time in which only the bytes matter. */
   forget(): void;
 }
