@@ -14,8 +14,6 @@ export interface CooldownSettings {
   readonly cooldownMs: number;
   readonly allowedFails: number;
   readonly disableCooldowns: boolean;
-  /** An upstream's own retry-after never keeps a deployment out for longer than this. */
-  readonly maxUpstreamCooldownMs?: number;
 }
 
 interface Health {
@@ -27,7 +25,8 @@ interface Health {
 }
 
 const MINUTE_MS = 60_000;
-const DEFAULT_MAX_UPSTREAM_COOLDOWN_MS = 60_000;
+/** An upstream's own retry-after never keeps a deployment out for longer than this. */
+const MAX_UPSTREAM_COOLDOWN_MS = 60_000;
 /** The default of `allowed_fails`: only another value switches to counting. */
 const DEFAULT_ALLOWED_FAILS = 3;
 
@@ -121,12 +120,8 @@ export class Cooldowns {
 
   #restMs(deployment: Deployment, outcome: AttemptOutcome): number {
     if (deployment.cooldownMs !== undefined) return deployment.cooldownMs;
-    if (outcome.retryAfterMs !== undefined && outcome.retryAfterMs > 0) {
-      return Math.min(
-        outcome.retryAfterMs,
-        this.settings.maxUpstreamCooldownMs ?? DEFAULT_MAX_UPSTREAM_COOLDOWN_MS,
-      );
-    }
+    if (outcome.retryAfterMs !== undefined && outcome.retryAfterMs > 0)
+      return Math.min(outcome.retryAfterMs, MAX_UPSTREAM_COOLDOWN_MS);
     return this.settings.cooldownMs;
   }
 }

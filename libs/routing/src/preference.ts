@@ -12,16 +12,9 @@ export function inOrderOfPreference(
   random: Random,
 ): readonly Deployment[] {
   if (deployments.length < 2) return deployments;
-  const levels = new Map<number, Deployment[]>();
-  for (const deployment of deployments) {
-    const level = levels.get(deployment.order);
-    if (level) level.push(deployment);
-    else levels.set(deployment.order, [deployment]);
-  }
+  const levels = Map.groupBy(deployments, ({ order }) => order);
   if (levels.size === 1) return shuffled(deployments, random);
-  return [...levels.keys()]
-    .sort((a, b) => a - b)
-    .flatMap((order) => shuffled(levels.get(order) ?? [], random));
+  return [...levels].sort(([a], [b]) => a - b).flatMap(([, level]) => shuffled(level, random));
 }
 
 function shuffled(deployments: readonly Deployment[], random: Random): readonly Deployment[] {

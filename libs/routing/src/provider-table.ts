@@ -77,7 +77,7 @@ export const PROVIDERS: ReadonlyMap<string, ProviderProfile> = new Map([
 ]);
 
 /** Providers of the drop-in's configuration that are not served yet: named, so that `bedrock/x` is never sent to OpenAI as a model name. */
-export const UNSUPPORTED_PROVIDERS: ReadonlySet<string> = new Set([
+const UNSUPPORTED_PROVIDERS: ReadonlySet<string> = new Set([
   'bedrock',
   'bedrock_converse',
   'sagemaker',

@@ -77,9 +77,9 @@ export interface DeploymentLabels {
   readonly apiBase: string;
 }
 
-export const DEPLOYMENT_HEALTHY = 0;
-export const DEPLOYMENT_PARTIAL_OUTAGE = 1;
-export const DEPLOYMENT_COMPLETE_OUTAGE = 2;
+const DEPLOYMENT_HEALTHY = 0;
+const DEPLOYMENT_PARTIAL_OUTAGE = 1;
+const DEPLOYMENT_COMPLETE_OUTAGE = 2;
 
 /** The running totals of one deployment. */
 export class DeploymentSeries {

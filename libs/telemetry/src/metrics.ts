@@ -136,9 +136,7 @@ export class Metrics {
         }
       },
     );
-    this.#sum('litellm_requests_metric_total', 'Requests answered', (series) =>
-      [...series.statuses.values()].reduce((sum, count) => sum + count, 0),
-    );
+    this.#sum('litellm_requests_metric_total', 'Requests answered', (series) => sumOf(series.statuses));
     this.#sum('litellm_spend_metric_total', 'Money spent, in dollars', (series) => series.spendUsd);
     this.#sum(
       'litellm_total_tokens_metric_total',
@@ -174,11 +172,7 @@ export class Metrics {
       'Calls to a deployment',
       DEPLOYMENT_LABELS,
       (add) => {
-        for (const series of all())
-          add(
-            series.labels,
-            series.successes + [...series.failures.values()].reduce((sum, count) => sum + count, 0),
-          );
+        for (const series of all()) add(series.labels, series.successes + sumOf(series.failures));
       },
     );
     this.#counter(
@@ -284,3 +278,9 @@ export class Metrics {
 }
 
 type SetValue = (labels: Readonly<Record<string, string>>, value: number) => void;
+
+function sumOf(counts: ReadonlyMap<number, number>): number {
+  let sum = 0;
+  for (const count of counts.values()) sum += count;
+  return sum;
+}
