@@ -16,6 +16,13 @@ describe('the copy of a row in the audit trail', () => {
     });
   });
 
+  it.each(['AIzaSyA-1234567890abcdef', 'eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ1In0.c2ln', 'xoxb-1234567890123'])(
+    'masks what providers and signed tokens look like: %s',
+    (secret) => {
+      expect(JSON.stringify(auditCopy({ note: `use ${secret}` }))).not.toContain(secret);
+    },
+  );
+
   it('keeps money exact and time readable', () => {
     expect(auditCopy({ cap: 9_007_199_254_740_993n, at: new Date(0), none: null })).toEqual({
       cap: '9007199254740993',

@@ -19,7 +19,7 @@ export {
   type ScopeLimit,
 } from './principal.js';
 export { PROXY_SCOPE, type Scope, SCOPE_TYPES, type ScopeType } from './scope.js';
-export { isSecretName, Secret } from './secret.js';
+export { holdsKey, isSecretName, Secret, withoutKeys } from './secret.js';
 export { PassingTable } from './passing-table.js';
 export { isStorableText } from './storable-text.js';
 export { isRecord, textsIn } from './untyped.js';

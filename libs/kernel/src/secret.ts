@@ -49,3 +49,16 @@ export function isSecretName(name: string): boolean {
   if (words.includes('cost') || DESCRIBES.has(last)) return false;
   return SECRET_AT_END.has(last) || words.some((word) => ALWAYS_SECRET.has(word));
 }
+
+/** Keys of ours and of providers, and signed tokens, by their form: whatever the name they stand under, and wherever in a text. */
+const KEY_FORM = /\b(?:sk|pk|rk|ghp|xox[abp]|AKIA|AIza|eyJ)[-_]?[A-Za-z0-9_-]{12,}/g;
+
+/** Whether something in the text has the form of a key. */
+export function holdsKey(text: string): boolean {
+  return text.search(KEY_FORM) >= 0;
+}
+
+/** The text with `[masked]` in the place of whatever has the form of a key. */
+export function withoutKeys(text: string): string {
+  return text.replace(KEY_FORM, '[masked]');
+}

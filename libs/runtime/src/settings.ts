@@ -2,13 +2,13 @@ import { isDeepStrictEqual } from 'node:util';
 import { Injectable } from '@nestjs/common';
 import { Config, isFileOnly, isLive, type OverridableSection, type SettingOverride } from '#libs/config';
 import { ConfigSetting } from '#libs/database';
-import { GatewayError, isRecord, isSecretName } from '#libs/kernel';
+import { GatewayError, holdsKey, isRecord, isSecretName } from '#libs/kernel';
 import { type Author, makerOf, type Transaction } from '#libs/tenancy';
 import { LiveChanges } from './live-changes.js';
 import { badField } from './refusals.js';
 import { RuntimeStore } from './runtime-store.js';
 import { assertCallerStaysIn } from './setting-locks.js';
-import { looksSecret, maskTexts } from './stored-params.js';
+import { maskTexts } from './stored-params.js';
 
 /** What became of a change. */
 export interface SettingsReceipt {
@@ -166,7 +166,7 @@ function holdsSecret({ section, field, value }: SettingOverride): boolean {
 }
 
 function containsSecret(value: unknown): boolean {
-  if (typeof value === 'string') return looksSecret(value) || /^\w+:\/\/[^/@]*@/.test(value);
+  if (typeof value === 'string') return holdsKey(value) || /^\w+:\/\/[^/@]*@/.test(value);
   if (typeof value !== 'object' || value === null) return false;
   return Object.entries(value).some(([name, item]) => isSecretName(name) || containsSecret(item));
 }

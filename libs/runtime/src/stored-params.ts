@@ -1,4 +1,4 @@
-import { isSecretName, Secret } from '#libs/kernel';
+import { holdsKey, isSecretName, Secret } from '#libs/kernel';
 
 /**
  * Parameters of a model that are stored as they are. Everything else is sealed, also where nobody would look for a secret:
@@ -11,7 +11,6 @@ const PLAIN: ReadonlySet<string> = new Set([
   'aws_region_name',
 ]); // prettier-ignore
 const PRICE = /(?:^|_)cost(?:_|$)/;
-const LOOKS_SECRET = /\b(?:sk|pk|rk|ghp|xox[abp]|AKIA|AIza|eyJ)[-_]?[A-Za-z0-9_-]{12,}/;
 
 export interface SplitParams {
   readonly plain: Record<string, unknown>;
@@ -32,7 +31,7 @@ function isPlain(name: string, value: unknown): boolean {
   if (PRICE.test(name)) return typeof value !== 'object';
   if (!PLAIN.has(name)) return false;
   const text = JSON.stringify(value) ?? '';
-  if (LOOKS_SECRET.test(text)) return false;
+  if (holdsKey(text)) return false;
   // A URL can carry a password or a key of its own.
   return typeof value !== 'string' || !value.includes('://') || !/[@?#]/.test(value);
 }
@@ -68,7 +67,7 @@ function shownValue(name: string, value: unknown): unknown {
   if (typeof value === 'string') {
     if (value.startsWith('os.environ/')) return value;
     if (isSecretName(name)) return undefined;
-    if (LOOKS_SECRET.test(value)) return '[masked]';
+    if (holdsKey(value)) return '[masked]';
     return value.replace(/^(\w+:\/\/)[^/@]*@/, '$1').replace(/^(\w+:\/\/[^?#]*)[?#].*$/, '$1');
   }
   if (isSecretName(name)) return undefined;
@@ -103,9 +102,4 @@ function withTexts(tree: unknown, of: (text: string | Secret) => string): unknow
   if (Array.isArray(tree)) return tree.map((item) => withTexts(item, of));
   if (typeof tree !== 'object' || tree === null) return tree;
   return Object.fromEntries(Object.entries(tree).map(([name, item]) => [name, withTexts(item, of)]));
-}
-
-/** Whether a text has the form of a key of some provider. */
-export function looksSecret(text: string): boolean {
-  return LOOKS_SECRET.test(text);
 }
