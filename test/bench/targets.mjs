@@ -95,6 +95,7 @@ export async function startGoverned(
   more = {},
   settings = {},
   ownDir = undefined,
+  place = ownDir === undefined ? 'gateway' : 'everything',
 ) {
   const port = await freePort();
   const dataDir = ownDir ?? join(folder, `data-${port}`);
@@ -131,7 +132,6 @@ export async function startGoverned(
     NODE_ENV: 'production',
     ...more,
   });
-  const place = ownDir === undefined ? 'gateway' : 'everything';
   const child = start(place, process.execPath, args, { cwd: dataDir, env });
   const url = `http://127.0.0.1:${port}`;
   await waitForHttp(`${url}/health/readiness`, child);

@@ -19,7 +19,7 @@ const HELP = `npm run volume -- [options]
   --keep DIR     keep the database in this folder, and use the one that an earlier run left there
   --reader NAME  only as this one: proxy_admin, org_admin, team_admin or internal_user
   --only TEXT    only routes with this in their name
-  --calls N      how long calls take instead: N a second, without and with somebody who browses
+  --calls N      how long calls take instead: N a second, without and with somebody who browses, and beside a stranger as busy
   --every-ms N   with --calls: who browses asks for a list this often (default 0: without a pause)
   --apart        with --calls: people read from a process of their own (the admin role), which gives way as does the database
 `;
@@ -74,15 +74,19 @@ const started = [];
 try {
   if (callsPerSecond > 0) {
     const measured = await calls();
-    for (const { browsing, read, p50Ms, p99Ms, statuses } of measured.runs)
+    for (const { kind, read, busyShare, p50Ms, p99Ms, statuses } of measured.runs)
       say(
-        `${browsing ? `${read} lists read` : 'nobody browses'}`.padEnd(18) +
-          `p50 ${p50Ms.toFixed(2)} ms  p99 ${p99Ms.toFixed(2)} ms  ${JSON.stringify(statuses)}`,
+        `${kind === 'browsing' ? `${read} lists read` : kind}`.padEnd(18) +
+          `p50 ${p50Ms.toFixed(2)} ms  p99 ${p99Ms.toFixed(2)} ms  ` +
+          `${busyShare.toFixed(2)} processors  ${JSON.stringify(statuses)}`,
       );
     for (const name of ['p50', 'p99']) {
-      const { alone, browsing } = measured[name];
-      const ratio = measured[`${name}Ratio`].toFixed(2);
-      say(`median ${name} ${alone.toFixed(2)} ms alone, ${browsing.toFixed(2)} ms browsing: ${ratio}`);
+      const { nobody, browsing, stranger } = measured[name];
+      const against = (other) => (browsing / other).toFixed(2);
+      say(
+        `median ${name}: nobody browses ${nobody.toFixed(2)} ms, browsing ${browsing.toFixed(2)} ms (${against(nobody)}), ` +
+          `a stranger as busy ${stranger.toFixed(2)} ms (browsing is ${against(stranger)} of it)`,
+      );
     }
     writeJson({ callsPerSecond, everyMs, apart: values.apart, ...measured });
   } else if (rounds > 0) {
@@ -134,7 +138,8 @@ async function calls() {
     folder,
     perSecond: callsPerSecond,
     seconds: 15,
-    pieces: 6,
+    pieces: 5,
+    place: values.apart ? 'others' : 'everything',
   });
 }
 
@@ -151,7 +156,7 @@ async function startApart(upstream) {
   setPriority(database.pid, PRIORITY_LOW);
   const target = await keep(startGoverned(upstream, database, folder, SECRETS));
   const admin = { ...SECRETS, TOLLGATE_ROLE: 'admin' };
-  const reading = await keep(startGoverned(upstream, database, folder, admin));
+  const reading = await keep(startGoverned(upstream, database, folder, admin, {}, undefined, 'others'));
   setPriority(reading.pid, PRIORITY_LOW);
   return [target, reading];
 }
