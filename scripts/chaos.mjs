@@ -28,7 +28,7 @@ const RUNS = {
   },
   histories: {
     ...{ file: 'histories.ts', rounds: '200', limitMs: 60 * 60_000 },
-    help: '[HISTORIES [SEED]]  random calls and changes by administrators, process ends included, on one process and on two with Redis; every sum compared',
+    help: '[HISTORIES [SEED [STAGE]]]  random calls and changes by administrators, process ends included, on one process and on two with Redis (or on the STAGE that is named alone); every sum compared',
   },
   spool: {
     ...{ file: 'spool-kill.ts', rounds: '300', limitMs: 90 * 60_000 },

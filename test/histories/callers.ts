@@ -1,10 +1,18 @@
 import { Agent, request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import type { CallPlan } from './script.js';
 
+export interface Asked {
+  readonly url: string;
+  readonly replica: number;
+  readonly life: number;
+}
+
 /** One call as its client saw it. */
 export interface Heard {
   readonly id: string;
   readonly plan: CallPlan;
+  /** Whom it asked, and in which of its lives. */
+  readonly asked: Asked;
   /** 0: nothing was heard. */
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
@@ -72,7 +80,7 @@ function bodyOf(id: string, plan: CallPlan, { customer, tags }: Named): object {
 }
 
 /** Makes the call. Never throws: a broken connection is something a client hears. */
-export function call(url: string, key: string, id: string, plan: CallPlan, named: Named): Promise<Heard> {
+export function call(asked: Asked, key: string, id: string, plan: CallPlan, named: Named): Promise<Heard> {
   const body = JSON.stringify(bodyOf(id, plan, named));
   const startedAtMs = Date.now();
   const isSilent = plan.behaviours.some(({ fault }) => fault?.startsWith('silence'));
@@ -84,14 +92,14 @@ export function call(url: string, key: string, id: string, plan: CallPlan, named
     const done = (isWhole: boolean): void => {
       clearTimeout(timer);
       resolve({
-        ...{ id, plan, status, headers, text, startedAtMs },
+        ...{ id, plan, asked, status, headers, text, startedAtMs },
         finished: isWhole && status === 200 && isComplete(plan, text),
         bytes: Buffer.byteLength(body),
         endedAtMs: Date.now(),
       });
     };
     const request = httpRequest(
-      url + PATHS[plan.route],
+      asked.url + PATHS[plan.route],
       {
         method: 'POST',
         agent,

@@ -3,8 +3,9 @@ import { type Company, type Key, type Scope } from './company.js';
 import { type Facts, facts } from './facts.js';
 import { judgeRefusal } from './refusals.js';
 import { describeCall, judgeRows, type Row, rowsOf } from './rows.js';
-import type { CallPlan, Change } from './script.js';
+import type { CallPlan, Change, Harm } from './script.js';
 import type { Stage } from './stage.js';
+import { type Counted, Windows } from './windows.js';
 
 /** One call, and what was believed of it when it began. */
 export interface Made {
@@ -13,15 +14,24 @@ export interface Made {
   readonly key: Key;
 }
 
+/** What a killed process had taken is given back after that, at the latest. */
+const LEASE_MS = 10_000;
+
+interface Check {
+  readonly verdict: string;
+  readonly scope: { readonly type: string; readonly id: string } | null;
+}
+
 /** What may have happened beside the calls of a step. */
-type Beside = Change | 'kill' | undefined;
+export type Beside = Change | 'kill' | Harm | undefined;
 
 /** Counts beside the product, from what providers bill and what the administrator did, and compares. */
 export class Judge {
   readonly problems: string[] = [];
   readonly #meters = new Map<string, bigint>();
-  /** When calls were admitted, by scope. */
-  readonly #admitted = new Map<string, number[]>();
+  readonly #windows = new Windows();
+  /** Until then slots of a killed process may still be taken. */
+  #slotsBackAtMs = 0;
   #caps = new Map<string, bigint>();
   readonly #refused: Made[] = [];
 
@@ -35,9 +45,9 @@ export class Judge {
     this.#caps = this.#capsNow();
   }
 
-  /** Counters in memory that die with the process: windows begin empty. */
+  /** A process ended, whether or not it was killed. */
   died(): void {
-    this.#admitted.clear();
+    if (!this.stage.isReplicated) this.#windows.forget();
     this.remember();
   }
 
@@ -59,10 +69,12 @@ export class Judge {
       const after = facts(this.company, one.key, one.heard.plan);
       for (const row of own)
         this.#book(one, row, beside === undefined ? [one.before] : [one.before, after], slack);
-      if (own.length > 0) this.#count(one);
+      this.#count(one, own.length > 0, beside);
     }
     if (typeof beside === 'object' && beside.kind === 'reset') await this.#reread();
-    if (beside === 'kill') this.#admitted.clear();
+    if (beside === 'kill') this.#wasKilled();
+    // Whoever lives tells an empty Redis what it let in; of the dead nobody does.
+    if (beside === 'empty') this.#windows.doubt((by) => !this.stage.isAsItWas(by));
     this.#judgeCaps(capsBefore, capsAfter, spentBefore, slack);
     for (const one of made) {
       const own = rows.get(one.heard.id) ?? [];
@@ -70,7 +82,8 @@ export class Judge {
         ...judgeRefusal({
           ...one,
           ...{ rows: own, alone, beside, spentBefore, spent: this.#meters, capsBefore, capsAfter },
-          admitted: this.#admitted,
+          windows: this.#windows,
+          slotsAreBack: Date.now() > this.#slotsBackAtMs,
         }),
       );
       if (one.heard.headers['x-tollgate-decision-id'] !== undefined) this.#refused.push(one);
@@ -100,11 +113,12 @@ export class Judge {
   async #judgeSlots(key: Key, plan: CallPlan, begin: (plan: CallPlan) => Promise<Made>): Promise<void> {
     const scopes = this.company.scopesOf(key, undefined, [], plan.model);
     const parallel = least(scopes.map((one) => one.parallel));
-    const left = (): number =>
-      least(scopes.map((one) => (one.rpm === undefined ? undefined : one.rpm - this.#inWindow(one)))) ??
-      Infinity;
-    const isLive = Math.min(...[...this.#admitted.values()].flat(), Date.now()) > Date.now() - 45_000;
-    if (parallel !== undefined && left() > parallel) {
+    const left = (which: keyof Counted): number =>
+      least(
+        scopes.map((one) => (one.rpm === undefined ? undefined : one.rpm - this.#windows.of(one)[which])),
+      ) ?? Infinity;
+    if (parallel !== undefined && left('most') > parallel) {
+      await this.#untilSlotsAreBack();
       const made = await Promise.all(Array.from({ length: parallel + 1 }, () => begin(plan)));
       const passed = made.filter(({ heard }) => heard.status === 200).length;
       if (passed !== parallel)
@@ -113,15 +127,16 @@ export class Judge {
         );
       await this.calls(made, false, undefined);
     }
-    const rest = left();
-    if (!isLive || rest === Infinity || rest > 12) return;
+    const isYoung = this.#windows.areYoung();
+    const [fewest, rest] = [Math.max(0, left('most')), Math.max(0, left('least'))];
+    if (!isYoung || rest === Infinity || rest > 12) return;
     const quick = { ...plan, behaviours: [{ completionTokens: 1 }] };
     const made: Made[] = [];
     for (let i = 0; i <= rest; i += 1) made.push(await begin(quick));
     const passed = made.filter(({ heard }) => heard.status === 200).length;
-    if (passed !== Math.max(0, rest))
+    if (passed > rest || passed < fewest)
       this.problems.push(
-        `key ${key.id}: ${rest} requests are left of its limits, ${passed} were let in: ${made.map(({ heard }) => heard.status).join()}`,
+        `key ${key.id}: ${fewest} to ${rest} requests are left of its limits, ${passed} were let in: ${made.map(({ heard }) => heard.status).join()}`,
       );
     await this.calls(made, false, undefined);
   }
@@ -163,23 +178,29 @@ export class Judge {
     }
   }
 
-  #count({ heard, before }: Made): void {
+  #count({ heard, before }: Made, isBooked: boolean, beside: Beside): void {
+    // Killed between what it counted and what it wrote down; or decided for itself, unheard by the other.
+    const isUnknown = beside === 'kill' && heard.status === 0;
+    if (!isBooked && !isUnknown) return;
+    const isDoubtful = !isBooked || beside === 'stall';
+    this.#windows.take(before.scopes, heard.startedAtMs, heard.asked, isDoubtful);
     for (const scope of before.scopes) {
-      const name = `${scope.type}/${scope.id}`;
-      const times = this.#admitted.get(name) ?? [];
-      times.push(heard.startedAtMs);
-      this.#admitted.set(name, times);
-      if (scope.rpm !== undefined && this.#inWindow(scope) > scope.rpm)
+      const { least: count } = this.#windows.of(scope);
+      if (scope.rpm !== undefined && count > scope.rpm)
         this.problems.push(
-          `${name}: ${this.#inWindow(scope)} requests within a minute, its limit is ${scope.rpm}`,
+          `${scope.type}/${scope.id}: ${count} requests within a minute, its limit is ${scope.rpm}`,
         );
     }
   }
 
-  #inWindow(scope: Scope): number {
-    const times = this.#admitted.get(`${scope.type}/${scope.id}`) ?? [];
-    const latest = Math.max(...times, 0);
-    return times.filter((time) => time > latest - 58_000).length;
+  #wasKilled(): void {
+    if (!this.stage.isReplicated) this.#windows.forget();
+    else this.#slotsBackAtMs = Date.now() + LEASE_MS;
+  }
+
+  async #untilSlotsAreBack(): Promise<void> {
+    const waitMs = this.#slotsBackAtMs - Date.now();
+    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
   }
 
   #judgeCaps(
@@ -248,24 +269,34 @@ export class Judge {
     const some = this.#refused.filter(({ heard }) => heard.plan.cutAfterMs === undefined).slice(0, 10);
     for (const { heard } of some) {
       const id = String(heard.headers['x-tollgate-decision-id']);
-      let answer = await this.stage.ask('GET', `/decisions/${id}`);
+      // A credential that nobody has is remembered by the process that refused it, and by nobody else; what is written is everybody's.
+      const replica = heard.status === 401 ? heard.asked.replica : heard.asked.replica + 1;
+      const ask = (): ReturnType<Stage['ask']> =>
+        this.stage.ask('GET', `/decisions/${id}`, undefined, replica);
+      let answer = await ask();
       for (let tries = 0; answer.status === 404 && tries < 40; tries += 1) {
         await new Promise((resolve) => setTimeout(resolve, 50));
-        answer = await this.stage.ask('GET', `/decisions/${id}`);
+        answer = await ask();
       }
-      const { error } = JSON.parse(heard.text) as { error: { limit?: { scope: string; reason: string } } };
-      const checks = (answer.body['checks'] ?? []) as { verdict: string; scope: { type: string } | null }[];
+      // What was refused in the last second of a process is lost with it.
+      if (answer.status === 404 && !this.stage.isAsItWas(heard.asked)) continue;
+      const { error } = JSON.parse(heard.text) as { error: { limit?: { scope: string; id: string } } };
+      const checks = (answer.body['checks'] ?? []) as Check[];
       const refusing = checks.filter(({ verdict }) => verdict === 'refused');
       if (answer.status !== 200 || refusing.length === 0)
         this.problems.push(
           `${heard.id}: decision ${id} is answered ${answer.status} with ${refusing.length} refusing checks`,
         );
-      else if (error.limit?.scope && !refusing.some(({ scope }) => scope?.type === error.limit?.scope))
+      else if (error.limit?.scope && !refusing.some(({ scope }) => isOf(scope, error.limit)))
         this.problems.push(
-          `${heard.id}: was told ${error.limit.scope}, its decision says ${JSON.stringify(refusing)}`,
+          `${heard.id}: was told ${error.limit.scope} ${error.limit.id}, its decision says ${JSON.stringify(refusing)}`,
         );
     }
   }
+}
+
+function isOf(scope: Check['scope'], told: { scope: string; id: string } | undefined): boolean {
+  return scope?.type === told?.scope && scope?.id === told?.id;
 }
 
 export function meterOf(

@@ -34,7 +34,7 @@ export async function play(stage: Stage, { cast, steps }: History): Promise<Play
       tags: plan.tags.map((tag) => company.id('tag', tag)),
     };
     const before = facts(company, key, plan);
-    return call(stage.product(on).url, key.secret, id, plan, named).then((heard) => {
+    return call(stage.asked(on), key.secret, id, plan, named).then((heard) => {
       all.push(heard);
       return { heard, before, key };
     });
@@ -50,7 +50,7 @@ export async function play(stage: Stage, { cast, steps }: History): Promise<Play
       break;
     }
   }
-  if (judge.problems.length === 0) await judge.atEnd((plan) => begin(plan, 0));
+  if (judge.problems.length === 0) await judge.atEnd((plan) => begin(plan, made));
   return { problems: judge.problems, heard: all };
 
   async function playStep(step: Step, at: number): Promise<void> {
@@ -72,6 +72,13 @@ export async function play(stage: Stage, { cast, steps }: History): Promise<Play
         await new Promise((resolve) => setTimeout(resolve, 10 + ((at * 37) % 90)));
         await stage.restart(at, 'kill');
         return judge.calls(await running, false, 'kill');
+      }
+      case 'empty':
+      case 'stall': {
+        const running = together(step.during);
+        await new Promise((resolve) => setTimeout(resolve, (at * 13) % 30));
+        await stage.harm(step.kind);
+        return judge.calls(await running, false, step.kind);
       }
     }
   }

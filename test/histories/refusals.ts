@@ -2,19 +2,22 @@ import { dearest, FALLBACK, LONGEST_ANSWER } from './catalogue.js';
 import type { Heard } from './callers.js';
 import type { Facts } from './facts.js';
 import type { Row } from './rows.js';
-import type { Change } from './script.js';
+import type { Beside } from './judge.js';
+import type { Windows } from './windows.js';
 
 interface Judged {
   readonly heard: Heard;
   readonly before: Facts;
   readonly rows: readonly Row[];
   readonly alone: boolean;
-  readonly beside: Change | 'kill' | undefined;
+  readonly beside: Beside;
   readonly spentBefore: ReadonlyMap<string, bigint>;
   readonly spent: ReadonlyMap<string, bigint>;
   readonly capsBefore: ReadonlyMap<string, bigint>;
   readonly capsAfter: ReadonlyMap<string, bigint>;
-  readonly admitted: ReadonlyMap<string, readonly number[]>;
+  readonly windows: Windows;
+  /** No slot is taken by somebody who was killed. */
+  readonly slotsAreBack: boolean;
 }
 
 interface Told {
@@ -48,7 +51,8 @@ export function judgeRefusal(one: Judged): string[] {
   const fails = plan.behaviours.some(
     (it) => (it.status ?? 200) >= 400 || it.fault !== undefined || it.rawBody !== undefined,
   );
-  if (status >= 500 && !fails && beside !== 'kill') return wrong('and nobody asked for it');
+  const mayBeUnknown = typeof beside === 'string';
+  if (status >= 500 && !fails && !mayBeUnknown) return wrong('and nobody asked for it');
   if (status >= 400 && status < 500 && !fails) return wrong('and nobody asked for it');
   if (status === 200) return judgeLetIn(one);
   return [];
@@ -59,7 +63,7 @@ function judgeMoney(one: Judged, told: Told): string[] {
   const wrong = (what: string): string[] => [
     `${heard.id} (${heard.plan.model}): refused for ${told.scope} ${told.id}, ${what}: ${heard.text.slice(0, 500)}`,
   ];
-  if (told.reason === 'budget.busy') return alone ? wrong('busy with nobody else') : [];
+  if (told.reason === 'budget.busy') return alone && one.slotsAreBack ? wrong('busy with nobody else') : [];
   if (told.scope === 'provider' || told.scope === 'proxy') return [];
   const scope = before.scopes.find(({ type, id }) => type === told.scope && id === told.id);
   if (scope === undefined) return one.beside === undefined ? wrong('which is not its scope') : [];
@@ -86,11 +90,13 @@ function judgeLimit(one: Judged, told: Told): string[] {
   ];
   const scope = before.scopes.find(({ type, id }) => type === told.scope && id === told.id);
   if (scope === undefined) return one.beside === undefined ? wrong('which is not its scope') : [];
+  // Without Redis each has its share.
+  if (one.beside === 'stall') return [];
   if (told.dimension === 'requests') {
-    const count = one.admitted.get(`${scope.type}/${scope.id}`)?.length ?? 0;
+    const { most: count } = one.windows.of(scope);
     if (scope.rpm === undefined || count < scope.rpm)
       return wrong(`of ${scope.rpm} only ${count} were taken`);
-  } else if (one.alone) return wrong('alone');
+  } else if (one.alone && one.slotsAreBack) return wrong('alone');
   return [];
 }
 

@@ -72,7 +72,12 @@ export type Step =
   /** The change is asked for while the calls run. */
   | { readonly kind: 'change'; readonly change: Change; readonly during: readonly CallPlan[] }
   | { readonly kind: 'restart' }
-  | { readonly kind: 'kill'; readonly during: readonly CallPlan[] };
+  | { readonly kind: 'kill'; readonly during: readonly CallPlan[] }
+  /** Redis is harmed while the calls run. */
+  | { readonly kind: Harm; readonly during: readonly CallPlan[] };
+
+/** It forgets everything; it stands still for a second. */
+export type Harm = 'empty' | 'stall';
 
 export interface History {
   readonly cast: Cast;
@@ -256,10 +261,12 @@ export interface Wildness {
   readonly steps: number;
   /** Of a hundred steps, so many end the process. */
   readonly deaths: number;
+  /** And so many do harm to Redis. */
+  readonly harms?: number;
 }
 
 /** Any history: who is there, and what happens, one step after the other. */
-export function anyHistory({ steps, deaths }: Wildness): fc.Arbitrary<History> {
+export function anyHistory({ steps, deaths, harms = 0 }: Wildness): fc.Arbitrary<History> {
   const step: fc.Arbitrary<Step> = fc.oneof(
     { weight: 60, arbitrary: fc.record({ kind: fc.constant('calls' as const), calls: together(1) }) },
     { weight: 60, arbitrary: fc.record({ kind: fc.constant('calls' as const), calls: together(8) }) },
@@ -273,6 +280,13 @@ export function anyHistory({ steps, deaths }: Wildness): fc.Arbitrary<History> {
     },
     { weight: deaths, arbitrary: fc.constant({ kind: 'restart' as const }) },
     { weight: deaths, arbitrary: fc.record({ kind: fc.constant('kill' as const), during: together(6) }) },
+    {
+      weight: harms,
+      arbitrary: fc.record({
+        kind: fc.constantFrom('empty' as const, 'stall' as const),
+        during: together(6),
+      }),
+    },
   );
   return fc.record({ cast, steps: fc.array(step, { minLength: 3, maxLength: steps, size: 'max' }) });
 }

@@ -3,7 +3,9 @@ import { embeddedUrl } from '../harness/books.js';
 import { type Behaviour, FakeProvider, type ReceivedRequest } from '../harness/fake-provider.js';
 import { Product } from '../harness/product.js';
 import { Replicas } from '../harness/replicas.js';
+import type { Asked } from './callers.js';
 import { configFor } from './catalogue.js';
+import type { Harm } from './script.js';
 
 // oxlint-disable-next-line typescript/no-explicit-any
 export type Json = Record<string, any>;
@@ -15,15 +17,17 @@ export class Stage {
   readonly #plans = new Map<string, readonly Behaviour[]>();
   readonly #received = new Map<string, ReceivedRequest[]>();
   #client: pg.Client | undefined;
-  /** How often a process ended; what processes count for themselves is lost then. */
-  deaths = 0;
+  /** How often each process ended: what it counted for itself was lost then. */
+  readonly #deaths: number[];
 
   private constructor(
     readonly provider: FakeProvider,
     readonly products: readonly Product[],
     private readonly databaseUrl: (() => string) | string,
     readonly dispose: () => Promise<void>,
+    private readonly fleet?: Replicas,
   ) {
+    this.#deaths = products.map(() => 0);
     provider.behaveBy((request) => {
       const id = /"call ([\w-]+)/.exec(request.body.toString('utf8'))?.[1];
       if (id === undefined) return undefined;
@@ -53,10 +57,12 @@ export class Stage {
 
   static async replicated(count: number): Promise<Stage> {
     const fleet = await Replicas.start(count, configFor, { env: ENV });
-    const stage: Stage = new Stage(fleet.provider, fleet.products, fleet.database.url.reveal(), async () => {
+    const dispose = async (): Promise<void> => {
       await stage.#forget();
       await fleet.dispose();
-    });
+    };
+    const { provider, products, database } = fleet;
+    const stage: Stage = new Stage(provider, products, database.url.reveal(), dispose, fleet);
     return stage;
   }
 
@@ -76,8 +82,23 @@ export class Stage {
     return product;
   }
 
-  async ask(method: string, path: string, body?: object): Promise<{ status: number; body: Json }> {
-    const response = await this.product(0).request(method, path, body);
+  /** Which process that is, and how often it has ended so far. */
+  asked(number: number): Asked {
+    const replica = number % this.products.length;
+    return { url: this.product(replica).url, replica, life: this.#deaths[replica] ?? 0 };
+  }
+
+  isAsItWas({ replica, life }: Asked): boolean {
+    return this.#deaths[replica] === life;
+  }
+
+  async ask(
+    method: string,
+    path: string,
+    body?: object,
+    replica = 0,
+  ): Promise<{ status: number; body: Json }> {
+    const response = await this.product(replica).request(method, path, body);
     const text = await response.text();
     let json: Json = {};
     try {
@@ -130,11 +151,36 @@ export class Stage {
   }
 
   async restart(number: number, how: 'stop' | 'kill'): Promise<void> {
-    this.deaths += 1;
+    const replica = number % this.products.length;
+    this.#deaths[replica] = (this.#deaths[replica] ?? 0) + 1;
     await this.#forget();
     const product = this.product(number);
     if (how === 'kill') await product.kill();
     await product.restart();
+  }
+
+  /** They count together; what one of them had counted outlives it. */
+  get isReplicated(): boolean {
+    return this.fleet !== undefined;
+  }
+
+  /** Does harm to Redis; resolves when all count together again. */
+  async harm(how: Harm): Promise<void> {
+    if (!this.fleet) throw new Error('nobody counts in Redis');
+    if (how === 'empty') {
+      await this.fleet.admin.flushall();
+      return;
+    }
+    this.fleet.redis.freeze();
+    await new Promise((resolve) => setTimeout(resolve, STALL_MS));
+    this.fleet.redis.thaw();
+    for (const product of this.products) {
+      for (const deadline = Date.now() + HEALED_WITHIN_MS; isAway(product);) {
+        if (Date.now() > deadline)
+          throw new Error(`not back within ${HEALED_WITHIN_MS} ms:\n${product.logs.slice(-2_000)}`);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    }
   }
 
   async #forget(): Promise<void> {
@@ -142,6 +188,14 @@ export class Stage {
     this.#client = undefined;
     await client?.end().catch(() => undefined);
   }
+}
+
+const STALL_MS = 1_000;
+const HEALED_WITHIN_MS = 5_000;
+
+/** It noticed that Redis is out of reach, and has not found back. */
+function isAway({ logs }: Product): boolean {
+  return logs.lastIndexOf('out of reach; finding back') > logs.lastIndexOf('The shared counters are back.');
 }
 
 /** Calls that have no answer, and what has ended and is in no table: who asks one replica for its rows hears nothing of what another has not stored. */
