@@ -1,5 +1,5 @@
 import type { Heard } from './callers.js';
-import { type Company, type Key, type Scope } from './company.js';
+import { type Company, type Key } from './company.js';
 import { type Facts, facts } from './facts.js';
 import { judgeRefusal } from './refusals.js';
 import { describeCall, judgeRows, type Row, rowsOf } from './rows.js';
@@ -311,7 +311,9 @@ function excess({ plan }: Heard, row: Row): bigint {
   const isHonest = plan.behaviours.every(
     (one) => one.honoursMaxTokens !== false && (one.promptTokens ?? 0) < 1_000,
   );
-  return isHonest ? 0n : row.cost;
+  if (!isHonest) return row.cost;
+  // The fake counts its words, of which ours are made of more tokens: a long answer looks as if it went on behind its cap.
+  return row.flag === 'cut' && row.cost > row.held ? row.cost - row.held : 0n;
 }
 
 function least(limits: readonly (number | undefined)[]): number | undefined {

@@ -46,6 +46,14 @@ describe('a compiled principal', () => {
     });
     expect(compilePrincipal(record, config).budgets).toEqual([]);
     expect(compilePrincipal(record, strict).budgets).toMatchObject([{ scope: { type: 'user', id: 'u' } }]);
+    // What resets must count what the user spends through its teams, too, as its lifetime does by itself.
+    const daily = recordOf(keyRow('sk-a', { userId: 'u', teamId: 't' }), {
+      user: userRow('u', { maxBudgetNano: 3n, budgetDuration: '1d' }),
+      team: teamRow('t'),
+    });
+    expect(compilePrincipal(record, config).unboundBudgets).toBeUndefined();
+    expect(compilePrincipal(daily, config).unboundBudgets).toMatchObject([{ duration: '1d' }]);
+    expect(compilePrincipal(daily, strict).unboundBudgets).toBeUndefined();
     const personal = recordOf(keyRow('sk-a', { userId: 'u' }), { user: userRow('u', { maxBudgetNano: 3n }) });
     expect(compilePrincipal(personal, config).budgets).toMatchObject([{ scope: { type: 'user', id: 'u' } }]);
   });

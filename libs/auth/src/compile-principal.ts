@@ -14,6 +14,7 @@ import { modelRulesIn, paysIn, scopesOf } from './caller-scopes.js';
 import { effectiveRole } from './effective-role.js';
 import {
   budgetsOf,
+  type GovernedScope,
   limitsOf,
   proxyBudgets,
   proxyLimits,
@@ -103,6 +104,7 @@ export function compilePrincipal(
       ...tags.flatMap((tag) => tagBudgetsOf(tag, config)),
       ...proxyBudgets(config),
     ],
+    ...unboundBudgetsOf(record, scopes, config),
     ...(customerBudgetId === undefined ? {} : { customerBudgetId }),
     ...(rules.length === 0 ? {} : { modelRules: rules }),
     ...(typeof priority === 'string' && priority !== '' ? { priority } : {}),
@@ -118,6 +120,20 @@ export function compilePrincipal(
     ...expiryOf(claims?.expiresAtMs ?? key?.expiresAt?.getTime()),
     isCurrent,
   } satisfies Principal);
+}
+
+/** Of a lifetime everything a scope spends is counted anyway. */
+function unboundBudgetsOf(
+  record: CallerRecord,
+  scopes: readonly GovernedScope[],
+  config: Config,
+): Pick<Principal, 'unboundBudgets'> {
+  const pays = paysIn(record, config);
+  const unboundBudgets = scopes
+    .filter((scope) => !pays(scope))
+    .flatMap(budgetsOf)
+    .filter(({ duration }) => duration !== undefined);
+  return unboundBudgets.length === 0 ? {} : { unboundBudgets };
 }
 
 /** What a credential says about money can only add a cap, on its user or else its team. */

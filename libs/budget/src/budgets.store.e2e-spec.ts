@@ -9,7 +9,14 @@ import { Budgets } from './budgets.js';
 import { BalanceStore } from './ledger/balance-store.js';
 import { LedgerDatabase } from './ledger/ledger-database.harness.js';
 import { PostgresSpendReader } from './ledger/postgres-spend-reader.js';
-import { beginRecord, endRecord, keyPrincipal, spend, testConfig } from './ledger/records.harness.js';
+import {
+  beginRecord,
+  endRecord,
+  keyPrincipal,
+  recordedCaller,
+  spend,
+  testConfig,
+} from './ledger/records.harness.js';
 import type { SpendLedger } from './ledger/spend-ledger.js';
 import { PriceBook } from './price-book/price-book.js';
 
@@ -106,6 +113,44 @@ describe('opening budgets', () => {
     expect(settled(counters, 'budget:key:k1:main:1d@20261122T000000Z')).toBe(0n);
     expect(budgets.isOpen(daily, tomorrow + 2 * 86_400_000)).toBe(false);
     budgets.onApplicationShutdown();
+    await ledger.close();
+  });
+
+  /**
+   * A user's daily budget had in it what its teams' keys had spent before it was first opened, and nothing of what they spent
+   * afterwards: who had the cap of a day could spend it twice, or not at all, by the order of its calls.
+   */
+  it('counts calls that a budget does not bind alike, before it is opened, while it is, and in its next period', async () => {
+    const own = { scope: { type: 'user' as const, id: 'u1' }, name: 'main', capNanoUsd: 1_000n, anchorMs: 0 };
+    const budgets = [{ ...own, duration: '1d' }];
+    const throughTeam = keyPrincipal({ budgets: [], unboundBudgets: budgets, spendScopes: [own.scope] });
+    const alone = keyPrincipal({ budgets, spendScopes: [own.scope] });
+    const ledger = await database.open(dataDir);
+    const counters = new LocalCounters(clock);
+    const subject = budgetsOn(ledger, counters);
+    const callThroughTeam = async (cost: bigint, atMs: number): Promise<void> => {
+      const charges = subject.charges(throughTeam, atMs);
+      const begin = beginRecord({ charges, startedAtMs: atMs, caller: recordedCaller({ userId: 'u1' }) });
+      await new Promise<void>((resolve) => ledger.begin(begin, () => resolve()));
+      ledger.end(endRecord(begin.id, cost), () => undefined);
+      subject.settled(charges, cost);
+    };
+    const now = clock.nowMs();
+    await callThroughTeam(100n, now);
+    await subject.open(alone, now);
+    expect(settled(counters, 'budget:user:u1:main:1d@20261121T000000Z')).toBe(100n);
+    await callThroughTeam(30n, now);
+    expect(settled(counters, 'budget:user:u1:main:1d@20261121T000000Z')).toBe(130n);
+    const tomorrow = now + 86_400_000;
+    await callThroughTeam(7n, tomorrow);
+    expect(subject.isOpen(alone, tomorrow)).toBe(false);
+    await subject.open(alone, tomorrow);
+    expect(settled(counters, 'budget:user:u1:main:1d@20261122T000000Z')).toBe(7n);
+    await ledger.flush();
+    expect(
+      await database.scalar("SELECT settled_nano FROM balances WHERE period_id = '1d@20261121T000000Z'"),
+    ).toBe('130');
+    subject.onApplicationShutdown();
     await ledger.close();
   });
 

@@ -16,7 +16,7 @@ import { Logger } from '#libs/telemetry';
 import { BegunPeriods } from './begun-periods.js';
 import { type Bound, boundOf, costsNothing } from './bounds.js';
 import { type CallEnding, type ChargedCost, chargeAt } from './charge-rules.js';
-import { counterKey, lifetimeKey } from './counter-key.js';
+import { counterKey } from './counter-key.js';
 import { explainRefusal, explainUpstreams } from './explain.js';
 import { BalanceStore } from './ledger/balance-store.js';
 import { SpendLedger } from './ledger/spend-ledger.js';
@@ -33,7 +33,7 @@ const NOBODY: readonly Deployment[] = Object.freeze([]);
 @Injectable()
 export class Budgets implements OnApplicationShutdown {
   readonly #prepared = new WeakMap<Principal, PreparedPrincipal>();
-  /** Lifetime counters that a call adds to without having claimed them. */
+  /** Counters that a call adds to without having claimed them: lifetimes, and budgets that do not bind it. */
   readonly #unclaimed = new WeakMap<readonly Charge[], readonly string[]>();
   readonly #joinedCharges = new WeakMap<readonly Charge[], WeakMap<readonly Charge[], readonly Charge[]>>();
   readonly #settings: PeriodSettings;
@@ -80,8 +80,9 @@ export class Budgets implements OnApplicationShutdown {
     let open = true;
     for (const prepared of budgets) {
       if (this.counters.isOpen(prepared.key)) continue;
-      // What a period begins with is in PostgreSQL where the last one's excess is carried over.
-      const startsAtZero = prepared.continues && !this.config.budgets.rollover;
+      // What a period begins with is in PostgreSQL where the last one's excess is carried over, or calls counted in it that claimed nothing.
+      const startsAtZero =
+        prepared.continues && !this.config.budgets.rollover && !this.#countsUnclaimed(prepared);
       const opening = startsAtZero ? openingOf(prepared) : undefined;
       if (opening) {
         // A store that answers later is waited for in `open`, which finds the counter open by then.
@@ -92,6 +93,11 @@ export class Budgets implements OnApplicationShutdown {
       }
     }
     return open;
+  }
+
+  /** Calls through a team's key count in a period of their user's that they need not open. */
+  #countsUnclaimed({ budget }: PreparedBudget): boolean {
+    return budget.scope.type === 'user' && !this.config.budgets.applyUserBudgetToTeamKeys;
   }
 
   /** Loads every counter the caller needs that is not open. Throws `counters.unavailable` when PostgreSQL does not answer. */
@@ -172,8 +178,8 @@ export class Budgets implements OnApplicationShutdown {
     let keys = this.#unclaimed.get(charges);
     if (!keys) {
       keys = charges
-        .filter(({ counterKey }) => counterKey === undefined)
-        .map(({ scope }) => lifetimeKey(scope));
+        .filter((charge) => charge.counterKey === undefined)
+        .map(({ scope, budget, periodId }) => counterKey(scope, budget, periodId));
       this.#unclaimed.set(charges, keys);
     }
     if (keys.length > 0) this.counters.follow(keys, costNanoUsd);

@@ -70,6 +70,8 @@ export class PreparedPrincipal {
   readonly budgets: readonly PreparedBudget[];
   /** What the key's spend is shown from: its budget, or the sum of its life when it has none. */
   readonly shown: PreparedBudget | undefined;
+  /** Counted in, never claimed. */
+  readonly #unbound: readonly PreparedBudget[];
   #charges: readonly Charge[];
 
   constructor(
@@ -80,6 +82,9 @@ export class PreparedPrincipal {
     this.budgets = principal.budgets.map((budget) => new PreparedBudget(budget, settings, nowMs));
     this.shown =
       this.budgets.find(({ budget }) => budget.scope.type === 'key') ?? lifeOfKey(principal, settings, nowMs);
+    this.#unbound = (principal.unboundBudgets ?? []).map(
+      (budget) => new PreparedBudget(budget, settings, nowMs),
+    );
     this.#charges = this.#makeCharges();
   }
 
@@ -90,11 +95,15 @@ export class PreparedPrincipal {
   moveTo(nowMs: number, wasOpen: (key: string) => boolean): void {
     let moved = false;
     for (const prepared of this.budgets) if (prepared.moveTo(nowMs, wasOpen)) moved = true;
+    for (const prepared of this.#unbound) if (prepared.moveTo(nowMs, wasOpen)) moved = true;
     if (moved) this.#charges = this.#makeCharges();
   }
 
   #makeCharges(): Charge[] {
-    return chargesOf(this.principal.spendScopes, this.budgets);
+    const charges = chargesOf(this.principal.spendScopes, this.budgets);
+    for (const { budget, period } of this.#unbound)
+      if (period) charges.push({ scope: budget.scope, budget: budget.name, periodId: period.id });
+    return charges;
   }
 }
 

@@ -99,6 +99,8 @@ export interface Principal {
   /** Every limit and budget of the scopes above, resolved once when the principal is compiled. */
   readonly limits: readonly ScopeLimit[];
   readonly budgets: readonly ScopeBudget[];
+  /** Budgets with periods that its calls count in although they stand under no cap of theirs: a user's own, through a team's key. Mostly absent. */
+  readonly unboundBudgets?: readonly ScopeBudget[];
   /** Absent for nearly everybody: then no call looks anything up by its model. */
   readonly modelRules?: readonly ModelRules[];
   /** The row of `budgets` for customers that requests name and that have none of their own. */
