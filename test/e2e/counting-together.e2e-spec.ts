@@ -147,12 +147,11 @@ describe('a replica that is killed', () => {
   it('gives its slots back within its lease, and what it held stays counted until it is known', async () => {
     const key = await fleet.makeKey({ max_parallel_requests: 2, max_budget: 1 });
     const short = { max_tokens: 10 };
+    const before = fleet.provider.requests.length;
     const lost = both(2, () => fleet.chat(1, key, { model: 'slow', ...short }).catch(() => undefined));
-    await eventually(
-      'both slots are taken',
-      async () => (await fleet.chat(0, key, short)).status === 429,
-      3_000,
-    );
+    // Nobody asks meanwhile: whoever did could hold one of the two slots when the second of these calls comes, and it would be refused.
+    await eventually('both are under way', () => fleet.provider.requests.length === before + 2, 5_000);
+    expect((await fleet.chat(0, key, short)).status).toBe(429);
     await fleet.product(1).kill();
     await lost;
     await eventually(

@@ -294,7 +294,7 @@ describe('a page of another site', () => {
 
 describe('the end of a session', () => {
   /** Each ends it at once, on a replica that has it in its memory. */
-  const ends: [string, (one: ScriptedBrowser, id: string) => Promise<unknown>][] = [
+  const ends: [string, (one: ScriptedBrowser, id: string) => Promise<Response>][] = [
     ['signing out with the form', async (one) => one.submit('/logout', { csrf_token: await tokenOf(one) })],
     [
       'signing out by API',
@@ -320,11 +320,36 @@ describe('the end of a session', () => {
     for (const [cookie, value] of one.cookies) there.cookies.set(cookie, value);
     expect([await isIn(one), await isIn(there)]).toEqual([true, true]);
     const token = new Map(one.cookies);
-    await end(one, id);
+    const ended = await end(one, id);
+    // Who is busy may answer 503, and then nothing has ended; who did not acknowledge may serve on as its receipt says (decision 037).
+    expect(ended.status, await ended.text()).toBe(200);
+    const receipt = ended.headers.get('x-tollgate-revocation');
+    if (receipt !== null) expect(receipt).toMatch(/^replicas=2; acknowledged=2; fenced=0; /);
     for (const [cookie, value] of token) one.cookies.set(cookie, value);
     // Not 503: who cannot tell is no proof that the session ended.
     expect([await infoStatus(one), await infoStatus(there)]).toEqual([401, 401]);
     expect((await there.get('/ui/')).status).toBe(303);
+  });
+
+  /** Each question of replica two may be reading the row, or about to remember it, in the moment it is told to forget. */
+  it('is one for requests that stream in meanwhile: none that begins after the answer is let in', async () => {
+    await makeUser('hurried');
+    for (let round = 0; round < 8; round += 1) {
+      const one = await signedIn('hurried');
+      const there = browser(second.url);
+      for (const [cookie, value] of one.cookies) there.cookies.set(cookie, value);
+      const csrf = await tokenOf(one);
+      let isEnded = false;
+      const lane = async (): Promise<void> => {
+        while (!isEnded) await infoStatus(there);
+      };
+      const lanes = Array.from({ length: 6 }, lane);
+      const ended = await one.call('POST', '/session/logout', {}, { 'x-csrf-token': csrf });
+      const after = await infoStatus(there);
+      isEnded = true;
+      await Promise.all(lanes);
+      expect([ended.status, after, await infoStatus(there)]).toEqual([200, 401, 401]);
+    }
   });
 
   it('does not come back with an account that is let in again', async () => {

@@ -11,11 +11,14 @@ const config = await configWith();
 let clock: ManualClock;
 let listener: ChangeListener;
 let isDown: boolean;
+/** What happens while budgets are opened for a caller. */
+let meanwhile: () => void;
 let callers: TokenCallers;
 
 beforeEach(() => {
   clock = new ManualClock();
   isDown = false;
+  meanwhile = () => undefined;
   const directory = {
     find: async (ids: object) => {
       if (isDown) throw new Error('connection refused');
@@ -24,7 +27,7 @@ beforeEach(() => {
   } as unknown as CallerDirectory;
   const keys = { findById: async () => undefined } as unknown as KeyDirectory;
   const feed = { subscribe: (one: ChangeListener) => (listener = one), state: () => 'live' } as never;
-  callers = new TokenCallers(config, clock, directory, { prepare: async () => undefined }, feed, keys);
+  callers = new TokenCallers(config, clock, directory, { prepare: async () => meanwhile() }, feed, keys);
 });
 
 const ada = async (): Promise<Resolution> => {
@@ -99,5 +102,54 @@ describe('callers of tokens', () => {
     };
     await Promise.all(Array.from({ length: 10 }, () => callers.find(HASH, counting)));
     expect(asked).toBe(1);
+  });
+});
+
+/** A replica tells that it dropped a session only after it did; what it read of it before must not come back behind that. */
+describe('a session that is ended while its row is read', () => {
+  const OVER = new GatewayError('auth.session_over', 'over');
+  let isOver: boolean;
+  beforeEach(() => (isOver = false));
+  const end = (): void => {
+    isOver = true;
+    listener.onChange({ noun: 'session', id: 's' });
+  };
+  const session =
+    (afterRead: () => void = () => undefined) =>
+    async (): Promise<Resolution> => {
+      if (isOver) throw OVER;
+      const read = { ...(await ada()), rows: ['session:s'] };
+      afterRead();
+      return read;
+    };
+
+  it('lets nobody in with what was read, nor with what was about to be remembered', async () => {
+    expect(await codeOf(callers.find(HASH, session(end)))).toBe('auth.session_over');
+    isOver = false;
+    meanwhile = end;
+    expect(await codeOf(callers.find(HASH, session()))).toBe('auth.session_over');
+    expect(await codeOf(callers.find(HASH, session()))).toBe('auth.session_over');
+  });
+
+  it('lets nobody in who joined that question, before or after the end was heard', async () => {
+    const late: Promise<string>[] = [];
+    const read = session(() => {
+      end();
+      late.push(codeOf(callers.find(HASH, session())));
+    });
+    const first = [callers.find(HASH, read), callers.find(HASH, read)].map(codeOf);
+    expect(await Promise.all(first)).toEqual(['auth.session_over', 'auth.session_over']);
+    expect(await Promise.all(late)).toEqual(['auth.session_over']);
+    expect(await codeOf(callers.find(HASH, session()))).toBe('auth.session_over');
+  });
+
+  it('does not go on by what was known when the store is away at that moment', async () => {
+    await callers.find(HASH, session());
+    clock.advance(config.auth.keyCacheTtlMs + 1);
+    const asked = callers.find(HASH, async () => {
+      end();
+      throw new Error('connection refused');
+    });
+    expect(await codeOf(asked)).toBe('auth.store_unavailable');
   });
 });
