@@ -1,7 +1,8 @@
 import { HttpCode } from '@nestjs/common';
 import { Answers, Handles } from '#libs/rbac';
-import { type Author, Organizations, type PersonNamed } from '#libs/tenancy';
+import { type Author, Organizations } from '#libs/tenancy';
 import { z } from 'zod';
+import { toPerson } from '../http/person.schemas.js';
 import { AdminBody, AdminController, By } from '../http/decorators.js';
 import { ORGANIZATION_MEMBERSHIP } from '../people/people-answers.schemas.js';
 import { OrganizationAnswers } from './organization-answers.js';
@@ -53,7 +54,7 @@ export class OrganizationMembersController {
       budgetDuration: body.budget_duration,
     };
     return this.answers.membership(
-      await this.organizations.updateMember(author, body.organization_id, named(body), change),
+      await this.organizations.updateMember(author, body.organization_id, toPerson(body), change),
     );
   }
 
@@ -64,11 +65,7 @@ export class OrganizationMembersController {
     @AdminBody(orgMemberDeleteBody) body: OrgMemberDeleteBody,
   ): Promise<object> {
     return this.answers.membership(
-      await this.organizations.removeMember(author, body.organization_id, named(body)),
+      await this.organizations.removeMember(author, body.organization_id, toPerson(body)),
     );
   }
-}
-
-function named(body: OrgMemberDeleteBody): PersonNamed {
-  return { userId: body.user_id ?? undefined, email: body.user_email ?? undefined };
 }

@@ -3,6 +3,13 @@ import { z } from 'zod';
 import { amount, metadata, name, names, optionalName, period } from '../http/fields.schemas.js';
 import { FOLDED_LIMITS } from '../http/folded.js';
 import { GOVERNED_FIELDS, toGovernedChange } from '../http/governed.schemas.js';
+import {
+  MEMBER_NAMES_NOBODY,
+  namesPerson,
+  NAMES_NOBODY,
+  PERSON_FIELDS,
+  toPerson,
+} from '../http/person.schemas.js';
 import type { BodyDefinition } from '../http/request-body.js';
 
 const FIELDS = { ...GOVERNED_FIELDS, organization_alias: optionalName, models: names, metadata } as const;
@@ -59,11 +66,8 @@ export type OrganizationListQuery = z.output<typeof organizationListQuery>;
 
 const role = z.enum(['org_admin', 'internal_user', 'internal_user_viewer']);
 const member = z
-  .object({ role: role.default('internal_user'), user_id: optionalName, user_email: optionalName })
-  .refine(
-    (each) => Boolean(each.user_id) || Boolean(each.user_email),
-    'each member needs a user_id or a user_email',
-  );
+  .object({ role: role.default('internal_user'), ...PERSON_FIELDS })
+  .refine(namesPerson, MEMBER_NAMES_NOBODY);
 
 export const orgMemberAddBody = {
   schema: z.object({
@@ -77,12 +81,7 @@ export const orgMemberAddBody = {
 } satisfies BodyDefinition;
 export type OrgMemberAddBody = z.output<typeof orgMemberAddBody.schema>;
 
-const named = { organization_id: name.min(1), user_id: optionalName, user_email: optionalName } as const;
-const NAMED = { message: 'user_id or user_email must be provided', params: { shape: true } } as const;
-const isNamed = (body: {
-  user_id?: string | null | undefined;
-  user_email?: string | null | undefined;
-}): boolean => Boolean(body.user_id) || Boolean(body.user_email);
+const named = { organization_id: name.min(1), ...PERSON_FIELDS } as const;
 
 export const orgMemberUpdateBody = {
   schema: z
@@ -92,12 +91,12 @@ export const orgMemberUpdateBody = {
       max_budget_in_organization: amount,
       budget_duration: period,
     })
-    .refine(isNamed, NAMED),
+    .refine(namesPerson, NAMES_NOBODY),
 } satisfies BodyDefinition;
 export type OrgMemberUpdateBody = z.output<typeof orgMemberUpdateBody.schema>;
 
 export const orgMemberDeleteBody = {
-  schema: z.object(named).refine(isNamed, NAMED),
+  schema: z.object(named).refine(namesPerson, NAMES_NOBODY),
 } satisfies BodyDefinition;
 export type OrgMemberDeleteBody = z.output<typeof orgMemberDeleteBody.schema>;
 
@@ -111,10 +110,6 @@ export function toOrganizationChange(
   return { ...governed, alias: body.organization_alias, models: body.models, metadata: body.metadata };
 }
 
-export function toOrganizationMember({
-  role: given,
-  user_id,
-  user_email,
-}: z.output<typeof member>): OrganizationMemberDraft {
-  return { role: given, userId: user_id ?? undefined, email: user_email ?? undefined };
+export function toOrganizationMember(sent: z.output<typeof member>): OrganizationMemberDraft {
+  return { role: sent.role, ...toPerson(sent) };
 }

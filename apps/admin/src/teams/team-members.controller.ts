@@ -1,8 +1,9 @@
 import { HttpCode, Param } from '@nestjs/common';
 import { GatewayError, usdNumber } from '#libs/kernel';
 import { Answers, Handles } from '#libs/rbac';
-import { type Author, type MemberDraft, type PersonNamed, TeamMembers, UserCatalogue } from '#libs/tenancy';
+import { type Author, type MemberDraft, TeamMembers, UserCatalogue } from '#libs/tenancy';
 import { z } from 'zod';
+import { toPerson } from '../http/person.schemas.js';
 import { AdminBody, AdminController, By } from '../http/decorators.js';
 import { TEAM_ROW } from '../people/people-answers.schemas.js';
 import { toApiTime, toApiUsd } from '../http/wire.js';
@@ -97,7 +98,7 @@ export class TeamMembersController {
     const { member, email } = await this.members.update(
       author,
       body.team_id,
-      named(body),
+      toPerson(body),
       toMemberChange(body),
     );
     return {
@@ -119,7 +120,7 @@ export class TeamMembersController {
   @Answers('Ends a membership in a team', TEAM_ROW)
   @HttpCode(200)
   async delete(@By() author: Author, @AdminBody(memberDeleteBody) body: MemberDeleteBody): Promise<object> {
-    return this.answers.one(await this.members.remove(author, body.team_id, named(body)));
+    return this.answers.one(await this.members.remove(author, body.team_id, toPerson(body)));
   }
 
   /** Back to what the team gives everybody. */
@@ -188,10 +189,6 @@ export class TeamMembersController {
     const users = await this.users.everybody(principal, MOST_MEMBERS);
     return users.map(({ id }) => ({ userId: id, role: 'user' }));
   }
-}
-
-function named(body: MemberDeleteBody): PersonNamed {
-  return { userId: body.user_id ?? undefined, email: body.user_email ?? undefined };
 }
 
 function result({ userId, email }: MemberDraft, error: string | null, membership?: object): object {

@@ -1,17 +1,8 @@
 import type { MemberChange } from '#libs/tenancy';
 import { z } from 'zod';
-import {
-  amount,
-  flag,
-  instant,
-  limit,
-  name,
-  names,
-  optionalName,
-  period,
-  tokenLimit,
-} from '../http/fields.schemas.js';
+import { amount, flag, instant, limit, name, names, period, tokenLimit } from '../http/fields.schemas.js';
 import { isWholeIncrease, WHOLE_INCREASE, toIncrease } from '../http/governed.schemas.js';
+import { namesPerson, NAMES_NOBODY, PERSON_FIELDS } from '../http/person.schemas.js';
 import type { BodyDefinition } from '../http/request-body.js';
 import { member, MOST_MEMBERS } from './teams.schemas.js';
 
@@ -45,15 +36,7 @@ export const bulkMemberAddBody = {
 } satisfies BodyDefinition;
 export type BulkMemberAddBody = z.output<typeof bulkMemberAddBody.schema>;
 
-const named = { team_id: name.min(1), user_id: optionalName, user_email: optionalName } as const;
-const NAMED = {
-  message: 'user_id or user_email must be provided',
-  params: { shape: true },
-} as const;
-const isNamed = (body: {
-  user_id?: string | null | undefined;
-  user_email?: string | null | undefined;
-}): boolean => Boolean(body.user_id) || Boolean(body.user_email);
+const named = { team_id: name.min(1), ...PERSON_FIELDS } as const;
 
 export const memberUpdateBody = {
   schema: z
@@ -64,12 +47,14 @@ export const memberUpdateBody = {
       temp_budget_increase: amount,
       temp_budget_expiry: instant,
     })
-    .refine(isNamed, NAMED)
+    .refine(namesPerson, NAMES_NOBODY)
     .refine(isWholeIncrease, WHOLE_INCREASE),
 } satisfies BodyDefinition;
 export type MemberUpdateBody = z.output<typeof memberUpdateBody.schema>;
 
-export const memberDeleteBody = { schema: z.object(named).refine(isNamed, NAMED) } satisfies BodyDefinition;
+export const memberDeleteBody = {
+  schema: z.object(named).refine(namesPerson, NAMES_NOBODY),
+} satisfies BodyDefinition;
 export type MemberDeleteBody = z.output<typeof memberDeleteBody.schema>;
 
 export function toMemberChange(body: Partial<MemberUpdateBody>): MemberChange {

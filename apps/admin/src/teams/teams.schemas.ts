@@ -23,6 +23,7 @@ import {
 } from '../http/fields.schemas.js';
 import { FOLDED_OF_TEAMS } from '../http/folded.js';
 import { GOVERNED_FIELDS, toGovernedChange, USUAL_ANSWER_FIELDS } from '../http/governed.schemas.js';
+import { MEMBER_NAMES_NOBODY, namesPerson, PERSON_FIELDS, toPerson } from '../http/person.schemas.js';
 import type { BodyDefinition } from '../http/request-body.js';
 import { paging, sortBy, sortOrder } from '../http/query.schemas.js';
 
@@ -30,11 +31,8 @@ import { paging, sortBy, sortOrder } from '../http/query.schemas.js';
 export const MOST_MEMBERS = 500;
 
 export const member = z
-  .object({ role: z.enum(['admin', 'user']), user_id: optionalName, user_email: optionalName })
-  .refine(
-    (each) => Boolean(each.user_id) || Boolean(each.user_email),
-    'each member needs a user_id or a user_email',
-  );
+  .object({ role: z.enum(['admin', 'user']), ...PERSON_FIELDS })
+  .refine(namesPerson, MEMBER_NAMES_NOBODY);
 
 const userIds = z.array(name.min(1)).max(MOST_MEMBERS).nullable().optional();
 
@@ -212,6 +210,6 @@ export function toNewTeam(body: NewTeamBody): NewTeam {
   };
 }
 
-export function toMember({ role, user_id, user_email }: z.output<typeof member>): MemberDraft {
-  return { role, userId: user_id ?? undefined, email: user_email ?? undefined };
+export function toMember(sent: z.output<typeof member>): MemberDraft {
+  return { role: sent.role, ...toPerson(sent) };
 }

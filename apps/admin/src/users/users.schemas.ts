@@ -11,6 +11,7 @@ import {
   WHOLE_INCREASE,
 } from '../http/governed.schemas.js';
 import { nameList, paging, sortBy, sortOrder } from '../http/query.schemas.js';
+import { namesPerson, NAMES_NOBODY } from '../http/person.schemas.js';
 import type { BodyDefinition } from '../http/request-body.js';
 import { KEY_FIELDS, KEY_FIELDS_NOT_BUILT, toKeyChange } from '../keys/key-fields.schemas.js';
 
@@ -98,13 +99,7 @@ const NOT_FOR_UPDATES = [
   'organizations',
 ];
 
-const change = z
-  .object(CHANGES)
-  .refine((body) => Boolean(body.user_id) || Boolean(body.user_email), {
-    message: 'user_id or user_email must be provided',
-    params: { shape: true },
-  })
-  .refine(isWholeIncrease, WHOLE_INCREASE);
+const change = z.object(CHANGES).refine(namesPerson, NAMES_NOBODY).refine(isWholeIncrease, WHOLE_INCREASE);
 
 export const updateUserBody = {
   schema: change,
