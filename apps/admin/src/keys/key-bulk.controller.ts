@@ -1,14 +1,17 @@
 import { HttpCode } from '@nestjs/common';
-import { isRefusal } from '#libs/kernel';
 import { Answers, Handles } from '#libs/rbac';
 import { type Author, hashOfNamed, Keys } from '#libs/tenancy';
 import { AdminBody, AdminController, By } from '../http/decorators.js';
 import { parseBody } from '../http/request-body.js';
+import { changeEach } from './change-each.js';
 import { BLOCKED_COUNT, BULK_UPDATE } from './key-answers.schemas.js';
 import { KeyPolicies } from './key-policies.js';
 import { KeyRows } from './key-rows.js';
 import { blockAllBody, bulkItem, bulkUpdateBody, type BulkUpdateBody } from './key-bulk.schemas.js';
 import { toKeyChange } from './key-fields.schemas.js';
+
+/** What stands in the place of a key's name may be anything. */
+const LONGEST_SHOWN = 256;
 
 /** Changes of many keys at once. */
 @AdminController()
@@ -19,31 +22,20 @@ export class KeyBulkController {
     private readonly rows: KeyRows,
   ) {}
 
-  /** Each key for itself: one that cannot be changed does not keep the others from it. */
   @Handles('POST /key/bulk_update')
   @Answers('Changes many keys, each for itself', BULK_UPDATE)
   @HttpCode(200)
   async update(@By() author: Author, @AdminBody(bulkUpdateBody) body: BulkUpdateBody): Promise<object> {
-    const successful: object[] = [];
-    const failed: object[] = [];
-    for (const item of body.keys) {
-      try {
+    return changeEach(
+      body.keys,
+      ({ key }) => (typeof key === 'string' ? key.slice(0, LONGEST_SHOWN) : ''),
+      async (item) => {
         const { value } = parseBody(bulkItem, item);
         const change = toKeyChange(value);
         this.policies.assertWithin(change);
-        const key = await this.keys.update(author, { hashes: [hashOfNamed(value.key)] }, change);
-        successful.push({ key: value.key, key_info: await this.rows.row(key) });
-      } catch (thrown) {
-        if (!isRefusal(thrown)) throw thrown;
-        const key = item['key'];
-        failed.push({
-          key: typeof key === 'string' ? key.slice(0, 256) : '',
-          key_info: null,
-          failed_reason: thrown.publicMessage,
-        });
-      }
-    }
-    return { total_requested: body.keys.length, successful_updates: successful, failed_updates: failed };
+        return this.rows.row(await this.keys.update(author, { hashes: [hashOfNamed(value.key)] }, change));
+      },
+    );
   }
 
   /** For the day a master key leaks: no key of anybody works until it is unblocked. */

@@ -1,8 +1,9 @@
 import { HttpCode } from '@nestjs/common';
-import { GatewayError, isRefusal } from '#libs/kernel';
+import { GatewayError } from '#libs/kernel';
 import { Answers, Handles } from '#libs/rbac';
 import { type Author, hashOfNamed, Keys } from '#libs/tenancy';
 import { AdminBody, AdminController, By } from '../http/decorators.js';
+import { changeEach } from './change-each.js';
 import { BULK_UPDATE } from './key-answers.schemas.js';
 import { KeyPolicies } from './key-policies.js';
 import { KeyRows } from './key-rows.js';
@@ -20,7 +21,7 @@ export class TeamKeysController {
     private readonly teamKeys: TeamKeys,
   ) {}
 
-  /** Each key for itself, and each judged as in `/key/update`: managing a team does not open what its manager may not change. */
+  /** Each is judged as in `/key/update`: managing a team does not open what its manager may not change. */
   @Handles('POST /team/key/bulk_update')
   @Answers('Changes many keys of a team in the same way', BULK_UPDATE)
   @HttpCode(200)
@@ -34,25 +35,15 @@ export class TeamKeysController {
       body.all_keys_in_team === true ? 'all' : [...asked.keys()],
     );
     const wanted = body.all_keys_in_team === true ? [...found] : [...asked.keys()];
-    const successful: object[] = [];
-    const failed: object[] = [];
-    for (const hash of wanted) {
-      const key = asked.get(hash) ?? hash;
-      try {
+    return changeEach(
+      wanted,
+      (hash) => asked.get(hash) ?? hash,
+      async (hash) => {
         if (!found.has(hash)) throw new GatewayError('request.not_found', 'The team has no such key.');
-        const updated = await this.keys.update(
-          author,
-          { hashes: [hash] },
-          change,
-          undefined,
-          'update_with_team',
+        return this.rows.row(
+          await this.keys.update(author, { hashes: [hash] }, change, undefined, 'update_with_team'),
         );
-        successful.push({ key, key_info: await this.rows.row(updated) });
-      } catch (thrown) {
-        if (!isRefusal(thrown)) throw thrown;
-        failed.push({ key, key_info: null, failed_reason: thrown.publicMessage });
-      }
-    }
-    return { total_requested: wanted.length, successful_updates: successful, failed_updates: failed };
+      },
+    );
   }
 }
