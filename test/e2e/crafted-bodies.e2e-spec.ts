@@ -84,6 +84,7 @@ describe('a name that no database keeps', () => {
     ['a customer in metadata', { metadata: { user_id: '\0' } }],
     ['a customer in litellm_metadata', { litellm_metadata: { user: '\udc00' } }],
     ['a safety identifier', { safety_identifier: 'q\0' }],
+    ['a tag without a name', { tags: ['good', ''] }],
     ['a tag with NUL', { tags: ['good', 'a\0b'] }],
     ['a tag with half a character', { metadata: { tags: ['\ud800'] } }],
   ];

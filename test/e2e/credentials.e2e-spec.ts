@@ -17,6 +17,20 @@ afterAll(async () => {
   await database?.drop();
 });
 
+/** Started without `LITELLM_SALT_KEY` on a database of somebody else's. */
+describe('a secret that nothing could seal', () => {
+  it.each([
+    ['/credentials', { credential_name: 'a', credential_info: {}, credential_values: { api_key: 'sk-x' } }],
+    ['/model/new', { model_name: 'a', litellm_params: { model: 'openai/x', api_key: 'sk-x' } }],
+  ])('is not stored, and the answer names the setting: POST %s', async (path, body) => {
+    const response = await product.request('POST', path, body);
+    expect(response.status).toBe(503);
+    const text = await response.text();
+    expect(text).toContain('LITELLM_SALT_KEY');
+    expect(text).not.toContain('sk-x');
+  });
+});
+
 describe('where a key may stand in a request', () => {
   const status = async (headers: Record<string, string>, path = '/v1/models') =>
     (await fetch(product.url + path, { headers })).status;

@@ -96,6 +96,15 @@ describe('tokens per minute', () => {
     },
   );
 
+  /** What is taken for a short question is the question, not the JSON around it. */
+  it('of little more than a short question serve it, and cut its answer to what is left', async () => {
+    const key = await gate.makeKey({ tpm_limit: 40 });
+    gate.provider.behave({ promptTokens: 8, completionTokens: 500 });
+    const answer = await gate.chat(key);
+    expect(answer.status, answer.text).toBe(200);
+    expect(answer.body.usage.total_tokens).toBeLessThanOrEqual(40);
+  });
+
   it('of less than one call needs are refused without the promise that waiting helps', async () => {
     const key = await gate.makeKey({ tpm_limit: 5 });
     const refused = await gate.chat(key, { max_tokens: 100 });

@@ -147,9 +147,11 @@ export function tenancyOn(
     clock,
     NO_DEFAULTS,
   );
+  const callers = new CallerDirectory(database, NO_DEFAULTS);
   return {
     clock,
     changes,
+    callers,
     scimUsers: new ScimUsers(database, transactions, users, clock, NO_DEFAULTS),
     scimGroups: new ScimGroups(database, transactions, teams, clock, NO_DEFAULTS),
     spend,
@@ -167,7 +169,7 @@ export function tenancyOn(
     customRoles: new CustomRoles(database, transactions, clock, NO_DEFAULTS),
     invitations: new Invitations(database, transactions, clock),
     catalogue: new KeyCatalogue(database, clock, new KeyViews(database, clock, spend), standings),
-    directory: new KeyDirectory(database, new CallerDirectory(database, NO_DEFAULTS), clock),
+    directory: new KeyDirectory(database, callers, clock),
   };
 }
 

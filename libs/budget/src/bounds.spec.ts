@@ -161,6 +161,8 @@ describe('what a call can cost at most', () => {
   });
 });
 
+const OPENAI = { provider: 'openai', apiBase: 'https://api.openai.com/v1' };
+
 describe('the input bound', () => {
   const of = (json: Record<string, unknown>, endpoint: CallFacts['endpoint'] = 'chat'): number =>
     inputTokenBound(Buffer.from(JSON.stringify(json)), json, endpoint);
@@ -212,10 +214,11 @@ describe('the input bound', () => {
 
   it('is tightened by a tokenizer in no time, for one letter 200,000 times and for special tokens as text', async () => {
     const content = 'a'.repeat(200_000) + '<|endoftext|><|im_start|>';
-    const bytes = Buffer.from(JSON.stringify({ messages: [{ role: 'user', content }] }));
+    const json = { messages: [{ role: 'user', content }] };
+    const bytes = Buffer.from(JSON.stringify(json));
     const cheap = bytes.length + 32;
-    const tight = await tightenInputBound(bytes, cheap, 'openai', 'gpt-4o');
+    const tight = await tightenInputBound({ bytes, json }, cheap, OPENAI, 'gpt-4o');
     expect(tight).toBeLessThan(cheap / 3);
-    expect(await tightenInputBound(bytes, Infinity, 'openai', 'gpt-4o')).toBe(Infinity);
+    expect(await tightenInputBound({ bytes, json }, Infinity, OPENAI, 'gpt-4o')).toBe(Infinity);
   }, 5_000);
 });

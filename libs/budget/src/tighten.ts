@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { readText } from './read-text.js';
 
 /** Longer pieces make the tokenizer quadratic: 200 KB of one letter took 45 s in one call, 2 ms in pieces of this size. */
 const PIECE_BYTES = 512;
@@ -15,21 +16,32 @@ const MAX_BYTES = 1_000_000;
 const MARGIN_PERCENT: Readonly<Record<string, number>> = { openai: 110, azure: 110 };
 const OTHER_MARGIN_PERCENT = 200;
 
+/** OpenAI's own frames take 3 tokens a message and 3 to begin; the cheap bound has 16 for each, which no template passes. */
+const ANY_FRAME_TO_OPENAIS = 4;
+
+/** Others speak that language, too, and frame messages in ways of their own. */
+function isOpenAi(provider: string, apiBase: string): boolean {
+  return provider === 'azure' || (provider === 'openai' && apiBase.startsWith('https://api.openai.com/'));
+}
+
 /**
  * A tighter input bound, counted with a tokenizer, for the moment when the cheap one does not fit what is left of a
  * budget. Never larger than `cheapBound`; opaque requests (`Infinity`) stay opaque. Yields the event loop while it counts.
  * The first call loads the vocabulary (about 100 ms).
  */
 export async function tightenInputBound(
-  bytes: Buffer,
+  { bytes, json }: { readonly bytes: Buffer; readonly json: Readonly<Record<string, unknown>> },
   cheapBound: number,
-  provider: string,
+  { provider, apiBase }: { readonly provider: string; readonly apiBase: string },
   model: string,
 ): Promise<number> {
   if (!Number.isFinite(cheapBound) || bytes.length > MAX_BYTES) return cheapBound;
   // What the cheap bound adds around the text stays on top of what is counted inside it.
-  const wrapping = Math.max(0, cheapBound - bytes.length);
-  const tokens = await countTokens(bytes.toString('utf8'), model);
+  const wrapped = Math.max(0, cheapBound - bytes.length);
+  const hasKnownFrames =
+    isOpenAi(provider, apiBase) && json['tools'] === undefined && json['functions'] === undefined;
+  const wrapping = hasKnownFrames ? Math.ceil(wrapped / ANY_FRAME_TO_OPENAIS) : wrapped;
+  const tokens = await countTokens(readText(json), model);
   const percent = MARGIN_PERCENT[provider] ?? OTHER_MARGIN_PERCENT;
   return Math.min(cheapBound, Math.ceil((tokens * percent) / 100) + wrapping);
 }

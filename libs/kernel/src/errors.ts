@@ -62,7 +62,7 @@ export const ERROR_CODES = {
   'upstream.broken_stream': { status: 502, type: 'internal_server_error' },
   'server.draining': { status: 503, type: 'internal_server_error' },
   'server.overloaded': { status: 503, type: 'internal_server_error' },
-  'secrets.key_missing': { status: 500, type: 'internal_server_error' },
+  'secrets.key_missing': { status: 503, type: 'internal_server_error' },
   'secrets.unreadable': { status: 500, type: 'internal_server_error' },
   'internal.unexpected': { status: 500, type: 'internal_server_error' },
 } as const satisfies Record<`${string}.${string}`, { status: number; type: string }>;

@@ -48,7 +48,7 @@ describe('a body of the control plane', () => {
   });
 
   it('takes tags from their older place', () => {
-    const { value } = parseBody(generateBody, { metadata: { tags: ['a', 1], note: 'n' } });
+    const { value } = parseBody(generateBody, { metadata: { tags: ['a', 1, ''], note: 'n' } });
     expect(toKeyChange(value)).toMatchObject({ tags: ['a'], metadata: { note: 'n' } });
   });
 

@@ -130,7 +130,9 @@ export const keyName = name.min(1);
  */
 export function toKeyChange(body: KeyFields): KeyChange {
   const { tags: inMetadata, ...rest } = body.metadata ?? {};
-  const oldTags = Array.isArray(inMetadata) ? inMetadata.filter((tag) => typeof tag === 'string') : undefined;
+  const oldTags = Array.isArray(inMetadata)
+    ? inMetadata.filter((tag) => typeof tag === 'string' && tag !== '')
+    : undefined;
   return {
     ...toGovernedChange(body),
     alias: body.key_alias,

@@ -172,7 +172,9 @@ export type TeamPageQuery = z.output<typeof teamPageQuery>;
 /** The settings a body names; what is absent there is absent here. `metadata.tags` is the older place of `tags`. */
 export function toTeamChange(body: Partial<z.output<typeof teamFields>>): TeamChange {
   const { tags: inMetadata, ...rest } = body.metadata ?? {};
-  const oldTags = Array.isArray(inMetadata) ? inMetadata.filter((tag) => typeof tag === 'string') : undefined;
+  const oldTags = Array.isArray(inMetadata)
+    ? inMetadata.filter((tag) => typeof tag === 'string' && tag !== '')
+    : undefined;
   return {
     ...toGovernedChange(body),
     alias: body.team_alias,

@@ -234,7 +234,7 @@ export class Admissions {
     if (candidate === undefined) return facts;
     const { deployment, upstreamModel } = candidate;
     const { inputTokenBound } = facts;
-    const tight = await tightenInputBound(body.bytes, inputTokenBound, deployment.provider, upstreamModel);
+    const tight = await tightenInputBound(body, inputTokenBound, deployment, upstreamModel);
     return { ...facts, inputTokenBound: tight };
   }
 

@@ -153,7 +153,7 @@ export function checkTags(sent: unknown): readonly string[] {
   const tags = [...new Set<unknown>(sent)];
   if (tags.length > MAX_TAGS || !tags.every(isTag)) {
     throw invalid(
-      `\`tags\` takes at most ${MAX_TAGS} strings of at most ${MAX_TAG_LENGTH} characters, without NUL or broken Unicode.`,
+      `\`tags\` takes at most ${MAX_TAGS} strings of 1 to ${MAX_TAG_LENGTH} characters, without NUL or broken Unicode.`,
       'tags',
     );
   }
@@ -161,7 +161,7 @@ export function checkTags(sent: unknown): readonly string[] {
 }
 
 function isTag(tag: unknown): boolean {
-  return typeof tag === 'string' && tag.length <= MAX_TAG_LENGTH && isStorableText(tag);
+  return typeof tag === 'string' && tag !== '' && tag.length <= MAX_TAG_LENGTH && isStorableText(tag);
 }
 
 function objectOf(value: unknown): Json | undefined {

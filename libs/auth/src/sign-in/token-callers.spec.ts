@@ -89,6 +89,14 @@ describe('callers of tokens', () => {
     expect(await codeOf(callers.find(HASH, ada))).toBe('auth.store_unavailable');
   });
 
+  /** The day on which everything that opens anything is blocked: what stands for a key is a way in like the key. */
+  it('are forgotten when every key changes, for a request that holds one too', async () => {
+    const first = await callers.find(HASH, ada);
+    listener.onChange({ noun: 'key', id: '*' });
+    expect(first.isCurrent()).toBe(false);
+    expect(callers.find(HASH, ada)).toBeInstanceOf(Promise);
+  });
+
   it('of a key that is gone are refused', async () => {
     const forKey = async (): Promise<Resolution> => ({ callers: [{ keyId: 'key_gone' }], rows: [] });
     expect(await codeOf(callers.find(HASH, forKey))).toBe('auth.credential_unknown');

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { Config } from '#libs/config';
 import { Clock, GatewayError, type Principal } from '#libs/kernel';
-import { CallerDirectory, type CallerIds, type CallerRecord, KeyDirectory } from '#libs/tenancy';
+import { CallerDirectory, type CallerIds, type CallerRecord, EVERY_KEY, KeyDirectory } from '#libs/tenancy';
 import { compilePrincipal, type CredentialClaims } from '../compile-principal.js';
 import { dependenciesOf, standingOf } from '../compiled-key.js';
 import { InStep } from '../in-step.js';
@@ -69,6 +69,8 @@ export class TokenCallers {
     this.#inStep = new InStep(feed);
     feed.subscribe({
       onChange: ({ noun, id }) => {
+        // Also the keys that tokens stand for.
+        if (noun === 'key' && id === EVERY_KEY) this.#onGap();
         this.#onChange(`${noun}:${id}`);
         if (noun === 'team_member') for (const user of usersIn(id)) this.#onChange(membershipsOf(user));
       },
