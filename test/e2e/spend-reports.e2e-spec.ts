@@ -356,6 +356,19 @@ describe('overviews', () => {
     expect((await as(admin.principal, '/global/spend/report')).status).toBe(400);
   });
 
+  /** An empty list for a month asked for backwards is taken for a month without spend. */
+  it.each([
+    ...['/global/spend/report', '/key/spend/report', '/user/spend/report', '/team/spend/report'],
+    ...['/organization/spend/report', '/global/spend/provider', '/global/spend/tags', '/spend/logs'],
+    ...['/spend/logs/v2', '/team/spend/by_user', '/global/activity'],
+  ])('%s refuses days in the wrong order, and names the field', async (path) => {
+    const refused = await as(admin.principal, `${path}?start_date=2026-11-30&end_date=2026-11-01`);
+    expect(refused.status).toBe(400);
+    expect(JSON.stringify(refused.body)).toMatch(/end_date.*the range ends before it starts/);
+    const oneDay = await as(admin.principal, `${path}?start_date=2026-11-30&end_date=2026-11-30`);
+    expect(JSON.stringify(oneDay.body)).not.toContain('ends before');
+  });
+
   it('report who in a team spent how much, the largest first, to whom the team is', async () => {
     const path = `/team/spend/by_user?${RANGE}`;
     const spent = ({ results }: Json): unknown[] =>

@@ -1,19 +1,15 @@
 import { z } from 'zod';
 import { DAY_MS, dayOf } from '#libs/kernel';
-import { DAY_RANGE, type Days } from '../http/days.schemas.js';
+import { assertForwards, DAY_RANGE, type Days } from '../http/days.schemas.js';
 import { name } from '../http/fields.schemas.js';
 import { LARGEST_REPORT, most, nameList, paging } from '../http/query.schemas.js';
 
 /** Longer ranges are reports for another day. */
 const MOST_DAYS = 400;
 
-function assertRange(
-  { start_date, end_date }: { start_date: Date; end_date: Date },
-  context: z.RefinementCtx,
-): void {
-  const days = (end_date.getTime() - start_date.getTime()) / DAY_MS;
-  if (days < 0)
-    context.addIssue({ code: 'custom', path: ['end_date'], message: 'the range ends before it starts' });
+function assertRange(range: { start_date: Date; end_date: Date }, context: z.RefinementCtx): void {
+  assertForwards(range, context);
+  const days = (range.end_date.getTime() - range.start_date.getTime()) / DAY_MS;
   if (days > MOST_DAYS)
     context.addIssue({ code: 'custom', path: ['end_date'], message: `ask for at most ${MOST_DAYS} days` });
 }

@@ -35,6 +35,15 @@ export const instant = (end: boolean) =>
 /** A range of days, both included. */
 export const DAY_RANGE = { start_date: calendarDay, end_date: calendarDay };
 
+/** For `superRefine`: what is asked for backwards would look like a time without any spend. Both days may be the same; an open end is no end. */
+export function assertForwards(
+  { start_date, end_date }: { readonly start_date?: Date | undefined; readonly end_date?: Date | undefined },
+  context: z.RefinementCtx,
+): void {
+  if (start_date && end_date && end_date < start_date)
+    context.addIssue({ code: 'custom', path: ['end_date'], message: 'the range ends before it starts' });
+}
+
 export interface Days {
   readonly from: string;
   readonly until: string;

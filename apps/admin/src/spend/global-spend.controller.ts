@@ -5,17 +5,19 @@ import { dayOf } from '#libs/kernel';
 import { ReadsApart } from '../apart/reads-apart.js';
 import { AdminBody, AdminController, AdminQuery } from '../http/decorators.js';
 import { name } from '../http/fields.schemas.js';
-import { calendarDay, DAY_RANGE, instant, toDays } from '../http/days.schemas.js';
+import { assertForwards, calendarDay, DAY_RANGE, instant, toDays } from '../http/days.schemas.js';
 import { most, nameList } from '../http/query.schemas.js';
 import { GlobalSpend } from './global-spend.js';
 
 const keyQuery = z.object({ api_key: name.optional() });
 const topQuery = (usual: number) => z.object({ limit: most(usual) });
-const rangeQuery = z.object(DAY_RANGE);
+const rangeQuery = z.object(DAY_RANGE).superRefine(assertForwards);
 const openDay = z
   .preprocess((value) => (value === '' ? undefined : value), z.string().optional())
   .pipe(z.undefined().or(calendarDay));
-const tagsQuery = z.object({ start_date: openDay, end_date: openDay, tags: nameList });
+const tagsQuery = z
+  .object({ start_date: openDay, end_date: openDay, tags: nameList })
+  .superRefine(assertForwards);
 const optionalInstant = (end: boolean) =>
   z.preprocess((value) => value || undefined, z.undefined().or(instant(end))).optional();
 const endUsersBody = z.object({

@@ -4,31 +4,33 @@ import { Answers, Caller, Handles } from '#libs/rbac';
 import { hashOfNamed, notYours } from '#libs/tenancy';
 import { z } from 'zod';
 import { ReadsApart } from '../apart/reads-apart.js';
-import { DAY_RANGE, toDays } from '../http/days.schemas.js';
+import { assertForwards, DAY_RANGE, toDays } from '../http/days.schemas.js';
 import { AdminController, AdminQuery } from '../http/decorators.js';
 import { name } from '../http/fields.schemas.js';
 import { SpendReport } from './spend-report.js';
 import { keyReportShape, reportShape } from './spend-shapes.js';
 
 const id = name.optional().transform((text) => text || undefined);
-const globalQuery = z.object({
-  ...DAY_RANGE,
-  group_by: z
-    .string()
-    .refine(
-      (text) => text === 'team' || text === 'customer' || text === 'api_key',
-      'send team, customer or api_key',
-    )
-    .default('team'),
-  api_key: id,
-  internal_user_id: id,
-  team_id: id,
-  customer_id: id,
-});
-const keyQuery = z.object({ ...DAY_RANGE, api_key: id });
-const userQuery = z.object({ ...DAY_RANGE, internal_user_id: id });
-const teamQuery = z.object({ ...DAY_RANGE, team_id: id });
-const organizationQuery = z.object({ ...DAY_RANGE, organization_id: id });
+const globalQuery = z
+  .object({
+    ...DAY_RANGE,
+    group_by: z
+      .string()
+      .refine(
+        (text) => text === 'team' || text === 'customer' || text === 'api_key',
+        'send team, customer or api_key',
+      )
+      .default('team'),
+    api_key: id,
+    internal_user_id: id,
+    team_id: id,
+    customer_id: id,
+  })
+  .superRefine(assertForwards);
+const keyQuery = z.object({ ...DAY_RANGE, api_key: id }).superRefine(assertForwards);
+const userQuery = z.object({ ...DAY_RANGE, internal_user_id: id }).superRefine(assertForwards);
+const teamQuery = z.object({ ...DAY_RANGE, team_id: id }).superRefine(assertForwards);
+const organizationQuery = z.object({ ...DAY_RANGE, organization_id: id }).superRefine(assertForwards);
 
 /** Reports: of everything for administrators, of their own for everybody else. */
 @AdminController()

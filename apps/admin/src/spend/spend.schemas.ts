@@ -2,18 +2,20 @@ import { LOG_ORDERS, type LogFilter, type LogPaging } from '#libs/budget';
 import { hashOfNamed } from '#libs/tenancy';
 import { z } from 'zod';
 import { amount, name } from '../http/fields.schemas.js';
-import { calendarDay, instant } from '../http/days.schemas.js';
+import { assertForwards, calendarDay, instant } from '../http/days.schemas.js';
 import { LARGEST_REPORT, paging, sortOrder, yesNo } from '../http/query.schemas.js';
 
 const optionalDay = calendarDay.or(z.literal('').transform(() => undefined)).optional();
-export const spendQuery = z.object({
-  api_key: name.optional(),
-  user_id: name.optional(),
-  request_id: name.optional(),
-  start_date: z.preprocess((value) => value ?? '', optionalDay),
-  end_date: z.preprocess((value) => value ?? '', optionalDay),
-  summarize: yesNo(true),
-});
+export const spendQuery = z
+  .object({
+    api_key: name.optional(),
+    user_id: name.optional(),
+    request_id: name.optional(),
+    start_date: z.preprocess((value) => value ?? '', optionalDay),
+    end_date: z.preprocess((value) => value ?? '', optionalDay),
+    summarize: yesNo(true),
+  })
+  .superRefine(assertForwards);
 export type SpendQuery = z.output<typeof spendQuery>;
 
 export function toSpendFilter(query: SpendQuery): LogFilter {
@@ -68,7 +70,9 @@ export const logsQuery = z.object({
 export type LogsQuery = z.output<typeof logsQuery>;
 
 /** The range must be there, unless one request is named. */
-export const logRange = z.object({ start_date: instant(false), end_date: instant(true) });
+export const logRange = z
+  .object({ start_date: instant(false), end_date: instant(true) })
+  .superRefine(assertForwards);
 export type LogRange = z.output<typeof logRange>;
 
 export function toLogFilter(query: LogsQuery, range: LogRange | undefined): LogFilter {
