@@ -97,6 +97,33 @@ describe('a name that no database keeps', () => {
     expect(gate.provider.requests.length).toBe(before);
   });
 
+  /** A key that somebody puts into the wrong field would stand in every report on that customer, tag or session. */
+  it('is no name if it is a key: kept nowhere, whatever field it came in', async () => {
+    const key = await gate.makeKey();
+    for (const fields of [
+      { user: key },
+      { tags: [key] },
+      { metadata: { user_id: key } },
+      { safety_identifier: key },
+    ])
+      expect((await gate.chat(key, fields)).status).toBe(400);
+    for (const name of ['x-litellm-customer-id', 'x-litellm-end-user-id', 'x-litellm-tags'])
+      expect((await gate.chat(key, {}, { [name]: key })).status).toBe(400);
+    for (const name of ['x-litellm-call-id', 'x-litellm-session-id', 'user-agent', 'referer', 'x-request-id'])
+      expect((await gate.chat(key, {}, { [name]: key })).status).toBe(200);
+    expect(await gate.entriesOf(key)).toHaveLength(5);
+    const tables: { name: string }[] = await gate.database.dataSource.query(
+      `SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables WHERE schemaname = 'public'`,
+    );
+    for (const { name } of tables)
+      expect(
+        await gate.database.dataSource.query(`SELECT 1 FROM ${name} x WHERE x::text LIKE $1 LIMIT 1`, [
+          `%${key}%`,
+        ]),
+      ).toEqual([]);
+    expect(gate.product.logs).not.toContain(key);
+  });
+
   it('fails nobody else who asks in the same moment', async () => {
     const [good, bad] = [await gate.makeKey(), await gate.makeKey()];
     const asked = await Promise.all(

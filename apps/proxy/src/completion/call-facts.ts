@@ -136,6 +136,7 @@ export function identifier(value: unknown): string | undefined {
   if (text.length > MAX_CUSTOMER_LENGTH) {
     throw invalid(`A customer id may have at most ${MAX_CUSTOMER_LENGTH} characters.`, 'user');
   }
+  if (looksLikeKey(text)) throw invalid('A key is nobody’s name: send it as a credential only.', 'user');
   if (!isStorableText(text)) throw invalid('A customer id may not hold NUL or broken Unicode.', 'user');
   return text;
 }
@@ -153,7 +154,7 @@ export function checkTags(sent: unknown): readonly string[] {
   const tags = [...new Set<unknown>(sent)];
   if (tags.length > MAX_TAGS || !tags.every(isTag)) {
     throw invalid(
-      `\`tags\` takes at most ${MAX_TAGS} strings of 1 to ${MAX_TAG_LENGTH} characters, without NUL or broken Unicode.`,
+      `\`tags\` takes at most ${MAX_TAGS} strings of 1 to ${MAX_TAG_LENGTH} characters, without NUL or broken Unicode, and no keys.`,
       'tags',
     );
   }
@@ -161,7 +162,18 @@ export function checkTags(sent: unknown): readonly string[] {
 }
 
 function isTag(tag: unknown): boolean {
-  return typeof tag === 'string' && tag !== '' && tag.length <= MAX_TAG_LENGTH && isStorableText(tag);
+  return (
+    typeof tag === 'string' &&
+    tag !== '' &&
+    tag.length <= MAX_TAG_LENGTH &&
+    isStorableText(tag) &&
+    !looksLikeKey(tag)
+  );
+}
+
+/** One of ours, or of a provider's, in a place whose values are kept and shown: somebody mistook one field for another. */
+export function looksLikeKey(text: string): boolean {
+  return text.startsWith('sk-') && /^sk-[\w.-]{16,}$/.test(text);
 }
 
 function objectOf(value: unknown): Json | undefined {

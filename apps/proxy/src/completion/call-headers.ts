@@ -1,6 +1,6 @@
 import { GatewayError } from '#libs/kernel';
 import type { Call } from './call.js';
-import { checkTags, identifier } from './call-facts.js';
+import { checkTags, identifier, looksLikeKey } from './call-facts.js';
 
 /** No answer takes longer than this; a larger wish is a mistake. */
 const LONGEST_TIMEOUT_S = 86_400;
@@ -86,6 +86,8 @@ function wholeNumber(call: Pick<Call, 'header'>, name: string, most: number): nu
   return value;
 }
 
+/** Only kept, so what should not be is left out, and the call is served. */
 function recorded(call: Pick<Call, 'header'>, name: string): string | null {
-  return call.header(name)?.slice(0, MAX_RECORDED) ?? null;
+  const text = call.header(name);
+  return text === undefined || looksLikeKey(text) ? null : text.slice(0, MAX_RECORDED);
 }
