@@ -20,6 +20,7 @@ export { BrowserSessions, type SignedIn } from './session/browser-sessions.js';
 export { OwnOrigin } from './session/own-origin.js';
 export { checkedReturnTo } from './session/return-to.js';
 export { SessionCookie } from './session/session-cookie.js';
+export { onlyHeader } from './sent-headers.js';
 export { standingRefusals } from './standing-refusals.js';
 export { SignInMethods } from './sign-in/sign-in-methods.js';
 export { SamlModule } from './saml/saml.module.js';

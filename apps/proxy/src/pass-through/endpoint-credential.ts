@@ -1,6 +1,5 @@
-import { type CredentialFacts, credentialOf } from '#libs/auth';
+import { type CredentialFacts, credentialOf, onlyHeader } from '#libs/auth';
 import type { PassThroughEndpoint } from '#libs/config';
-import { GatewayError } from '#libs/kernel';
 
 /** What a call is judged by, and the text of it that must not go further. */
 export interface PresentedCredential {
@@ -55,18 +54,4 @@ function basicUser(value: string | undefined): string | undefined {
   const text = Buffer.from(encoded, 'base64').toString('utf8');
   const colon = text.indexOf(':');
   return colon > 0 ? text.slice(0, colon) : undefined;
-}
-
-function onlyHeader({ rawHeaders }: CredentialFacts, wanted: string): string | undefined {
-  let found: string | undefined;
-  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-    if ((rawHeaders[i] ?? '').toLowerCase() !== wanted) continue;
-    // Which of two counts must never depend on who reads them.
-    if (found !== undefined)
-      throw new GatewayError('request.invalid', `The request carries ${wanted} more than once.`, {
-        param: wanted,
-      });
-    found = rawHeaders[i + 1] ?? '';
-  }
-  return found;
 }

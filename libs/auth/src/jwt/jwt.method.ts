@@ -4,6 +4,7 @@ import { type Clock, GatewayError, isRecord, type Principal } from '#libs/kernel
 import { decodeJwt } from 'jose';
 import { CredentialMethod, type Presented } from '../credential-method.js';
 import { refusal } from '../refusal.js';
+import { onlyHeader } from '../sent-headers.js';
 import { loadFunction } from '../sign-in/operator-module.js';
 import { OpaqueTokens } from '../sign-in/opaque-tokens.js';
 import type { TokenCallers } from '../sign-in/token-callers.js';
@@ -65,7 +66,7 @@ export class JwtMethod extends CredentialMethod {
   }
 
   #callerOf({ hash, facts }: Presented, token: VerifiedToken): Principal | Promise<Principal> {
-    const asked = headerOf(facts.rawHeaders, TEAM_HEADER);
+    const asked = onlyHeader(facts, TEAM_HEADER) || undefined;
     const key = asked === undefined ? `jwt:${hash}` : `jwt:${hash}:${asked}`;
     const found = this.callers.find(key, () => this.meaning.resolve(token, asked));
     return found instanceof Promise
@@ -156,21 +157,6 @@ function matches(patterns: readonly string[], values: readonly unknown[]): boole
   return patterns.some((pattern) =>
     values.some((value) => typeof value === 'string' && globMatches(pattern, value)),
   );
-}
-
-/** Throws 400 when the header is there twice: two readers must not see two teams. */
-function headerOf(rawHeaders: readonly string[], wanted: string): string | undefined {
-  let found: string | undefined;
-  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-    const name = rawHeaders[i];
-    if (name?.length !== wanted.length || name.toLowerCase() !== wanted) continue;
-    if (found !== undefined)
-      throw new GatewayError('request.invalid', `The request carries ${wanted} more than once.`, {
-        param: wanted,
-      });
-    found = rawHeaders[i + 1] ?? '';
-  }
-  return found === '' ? undefined : found;
 }
 
 function denied(cause?: unknown): GatewayError {

@@ -1,6 +1,6 @@
 import { GatewayError } from '#libs/kernel';
 import type { CredentialFacts } from '../credential.js';
-import { headersOf } from './trusted-peers.js';
+import { headersOf } from '../sent-headers.js';
 
 /** The value of a cookie; undefined when there is none. Throws 400 when there are two: which counts would depend on who reads them. */
 export function cookieOf(facts: CredentialFacts, name: string): string | undefined {

@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { Config } from '#libs/config';
 import type { CredentialFacts } from '../credential.js';
-import { headersOf, TrustedPeers } from './trusted-peers.js';
+import { headersOf } from '../sent-headers.js';
+import { TrustedPeers } from './trusted-peers.js';
 
 /**
  * Under which address people see this product: `PROXY_BASE_URL`, else what the request says, where proxies count only when they

@@ -12,7 +12,7 @@ import { type Resolution, TokenCallers } from '../sign-in/token-callers.js';
 import { environmentProof } from './environment-admin.js';
 import { OwnOrigin } from './own-origin.js';
 import { isCsrfToken } from './session-cookie.js';
-import { headersOf } from './trusted-peers.js';
+import { headersOf } from '../sent-headers.js';
 
 /** What somebody may do who has to choose a new password first. */
 const WHILE_PASSWORD_IS_DUE = ['/user/password/change', '/session/logout', '/session/info'];

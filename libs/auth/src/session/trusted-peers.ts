@@ -1,5 +1,6 @@
 import { AddressRanges } from '#libs/config';
 import type { CredentialFacts } from '../credential.js';
+import { headersOf } from '../sent-headers.js';
 
 /** The connections whose word about the caller counts: `general_settings.trusted_proxy_ranges`. */
 export class TrustedPeers {
@@ -18,14 +19,4 @@ export class TrustedPeers {
     if (!this.has(facts.socket?.remoteAddress)) return undefined;
     return headersOf(facts, header).at(-1)?.split(',').at(-1)?.trim().toLowerCase();
   }
-}
-
-/** Every value of a header, in the order received; `name` in lower case. */
-export function headersOf({ rawHeaders }: CredentialFacts, name: string): string[] {
-  const values: string[] = [];
-  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-    const sent = rawHeaders[i] ?? '';
-    if (sent.length === name.length && sent.toLowerCase() === name) values.push(rawHeaders[i + 1] ?? '');
-  }
-  return values;
 }

@@ -16,6 +16,7 @@ import type { CredentialFacts } from '../credential.js';
 import { CredentialMethod, type Presented } from '../credential-method.js';
 import { KeySet } from '../jwt/key-sets.js';
 import { refusal } from '../refusal.js';
+import { onlyHeader } from '../sent-headers.js';
 import { TrustedPeers } from '../session/trusted-peers.js';
 import type { Resolution, TokenCallers } from './token-callers.js';
 
@@ -73,7 +74,7 @@ export class ProxyHeadersMethod extends CredentialMethod {
       throw refusal('auth.credential_missing', 'No api key passed in, and no header says who is calling.');
     const { iapAudience } = this.settings;
     if (iapAudience === undefined) return this.#callerOf(sent);
-    const text = onlyHeader(facts.rawHeaders, IAP_HEADER, LONGEST_ASSERTION);
+    const text = boundedHeader(facts, IAP_HEADER, LONGEST_ASSERTION);
     if (text === undefined) throw refusal('auth.token_invalid', `${IAP_HEADER} is missing.`);
     const key = hash('sha256', text);
     const known = this.#assertions.get(key);
@@ -117,11 +118,11 @@ export class ProxyHeadersMethod extends CredentialMethod {
     };
   }
 
-  /** A header that is there twice says nothing: which of the two the proxy wrote cannot be told. */
-  #read({ rawHeaders }: CredentialFacts): Headers {
+  /** Throws 400 for a header that is there twice: which of the two the proxy wrote cannot be told. */
+  #read(facts: CredentialFacts): Headers {
     const sent: Headers = {};
     for (const [field, name] of Object.entries(this.settings.headers) as [ProxyHeaderField, string][]) {
-      const value = withoutPrefix(onlyHeader(rawHeaders, name) ?? '').trim();
+      const value = withoutPrefix(boundedHeader(facts, name, LONGEST_VALUE) ?? '').trim();
       if (value !== '') sent[field] = value;
     }
     return sent;
@@ -185,20 +186,8 @@ function notValid(cause: unknown): GatewayError {
   });
 }
 
-function onlyHeader(
-  rawHeaders: readonly string[],
-  wanted: string,
-  longest = LONGEST_VALUE,
-): string | undefined {
-  let value: string | undefined;
-  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-    if (rawHeaders[i]?.toLowerCase() !== wanted) continue;
-    if (value !== undefined)
-      throw new GatewayError('request.invalid', `The request carries ${wanted} more than once.`, {
-        param: wanted,
-      });
-    value = rawHeaders[i + 1] ?? '';
-  }
+function boundedHeader(facts: CredentialFacts, wanted: string, longest: number): string | undefined {
+  const value = onlyHeader(facts, wanted);
   if (value !== undefined && value.length > longest)
     throw new GatewayError('request.invalid', `The header ${wanted} is too long.`, { param: wanted });
   return value;
