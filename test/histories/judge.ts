@@ -67,9 +67,9 @@ export class Judge {
       const own = rows.get(one.heard.id) ?? [];
       this.problems.push(...judgeRows(this.stage, one.heard, own, beside === 'kill'));
       const after = facts(this.company, one.key, one.heard.plan);
-      for (const row of own)
-        this.#book(one, row, beside === undefined ? [one.before] : [one.before, after], slack);
-      this.#count(one, own.length > 0, beside);
+      const ways = beside === undefined ? [one.before] : [one.before, after];
+      for (const row of own) this.#book(one, row, ways, slack);
+      this.#count(one, own, ways, beside);
     }
     if (typeof beside === 'object' && beside.kind === 'reset') await this.#reread();
     if (beside === 'kill') this.#wasKilled();
@@ -178,13 +178,21 @@ export class Judge {
     }
   }
 
-  #count({ heard, before }: Made, isBooked: boolean, beside: Beside): void {
+  #count({ heard, before }: Made, rows: readonly Row[], ways: readonly Facts[], beside: Beside): void {
+    const isBooked = rows.length > 0;
     // Killed between what it counted and what it wrote down; or decided for itself, unheard by the other.
     const isUnknown = beside === 'kill' && heard.status === 0;
     if (!isBooked && !isUnknown) return;
+    const way = ways.find(({ team }) => (team ?? null) === rows.at(-1)?.team) ?? before;
     const isDoubtful = !isBooked || beside === 'stall';
-    this.#windows.take(before.scopes, heard.startedAtMs, heard.asked, isDoubtful);
-    for (const scope of before.scopes) {
+    this.#windows.take(way.scopes, heard.startedAtMs, heard.asked, isDoubtful);
+    // Whoever changes teams while it asks may have asked in both.
+    const counted = new Set(way.scopes.map(({ type, id }) => `${type}/${id}`));
+    const others = ways
+      .flatMap(({ scopes }) => scopes)
+      .filter(({ type, id }) => !counted.has(`${type}/${id}`));
+    this.#windows.take(others, heard.startedAtMs, heard.asked, true);
+    for (const scope of way.scopes) {
       const { least: count } = this.#windows.of(scope);
       if (scope.rpm !== undefined && count > scope.rpm)
         this.problems.push(

@@ -1,3 +1,4 @@
+import { compareMeters } from './meters.js';
 import type { Json, Stage } from './stage.js';
 
 /** Sums of the ledger under one name. */
@@ -59,6 +60,10 @@ export class Reports {
     for (const noun of Object.keys(NOUNS) as Noun[]) await this.#activity(noun, range);
     await this.#logs(range);
     await this.#charts(range);
+    if (this.stage.isUnbroken)
+      this.problems.push(
+        ...(await compareMeters(this.stage.products, (column, name) => this.#sum(column, name))),
+      );
     return this.problems;
   }
 

@@ -88,6 +88,11 @@ export class Stage {
     return { url: this.product(replica).url, replica, life: this.#deaths[replica] ?? 0 };
   }
 
+  /** No process has ended so far. */
+  get isUnbroken(): boolean {
+    return this.#deaths.every((times) => times === 0);
+  }
+
   isAsItWas({ replica, life }: Asked): boolean {
     return this.#deaths[replica] === life;
   }
