@@ -23,11 +23,16 @@ export class PostgresEpochs extends EpochStore {
     return String(row?.value ?? 0);
   }
 
-  override async beat(incarnation: string): Promise<void> {
-    await this.dataSource.query(
-      `INSERT INTO counter_members (incarnation) VALUES ($1) ON CONFLICT (incarnation) DO UPDATE SET heartbeat_at = now()`,
+  override async beat(incarnation: string): Promise<string> {
+    const [row]: { ticket: string }[] = await this.dataSource.query(
+      `WITH heard AS (
+         INSERT INTO counter_members (incarnation) VALUES ($1) ON CONFLICT (incarnation) DO UPDATE SET heartbeat_at = now())
+       INSERT INTO app_state (name, value) VALUES ('counters.ticket', to_jsonb(1::bigint))
+       ON CONFLICT (name) DO UPDATE SET value = to_jsonb((app_state.value #>> '{}')::bigint + 1)
+       RETURNING value #>> '{}' AS ticket`,
       [incarnation],
     );
+    return row?.ticket ?? '0';
   }
 
   override async ready(incarnation: string, epoch: string): Promise<void> {

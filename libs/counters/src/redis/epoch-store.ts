@@ -5,8 +5,8 @@
 export abstract class EpochStore {
   /** The epoch that was last made. */
   abstract read(): Promise<string>;
-  /** This process lives. */
-  abstract beat(incarnation: string): Promise<void>;
+  /** This process lives. Resolves with a ticket: a number higher than all that were given out before, unless the store was restored to an earlier state. */
+  abstract beat(incarnation: string): Promise<string>;
   /** This process has said in `epoch` what it holds. */
   abstract ready(incarnation: string, epoch: string): Promise<void>;
   /** Makes `epoch` the current one, when every process that lives is ready for it and nobody else was quicker. */

@@ -161,6 +161,51 @@ describe('a lost memory', () => {
   });
 });
 
+describe('what Redis remembers', () => {
+  const spend = async (amount: bigint): Promise<void> => {
+    const counters = await redis.replica();
+    await open(counters, 'usd', 0n);
+    const one = await ask(counters, [money(100n, amount)]);
+    if (one.admitted) counters.settle(one.id, used(amount));
+    await counters.refresh(['usd']);
+    await counters.close();
+  };
+
+  it('is gone on with after a stop of all processes', async () => {
+    await spend(60n);
+    const next = await redis.replica();
+    expect(await ask(next, [money(100n, 60n)])).toMatchObject({ refused: [{ current: 60n }] });
+  });
+
+  /** Else somebody is refused for money that, by the books that were restored, was never spent. */
+  it.each([
+    [
+      'one sign of life ago',
+      async () => (redis.epochs.ticket = Number(await redis.admin.get('{c}:ticket')) - 1),
+    ],
+    ['before this epoch', async () => redis.admin.set('{c}:epoch', '7')],
+  ])('is forgotten when PostgreSQL was restored to a state %s', async (_, restore) => {
+    await spend(60n);
+    await restore();
+    const [next, other] = await Promise.all([redis.replica(), redis.replica()]);
+    await open(next, 'usd', 10n);
+    expect(await ask(next, [money(100n, 90n)])).toMatchObject({ admitted: true });
+    await expect.poll(() => next.epoch === other.epoch).toBe(true);
+  });
+
+  it('in the layout of another release is left to it while it counts, and forgotten after', async () => {
+    const running = await redis.replica();
+    await open(running, 'usd', 50n);
+    await redis.admin.set('{c}:layout', 'another');
+    await expect(redis.replica()).rejects.toThrow(/another release count.*stop all of them/);
+    await running.close();
+    const next = await redis.replica();
+    await open(next, 'usd', 10n);
+    expect(await ask(next, [money(100n, 90n)])).toMatchObject({ admitted: true });
+    expect(await redis.admin.get('{c}:layout')).toBe('1');
+  });
+});
+
 describe('a counter that is opened while others spend', () => {
   it('has what is stored, and what each process has not stored yet', async () => {
     const tailOf = (nano: bigint) => ({

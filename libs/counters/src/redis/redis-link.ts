@@ -1,6 +1,16 @@
 import { Redis, type RedisOptions } from 'ioredis';
 import { answerWithin, type Secret } from '#libs/kernel';
-import { ALL_CHANNEL, channelOf, EPOCH_KEY, RUN_KEY, SCRIPT, SCRIPT_SHA } from './script.js';
+import {
+  ALL_CHANNEL,
+  channelOf,
+  EPOCH_KEY,
+  FORGET,
+  LAYOUT_KEY,
+  RUN_KEY,
+  SCRIPT,
+  SCRIPT_SHA,
+  TICKET_KEY,
+} from './script.js';
 
 /** Where Redis is. */
 export interface RedisAddress {
@@ -23,6 +33,9 @@ export interface ServerFacts {
   readonly epoch: string | null;
   /** The epoch belongs to this run of this server, not to one it was copied from. */
   readonly isOwnEpoch: boolean;
+  /** The last ticket of PostgreSQL that was seen there, and how counters lie there; null: nobody has said so. */
+  readonly ticket: string | null;
+  readonly layout: string | null;
 }
 
 /** Redis, and all that lies between, must answer within this when a connection is made. */
@@ -98,6 +111,17 @@ export class RedisLink {
     return this.#factsOf(this.client());
   }
 
+  /** How many processes count there and were heard of within their lease. */
+  async countMembers(epoch: string): Promise<number> {
+    const [seconds] = await this.client().time();
+    return this.client().zcount(`{c}:${epoch}:members`, Number(seconds) * 1_000, '+inf');
+  }
+
+  /** Ends this epoch, if it is still the one. */
+  async forget(epoch: string): Promise<void> {
+    await this.client().eval(FORGET, 1, EPOCH_KEY, epoch);
+  }
+
   client(): Redis {
     if (!this.#asking) throw new Error('Redis is away');
     return this.#asking;
@@ -132,11 +156,13 @@ export class RedisLink {
   }
 
   async #factsOf(asking: Redis): Promise<ServerFacts> {
-    const [info, epoch, run] = await Promise.all([asking.info(), asking.get(EPOCH_KEY), asking.get(RUN_KEY)]);
+    const keys = [EPOCH_KEY, RUN_KEY, TICKET_KEY, LAYOUT_KEY];
+    const [info, values] = await Promise.all([asking.info(), asking.mget(keys)]);
+    const [epoch = null, run = null, ticket = null, layout = null] = values;
     const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1];
     if (policy !== undefined && policy !== 'noeviction') throw new UnfitRedis(policy);
     const runId = /^run_id:(\S+)/m.exec(info)?.[1] ?? '';
-    return { runId, epoch, isOwnEpoch: run === runId };
+    return { runId, epoch, isOwnEpoch: run === runId, ticket, layout };
   }
 }
 
@@ -146,6 +172,15 @@ export class UnfitRedis extends Error {
     super(
       `Redis (REDIS_URL) runs with maxmemory-policy ${policy}, so it may drop counters of limits and budgets when memory is short. ` +
         'Set it to noeviction: "redis-cli CONFIG SET maxmemory-policy noeviction" and the same in redis.conf or your provider’s parameter group.',
+    );
+  }
+}
+
+/** Two ways to lay out the same counters would let each limit pass twice. */
+export class OtherLayout extends Error {
+  constructor() {
+    super(
+      'Replicas of another release count on this Redis, and lay out counters differently: stop all of them before this one starts (the first that starts then begins anew).',
     );
   }
 }

@@ -19,15 +19,18 @@ function nothing(): void {}
 /** What PostgreSQL keeps of epochs, in memory. */
 export class MemoryEpochs extends EpochStore {
   epoch = '0';
+  /** Lower it to play a restore of an earlier state. */
+  ticket = 0;
   readonly members = new Map<string, string>();
 
   override read(): Promise<string> {
     return Promise.resolve(this.epoch);
   }
 
-  override beat(incarnation: string): Promise<void> {
+  override beat(incarnation: string): Promise<string> {
     if (!this.members.has(incarnation)) this.members.set(incarnation, '0');
-    return Promise.resolve();
+    this.ticket += 1;
+    return Promise.resolve(String(this.ticket));
   }
 
   override ready(incarnation: string, epoch: string): Promise<void> {

@@ -1,9 +1,16 @@
 import type { Logger } from '#libs/telemetry';
 import type { EpochStore } from './epoch-store.js';
 import { type Op, Outbox, type OutboxOptions, type Trouble } from './outbox.js';
-import { inTime, type RedisAddress, RedisLink, type ServerFacts, UnfitRedis } from './redis-link.js';
+import {
+  inTime,
+  OtherLayout,
+  type RedisAddress,
+  RedisLink,
+  type ServerFacts,
+  UnfitRedis,
+} from './redis-link.js';
 import { redisProblem } from './redis-problem.js';
-import { EPOCH_KEY, RUN_KEY } from './script.js';
+import { EPOCH_KEY, KEEP_HIGHEST, LAYOUT, LAYOUT_KEY, RUN_KEY, TICKET_KEY } from './script.js';
 
 /** What the session asks of the counters it serves. */
 export interface SessionEvents {
@@ -40,6 +47,9 @@ export class Session {
   #timer: NodeJS.Timeout | undefined;
   #beats = 0;
   #awaySinceMs = 0;
+  #ticket = '0';
+  /** Epochs below it are not gone on with. */
+  #leastEpoch = 0;
   #told = { text: '', untilMs: 0 };
 
   constructor(
@@ -76,13 +86,39 @@ export class Session {
   /** Joins; rejects when Redis cannot be reached or is not fit. */
   async start(epochs: EpochStore): Promise<void> {
     this.#epochs = epochs;
-    await epochs.beat(this.incarnation);
+    await this.#findOut(await this.#facts(), epochs);
     for (const deadline = performance.now() + 15_000; this.#state !== 'live';) {
       if (await this.#join(await this.#facts())) break;
       if (performance.now() > deadline) throw new Error('the shared counters could not be joined in time');
       await pause(50);
     }
     this.#beat();
+  }
+
+  /**
+   * Whether what Redis remembers may be gone on with. Not when PostgreSQL was restored to an earlier state, for then it remembers what
+   * never was; nor when it was laid out by another release, of which nobody is left. Then the first who starts begins a new epoch.
+   * The ticket is drawn after Redis was asked: of others who draw meanwhile it must not look like one from the future,
+   * and what was drawn before is lower.
+   */
+  async #findOut(facts: ServerFacts, epochs: EpochStore): Promise<void> {
+    const { epoch, ticket, layout } = facts;
+    const isForeign = layout !== null && layout !== LAYOUT;
+    // Before this process is known to anybody: who will not count must not be waited for.
+    if (isForeign && epoch !== null && (await this.#link.countMembers(epoch)) > 0) throw new OtherLayout();
+    this.#ticket = await epochs.beat(this.incarnation);
+    const isRestored =
+      Number(ticket ?? 0) >= Number(this.#ticket) || Number(epoch ?? 0) > Number(await epochs.read());
+    if (!isRestored && !isForeign) return;
+    this.#leastEpoch = Number(epoch ?? 0) + 1;
+    // Whoever started beside us and did not see it rebuilds with us, as after a loss of memory.
+    if (epoch !== null) await this.#link.forget(epoch);
+    this.logger.warn(
+      { ticket, drawn: this.#ticket, layout },
+      isForeign
+        ? 'Redis holds counters of another release; they begin anew, and budgets are read from PostgreSQL.'
+        : 'PostgreSQL is older than what Redis remembers, as after a restore: the shared counters begin anew, and budgets are read from PostgreSQL.',
+    );
   }
 
   async close(farewell: string): Promise<void> {
@@ -92,6 +128,8 @@ export class Session {
     if (wasLive) {
       const left = new Promise((resolve) => this.outbox.push({ text: farewell, done: resolve }));
       await inTime(left, 500).catch(() => undefined);
+      // So that a backup taken from now on is not older than what is remembered, and one from before is.
+      await inTime(this.#draw(), 500).catch(() => undefined);
     }
     this.#state = 'closed';
     this.outbox.shut();
@@ -140,7 +178,9 @@ export class Session {
   /** Why Redis cannot be joined, and what to do: at once, then now and then. It is tried several times a second. */
   #tell(error: unknown): void {
     const { text } =
-      error instanceof UnfitRedis ? { text: error.message } : redisProblem(error, this.address.url);
+      error instanceof UnfitRedis || error instanceof OtherLayout
+        ? { text: error.message }
+        : redisProblem(error, this.address.url);
     const nowMs = performance.now();
     if (text === this.#told.text && nowMs < this.#told.untilMs) return;
     this.#told = { text, untilMs: nowMs + TOLD_EVERY_MS };
@@ -148,20 +188,25 @@ export class Session {
   }
 
   /** One attempt to be a live member of the current epoch, or to help making the next one. */
-  async #join({ epoch, isOwnEpoch, runId }: ServerFacts): Promise<boolean> {
+  async #join({ epoch, isOwnEpoch, runId, layout }: ServerFacts): Promise<boolean> {
     const epochs = this.#epochs;
     if (!epochs) throw new Error('the counters were not started');
+    // While this process starts it has been looked at already.
+    if (layout !== null && layout !== LAYOUT && this.#state !== 'starting') throw new OtherLayout();
     if (epoch !== null && isOwnEpoch && epoch === this.#epoch) return this.#enter(epoch);
     const made = await epochs.read();
-    if (epoch === made && isOwnEpoch) return this.#enter(epoch);
+    const isUsable = Number(made) >= this.#leastEpoch;
+    if (isUsable && epoch === made && isOwnEpoch) return this.#enter(epoch);
     // Whoever made it is about to say so in Redis.
-    if (epoch !== made && (await this.#lastNumber(made)) > 0 && (await this.#appears(made))) return false;
-    const next = String(Number(made) + 1);
+    if (isUsable && epoch !== made && (await this.#lastNumber(made)) > 0 && (await this.#appears(made)))
+      return false;
+    const next = String(Math.max(Number(made) + 1, this.#leastEpoch));
     if ((await this.#lastNumber(next)) === 0 && !(await this.#stage(next))) return false;
     await epochs.ready(this.incarnation, next);
     if (await epochs.advance(next)) {
       const client = this.#link.client();
-      await inTime(client.multi().set(RUN_KEY, runId).set(EPOCH_KEY, next).exec(), JOIN_MS);
+      const told = client.multi().set(RUN_KEY, runId).set(EPOCH_KEY, next);
+      await inTime(told.set(TICKET_KEY, this.#ticket).set(LAYOUT_KEY, LAYOUT).exec(), JOIN_MS);
       this.logger.warn({ epoch: next }, 'The shared counters begin a new epoch.');
       void this.#clean(next).catch(() => undefined);
     }
@@ -226,6 +271,17 @@ export class Session {
     }
   }
 
+  /** A ticket of PostgreSQL, which shows at once that this process lives, and how far PostgreSQL was when Redis was last told. */
+  async #draw(): Promise<void> {
+    if (!this.#epochs) return;
+    this.#ticket = await this.#epochs.beat(this.incarnation);
+    const client = this.#link.client();
+    await Promise.all([
+      client.eval(KEEP_HIGHEST, 1, TICKET_KEY, this.#ticket),
+      client.setnx(LAYOUT_KEY, LAYOUT),
+    ]);
+  }
+
   /** Shows that this process lives, in Redis often, in PostgreSQL sometimes; lets go of whoever does not. */
   #beat = (): void => {
     if (this.#state !== 'live') return;
@@ -236,11 +292,9 @@ export class Session {
       },
     });
     if (this.#beats++ % BEATS_PER_ROW === 0) {
-      this.#epochs
-        ?.beat(this.incarnation)
-        .catch((error: unknown) =>
-          this.logger.debug({ error }, 'PostgreSQL was not told that this process counts.'),
-        );
+      this.#draw().catch((error: unknown) =>
+        this.logger.debug({ error }, 'PostgreSQL was not told that this process counts.'),
+      );
     }
     this.#timer = setTimeout(this.#beat, BEAT_MS);
     this.#timer.unref();
