@@ -20,6 +20,8 @@ const LISTENERS: Readonly<Record<string, string>> = {
   'src/preflight.ts': 'asks whether the port is free, and answers nobody',
   'libs/database/src/embedded/server.ts': 'asks whether a port is free, and answers nobody',
   'libs/budget/src/spool/incarnation.ts': 'a socket that says this process lives, and answers nobody',
+  'apps/admin/src/apart/reader.ts':
+    'a socket in a folder that only this account may open: the process that serves asks there, after its own guards',
 };
 
 const files = ['src', 'apps', 'libs'].flatMap((top) =>
