@@ -188,7 +188,9 @@ describe('what the command says', () => {
 
   it('tells a store that is away from a wrong address of it', async () => {
     const away = await tollgate(['migrate'], { DATABASE_URL: 'postgres://u:secret-word@127.0.0.1:9/x' });
-    expect(away.output).toMatch(/PostgreSQL cannot be reached at 127\.0\.0\.1:9/);
+    expect(away.output).toMatch(
+      /PostgreSQL \(DATABASE_URL\) at 127\.0\.0\.1:9 cannot be used: .*Start it, or correct host and port/,
+    );
     const wrong = await tollgate([], { DATABASE_URL: 'secret-word' });
     expect(wrong.output).toMatch(/DATABASE_URL: expected a URL that starts with postgresql/);
     expect(away.output + wrong.output).not.toContain('secret-word');
