@@ -24,6 +24,9 @@ export function ask(
   const { promise, resolve, reject } = Promise.withResolvers<StreamableFile>();
   const first = new FirstValue<AnswerHead>();
   const buffer = free.pop() ?? Buffer.allocUnsafeSlow(PIECE_BYTES);
+  const giveBack = (): void => {
+    if (free.length < MOST_FREE) free.push(buffer);
+  };
   let pieces: Pieces | undefined;
   const answered = (bytes: Buffer): void => {
     const taken = first.take(bytes);
@@ -36,6 +39,8 @@ export function ask(
     const { length, headers } = head;
     for (const [name, value] of headers) response?.setHeader(name, value);
     pieces = new Pieces(socket, length, rest);
+    // Not before: until then a piece of it may be on its way to the client.
+    pieces.once('close', giveBack);
     resolve(new StreamableFile(pieces, { type: 'application/json; charset=utf-8', length }));
   };
   const socket: Socket = connect({
@@ -62,7 +67,7 @@ export function ask(
   socket.once('end', lost);
   socket.once('close', () => {
     lost();
-    if (free.length < MOST_FREE) free.push(buffer);
+    if (pieces === undefined) giveBack();
   });
   return promise;
 }
